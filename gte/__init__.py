@@ -1,0 +1,1 @@
+"""Video networks that mix information over time by shifting channels: models, data, training."""

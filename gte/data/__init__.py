@@ -1,0 +1,88 @@
+"""The data sets: one table, one way to open them. A new data set is one entry here and one file beside this one."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+from jaxtyping import UInt8
+
+from gte.data.sampling import FrameNumbers
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+class ClipDataset(Protocol):
+    """What a split of a data set can do; training, evaluation and the app rely on nothing else."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def twins(self) -> tuple[int, ...]:
+        """For each class the one that a reversed clip belongs to, or -1."""
+        ...
+
+    @property
+    def flip(self) -> tuple[int, ...]:
+        """For each class the one that a clip mirrored left to right belongs to."""
+        ...
+
+    @property
+    def num_frames_stored(self) -> int:
+        """Frames of every clip, of which a network sees some."""
+        ...
+
+    @property
+    def fps(self) -> float: ...
+
+    def __len__(self) -> int: ...
+
+    def label(self, index: int) -> int:
+        """The class of a clip, without decoding or rendering it."""
+        ...
+
+    def frames(self, index: int, which: FrameNumbers) -> UInt8[np.ndarray, "t h w 3"]:
+        """The frames asked for, in RGB; no other frame is decoded or rendered."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetConfig:
+    """A row of the table of data sets."""
+
+    label: str
+    note: str
+    num_frames: int
+    """Frames of each clip as stored."""
+    size: int
+    """Side in pixels that networks are usually trained at on this data."""
+    source: str
+    """Where its class is, as module:class. Imported when opened, so that reading this table costs nothing."""
+
+    def open(self, split: Split, size: int | None = None, *, seed: int = 0) -> ClipDataset:
+        """Open a split with frames of `size` x `size` pixels; only rendered data sets depend on the seed."""
+        module, name = self.source.split(":")
+        return getattr(import_module(module), name)(split, size or self.size, seed=seed)
+
+
+DATASETS: dict[str, DatasetConfig] = {
+    "motionpairs": DatasetConfig(
+        label="MotionPairs",
+        note="Fourteen rendered motions, each the exact time reversal of another.",
+        num_frames=24,
+        size=112,
+        source="gte.data.motionpairs:MotionPairs",
+    ),
+}
+
+
+def open_dataset(name: str, split: Split, size: int | None = None, *, seed: int = 0) -> ClipDataset:
+    """Open a split of the data set with that name. Raises ValueError for an unknown name or split."""
+    if name not in DATASETS:
+        raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {name!r}.")
+    return DATASETS[name].open(split, size, seed=seed)

@@ -1,0 +1,141 @@
+"""From a data set to batches. Every random choice is a function of (seed, epoch, index), so that a resumed run repeats
+the one that was cut, whatever the number of workers."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from gte.data import ClipDataset
+from gte.data.sampling import segment_indices
+
+ORDER_STREAM = 0
+CLIP_STREAM = 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    frames: UInt8[Tensor, "n t h w 3"]
+    labels: Int[Tensor, " n"]
+
+
+class TrainingClips(Dataset[tuple[np.ndarray, int]]):
+    """Clips as training sees them: one random frame per segment, half of the clips mirrored left to right."""
+
+    def __init__(self, dataset: ClipDataset, num_segments: int, seed: int) -> None:
+        self.dataset = dataset
+        self.num_segments = num_segments
+        self.seed = seed
+
+    def __getitem__(self, where: tuple[int, int]) -> tuple[np.ndarray, int]:
+        epoch, index = where
+        rng = np.random.default_rng((self.seed, CLIP_STREAM, epoch, index))
+        which = segment_indices(self.dataset.num_frames_stored, self.num_segments, rng)
+        frames = self.dataset.frames(index, which)
+        label = self.dataset.label(index)
+        if rng.random() < 0.5:
+            return np.ascontiguousarray(frames[:, :, ::-1]), self.dataset.flip[label]
+        return frames, label
+
+
+class EvaluationClips(Dataset[tuple[np.ndarray, int]]):
+    """Clips as evaluation sees them: the centre frame of each segment."""
+
+    def __init__(self, dataset: ClipDataset, num_segments: int) -> None:
+        self.dataset = dataset
+        self.which = segment_indices(dataset.num_frames_stored, num_segments)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        return self.dataset.frames(index, self.which), self.dataset.label(index)
+
+
+class EpochBatches(Sampler[list[tuple[int, int]]]):
+    """The (epoch, index) pairs of each batch of a whole training, from `first_epoch` on.
+
+    Epochs take `clips_per_epoch` clips one after the other from an endless row of seeded permutations of the data
+    set, so that every clip is seen equally often. With several processes each takes every `world_size`-th clip.
+    """
+
+    def __init__(
+        self,
+        num_clips: int,
+        *,
+        clips_per_epoch: int,
+        batch_size: int,
+        num_epochs: int,
+        first_epoch: int = 0,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.num_clips = num_clips
+        self.clips_per_epoch = clips_per_epoch
+        self.batch_size = batch_size
+        self.epochs = range(first_epoch, num_epochs)
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Whole batches only: BatchNorm and the learning rate suit one batch size."""
+        return self.clips_per_epoch // (self.batch_size * self.world_size)
+
+    def __len__(self) -> int:
+        return len(self.epochs) * self.batches_per_epoch
+
+    def order(self, position: int) -> int:
+        """The clip at one place of the endless row."""
+        turn, place = divmod(position, self.num_clips)
+        if getattr(self, "_turn", None) != turn:
+            self._turn = turn
+            self._permutation = np.random.default_rng((self.seed, ORDER_STREAM, turn)).permutation(self.num_clips)
+        return int(self._permutation[place])
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        stride = self.batch_size * self.world_size
+        for epoch in self.epochs:
+            first = epoch * self.clips_per_epoch
+            for number in range(self.batches_per_epoch):
+                start = first + number * stride
+                yield [(epoch, self.order(start + self.rank + step)) for step in range(0, stride, self.world_size)]
+
+
+def load(
+    clips: Dataset[Any],
+    *,
+    num_workers: int,
+    batches: Sampler[Any] | None = None,
+    batch_size: int = 32,
+) -> DataLoader[Batch]:
+    """A loader over a sampler of batches, or over all clips in order, `batch_size` at a time."""
+    sampling: dict[str, Any] = {"batch_sampler": batches} if batches is not None else {"batch_size": batch_size}
+    return DataLoader(
+        clips,
+        **sampling,
+        num_workers=num_workers,
+        collate_fn=_collate,
+        worker_init_fn=_start_worker,
+        prefetch_factor=4 if num_workers else None,
+    )
+
+
+def _collate(samples: list[tuple[np.ndarray, int]]) -> Batch:
+    frames, labels = zip(*samples, strict=True)
+    return Batch(torch.from_numpy(np.stack(frames)), torch.tensor(labels))
+
+
+def _start_worker(_: int) -> None:
+    # Ctrl-C reaches every process; the training loop alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)

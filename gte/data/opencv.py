@@ -1,0 +1,20 @@
+"""The one place that imports OpenCV: a missing system library gives a sentence, and broken videos give no noise."""
+
+import os
+
+# FFmpeg and OpenCV write about every damaged frame to standard error; what matters is raised as an exception instead.
+# Both read these settings once. A person who wants to see the messages sets them before starting.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
+try:
+    import cv2
+except ImportError as error:
+    if ".so" not in str(error):
+        raise
+    raise ImportError(
+        f"OpenCV needs a system library that is missing here ({error}). "
+        "Install it; on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0"
+    ) from error
+
+__all__ = ["cv2"]

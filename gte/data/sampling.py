@@ -1,0 +1,36 @@
+"""Which frames of a video a network sees: one from each of several equal segments (TSN, Wang et al. 2016)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+FrameNumbers = Sequence[int] | Int[np.ndarray, "_"]
+"""Which frames of a video, counted from 0, in any order."""
+
+
+def segment_indices(
+    num_frames: int, num_segments: int, rng: np.random.Generator | None = None
+) -> Int[np.ndarray, " t"]:
+    """Return one frame index per segment, ascending: a random one with `rng` (training), else the centre one.
+
+    The centre ones are mirror-symmetric, so a reversed video gives the same frames reversed:
+    `segment_indices(n, s)[::-1] == n - 1 - segment_indices(n, s)`. One case allows no symmetry: an odd number of
+    segments of an even number of frames has no middle frame, and takes the later of the two beside the middle.
+    The random ones have a mirror-symmetric distribution. Where segments are no whole number of frames long,
+    neighbours can share a frame. Raises ValueError unless both numbers are at least 1.
+    """
+    if num_frames < 1 or num_segments < 1:
+        raise ValueError(
+            f"A video and a clip need at least one frame each; got {num_frames} frames for {num_segments} segments."
+        )
+    segment = np.arange(num_segments)
+    if rng is not None:
+        # A random moment of each segment, and the frame that shows at that moment.
+        moments = (segment + rng.random(num_segments)) * num_frames / num_segments
+        return np.minimum(moments.astype(np.int64), num_frames - 1)
+    # The centre of segment i is frame (2i + 1) * n / (2s) - 1/2, rounded down in the first half. The second half is
+    # the mirror image of the first: rounding alone would break ties the same way on both sides.
+    earlier = ((2 * segment + 1) * num_frames - 1) // (2 * num_segments)
+    mirrored = num_frames - 1 - earlier[::-1]
+    return np.where(2 * segment + 1 < num_segments, earlier, mirrored)

@@ -1,0 +1,43 @@
+"""How a result was made: command, date, source revision, package versions, machine."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("torch", "torchvision", "lightning-fabric", "numpy", "opencv-python")
+
+
+def environment_facts() -> dict[str, object]:
+    """Plain data for the header of a result. The revision is "unknown" outside a git checkout."""
+    status = _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "command": shlex.join(["python", "-m", _module(), *sys.argv[1:]]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "revision": _git("rev-parse", "HEAD") or "unknown",
+        "modified": bool(status),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+    }
+
+
+def _module() -> str:
+    """The module that was started with `python -m`, or the script's name."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name if spec else Path(sys.argv[0]).name
+
+
+def _git(*arguments: str) -> str:
+    root = Path(__file__).resolve().parent.parent
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()

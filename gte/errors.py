@@ -1,0 +1,17 @@
+"""The exceptions of the project; the text of each is one sentence for a person: the rule, what came, the way out."""
+
+
+class GteError(Exception):
+    """Something a person gave cannot be used; shown as its sentence, never as a traceback."""
+
+
+class CheckpointError(GteError):
+    """A file is no checkpoint of this project, is cut short, or asks for something unknown here."""
+
+
+class VideoError(GteError):
+    """A video cannot be opened, holds no picture, or ends before the frames that were asked for."""
+
+
+class DataError(GteError):
+    """A data set cannot be found, or its lists disagree with its files."""

@@ -1,0 +1,102 @@
+"""Kernel snapshots: what the LTS weights were at chosen steps of a training run."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gte.models.temporal import shift_layers
+
+MAX_SNAPSHOTS = 24
+
+INITIAL = "lts_init/"
+HISTORY = "lts_history/"
+STEPS = "lts_history_steps"
+
+
+def snapshot_steps(num_steps: int, count: int = MAX_SNAPSHOTS) -> tuple[int, ...]:
+    """At most `count` steps from 0 to `num_steps`, both included, denser early, where kernels move most."""
+    even = np.linspace(0, 1, count)
+    return tuple(int(step) for step in np.unique(np.rint(num_steps * even**2)))
+
+
+@dataclass(frozen=True)
+class KernelHistory:
+    """How one LTS layer's weight went through training."""
+
+    layer: str
+    """Path of the layer in the state_dict."""
+    steps: Int[Tensor, " s"]
+    """Optimiser steps taken at each snapshot; the first is 0."""
+    weights: Float[Tensor, "s o i 3 1"]
+    """The weight at each snapshot; the first is the initialisation, the last what the checkpoint holds."""
+
+    @property
+    def initial(self) -> Float[Tensor, "o i 3 1"]:
+        return self.weights[0]
+
+
+class KernelSnapshots:
+    """Collects the snapshots of every LTS layer while a network trains.
+
+    The differences to the initialisation are kept in half precision: of the weight itself, half precision would
+    drown a small drift in rounding.
+    """
+
+    def __init__(self, initial: Mapping[str, Tensor]) -> None:
+        self.initial = {layer: weight.detach().clone() for layer, weight in initial.items()}
+        self.steps: list[int] = []
+        self._drifts: dict[str, list[Tensor]] = {layer: [] for layer in initial}
+
+    @classmethod
+    def start(cls, model: nn.Module) -> "KernelSnapshots":
+        """The history of a network that has not trained yet: one snapshot, of step 0."""
+        snapshots = cls({layer: module.weight for layer, module in shift_layers(model).items()})
+        snapshots.record(0, model)
+        return snapshots
+
+    def record(self, step: int, model: nn.Module) -> None:
+        """Add the weights at `step`, unless that step is the last one recorded. Raises ValueError if it is earlier."""
+        if self.steps and step <= self.steps[-1]:
+            if step == self.steps[-1]:
+                return
+            raise ValueError(f"Snapshots are taken in order; got step {step} after {self.steps[-1]}.")
+        self.steps.append(step)
+        for layer, module in shift_layers(model).items():
+            self._drifts[layer].append((module.weight.detach() - self.initial[layer]).cpu().half())
+
+    def tensors(self, step: int, model: nn.Module) -> dict[str, Tensor]:
+        """What a file stores: the recorded snapshots, and one of `step` if that is not among them."""
+        whole = KernelSnapshots.from_tensors(self._tensors()) if self.initial else self
+        whole.record(step, model)
+        return whole._tensors()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        if not self.initial:
+            return {}
+        stored: dict[str, Tensor] = {STEPS: torch.tensor(self.steps, dtype=torch.int64)}
+        for layer, weight in self.initial.items():
+            stored[INITIAL + layer] = weight.cpu().contiguous()
+            stored[HISTORY + layer] = torch.stack(self._drifts[layer]).contiguous()
+        return stored
+
+    @classmethod
+    def from_tensors(cls, stored: Mapping[str, Tensor]) -> "KernelSnapshots":
+        """Take up a history where a file left it."""
+        snapshots = cls(_with_prefix(stored, INITIAL))
+        if STEPS in stored:
+            snapshots.steps = stored[STEPS].tolist()
+            snapshots._drifts = {layer: list(drifts) for layer, drifts in _with_prefix(stored, HISTORY).items()}
+        return snapshots
+
+
+def layer_names(keys: Iterable[str]) -> list[str]:
+    """The layers that have an initialisation among the names of stored tensors."""
+    return [key.removeprefix(INITIAL) for key in keys if key.startswith(INITIAL)]
+
+
+def _with_prefix(stored: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): tensor for key, tensor in stored.items() if key.startswith(prefix)}

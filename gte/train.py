@@ -1,0 +1,273 @@
+"""The only training loop: `python -m gte.train PRESET`. One checkpoint, one resume file and the metrics each epoch."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+from lightning_fabric import Fabric
+from torch.nn import functional
+from tqdm import tqdm
+
+from gte.checkpoint import SUFFIX, CheckpointHeader, save
+from gte.cli import INTERRUPTED, run_command, say
+from gte.data import open_dataset
+from gte.data.loading import Batch, EpochBatches, TrainingClips, load
+from gte.data.transforms import to_clips
+from gte.environment import environment_facts
+from gte.errors import GteError
+from gte.evaluate import evaluate
+from gte.files import replacing
+from gte.models import configure, to_channels_last
+from gte.models.temporal import shift_layers
+from gte.recipes import PRESETS, TrainConfig
+from gte.snapshots import KernelSnapshots, snapshot_steps
+
+
+class Run:
+    """One training: the network, its optimiser, how far they are, and the folder that they are saved in."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        self.checkpoint = config.out / f"{config.out.name}{SUFFIX}"
+        self.resume_file = config.out / "resume.pt"
+        self.metrics_file = config.out / "metrics.jsonl"
+        self.training_set = open_dataset(config.dataset, "train", config.size)
+        self.validation_set = open_dataset(config.dataset, "val", config.size)
+        torch.manual_seed(config.seed)
+        self.model_config = configure(config.model, **config.options, num_classes=len(self.training_set.classes))
+        self.model = to_channels_last(self.model_config.build())
+        self.optimizer = config.build_optimizer(self.model)
+        self.epochs_done = 0
+        self.step = 0
+        self.metrics: list[dict[str, float]] = []
+        self.snapshots = KernelSnapshots.start(self.model)
+
+    def save(self) -> None:
+        """Write the resume file, then what people read, each atomically: a cut between them loses nothing."""
+        with replacing(self.resume_file) as temporary:
+            torch.save(
+                {
+                    "config": json.dumps(self.config.facts()),
+                    "metrics": json.dumps(self.metrics),
+                    "step": self.step,
+                    "model": self.model.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "snapshots": self.snapshots.tensors(self.snapshots.steps[-1], self.model),
+                },
+                temporary,
+            )
+        self.save_results()
+
+    def save_results(self) -> None:
+        """Write the checkpoint and the metrics."""
+        save(self.checkpoint, self.header(), self.model, self.snapshots)
+        with replacing(self.metrics_file) as temporary:
+            temporary.write_text("".join(json.dumps(entry) + "\n" for entry in self.metrics))
+
+    def restore(self) -> None:
+        """Take up the run where its resume file left it. Raises GteError if there is none, or one of another run."""
+        if not self.resume_file.exists():
+            raise GteError(f"There is nothing to resume in {self.config.out}; start the run without --resume.")
+        try:
+            state = torch.load(self.resume_file, weights_only=True)
+            facts = json.loads(state["config"])
+        except Exception as error:
+            raise GteError(f"{self.resume_file} is damaged; start the run again in another folder.") from error
+        if differences := self.config.differences(facts):
+            raise GteError(
+                f"The run in {self.config.out} has other settings ({', '.join(differences)}); "
+                "resume it with its own, or start another with --out."
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.metrics = json.loads(state["metrics"])
+        self.step = state["step"]
+        self.epochs_done = len(self.metrics)
+        self.snapshots = KernelSnapshots.from_tensors(state["snapshots"])
+
+    def header(self) -> CheckpointHeader:
+        dataset, config = self.training_set, self.config
+        return CheckpointHeader(
+            path=self.checkpoint,
+            model=config.model,
+            options=self.model_config.options(),
+            num_params=sum(parameter.numel() for parameter in self.model.parameters()),
+            layers=tuple(shift_layers(self.model)),
+            dataset=config.dataset,
+            classes=dataset.classes,
+            twins=dataset.twins,
+            num_frames=config.num_frames,
+            size=config.size,
+            step=self.step,
+            training=config.facts(),
+            environment=environment_facts(),
+            metrics=tuple(self.metrics),
+        )
+
+
+def train(config: TrainConfig) -> Path:
+    """Train as configured and return the checkpoint's path.
+
+    Raises GteError if the folder holds a run already and the configuration does not say `resume`.
+    """
+    fabric = Fabric(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        num_nodes=config.num_nodes,
+        precision=config.precision,
+    )
+    fabric.launch()
+    run = Run(config)
+    if config.resume:
+        run.restore()
+        run.save_results()
+    elif run.resume_file.exists():
+        raise GteError(f"{config.out} holds a run already; continue it with --resume, or choose another --out.")
+    model, optimizer = fabric.setup(run.model, run.optimizer)
+
+    batches = EpochBatches(
+        len(run.training_set),
+        clips_per_epoch=config.clips_per_epoch or len(run.training_set),
+        batch_size=config.batch_size,
+        num_epochs=config.epochs,
+        first_epoch=run.epochs_done,
+        seed=config.seed,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+    )
+    steps_per_epoch = batches.batches_per_epoch
+    if steps_per_epoch < 1:
+        raise ValueError(
+            f"An epoch must hold a batch of {config.batch_size} clips for each of {fabric.world_size} processes; "
+            f"got {batches.clips_per_epoch} clips."
+        )
+    planned = set(snapshot_steps(steps_per_epoch * config.epochs))
+    clips = TrainingClips(run.training_set, config.num_frames, config.seed)
+    loader = iter(load(clips, batches=batches, num_workers=config.num_workers))
+    clips_per_step = config.batch_size * fabric.world_size
+    with tqdm(
+        total=config.epochs * steps_per_epoch * clips_per_step,
+        initial=run.step * clips_per_step,
+        unit="clip",
+        smoothing=0.05,
+        disable=not fabric.is_global_zero,
+    ) as bar:
+        for epoch in range(run.epochs_done, config.epochs):
+            # What dropout draws depends on the epoch alone, not on how the run came to it.
+            torch.manual_seed(hash((config.seed, epoch, fabric.global_rank)))
+            started = time.perf_counter()
+            tally = Tally()
+            model.train()
+            for number in range(steps_per_epoch):
+                rate = config.learning_rate(epoch + number / steps_per_epoch)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                batch = tally.wait_for(loader)
+                labels = batch.labels.to(fabric.device)
+                logits = model(to_clips(batch.frames.to(fabric.device)))
+                loss = functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+                optimizer.zero_grad()
+                fabric.backward(loss)
+                optimizer.step()
+                run.step += 1
+                if run.step in planned:
+                    run.snapshots.record(run.step, run.model)
+                tally.add(loss.item(), (logits.argmax(1) == labels).sum().item(), len(labels))
+                bar.update(clips_per_step)
+                bar.set_postfix(epoch=f"{epoch + 1}/{config.epochs}", loss=tally.loss, top1=f"{tally.top1:.1%}")
+            training_seconds = time.perf_counter() - started
+            scores = evaluate(run.model, run.validation_set, num_frames=config.num_frames)
+            train_loss, train_top1 = (
+                torch.as_tensor(fabric.all_reduce(torch.tensor(mean), reduce_op="mean")).item()
+                for mean in (tally.loss, tally.top1)
+            )
+            entry = {
+                "epoch": epoch + 1,
+                "step": run.step,
+                "lr": optimizer.param_groups[0]["lr"],
+                "train_loss": train_loss,
+                "train_top1": train_top1,
+                "val_loss": scores.loss,
+                "val_top1": scores.top1,
+                "seconds": time.perf_counter() - started,
+                "clips_per_second": steps_per_epoch * clips_per_step / training_seconds,
+                "data_wait_share": tally.waited_seconds / training_seconds,
+            }
+            run.metrics.append(entry)
+            run.epochs_done = epoch + 1
+            if fabric.is_global_zero:
+                run.save()
+                bar.write(
+                    f"epoch {epoch + 1}: loss {entry['train_loss']:.3f}, top-1 {entry['train_top1']:.1%} in training, "
+                    f"{scores.top1:.1%} in validation; {entry['clips_per_second']:.1f} clips/s, "
+                    f"{entry['data_wait_share']:.1%} of the time waiting for data",
+                    file=sys.stderr,
+                )
+            fabric.barrier()
+    return run.checkpoint
+
+
+class Tally:
+    """Running means over an epoch, and the time that the network waited for clips."""
+
+    def __init__(self) -> None:
+        self._loss = 0.0
+        self._correct = 0.0
+        self._clips = 0
+        self.waited_seconds = 0.0
+
+    def wait_for(self, loader: Iterator[Batch]) -> Batch:
+        started = time.perf_counter()
+        batch = next(loader)
+        self.waited_seconds += time.perf_counter() - started
+        return batch
+
+    def add(self, loss: float, correct: float, clips: int) -> None:
+        self._loss += loss * clips
+        self._correct += correct
+        self._clips += clips
+
+    @property
+    def loss(self) -> float:
+        return self._loss / max(self._clips, 1)
+
+    @property
+    def top1(self) -> float:
+        return self._correct / max(self._clips, 1)
+
+
+def where_it_stands(config: TrainConfig) -> str:
+    """A sentence on what a run that was stopped has left behind."""
+    metrics = config.out / "metrics.jsonl"
+    if not metrics.exists():
+        return "Stopped before the first epoch was complete: nothing was saved yet."
+    done = len(metrics.read_text().splitlines())
+    return (
+        f"Stopped. {config.out} holds the run up to epoch {done} of {config.epochs}; "
+        "continue it with the same command and --resume."
+    )
+
+
+Preset: Any = tyro.extras.subcommand_type_from_defaults(
+    {name: config for name, (_, config) in PRESETS.items()},
+    {name: description for name, (description, _) in PRESETS.items()},
+)
+
+
+def main(config: Annotated[Preset, tyro.conf.arg(name="")]) -> None:
+    """Train a network and write checkpoints that the app opens."""
+    try:
+        checkpoint = train(config)
+    except KeyboardInterrupt:
+        say(where_it_stands(config))
+        sys.exit(INTERRUPTED)
+    say(f"Wrote {checkpoint}. Evaluate it with: python -m gte.evaluate {checkpoint}")
+
+
+if __name__ == "__main__":
+    run_command(main, prog="python -m gte.train")

@@ -1,0 +1,30 @@
+"""What every test shares: two threads, one seed, and shapes that are checked against the signatures."""
+
+import os
+import random
+import sys
+
+# Before torch, OpenBLAS and OpenCV are loaded, which read them once.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "2")
+
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+from tests import shapes
+
+SEED = 0
+
+# Every function of the two packages whose signature names shapes is checked at each call, as long as tests run.
+install_import_hook(["gte", "analysis"], f"{shapes.__name__}.{shapes.checked.__name__}")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Let each test start from the same random state, whichever ran before it."""
+    random.seed(SEED)
+    np.random.seed(SEED)  # noqa: NPY002 - for libraries that still draw from the global generator
+    # A test of figures or of the browser need not pay for importing torch.
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(SEED)

@@ -1,0 +1,110 @@
+"""The contract of the table of data sets, and the export of the rendered one."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gte.data import DATASETS, SPLITS, Split, open_dataset
+from gte.data.motionpairs import MotionPairs, export_clips, main
+from gte.data.video import probe, read_frames
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_opens_and_says_what_its_clips_are(name: str, split: Split):
+    config = DATASETS[name]
+    assert config.label
+    assert config.note
+    dataset = open_dataset(name, split, 32)
+    assert dataset.name == name
+    assert dataset.num_frames_stored == config.num_frames
+    assert dataset.fps > 0
+    assert len(dataset) > 0
+    num_classes = len(dataset.classes)
+    assert len(dataset.twins) == len(dataset.flip) == num_classes == len(set(dataset.classes))
+    assert all(-1 <= twin < num_classes for twin in dataset.twins)
+    assert 0 <= dataset.label(0) < num_classes
+    frames = dataset.frames(0, [2, 0])
+    assert frames.dtype == np.uint8
+    assert frames.shape == (2, 32, 32, 3)
+    np.testing.assert_array_equal(frames[1:], dataset.frames(0, [0]))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_opens_at_its_own_size_and_another_seed_is_another_data_set_if_it_is_rendered(name: str):
+    config = DATASETS[name]
+    assert config.open("val").frames(0, [0]).shape[1:] == (config.size, config.size, 3)
+    assert (config.open("val", 32, seed=1).frames(0, [0]) != config.open("val", 32).frames(0, [0])).any()
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"The data sets are motionpairs.*; got 'kinetics'"):
+        open_dataset("kinetics", "val", 32)
+
+
+def test_reading_the_table_loads_neither_torch_nor_opencv_and_opening_a_data_set_no_torch():
+    code = (
+        "import sys, gte.data as data; assert not {'torch', 'cv2'} & set(sys.modules);"
+        "data.open_dataset('motionpairs', 'val', 32).frames(0, [0]);"
+        "import gte.data.video, gte.data.sampling; assert 'torch' not in sys.modules"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_an_export_holds_the_clips_as_videos_and_a_table_of_what_they_show(tmp_path: Path):
+    main(tmp_path / "out", split="test", num_clips=4, size=64, seed=2)
+    with (tmp_path / "out" / "labels.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["index"], row["class"], row["twin"]) for row in rows] == [
+        ("0", "moves left", "moves right"),
+        ("1", "moves right", "moves left"),
+        ("700", "moves right", "moves left"),
+        ("701", "moves left", "moves right"),
+    ]
+    assert {(row["split"], row["seed"]) for row in rows} == {("test", "2")}
+    dataset = MotionPairs("test", 64, seed=2)
+    for row in rows:
+        path = tmp_path / "out" / row["file"]
+        assert probe(path).num_frames == 24
+        shown = read_frames(path, [0, 23]).astype(float)
+        assert np.abs(shown - dataset.frames(int(row["index"]), [0, 23])).mean() < 8
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {row["file"] for row in rows} | {"labels.csv"}
+
+
+def test_an_export_that_is_stopped_leaves_whole_clips_and_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    dataset = MotionPairs("train", 32)
+    frames = MotionPairs.frames
+
+    def stopping(self: MotionPairs, index: int, which: range) -> np.ndarray:
+        if index == 2:
+            raise KeyboardInterrupt
+        return frames(self, index, which)
+
+    monkeypatch.setattr(MotionPairs, "frames", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        export_clips(dataset, tmp_path, range(4))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "train-00000-moves-left.webm",
+        "train-00001-moves-right.webm",
+    ]
+
+
+def test_the_command_line_exports_and_answers_bad_options_with_one_sentence_and_status_two(tmp_path: Path):
+    command = [sys.executable, "-m", "gte.data.motionpairs"]
+    good = [*command, "--export", str(tmp_path), "--num-clips", "2", "--size", "32", "--split", "val"]
+    result = subprocess.run(good, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == f"Wrote 2 clips and labels.csv to {tmp_path}.\n"
+    result = subprocess.run(
+        [*command, "--export", str(tmp_path), "--num-clips", "3"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "--num-clips must be 1 to 1400, even" in result.stderr
+    assert result.stderr.count("\n") == 1
