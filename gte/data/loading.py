@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Int, UInt8
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gte.data import ClipDataset
+from gte.data.opencv import cv2
 from gte.data.sampling import segment_indices
 
 ORDER_STREAM = 0

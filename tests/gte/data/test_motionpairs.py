@@ -67,6 +67,15 @@ def test_a_sum_over_the_frames_is_the_same_for_both_directions_and_no_two_frames
         assert len({frame.tobytes() for frame in frames}) == NUM_FRAMES
 
 
+def test_every_frame_has_noise_of_its_own():
+    dataset = MotionPairs("val", SIZE)
+    still = next(index for index in range(100) if not dataset.scene(index).pan.any())
+    first, second = dataset.frames(still, [10, 11]).astype(int)
+    # Under a camera that stands still the ground would be the same in both frames.
+    assert (first != second).mean() > 0.6
+    assert np.median(np.abs(first - second)) < 12
+
+
 def test_twins_and_mirror_classes_are_their_own_inverses():
     for partner in (MotionPairs.twins, MotionPairs.flip):
         assert [partner[partner[label]] for label in range(14)] == list(range(14))

@@ -1,0 +1,75 @@
+"""What a network sees in a video file: `python -m gte.predict CHECKPOINT VIDEO`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from gte.checkpoint import CheckpointHeader, load_model
+from gte.cli import print_json, run_command
+from gte.data.transforms import to_clip
+from gte.data.video import VideoInfo, read_clip
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A network's answer to a video, and what it saw of it."""
+
+    logits: Float[Tensor, " classes"]
+    frames: UInt8[np.ndarray, "t h w 3"]
+    """The frames that the network saw, in RGB."""
+    indices: Int[np.ndarray, " t"]
+    """Which frames of the video these are."""
+    info: VideoInfo
+
+
+def predict(model: nn.Module, header: CheckpointHeader, video: Path | str) -> Prediction:
+    """Sample a video as in evaluation, one centre frame per segment, and ask the network about it.
+
+    Raises VideoError if the file cannot be read as a video.
+    """
+    frames, indices, info = read_clip(video, header.num_frames, header.size)
+    with torch.inference_mode():
+        logits = model(to_clip(frames)[None])[0]
+    return Prediction(logits.clone(), frames, indices, info)
+
+
+def main(checkpoint: Path, video: Path, top: int = 5, json: bool = False) -> None:
+    """Predict the class of a video file.
+
+    Args:
+        checkpoint: A .safetensors file written by gte.train.
+        video: A video file.
+        top: How many classes to name.
+        json: Print JSON on standard output.
+    """
+    model, header = load_model(checkpoint)
+    if not 1 <= top <= len(header.classes):
+        raise ValueError(f"top must lie between 1 and the {len(header.classes)} classes; got {top}.")
+    prediction = predict(model, header, video)
+    best = prediction.logits.softmax(0).topk(top)
+    answers = [
+        {"class": header.classes[index], "index": index, "probability": probability}
+        for probability, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]
+    if json:
+        print_json(
+            {
+                "checkpoint": str(checkpoint),
+                "video": str(video),
+                "num_frames": prediction.info.num_frames,
+                "frames": prediction.indices.tolist(),
+                "top": answers,
+            }
+        )
+        return
+    width = max(len(str(answer["class"])) for answer in answers)
+    for answer in answers:
+        print(f"{answer['class']:{width}}  {answer['probability']:6.1%}")
+
+
+if __name__ == "__main__":
+    run_command(main, prog="python -m gte.predict")

@@ -1,0 +1,267 @@
+"""The trainer: it learns, a resumed run repeats the one that was cut, and nothing that was saved is lost."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gte.checkpoint import load_histories, read_header
+from gte.data import open_dataset
+from gte.data.loading import EpochBatches, TrainingClips, load
+from gte.errors import GteError
+from gte.models import MODELS
+from gte.recipes import PRESETS, TrainConfig
+from gte.train import Run, train, where_it_stands
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainConfig:
+    return TrainConfig(
+        out=tmp_path / "run",
+        model_options=("depth=26", "base_width=16", "dropout=0.2"),
+        num_frames=2,
+        size=32,
+        clips_per_epoch=8,
+        epochs=2,
+        batch_size=4,
+        lr=0.01,
+        num_workers=0,
+    )
+
+
+@pytest.fixture(autouse=True)
+def short_validation(monkeypatch):
+    """Fourteen clips to validate on, so that an epoch takes a moment."""
+    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 64, "val": 14, "test": 28})
+
+
+def tensors(run: Run) -> dict[str, torch.Tensor]:
+    return dict(run.model.state_dict())
+
+
+def test_a_run_leaves_checkpoint_metrics_and_resume_file(config):
+    path = train(config)
+    assert sorted(file.name for file in config.out.iterdir()) == ["metrics.jsonl", "resume.pt", "run.safetensors"]
+    header = read_header(path)
+    lines = [json.loads(line) for line in (config.out / "metrics.jsonl").read_text().splitlines()]
+    assert [entry["epoch"] for entry in lines] == [1, 2]
+    assert list(header.metrics) == lines
+    assert header.step == 4
+    assert header.training["lr"] == 0.01
+    assert header.environment["revision"]
+    for history in load_histories(path):
+        assert history.steps.tolist() == [0, 1, 2, 3, 4]
+        assert not torch.equal(history.weights[-1], history.initial)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_network_of_the_table_trains_and_is_read_again(config, name):
+    path = train(replace(config, model=name, epochs=1, model_options=("depth=26", "base_width=16")))
+    assert read_header(path).model == name
+
+
+def test_a_resumed_run_ends_with_the_weights_of_one_that_was_not_cut(config, monkeypatch):
+    whole = replace(config, out=config.out / "whole")
+    train(whole)
+
+    cut = replace(config, out=config.out / "cut")
+    save = Run.save
+
+    def save_then_stop(run: Run) -> None:
+        save(run)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save", save_then_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(cut)
+    assert read_header(cut.out / "cut.safetensors").step == 2
+    assert "up to epoch 1 of 2" in where_it_stands(cut)
+    train(replace(cut, resume=True))
+
+    uncut, resumed = Run(whole), Run(cut)
+    uncut.restore()
+    resumed.restore()
+    for key, tensor in tensors(uncut).items():
+        assert torch.equal(tensors(resumed)[key], tensor), key
+    assert [entry["train_loss"] for entry in resumed.metrics] == [entry["train_loss"] for entry in uncut.metrics]
+    assert resumed.snapshots.steps == uncut.snapshots.steps
+
+
+def test_a_run_cut_between_its_files_writes_the_checkpoint_on_resuming(config, monkeypatch):
+    def stop(run: Run) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save_results", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(replace(config, epochs=1))
+    checkpoint = config.out / "run.safetensors"
+    assert not checkpoint.exists()
+    train(replace(config, epochs=1, resume=True))
+    assert read_header(checkpoint).step == 2
+
+
+def test_a_run_that_was_stopped_early_says_that_nothing_was_saved(config):
+    assert where_it_stands(config) == "Stopped before the first epoch was complete: nothing was saved yet."
+
+
+def test_a_folder_with_a_run_is_not_overwritten(config):
+    train(replace(config, epochs=1))
+    with pytest.raises(GteError, match="holds a run already; continue it with --resume"):
+        train(replace(config, epochs=1))
+
+
+def test_resuming_without_a_run_says_so(config):
+    with pytest.raises(GteError, match="nothing to resume"):
+        train(replace(config, resume=True))
+
+
+def test_resuming_with_other_settings_names_them(config):
+    train(replace(config, epochs=1))
+    with pytest.raises(GteError, match=r"other settings \(epochs, lr\)"):
+        train(replace(config, epochs=3, lr=0.5, resume=True))
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 not a zip"])
+def test_a_damaged_resume_file_is_named(config, content):
+    config.out.mkdir(parents=True)
+    (config.out / "resume.pt").write_bytes(content)
+    with pytest.raises(GteError, match=r"resume\.pt is damaged"):
+        train(replace(config, resume=True))
+
+
+def test_batches_show_every_clip_equally_often_and_in_another_order_each_turn():
+    batches = list(EpochBatches(12, clips_per_epoch=6, batch_size=3, num_epochs=4, seed=1))
+    assert len(batches) == 8
+    order = [index for batch in batches for _, index in batch]
+    assert sorted(order[:12]) == sorted(order[12:]) == list(range(12))
+    assert order[:12] != order[12:]
+
+
+def test_batches_of_later_epochs_do_not_depend_on_where_a_run_began():
+    arguments = {"clips_per_epoch": 6, "batch_size": 3, "num_epochs": 4, "seed": 1}
+    assert list(EpochBatches(12, first_epoch=2, **arguments)) == list(EpochBatches(12, **arguments))[4:]
+
+
+def test_processes_share_an_epoch_without_overlap():
+    alone = list(EpochBatches(24, clips_per_epoch=12, batch_size=6, num_epochs=1))
+    shares = [
+        list(EpochBatches(24, clips_per_epoch=12, batch_size=3, num_epochs=1, rank=r, world_size=2)) for r in (0, 1)
+    ]
+    for together, first, second in zip(alone, *shares, strict=True):
+        assert sorted(together) == sorted(first + second)
+
+
+def test_a_training_clip_depends_on_seed_epoch_and_index_alone():
+    clips = TrainingClips(open_dataset("motionpairs", "train", 32), 4, seed=0)
+    again = TrainingClips(open_dataset("motionpairs", "train", 32), 4, seed=0)
+    again[0, 5]
+    frames, label = clips[1, 3]
+    same, same_label = again[1, 3]
+    assert np.array_equal(frames, same)
+    assert label == same_label
+    assert not np.array_equal(frames, clips[2, 3][0])
+
+
+def test_a_mirrored_training_clip_has_the_mirrored_class():
+    dataset = open_dataset("motionpairs", "train", 32)
+    clips = TrainingClips(dataset, 4, seed=0)
+    left = dataset.classes.index("moves left")
+    labels = {clips[epoch, left][1] for epoch in range(8)}
+    assert labels == {left, dataset.classes.index("moves right")}
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_the_clips():
+    clips = TrainingClips(open_dataset("motionpairs", "train", 32), 4, seed=0)
+    batches = EpochBatches(64, clips_per_epoch=8, batch_size=4, num_epochs=1)
+    alone, with_workers = (list(load(clips, batches=batches, num_workers=workers)) for workers in (0, 2))
+    for one, other in zip(alone, with_workers, strict=True):
+        assert torch.equal(one.frames, other.frames)
+        assert torch.equal(one.labels, other.labels)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero_along_a_cosine(config):
+    schedule = replace(config, epochs=10, lr=0.2, warmup_epochs=2)
+    assert schedule.learning_rate(0) == 0
+    assert schedule.learning_rate(1) == pytest.approx(0.1)
+    assert schedule.learning_rate(2) == pytest.approx(0.2)
+    assert schedule.learning_rate(6) == pytest.approx(0.1)
+    assert schedule.learning_rate(10) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_paper_s_learning_rate_is_divided_by_ten_after_two_epochs():
+    paper = PRESETS["paper"][1]
+    assert [paper.learning_rate(epoch) for epoch in (0, 39.9, 40, 50)] == pytest.approx([0.01, 0.01, 1e-3, 1e-4])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1; got 0"),
+        ({"lr": -1.0}, "lr must not be negative"),
+        ({"lr": float("nan")}, "lr must not be negative"),
+        ({"clips_per_epoch": 2}, "at least one batch of 4; got 2"),
+        ({"lr_decay_epochs": (50, 40)}, r"must rise; got \(50, 40\)\. Give them as --lr-decay-epochs 40 50"),
+        ({"dataset": "kinetics"}, "The data sets are motionpairs; got kinetics"),
+        ({"model": "resnet"}, "The networks are c2d"),
+        ({"model_options": ("depth",)}, "written name=number, as depth=26; got depth"),
+        ({"model_options": ("depth=34",)}, "depth must be one of 26, 50, 101"),
+        ({"model_options": ("temporal_share=1",)}, "between 0 and 1"),
+    ],
+)
+def test_an_impossible_configuration_states_the_rule(config, changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(config, **changes)
+
+
+@pytest.mark.slow
+def test_a_small_network_learns_to_tell_a_few_clips_apart(config):
+    path = train(replace(config, num_frames=4, clips_per_epoch=16, epochs=30, optimizer="adamw", lr=3e-3, batch_size=8))
+    metrics = read_header(path).metrics
+    assert metrics[-1]["train_loss"] < 0.7 * metrics[0]["train_loss"]
+
+
+def command(out: Path, *more: str) -> list[str]:
+    settings = ["--size", "32", "--num-frames", "2", "--batch-size", "4", "--clips-per-epoch", "8"]
+    return [sys.executable, "-m", "gte.train", "tiny", "--out", str(out), *settings, *more]
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_last_complete_epoch_and_says_how_to_go_on(tmp_path):
+    out = tmp_path / "run"
+    with subprocess.Popen(command(out, "--epochs", "500"), stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 300
+        while not (out / "metrics.jsonl").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, printed = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert f"Stopped. {out} holds the run up to epoch" in printed
+    assert "--resume" in printed
+    assert "Traceback" not in printed
+    assert read_header(out / "run.safetensors").metrics
+
+
+@pytest.mark.slow
+def test_a_wrong_option_on_the_command_line_gives_one_sentence_and_status_2(tmp_path):
+    done = subprocess.run(
+        command(tmp_path / "run", "--model-options", "depth=7"),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1] == "gte.train: depth must be one of 26, 50, 101; got 7."
+    assert done.stdout == ""
