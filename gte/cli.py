@@ -1,9 +1,14 @@
 """What the command lines share: JSON on standard output alone, messages on standard error, status 2 for bad input."""
 
+import contextlib
+import functools
+import io
+import itertools
 import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import tyro
@@ -20,13 +25,48 @@ def run_command(main: Callable[..., object], *, prog: str) -> None:
     Exits with status 2 on bad input and 130 on Ctrl-C; anything else is a defect and keeps its traceback.
     """
     try:
-        tyro.cli(main, prog=prog, config=(tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff))
+        arguments = _parse(main, prog)
+        main(*arguments.args, **arguments.kwargs)
     except (GteError, ValueError, OSError) as error:
         say(f"{prog.removeprefix('python -m ')}: {sentence(error)}")
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         say("Stopped.")
         sys.exit(INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class _Arguments:
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def _parse(main: Callable[..., object], prog: str) -> _Arguments:
+    """Read the command line. Raises ValueError, in one sentence, for what tyro would print in a frame."""
+
+    @functools.wraps(main)
+    def take(*args: Any, **kwargs: Any) -> _Arguments:
+        return _Arguments(args, kwargs)
+
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed):
+            parsed = tyro.cli(take, prog=prog, config=(tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff))
+    except SystemExit as stop:
+        if not stop.code:
+            raise  # --help
+        # A title, perhaps a line across, what is wrong, a line across, and then every option; in a frame or without.
+        plain = printed.getvalue().translate(dict.fromkeys(map(ord, "│╭╮╰╯"), " ") | {ord("─"): "-"})
+        lines = [line.strip() for line in plain.splitlines()][1:]
+        told = itertools.dropwhile(_is_rule, lines)
+        lines = list(itertools.takewhile(lambda line: not _is_rule(line), told))
+        raise ValueError(f"{' '.join(lines).rstrip('.')}. --help lists what can be given.") from None
+    assert isinstance(parsed, _Arguments)
+    return parsed
+
+
+def _is_rule(line: str) -> bool:
+    return set(line) <= {"-"}
 
 
 def sentence(error: Exception) -> str:

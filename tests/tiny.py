@@ -23,15 +23,15 @@ def tiny_model(name: str, num_classes: int = len(CLASSES)) -> nn.Module:
         return build(name, **OPTIONS | {"num_classes": num_classes})
 
 
-def tiny_header(path: Path, name: str, model: nn.Module, **facts: Any) -> CheckpointHeader:
+def tiny_header(path: Path, name: str, network: nn.Module, **facts: Any) -> CheckpointHeader:
     """A header for a network that has not trained."""
     return CheckpointHeader(
         **{
             "path": path,
             "model": name,
             "options": configure(name, **OPTIONS | {"num_classes": len(facts.get("classes", CLASSES))}).options(),
-            "num_params": sum(parameter.numel() for parameter in model.parameters()),
-            "layers": tuple(shift_layers(model)),
+            "num_params": sum(parameter.numel() for parameter in network.parameters()),
+            "layers": tuple(shift_layers(network)),
             "dataset": "motionpairs",
             "classes": CLASSES,
             "twins": (1, 0, -1),

@@ -130,6 +130,18 @@ def test_bad_input_gives_one_sentence_and_status_2(run, motions, video, tmp_path
         assert len(done.err.strip().splitlines()) == 1
 
 
+def test_a_mistyped_command_line_gives_one_sentence_and_status_2(run, motions):
+    for arguments, words in [
+        ([motions, "--jsn"], "gte.command: Unrecognized options: --jsn. --help lists what can be given."),
+        ([motions, "--num-clips", "many"], "--num-clips"),
+        ([], "CHECKPOINT"),
+    ]:
+        done = run(evaluate.main, *arguments)
+        assert (done.status, done.out) == (2, "")
+        assert words in done.err
+        assert len(done.err.splitlines()) == 1
+
+
 def test_a_checkpoint_of_other_classes_is_not_evaluated(run, tmp_path):
     other = save_tiny(tmp_path / "other.safetensors", "c2d")
     done = run(evaluate.main, other)

@@ -224,10 +224,11 @@ def test_an_impossible_configuration_states_the_rule(config, changes, message):
 
 
 @pytest.mark.slow
-def test_a_small_network_learns_to_tell_a_few_clips_apart(config):
-    path = train(replace(config, num_frames=4, clips_per_epoch=16, epochs=30, optimizer="adamw", lr=3e-3, batch_size=8))
+def test_a_small_network_learns_a_few_clips_by_heart(config, monkeypatch):
+    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 8, "val": 14, "test": 28})
+    path = train(replace(config, num_frames=4, epochs=40, optimizer="adamw", lr=3e-3, batch_size=8))
     metrics = read_header(path).metrics
-    assert metrics[-1]["train_loss"] < 0.7 * metrics[0]["train_loss"]
+    assert metrics[-1]["train_loss"] < 0.5 * metrics[0]["train_loss"]
 
 
 def command(out: Path, *more: str) -> list[str]:
@@ -263,5 +264,7 @@ def test_a_wrong_option_on_the_command_line_gives_one_sentence_and_status_2(tmp_
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1] == "gte.train: depth must be one of 26, 50, 101; got 7."
+    assert done.stderr.startswith("gte.train: ")
+    assert "depth must be one of 26, 50, 101; got 7." in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""

@@ -1,0 +1,1 @@
+"""Pure functions from models, tensors and checkpoints to tensors, tables, figures and sentences."""

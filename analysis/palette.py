@@ -1,0 +1,134 @@
+"""The colours of the app and the one look of its plotly figures.
+
+Only the direction of time has hue; everything else is neutral plus one accent. Every colour holds on a white
+and on a #14181D page, with a contrast of at least 3.5 : 1, so that no figure needs to know the theme.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+import plotly.graph_objects as go
+from plotly.colors import hex_to_rgb, sequential
+
+Direction = Literal["back", "stay", "ahead"]
+"""Where an output looks in time: at the previous frame, at its own, at the next."""
+
+DIRECTIONS: Final[tuple[Direction, ...]] = ("back", "stay", "ahead")
+"""Left to right: the past stands left, the future right."""
+
+BACK: Final = "#1F6FC4"
+STAY: Final = "#808A96"
+AHEAD: Final = "#D9660F"
+DIRECTION_COLOURS: Final[Mapping[Direction, str]] = MappingProxyType({"back": BACK, "stay": STAY, "ahead": AHEAD})
+DIRECTION_GLYPHS: Final[Mapping[Direction, str]] = MappingProxyType({"back": "◀", "stay": "●", "ahead": "▶"})
+DIRECTION_WORDS: Final[Mapping[Direction, str]] = MappingProxyType(
+    {"back": "looks back", "stay": "stays", "ahead": "looks ahead"}
+)
+TAP_NAMES: Final[tuple[str, str, str]] = ("t-1", "t", "t+1")
+
+WEIGHT_NEGATIVE: Final = "#9A4FB5"
+WEIGHT_POSITIVE: Final = "#2C9A55"
+
+TEMPORAL_COST: Final = "#12807A"
+"""The temporal part of a cost, drawn solid; the other parts are NEUTRAL and hatched."""
+
+NEUTRAL: Final = "#808A96"
+"""Marks that are neither a direction nor the accent: curves, outlines, reference lines, hatched parts."""
+
+ACCENT: Final = TEMPORAL_COST
+"""The one accent where a figure must point at something; the theme's primary colour is close to it."""
+
+ROW_BAND: Final = "rgba(128, 138, 150, 0.22)"
+"""The band behind a selected row, visible on both themes."""
+
+
+def faded(colour: str, alpha: float) -> str:
+    """Return a #RRGGBB colour as an rgba() string.
+
+    Raises ValueError unless `alpha` lies in [0, 1].
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must lie between 0 and 1; got {alpha}.")
+    red, green, blue = hex_to_rgb(colour)
+    return f"rgba({red}, {green}, {blue}, {alpha:.3g})"
+
+
+WEIGHT_SCALE: Final[list[list[float | str]]] = [
+    [0.0, faded(WEIGHT_NEGATIVE, 1)],
+    [0.5, faded(NEUTRAL, 0)],
+    [1.0, faded(WEIGHT_POSITIVE, 1)],
+]
+"""For signed weights: diverging through a transparent middle; give it zmid=0 and one symmetric range."""
+
+MAGMA: Final[tuple[str, ...]] = tuple(sequential.Magma)
+"""Ten stops from dark to light, the colours of evidence."""
+
+EVIDENCE_SCALE: Final[list[list[float | str]]] = [
+    [step / (len(MAGMA) - 1), faded(colour, step / (len(MAGMA) - 1))] for step, colour in enumerate(MAGMA)
+]
+"""For evidence: magma with alpha = value, so that no evidence lets the page or the frame through."""
+
+ChartSize = Literal["large", "medium", "small"]
+CHART_HEIGHTS: Final[Mapping[ChartSize, int]] = MappingProxyType({"large": 430, "medium": 250, "small": 110})
+"""Heights of charts in CSS pixels; a page uses no others, so that figures align from page to page."""
+
+FONT_SIZE: Final = 14
+"""Of every text in a chart, in CSS pixels; readable on a projector."""
+
+MARGINS: Final[Mapping[str, int]] = MappingProxyType({"l": 8, "r": 8, "t": 56, "b": 40})
+
+PLOTLY_CONFIG: Final[dict[str, object]] = {
+    "displaylogo": False,
+    # Removed one by one: a list of the wanted ones would also drop the fullscreen button that Streamlit adds.
+    "modeBarButtonsToRemove": [
+        "zoom2d",
+        "pan2d",
+        "select2d",
+        "lasso2d",
+        "zoomIn2d",
+        "zoomOut2d",
+        "autoScale2d",
+        "resetScale2d",
+    ],
+    "toImageButtonOptions": {"format": "svg"},
+}
+"""The `config` of every st.plotly_chart: only the download (as SVG) and the fullscreen button stay."""
+
+
+def style(figure: go.Figure, *, size: ChartSize = "large", categories: Literal["x", "y", "xy", ""] = "") -> go.Figure:
+    """Give `figure` the look that all charts share, and return it.
+
+    `categories` names the axes that carry names: without it plotly reads layer "1.0" as the number 1. Colours
+    of background and text stay unset, so that the theme of the app supplies them. What a figure needs
+    otherwise it sets after this call.
+    """
+    figure.update_layout(
+        height=CHART_HEIGHTS[size],
+        margin=dict(MARGINS),
+        font={"size": FONT_SIZE},
+        # At the very top, so that the legend fits between it and the plot.
+        title={"x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "pad": {"t": 4}, "font": {"size": 18}},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "font": {"size": FONT_SIZE},
+            "title": {"text": ""},
+            "traceorder": "normal",
+        },
+        hoverlabel={"font": {"size": FONT_SIZE}},
+        # A stray drag would zoom, and no button is left to undo it.
+        dragmode=False,
+        bargap=0.25,
+    )
+    text = {"tickfont": {"size": FONT_SIZE}, "title": {"font": {"size": FONT_SIZE}}, "automargin": True}
+    figure.update_xaxes(**text)
+    figure.update_yaxes(**text)
+    if "x" in categories:
+        figure.update_xaxes(type="category")
+    if "y" in categories:
+        figure.update_yaxes(type="category")
+    return figure

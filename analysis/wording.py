@@ -1,0 +1,40 @@
+"""How numbers and layers are written for people: three significant digits, short layer names."""
+
+import math
+
+
+def three_digits(value: float) -> str:
+    """The number with three significant digits and never an exponent; "not a number" where there is none."""
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "infinite" if value > 0 else "minus infinite"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    # Rounding first can raise the magnitude: 99.96 becomes 100, not 100.0.
+    rounded = round(value, 2 - magnitude)
+    decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
+    text = f"{rounded:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def percent(share: float) -> str:
+    """A share (1 is all of it) as a percentage with three significant digits: 0.41 is "41 %"."""
+    return f"{three_digits(100 * share)} %"
+
+
+def large_count(count: int | float) -> str:
+    """A count with two decimals and its unit, as papers print it: "25.34 G", "17.97 M", "1.50 k", "640"."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        # What rounds to the next unit is written in it: 999,999,000 is 1.00 G.
+        if abs(count) >= size * 0.999995:
+            return f"{count / size:.2f} {unit}"
+    return f"{count:.0f}"
+
+
+def block_name(layer: str) -> str:
+    """The block that a layer sits in: "layer3.1" for "layer3.1.conv2.shift"; other names stay as they are."""
+    stage, _, rest = layer.partition(".")
+    block = rest.partition(".")[0]
+    return f"{stage}.{block}" if stage.startswith("layer") and block.isdigit() else layer

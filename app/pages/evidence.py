@@ -1,0 +1,183 @@
+"""Evidence: where in a clip each network finds evidence for a class, several networks under one another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from analysis import figures, palette
+from analysis.attribution import Evidence
+from analysis.attribution.evidence import ClassScore, preselect_layer, top_classes
+from analysis.wording import percent
+from app import resources, scaffold, state, widgets
+from app.components import StripRow, film_strip
+from gte.checkpoint import CheckpointHeader
+
+METHOD = "gradcam"
+PREDICTED = "as predicted"
+SHARED_SCALE = "one for all"
+OWN_SCALE = "one each"
+MOST_NETWORKS = 4
+FAINT = 0.2
+"""Below this part of the common scale a network's evidence is hardly seen, which is said."""
+CONTROL_WIDTHS = (210, 200, 210, 150, 110, 140)
+"""Of clip, upload, class, layer, reverse and networks, in pixels; in a narrow window they wrap."""
+FRAME_SIDE = 140
+FRAMES_PER_SECOND = 4.0
+MAP_SIDE = 56
+"""Cells to a side of the maps that are sent; the browser enlarges them smoothly."""
+
+NO_RECOGNITION = (
+    "These networks know the motions that they were trained on and nothing else. On a real video read the evidence as "
+    "mechanism, not as recognition."
+)
+
+READING = """
+**Grad-CAM** takes the feature maps of one block, weighs each channel by how much it pushes the chosen class (the mean
+of its gradient over time and space), adds them up and keeps what is positive. What is bright spoke *for* the class.
+
+It says what the network used, not what it should have used, and it is as coarse as the block's grid: the cards below
+give its size. The bars show which share of the evidence lies in each frame.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one network says of the clip, and its evidence for the class in question."""
+
+    name: str
+    header: CheckpointHeader
+    clip: resources.Clip
+    scores: list[ClassScore]
+    """All classes, the most probable first."""
+    evidence: Evidence
+
+
+def render() -> None:
+    """Draw the page below its header."""
+    found = widgets.checkpoints_or_stop()
+    # What is drawn first depends on what stands behind it, so the places come before their contents.
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        clip_place, upload_place, class_place, layer_place, reverse_place, more_place = (
+            st.container(width=width) for width in CONTROL_WIDTHS
+        )
+    with more_place, st.popover("Networks", width="stretch"):
+        chosen = _pick_networks(list(found))
+        scale = _pick_scale()
+    if not chosen:
+        st.info("Choose at least one network.")
+        return
+    first = found[chosen[0]]
+    with upload_place:
+        video = widgets.upload_video()
+    with clip_place:
+        title = widgets.pick_clip(list(first.classes), video, default=first.classes[0])
+    with reverse_place:
+        backwards = st.toggle("Reverse", key="reverse", bind="query-params")
+    with class_place:
+        wanted = widgets.pick(state.CLASS, "Class", [PREDICTED, *first.classes], default=PREDICTED)
+    with layer_place:
+        shapes = resources.map_shapes(first)
+        block = widgets.pick(state.BLOCK, "Layer", list(shapes), default=preselect_layer(shapes))
+    findings: list[Finding] = []
+    target = None if wanted == PREDICTED else first.classes.index(wanted)
+    for name in chosen:
+        header = found[name]
+        if header.classes != first.classes:
+            st.warning(
+                scaffold.plain(f"{name} knows other classes than {chosen[0]}; compare networks of one data set.")
+            )
+            continue
+        clip = _open_clip(title, video, header, backwards)
+        one = _find(name, header, clip, block, target)
+        # The other networks are asked about the class that the first one predicts.
+        target = one.evidence.target
+        findings.append(one)
+    _draw(findings, video if title == widgets.YOUR_VIDEO else None, scale)
+
+
+def _pick_networks(names: Sequence[str]) -> list[str]:
+    default = [name for name in names if "/" not in name][:2] or list(names[:1])
+    chosen = st.pills("Networks", names, selection_mode="multi", default=default, key="networks", bind="query-params")
+    return [name for name in names if name in chosen][:MOST_NETWORKS]
+
+
+def _pick_scale() -> str:
+    options = (SHARED_SCALE, OWN_SCALE)
+    return (
+        st.segmented_control("Scale of the evidence", options, default=SHARED_SCALE, key="scale", bind="query-params")
+        or SHARED_SCALE
+    )
+
+
+def _open_clip(title: str, video: resources.Video | None, header: CheckpointHeader, backwards: bool) -> resources.Clip:
+    if title == widgets.YOUR_VIDEO and video is not None:
+        return resources.video_clip(video, header.num_frames, header.size, backwards)
+    # The first test clips of a data set hold each class once, in order.
+    return resources.dataset_clip(
+        header.dataset, header.classes.index(title), header.num_frames, header.size, backwards
+    )
+
+
+def _find(name: str, header: CheckpointHeader, clip: resources.Clip, block: str, target: int | None) -> Finding:
+    shapes = resources.map_shapes(header)
+    scores = top_classes(resources.logits(header, clip), header.classes, len(header.classes))
+    evidence = resources.evidence(
+        header,
+        clip,
+        scores[0].index if target is None else target,
+        block if block in shapes else preselect_layer(shapes),
+        METHOD,
+    )
+    return Finding(name=name, header=header, clip=clip, scores=scores, evidence=evidence)
+
+
+def _draw(findings: Sequence[Finding], video: resources.Video | None, scale: str) -> None:
+    """The strips of all networks; `video` is the reader's own where it is the clip."""
+    first = findings[0]
+    scaffold.finding(_answer_in_words(findings))
+    if video is not None:
+        frames = ", ".join(map(str, first.clip.indices.tolist()))
+        st.info(f"Frames {frames} of {scaffold.plain(video.name)}. {NO_RECOGNITION}")
+    largest = max(one.evidence.maximum for one in findings) if scale == SHARED_SCALE else None
+    # A strip's rows have equally many frames; networks that see fewer or more get a strip of their own.
+    for count in dict.fromkeys(len(one.clip.frames) for one in findings):
+        film_strip(
+            [_row(one, largest) for one in findings if len(one.clip.frames) == count],
+            key=f"strip {count}",
+            frame_names=[str(frame) for frame in range(count)],
+            scale_label="largest of all" if scale == SHARED_SCALE else "largest of its network",
+            frames_per_second=FRAMES_PER_SECOND,
+            largest_frame=FRAME_SIDE,
+        )
+    for place, one in zip(st.columns(len(findings)), findings, strict=True):
+        with place:
+            st.markdown(f"The five likeliest classes of **{scaffold.plain(one.name)}**")
+            bars = figures.class_bars(one.scores[:5], selected=one.evidence.target)
+            st.plotly_chart(bars, key=f"top {one.name}", config=palette.PLOTLY_CONFIG)
+    with st.expander("What exactly is shown"):
+        st.markdown(READING)
+        st.dataframe([one.evidence.card(one.name, one.header.classes) for one in findings], hide_index=True)
+
+
+def _answer_in_words(findings: Sequence[Finding]) -> str:
+    """What each network says, and what the clip shows where that is known."""
+    answers = [f"{one.name}: “{one.scores[0].name}” {percent(one.scores[0].probability)}." for one in findings]
+    label = findings[0].clip.label
+    if label is not None:
+        answers.append(f"The clip shows “{findings[0].header.classes[label]}”.")
+    return " ".join(answers)
+
+
+def _row(one: Finding, largest: float | None) -> StripRow:
+    frames = len(one.clip.frames)
+    note = f"Asked for “{one.header.classes[one.evidence.target]}”. {one.evidence.finding()}"
+    if largest and 0 < one.evidence.maximum < FAINT * largest:
+        note += f" At most {percent(one.evidence.maximum / largest)} of the common scale: see “Networks”."
+    return StripRow(
+        label=one.name,
+        frames=one.clip.frames,
+        evidence=one.evidence.upsampled(frames, MAP_SIDE, MAP_SIDE, maximum=largest).numpy(),
+        note=note,
+        frame_shares=one.evidence.frame_shares().tolist(),
+    )

@@ -1,0 +1,67 @@
+"""Start: three sliders shift a picture of time; below it what training did, and cards that lead on."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from analysis import kernels
+from analysis.wording import block_name
+from app import resources, scaffold, widgets
+from app.components import LayerShares, kernel_barcode, shift_toy
+from gte.checkpoint import CheckpointHeader
+
+TOY_CLIP = ("motionpairs", 29)
+"""A ball that moves right: alone, in front of a calm background, so that a shift by one frame is seen at once."""
+TOY_FRAMES = 8
+TOY_SIZE = 64
+
+SHIPPED = "gte-tiny"
+KERNELS_HEIGHT = 260
+
+CARDS = {
+    "kernels": "Every learned kernel of a checkpoint, layer by layer, and how it drifted while it was trained.",
+    "evidence": "Grad-CAM over the frames of a clip, one of ours or a video of yours, GTE above C2D.",
+    "architectures": "Parameters and multiply-accumulates of five networks, counted on the real modules.",
+    "library": "The checkpoints that are here, and the curves of the runs that made them.",
+}
+
+
+def render() -> None:
+    """Draw the page below its header."""
+    shift_toy(resources.dataset_clip(*TOY_CLIP, TOY_FRAMES, TOY_SIZE).frames, key="toy")
+    with scaffold.errors_as_sentences():
+        _training()
+    # Imported here because the table of pages imports this one.
+    from app.pages import PAGES
+
+    st.header("Where to go from here")
+    scaffold.cards(PAGES, CARDS)
+
+
+def _training() -> None:
+    """What training did to the shifts of a shipped checkpoint."""
+    found, _ = resources.checkpoints()
+    name = pick(found)
+    if name is None:
+        st.info(widgets.NO_CHECKPOINT)
+        return
+    header = found[name]
+    summary = resources.kernel_summary(header)
+    layer = kernels.most_moved(summary)
+    taps, steps = resources.layer_taps(header, layer)
+    st.header(f"What training did to {scaffold.plain(name)}")
+    scaffold.finding(kernels.drift_finding(summary))
+    kernel_barcode(
+        taps,
+        steps,
+        title=f"The kernels of {block_name(layer)}",
+        key="training",
+        shares=LayerShares.from_summary(summary, selected=block_name(layer)),
+        height=KERNELS_HEIGHT,
+    )
+
+
+def pick(found: Mapping[str, CheckpointHeader]) -> str | None:
+    """The shipped checkpoint with learnable shifts, or else the first that has some; None where there is none."""
+    shifting = [name for name, header in found.items() if header.layers]
+    return SHIPPED if SHIPPED in shifting else next(iter(shifting), None)

@@ -1,0 +1,211 @@
+"""Every cache of the app, and the locks of the networks that all sessions share.
+
+A file is cached under its path, time and size, so that a checkpoint written anew is read anew. Caches are bounded.
+"""
+
+import hashlib
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from analysis import attribution, complexity, kernels
+from analysis.attribution import gradcam
+from analysis.complexity import Complexity, Uncountable
+from gte import checkpoint
+from gte.checkpoint import CheckpointHeader
+from gte.data import open_dataset
+from gte.data.sampling import segment_indices
+from gte.data.transforms import to_clip
+from gte.data.video import read_clip
+from gte.errors import CheckpointError, VideoError
+from gte.models import ClipShape
+
+ROOT = Path(__file__).parents[1]
+
+FOLDERS: dict[str, Path] = {"": ROOT / "checkpoints", "runs/": ROOT / "runs"}
+"""Where checkpoints are looked for, and what stands before their names."""
+
+Stamp = tuple[str, int, int]
+"""A file's path, time of change in nanoseconds and size in bytes."""
+
+Options = tuple[tuple[str, int | float], ...]
+"""A network's options in pairs, which can be a key of a cache."""
+
+
+def stamp(path: Path) -> Stamp:
+    """What tells this state of a file from any other."""
+    status = path.stat()
+    return str(path), status.st_mtime_ns, status.st_size
+
+
+def checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointError]]:
+    """Every checkpoint by the name that links use, those that ship first, and what is wrong with the other files."""
+    found: dict[str, CheckpointHeader] = {}
+    errors: list[CheckpointError] = []
+    for prefix, folder in FOLDERS.items():
+        headers, unreadable = checkpoint.list_folder(folder)
+        errors += unreadable
+        # Networks with learnable shifts come first: they are what the app is about.
+        for header in sorted(headers, key=lambda header: not header.layers):
+            found[prefix + header.path.relative_to(folder).with_suffix("").as_posix()] = header
+    return found, errors
+
+
+@dataclass(frozen=True)
+class _Shared:
+    model: nn.Module
+    lock: threading.RLock
+
+
+@st.cache_resource(max_entries=8, show_spinner="Opening the checkpoint")
+def _shared(file: Stamp) -> _Shared:
+    model, _ = checkpoint.load_model(file[0])
+    return _Shared(model, threading.RLock())
+
+
+@contextmanager
+def model_of(header: CheckpointHeader) -> Iterator[nn.Module]:
+    """The network of a checkpoint, for this block alone: no other session uses it meanwhile."""
+    shared = _shared(stamp(header.path))
+    with shared.lock:
+        yield shared.model
+
+
+@st.cache_data(max_entries=32, show_spinner="Reading the kernels")
+def _summary(file: Stamp) -> pd.DataFrame:
+    return kernels.summarise(checkpoint.load_histories(file[0]))
+
+
+def kernel_summary(header: CheckpointHeader) -> pd.DataFrame:
+    """`analysis.kernels.summarise` of a checkpoint."""
+    return _summary(stamp(header.path))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _taps(file: Stamp, layer: str) -> tuple[Float[np.ndarray, "s o 3"], tuple[int, ...]]:
+    history = checkpoint.load_history(file[0], layer)
+    return kernels.effective_taps(history.weights).numpy(), tuple(history.steps.tolist())
+
+
+def layer_taps(header: CheckpointHeader, layer: str) -> tuple[Float[np.ndarray, "s o 3"], tuple[int, ...]]:
+    """The effective taps of a layer's outputs at each snapshot, and the training steps of the snapshots."""
+    return _taps(stamp(header.path), layer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """The frames that a network sees of a clip."""
+
+    digest: str
+    """Tells these frames from any others."""
+    frames: UInt8[np.ndarray, "t h w 3"]
+    """RGB; shared, so nobody writes to it."""
+    indices: Int[np.ndarray, " t"]
+    """Which frames of the source these are."""
+    label: int | None = None
+    """Its class in the data set that it comes from."""
+
+    def reversed(self, twins: Sequence[int]) -> "Clip":
+        """The same frames, last first; its class is then the twin's."""
+        frames = np.ascontiguousarray(self.frames[::-1])
+        label = None if self.label is None else twins[self.label]
+        return replace(
+            self,
+            digest=_digest(frames),
+            frames=frames,
+            indices=self.indices[::-1],
+            label=None if label == -1 else label,
+        )
+
+
+def _digest(frames: np.ndarray) -> str:
+    return hashlib.sha256(frames.tobytes()).hexdigest()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def dataset_clip(dataset: str, index: int, num_frames: int, size: int, backwards: bool = False) -> Clip:
+    """A test clip of a data set, sampled as in evaluation, played backwards if asked."""
+    clips = open_dataset(dataset, "test", size)
+    which = segment_indices(clips.num_frames_stored, num_frames)
+    frames = clips.frames(index, which)
+    clip = Clip(digest=_digest(frames), frames=frames, indices=which, label=clips.label(index))
+    return clip.reversed(clips.twins) if backwards else clip
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video file that a reader uploaded."""
+
+    identity: str
+    """Unique for each upload."""
+    name: str
+    content: bytes
+
+
+def video_clip(video: Video, num_frames: int, size: int, backwards: bool = False) -> Clip:
+    """An uploaded video, sampled as in evaluation. Raises VideoError, naming the file as the reader knows it."""
+    return _video_clip(video.identity, num_frames, size, backwards, video)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the video")
+def _video_clip(identity: str, num_frames: int, size: int, backwards: bool, _video: Video) -> Clip:
+    # OpenCV reads files alone.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"upload{Path(_video.name).suffix}"
+        path.write_bytes(_video.content)
+        try:
+            frames, indices, _ = read_clip(path, num_frames, size)
+        except VideoError as error:
+            raise VideoError(str(error).replace(path.name, _video.name)) from error
+    clip = Clip(digest=_digest(frames), frames=frames, indices=indices)
+    return clip.reversed(()) if backwards else clip
+
+
+@st.cache_data(max_entries=512, show_spinner="Asking the network")
+def _logits(file: Stamp, digest: str, _header: CheckpointHeader, _clip: Clip) -> Float[Tensor, " classes"]:
+    with model_of(_header) as model, torch.no_grad():
+        return model(to_clip(_clip.frames)[None])[0]
+
+
+def logits(header: CheckpointHeader, clip: Clip) -> Float[Tensor, " classes"]:
+    """A network's answer to a clip."""
+    return _logits(stamp(header.path), clip.digest, header, clip)
+
+
+@st.cache_data(max_entries=512, show_spinner="Looking for evidence")
+def _evidence(
+    file: Stamp, digest: str, target: int, layer: str, method: str, _header: CheckpointHeader, _clip: Clip
+) -> attribution.Evidence:
+    with model_of(_header) as model:
+        return attribution.METHODS[method].attribute(model, to_clip(_clip.frames)[None], target, layer)
+
+
+def evidence(header: CheckpointHeader, clip: Clip, target: int, layer: str, method: str) -> attribution.Evidence:
+    """Evidence for a class in a block of a network, over a clip."""
+    return _evidence(stamp(header.path), clip.digest, target, layer, method, header, clip)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _map_shapes(model: str, options: Options, frames: int, size: int) -> dict[str, tuple[int, int, int]]:
+    return gradcam.map_shapes(model, dict(options), ClipShape(frames, size, size))
+
+
+def map_shapes(header: CheckpointHeader) -> dict[str, tuple[int, int, int]]:
+    """T', H', W' of every block's output, for the clips that a checkpoint was trained on."""
+    return _map_shapes(header.model, tuple(header.options.items()), header.num_frames, header.size)
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def complexity_of(name: str, options: Options, frames: int, size: int) -> Complexity | Uncountable:
+    """What a network costs for one clip, or why that cannot be counted; options that it does not have are left out."""
+    return next(complexity.count_each([name], dict(options), ClipShape(frames, size, size)))

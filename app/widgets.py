@@ -1,0 +1,60 @@
+"""The controls that several pages share; each keeps its choice in the address."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from analysis.wording import block_name
+from app import resources, state
+from gte.checkpoint import CheckpointHeader
+
+NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."
+
+VIDEO_TYPES = ("mp4", "webm", "mkv", "avi", "mov", "m4v", "mpg", "mpeg", "ogv", "gif")
+YOUR_VIDEO = "Your video"
+
+
+def checkpoints_or_stop() -> dict[str, CheckpointHeader]:
+    """Every checkpoint by name; where there is none, say how to get one and end the page."""
+    found, _ = resources.checkpoints()
+    if not found:
+        st.info(NO_CHECKPOINT)
+        st.stop()
+    return found
+
+
+def pick(key: state.Key, label: str, options: Sequence[str], default: str) -> str:
+    """A selectbox that keeps its choice in the address and opens on `default`, or on what a link asks for."""
+    start = state.start(key, options, default=default)
+    return st.selectbox(label, options, index=start, key=key.name, bind="query-params")
+
+
+def pick_checkpoint(found: Mapping[str, CheckpointHeader]) -> CheckpointHeader:
+    """A selectbox of checkpoints; opens on the first."""
+    return found[pick(state.CKPT, "Checkpoint", list(found), default=next(iter(found)))]
+
+
+def pick_layer(header: CheckpointHeader, default: str) -> str:
+    """A selectbox of the blocks with LTS layers, returning the layer; opens on `default`."""
+    layers = {block_name(layer): layer for layer in header.layers}
+    return layers[pick(state.LAYER, "Layer", list(layers), default=block_name(default))]
+
+
+def upload_video() -> resources.Video | None:
+    """An uploader for one video, which becomes the chosen clip once it is there."""
+    with st.popover("Upload a video", icon=":material/upload:", width="stretch"):
+        uploaded = st.file_uploader(
+            "A video file", type=list(VIDEO_TYPES), key="upload", on_change=_choose_upload, label_visibility="collapsed"
+        )
+        st.caption("It stays on this server's memory, for this visit only: a link to this page does not carry it.")
+    return None if uploaded is None else resources.Video(uploaded.file_id, uploaded.name, uploaded.getvalue())
+
+
+def _choose_upload() -> None:
+    if st.session_state["upload"] is not None:
+        st.session_state[state.CLIP.name] = YOUR_VIDEO
+
+
+def pick_clip(names: list[str], video: resources.Video | None, default: str) -> str:
+    """A selectbox of clips by name, the reader's own video among them if there is one."""
+    return pick(state.CLIP, "Clip", names if video is None else [YOUR_VIDEO, *names], default=default)

@@ -1,0 +1,12 @@
+"""GTE Explorer: page configuration and navigation. Start it with `make app`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.pages import PAGES
+from app.scaffold import streamlit_page
+
+st.set_page_config(page_title="GTE Explorer", page_icon=Path(__file__).parent / "app" / "icon.png", layout="wide")
+first, *others = PAGES.values()
+st.navigation([streamlit_page(first, default=True), *map(streamlit_page, others)], position="top").run()

@@ -1,0 +1,266 @@
+"""Evidence: Grad-CAM worked out by hand on a toy network, its laws on real ones, and what it leaves behind."""
+
+import pytest
+import torch
+from torch import nn
+
+from analysis.attribution import CONVENTIONS, METHODS, grad_cam
+from analysis.attribution.evidence import Evidence, preselect_layer, top_classes
+from analysis.attribution.gradcam import class_activation_map, map_shapes
+from gte.models import MODELS, ClipShape, build, to_channels_last
+from gte.models.resnet import block_outputs
+
+TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
+CLIP = ClipShape(4, 32, 32)
+
+
+class Toy(nn.Module):
+    """Logits that are linear in a layer of two channels, two frames and 1 x 2 pixels: the gradients are the weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1.0))
+        self.layer = nn.Identity()
+        by_channel = [[[[1.0, 3.0]], [[2.0, 2.0]]], [[[-2.0, -2.0]], [[-1.0, 1.0]]]]
+        self.weight = nn.Parameter(torch.stack([torch.zeros(2, 2, 1, 2), torch.tensor(by_channel)]))
+
+    def forward(self, clip):
+        return torch.einsum("nctHw,kctHw->nk", self.layer(clip * self.scale), self.weight)
+
+
+TOY_CLIP = torch.tensor([[[[[1.0, 2.0]], [[3.0, 4.0]]], [[[3.0, 0.0]], [[1.0, 5.0]]]]])
+
+
+def test_weights_per_clip_are_gradients_averaged_over_time_and_space_with_relu():
+    toy = Toy().eval()
+    found = class_activation_map(toy, toy.layer, TOY_CLIP, 1, "clip")
+    # Means of the gradients: 2 and -1. 2 (1, 2) - (3, 0) = (-1, 4), and 2 (3, 4) - (1, 5) = (5, 3).
+    assert found.tolist() == [[[0, 4]], [[5, 3]]]
+
+
+def test_weights_per_frame_are_gradients_averaged_over_space_alone_with_relu():
+    toy = Toy().eval()
+    found = class_activation_map(toy, toy.layer, TOY_CLIP, 1, "frame")
+    # Means in the first frame: 2 and -2, in the second: 2 and 0. 2 (1, 2) - 2 (3, 0) = (-4, 4), and 2 (3, 4) = (6, 8).
+    assert found.tolist() == [[[0, 4]], [[6, 8]]]
+
+
+@pytest.mark.parametrize("weights", CONVENTIONS)
+def test_a_class_that_nothing_speaks_for_has_no_evidence(weights):
+    toy = Toy().eval()
+    assert class_activation_map(toy, toy.layer, TOY_CLIP, 0, weights).tolist() == [[[0, 0]], [[0, 0]]]
+
+
+@pytest.fixture(scope="module")
+def networks():
+    torch.manual_seed(0)
+    return {name: to_channels_last(build(name, **TINY).eval()) for name in MODELS}
+
+
+@pytest.fixture
+def clip():
+    return torch.rand(1, 3, CLIP.frames, CLIP.height, CLIP.width)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_grad_cam_equals_a_plain_loop_over_channels(name, networks, clip):
+    network, layer, target = networks[name], "layer2.1", 3
+    kept = []
+    with block_outputs(network)[layer].register_forward_hook(lambda module, inputs, output: kept.append(output)):
+        logits = network(clip)
+    (activation,) = kept
+    (gradient,) = torch.autograd.grad(logits[0, target], activation)
+    for weights in CONVENTIONS:
+        expected = torch.zeros(activation.shape[2:])
+        for channel in range(activation.shape[1]):
+            for frame in range(CLIP.frames):
+                averaged = gradient[0, channel] if weights == "clip" else gradient[0, channel, frame]
+                expected[frame] += averaged.mean() * activation[0, channel, frame].detach()
+        found = grad_cam(network, clip, target, layer, weights=weights)
+        torch.testing.assert_close(found.map, expected.relu(), atol=1e-6 * expected.abs().max().item(), rtol=1e-4)
+        assert (found.layer, found.target, found.convention) == (layer, target, CONVENTIONS[weights])
+
+
+@pytest.mark.parametrize("weights", CONVENTIONS)
+def test_c2d_finds_the_same_evidence_in_a_reversed_clip_in_reversed_order(weights, networks, clip):
+    forward, backward = (
+        grad_cam(networks["c2d"], seen, 1, "layer3.1", weights=weights).map for seen in (clip, clip.flip(2))
+    )
+    torch.testing.assert_close(backward.flip(0), forward, atol=1e-6 * forward.max().item(), rtol=1e-4)
+
+
+def state_of(network):
+    """Everything that an attribution could leave behind."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return {
+        "hooks": sum(len(getattr(module, kind)) for module in network.modules() for kind in hooks),
+        "gradients": [name for name, parameter in network.named_parameters() if parameter.grad is not None],
+        "requires_grad": [parameter.requires_grad for parameter in network.parameters()],
+        "training": [module.training for module in network.modules()],
+        "numbers": {name: tensor.clone() for name, tensor in network.state_dict().items()},
+    }
+
+
+def assert_unchanged(network, before):
+    after = state_of(network)
+    numbers = before["numbers"]
+    assert after["hooks"] == 0
+    assert not after["gradients"]
+    assert [after[key] for key in ("requires_grad", "training")] == [
+        before[key] for key in ("requires_grad", "training")
+    ]
+    assert all(torch.equal(tensor, numbers[name]) for name, tensor in after["numbers"].items())
+
+
+@pytest.mark.parametrize("weights", CONVENTIONS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_leaves_the_network_and_the_clip_unchanged(method, weights, networks, clip):
+    before, pixels = state_of(networks["gte"]), clip.clone()
+    found = METHODS[method].attribute(networks["gte"], clip, 0, "layer2.0", weights=weights)
+    assert_unchanged(networks["gte"], before)
+    assert torch.equal(clip, pixels)
+    assert not clip.requires_grad
+    assert not found.map.requires_grad
+
+
+@pytest.mark.parametrize("weights", CONVENTIONS)
+def test_a_network_whose_parameters_are_frozen_stays_so_and_gives_the_same_evidence(weights, clip):
+    network = build("gte", **TINY).eval()
+    learnable = grad_cam(network, clip, 0, "layer2.0", weights=weights)
+    network.requires_grad_(False)
+    frozen = grad_cam(network, clip, 0, "layer2.0", weights=weights)
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert torch.equal(frozen.map, learnable.map)
+
+
+@pytest.mark.parametrize("weights", CONVENTIONS)
+def test_nothing_stays_behind_when_the_network_fails_half_way(weights, networks, clip):
+    network = networks["gte"]
+    before = state_of(network)
+    with pytest.raises(ValueError, match="The classes are numbered 0 to 4; got 5"):
+        grad_cam(network, clip, 5, "layer2.0", weights=weights)
+    with pytest.raises(ValueError, match="at least 1 x 32 x 32"):
+        grad_cam(network, clip[..., :16], 0, "layer2.0", weights=weights)
+    assert_unchanged(network, before)
+    assert torch.is_grad_enabled()
+
+
+def test_impossible_choices_are_refused_with_the_rule(networks, clip):
+    with pytest.raises(ValueError, match=r"layer1.0, layer1.1, .*; got conv1"):
+        grad_cam(networks["gte"], clip, 0, "conv1")
+    with pytest.raises(ValueError, match="evaluation mode"):
+        grad_cam(build("gte", **TINY), clip, 0, "layer1.0")
+
+
+def test_map_shapes_are_those_of_the_evidence(networks, clip):
+    shapes = map_shapes("gte", TINY, CLIP)
+    assert list(shapes) == list(block_outputs(networks["gte"]))
+    assert shapes["layer1.0"] == (4, 8, 8)
+    for layer in ("layer1.0", "layer2.1", "layer4.1"):
+        assert grad_cam(networks["gte"], clip, 0, layer).map.shape == shapes[layer]
+
+
+def test_preselected_layer_is_the_last_with_a_map_of_at_least_7_by_7():
+    assert preselect_layer(map_shapes("gte", TINY, ClipShape(2, 112, 112))) == "layer3.1"
+    assert preselect_layer({"a": (8, 14, 14), "b": (8, 7, 7), "c": (8, 7, 6)}) == "b"
+
+
+def test_preselected_layer_of_a_small_clip_is_the_last_of_the_finest():
+    assert preselect_layer({"a": (4, 6, 6), "b": (4, 6, 6), "c": (4, 3, 3)}) == "b"
+    with pytest.raises(ValueError, match="has none"):
+        preselect_layer({})
+
+
+def evidence(values, num_frames=None):
+    steps = torch.tensor(values, dtype=torch.float32)
+    return Evidence(
+        map=steps,
+        target=1,
+        layer="layer3.1",
+        method="Grad-CAM",
+        convention="in one way",
+        num_frames=num_frames or len(steps),
+    )
+
+
+def test_frame_shares_sum_to_one():
+    shares = evidence([[[1, 0], [1, 0]], [[0, 0], [0, 0]], [[3, 1], [1, 1]]]).frame_shares()
+    assert shares.tolist() == [0.25, 0, 0.75]
+
+
+def test_frame_shares_of_a_coarser_map_are_interpolated_in_time():
+    found = evidence([[[1.0]], [[3.0]]], num_frames=4)
+    # Two steps over four frames: 1, 1 + 2/4, 3 - 2/4, 3, of 8.
+    assert found.frame_shares().tolist() == [0.125, 0.1875, 0.3125, 0.375]
+    assert found.card("net", ("a", "b"))["time"] == "2 steps for 4 frames, one for every 2, interpolated linearly"
+
+
+def test_upsampled_evidence_is_normalised_once_per_clip_and_not_per_frame():
+    found = evidence([[[1.0]], [[4.0]]])
+    assert found.upsampled(2, 2, 2).amax(dim=(1, 2)).tolist() == [0.25, 1]
+    # Between two steps of a coarser map it is interpolated.
+    assert found.upsampled(4, 1, 1).flatten().tolist() == [0.25, 0.4375, 0.8125, 1]
+
+
+def test_upsampled_evidence_on_a_shared_scale_keeps_the_proportion_and_clips():
+    found = evidence([[[1.0]], [[4.0]]])
+    assert found.upsampled(2, 1, 1, maximum=8).flatten().tolist() == [0.125, 0.5]
+    assert found.upsampled(2, 1, 1, maximum=2).flatten().tolist() == [0.5, 1]
+
+
+def test_evidence_too_small_to_be_squared_is_still_normalised():
+    assert evidence([[[1e-38]], [[4e-38]]]).upsampled(2, 1, 1).flatten().tolist() == pytest.approx([0.25, 1])
+
+
+def test_no_evidence_is_said_and_gives_zeros_instead_of_nan():
+    nothing = evidence([[[0.0]], [[0.0]]])
+    assert nothing.is_empty
+    assert nothing.frame_shares().tolist() == [0, 0]
+    assert not nothing.upsampled(2, 3, 3).any()
+    assert nothing.finding() == "There is no evidence for this class in layer3.1."
+    card = nothing.card("net", ("a", "b"))
+    assert (card["raw maximum"], card["normalisation"]) == ("0", "none: there is no evidence for this class")
+
+
+@pytest.mark.parametrize(
+    ("per_frame", "sentence"),
+    [
+        ([1, 1, 6, 5, 1, 1], "73.3 % of its evidence lies in frames 2–3."),
+        ([0, 0, 0, 9], "100 % of its evidence lies in frame 3."),
+        ([2, 1], "66.7 % of its evidence lies in frame 0."),
+        ([1, 1, 1], "66.7 % of its evidence lies in frames 0–1."),
+        ([1, 0, 1], "Its evidence is spread over all frames."),
+        ([1], "Its evidence is spread over all frames."),
+    ],
+)
+def test_finding_names_the_fewest_frames_with_two_thirds_of_the_evidence(per_frame, sentence):
+    assert evidence([[[float(value)]] for value in per_frame]).finding() == sentence
+
+
+def test_card_says_in_words_what_was_asked_and_how():
+    assert evidence([[[0.0, 12.345]]] * 8).card("gte-tiny", ("moves left", "moves right")) == {
+        "network": "gte-tiny",
+        "layer": "layer3.1",
+        "class": "moves right",
+        "method": "Grad-CAM",
+        "convention": "in one way",
+        "map": "8 x 1 x 2 cells, interpolated linearly to the frames",
+        "time": "8 steps for 8 frames, one each",
+        "raw maximum": "12.3",
+        "normalisation": "once per clip",
+    }
+
+
+def test_top_classes_are_ranked_by_probability():
+    logits = torch.tensor([[0.0, 2.0, 1.0]]).log()
+    first, second = top_classes(logits, ("a", "b", "c"), k=2)
+    assert (first.index, first.name, first.probability) == (1, "b", pytest.approx(2 / 3))
+    assert (second.index, second.name, second.probability) == (2, "c", pytest.approx(1 / 3))
+    assert [score.name for score in top_classes(logits[0], ("a", "b", "c"))] == ["b", "c", "a"]
+
+
+def test_top_classes_refuse_logits_of_several_clips_or_of_another_network():
+    with pytest.raises(ValueError, match="One clip has 3 logits"):
+        top_classes(torch.zeros(2, 3), ("a", "b", "c"))
+    with pytest.raises(ValueError, match="One clip has 2 logits"):
+        top_classes(torch.zeros(3), ("a", "b"))

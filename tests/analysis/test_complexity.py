@@ -1,0 +1,271 @@
+"""Costs: the reference counts from the real modules, small ones worked out by hand, and what counting leaves behind."""
+
+import gc
+import json
+import logging
+import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+from torch.nn.modules import module as module_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from analysis import complexity
+from analysis.complexity import Complexity, applicable, count, count_each, table
+from gte import cli
+from gte.models import MODELS, ClipShape, build
+
+TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
+SMALL = ClipShape(4, 32, 32)
+
+
+@pytest.fixture(scope="module")
+def counted() -> dict[str, Complexity]:
+    """Every network of the table, counted once, since each count takes a second."""
+    return {item.name: item for item in count_each(MODELS, TINY, SMALL) if isinstance(item, Complexity)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options", "params", "macs"),
+    [
+        ("c2d", {}, "23.865", "32.70"),
+        ("tsm", {}, "23.865", "32.70"),
+        ("c3d", {}, "46.499", "62.29"),
+        ("gst", {}, "21.035", "29.00"),
+        ("gte", {}, "17.97", "25.34"),
+        ("gte", {"temporal_share": 1 / 2}, "19.149", "27.23"),
+        ("gte", {"temporal_share": 1 / 8}, "17.911", "25.09"),
+    ],
+)
+def test_resnet_50_costs_what_the_reference_says(name, options, params, macs):
+    found = count(name, options, ClipShape(8, 224, 224))
+    decimals = len(params.partition(".")[2])
+    assert f"{found.params / 1e6:.{decimals}f}" == params
+    assert f"{found.macs_conv_linear / 1e9:.2f}" == macs
+    # BatchNorm and pooling, which papers leave out.
+    assert 0.17e9 < found.macs - found.macs_conv_linear < 0.19e9
+    assert found.agrees
+
+
+@pytest.mark.slow
+def test_the_paper_s_sixteen_frames_cost_50_68_g():
+    assert f"{count('gte', {}, ClipShape(16, 224, 224)).macs_conv_linear / 1e9:.2f}" == "50.68"
+
+
+def test_every_network_of_the_table_is_counted_with_what_fvcore_left_out(counted):
+    assert list(counted) == list(MODELS)
+    for item in counted.values():
+        assert item.uncounted["max_pool2d"] == 1
+        assert item.uncounted["add_"] >= 8  # a shortcut in each of eight blocks
+
+
+def test_counts_of_single_layers_equal_those_worked_out_by_hand(counted):
+    by_module = counted["gte"].by_module
+    # 4 frames of 16 x 16 positions, 16 outputs of 3 x 7 x 7.
+    assert by_module["conv1"] == 4 * 16 * 16 * 16 * (3 * 7 * 7)
+    # t = 1/4 of 16 channels from half of them: 4 outputs of 8 inputs and 3 taps, at 8 x 8.
+    assert by_module["layer1.0.conv2.temporal.shift"] == 4 * 8 * 8 * 4 * (8 * 3)
+    # The first block of a stage has its shift at the resolution of its input, 8 x 8, and 8 outputs of 16 inputs.
+    assert by_module["layer2.0.conv2.temporal.shift"] == 4 * 8 * 8 * 8 * (16 * 3)
+    # 512 features to 5 classes, per frame.
+    assert by_module["fc"] == 4 * 512 * 5
+
+
+def test_temporal_part_is_the_learnable_shifts_of_gte_and_the_3x3x3_of_c3d_and_gst(counted):
+    by_module = counted["gte"].by_module
+    assert counted["gte"].macs_temporal == sum(macs for path, macs in by_module.items() if path.endswith(".shift"))
+    for name, ending in {"c3d": ".conv2", "gst": ".conv2.temporal"}.items():
+        parts = counted[name].by_module.items()
+        assert counted[name].macs_temporal == sum(macs for path, macs in parts if path.endswith(ending)) > 0
+    # A hard shift moves memory and multiplies nothing.
+    assert counted["tsm"].macs_temporal == counted["c2d"].macs_temporal == 0
+    assert counted["tsm"].macs_conv_linear == counted["c2d"].macs_conv_linear
+
+
+@pytest.mark.parametrize("name", ["tsm", "c3d", "gte"])
+def test_half_of_the_frames_cost_half_of_the_macs_and_no_parameter_less(name, counted):
+    half = count(name, TINY, replace(SMALL, frames=SMALL.frames // 2))
+    assert (2 * half.macs_conv_linear, 2 * half.macs) == (counted[name].macs_conv_linear, counted[name].macs)
+    assert half.params == counted[name].params
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_torch_s_own_counter_agrees(name, counted):
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network = build(name, **TINY).eval()
+        network(torch.zeros(1, 3, 4, 32, 32))
+    assert counted[name].macs_torch == counter.get_total_flops() / 2
+    assert counted[name].agrees
+    assert counted[name].params == sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_disagreement_of_the_two_counters_is_told(counted):
+    assert not replace(counted["c2d"], macs_torch=counted["c2d"].macs_torch + 1).agrees
+
+
+def test_counting_logs_nothing(caplog):
+    with caplog.at_level(logging.DEBUG):
+        count("c2d", TINY, replace(SMALL, frames=1))
+    assert not caplog.records
+
+
+def test_counts_from_several_threads_at_once_equal_those_from_one(counted):
+    names = ["gte", "c3d", "tsm"]
+    with ThreadPoolExecutor(len(names)) as pool:
+        at_once = pool.map(lambda name: count(name, TINY, SMALL), names)
+    assert list(at_once) == [counted[name] for name in names]
+
+
+class Fragile(nn.Module):
+    """Runs on the meta device, and fails while it is traced."""
+
+    def __init__(self, watch):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.watch = watch
+
+    def forward(self, clip):
+        self.watch(self)
+        out = self.conv(clip[:, :, 0])
+        if torch._C._get_tracing_state():
+            raise RuntimeError("this cannot be traced\nand a long explanation")
+        return out
+
+
+@pytest.fixture
+def fragile(monkeypatch):
+    """A table with one network more, which fails; gives what was seen whenever it ran."""
+    seen = []
+
+    def watch(model):
+        hooks = (module_hooks._global_forward_hooks, module_hooks._global_forward_pre_hooks)
+        seen.append({"model": weakref.ref(model), "hooks on every module": sum(map(len, hooks))})
+
+    class Config:
+        label, paper, note, native, smallest = "Fragile", "", "", SMALL, SMALL
+
+        def options(self):
+            return {}
+
+        def with_options(self, **options):
+            return self
+
+        def build(self):
+            return Fragile(watch)
+
+    monkeypatch.setitem(MODELS, "fragile", Config())
+    return seen
+
+
+def test_a_failed_trace_gives_a_sentence_and_leaves_nothing_behind(fragile):
+    with pytest.raises(ValueError, match=r"at 4 x 32 x 32: this cannot be traced$") as caught:
+        count("fragile", {}, SMALL)
+    del caught
+    gc.collect()
+    assert len(fragile) == 2
+    assert all(run["model"]() is None for run in fragile)
+    assert not torch._C._get_tracing_state()
+    assert torch.is_grad_enabled()
+    # The lock is free again.
+    assert count("c2d", TINY, SMALL).agrees
+
+
+def test_counting_hooks_no_module_but_its_own(fragile):
+    list(count_each(["fragile"], {}, SMALL))
+    assert [run["hooks on every module"] for run in fragile] == [0, 0]
+
+
+def test_a_network_that_cannot_be_counted_keeps_its_row_with_the_reason(fragile):
+    frame = table(count_each(["c2d", "fragile", "gte"], {**TINY, "temporal_share": 0.3}, SMALL))
+    c2d, failed, gte = frame.to_dict("records")
+    assert (c2d["name"], failed["name"], gte["name"]) == ("c2d", "fragile", "gte")
+    assert [pd.isna(row["macs"]) for row in (c2d, failed, gte)] == [False, True, True]
+    assert pd.isna(c2d["reason"])
+    assert failed["reason"] == "Fragile cannot be counted at 4 x 32 x 32: this cannot be traced"
+    assert gte["reason"].startswith("temporal_share times the block's width must be a whole number")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "clip", "sentence"),
+    [
+        ("c2d", TINY, ClipShape(4, 16, 32), "at least 1 x 32 x 32; got 4 x 16 x 32"),
+        ("c2d", TINY, ClipShape(0, 32, 32), "at least one frame of at least one pixel; got 0 x 32 x 32"),
+        ("r2d2", {}, SMALL, "The networks are c2d, .*; got r2d2"),
+        ("c2d", {"temporal_share": 0.25}, SMALL, "got temporal_share"),
+    ],
+)
+def test_impossible_counts_are_refused_with_the_rule(name, options, clip, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        count(name, options, clip)
+
+
+def test_options_apply_to_the_networks_that_have_them():
+    options = {**TINY, "temporal_share": 0.5, "shift_division": 4}
+    assert [applicable(name, options).keys() - TINY.keys() for name in MODELS] == [
+        set(),
+        {"shift_division"},
+        set(),
+        {"temporal_share"},
+        {"temporal_share"},
+    ]
+
+
+def test_each_network_is_counted_only_when_it_is_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(complexity, "count", lambda name, options, clip: asked.append(name))
+    rows = count_each(["gte", "c2d"], TINY, SMALL)
+    assert asked == []
+    next(rows)
+    assert asked == ["gte"]
+
+
+run_tiny = partial(complexity.main, depth=26, base_width=16, num_classes=5, size=32)
+
+
+def test_command_prints_a_list_of_objects_as_json(counted, capsys):
+    run_tiny(models=("gte", "c2d"), json=True, frames=4)
+    printed = capsys.readouterr()
+    gte, c2d = json.loads(printed.out)
+    assert (gte["name"], c2d["name"], printed.err) == ("gte", "c2d", "")
+    for row in (gte, c2d):
+        for number in ("params", "macs_conv_linear", "macs", "macs_temporal", "agrees", "uncounted"):
+            assert row[number] == getattr(counted[row["name"]], number)
+    assert gte["clip"] == {"frames": 4, "height": 32, "width": 32}
+    assert gte["options"] == {**TINY, "dropout": 0.3, "temporal_share": 0.25}
+
+
+def test_command_prints_rows_with_and_without_a_count(capsys):
+    run_tiny(models=("gte", "c2d"), temporal_share=0.3, csv=True, frames=1)
+    header, gte, c2d = capsys.readouterr().out.splitlines()
+    assert header.startswith("name,label,frames,height,width,params,macs_conv_linear,macs")
+    assert gte.startswith("gte,GTE,1,32,32,,,,")
+    assert c2d.startswith("c2d,C2D,1,32,32,")
+    run_tiny(models=("gte", "c2d"), temporal_share=0.3, frames=1)
+    c2d, gte = capsys.readouterr().out.splitlines()
+    assert c2d.startswith("C2D")
+    assert "torch agrees" in c2d
+    assert gte.startswith("GTE   temporal_share times")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--models", "gte", "r2d2"], "--models takes c2d, tsm, c3d, gst, gte; got r2d2."),
+        (["--json", "--csv"], "Choose one form of output; got both --json and --csv."),
+        (["--depth", "27", "--json"], "depth must be one of 26, 50, 101; got 27."),
+    ],
+)
+def test_command_refuses_bad_input_with_one_sentence_and_status_2(arguments, sentence, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["complexity", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.run_command(complexity.main, prog="python -m analysis.complexity")
+    printed = capsys.readouterr()
+    assert (stopped.value.code, printed.out) == (2, "")
+    assert printed.err == f"analysis.complexity: {sentence}\n"

@@ -1,0 +1,143 @@
+"""`python -m analysis.gradcam`: each form of output, what it prints, and what it refuses."""
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from analysis import gradcam
+from analysis.attribution import CONVENTIONS, grad_cam
+from analysis.attribution.overlay import GAP, overlay
+from gte import cli
+from gte.checkpoint import load_model
+from gte.data.transforms import to_clip
+from gte.data.video import probe, read_clip
+from tests.analysis.conftest import CLASSES
+
+
+def run(capsys, *arguments, **options):
+    gradcam.main(*arguments, **options)
+    return json.loads(capsys.readouterr().out)
+
+
+def test_arrays_hold_the_evidence_of_the_predicted_class_in_the_preselected_layer(
+    tiny_checkpoint, short_video, tmp_path, capsys
+):
+    out = tmp_path / "new" / "evidence.npz"
+    card = run(capsys, tiny_checkpoint, short_video, out=out)
+    model, _ = load_model(tiny_checkpoint)
+    frames, indices, _ = read_clip(short_video, 4, 32)
+    clip = to_clip(frames)[None]
+    with torch.no_grad():
+        predicted = int(model(clip).argmax())
+    expected = grad_cam(model, clip, predicted, "layer1.1")
+    with np.load(out) as arrays:
+        assert (arrays["frames"] == frames).all()
+        assert arrays["indices"].tolist() == indices.tolist() == card["frames"]
+        np.testing.assert_array_equal(arrays["map"], expected.map.numpy())
+        np.testing.assert_array_equal(arrays["evidence"], expected.upsampled(4, 32, 32).numpy())
+        np.testing.assert_array_equal(arrays["frame_shares"], expected.frame_shares().numpy())
+        assert json.loads(str(arrays["card"])) == card
+    assert card["class"] == CLASSES[predicted] == next(iter(card["prediction"]))
+    assert (card["layer"], card["network"], card["convention"]) == ("layer1.1", "tiny", CONVENTIONS["clip"])
+    assert sum(card["prediction"].values()) == pytest.approx(1)
+
+
+def test_choices_of_class_layer_and_weights_are_taken(tiny_checkpoint, short_video, tmp_path, capsys):
+    card = run(
+        capsys,
+        tiny_checkpoint,
+        short_video,
+        out=tmp_path / "evidence.npz",
+        class_="Turns",
+        layer="layer2.0",
+        weights="frame",
+    )
+    assert (card["class"], card["layer"], card["convention"]) == ("turns", "layer2.0", CONVENTIONS["frame"])
+
+
+def test_picture_is_a_film_strip_of_painted_frames(tiny_checkpoint, short_video, tmp_path, capsys):
+    out = tmp_path / "evidence.PNG"
+    run(capsys, tiny_checkpoint, short_video, out=out, class_="0", opacity=0.5)
+    encoded = cv2.imread(str(out))
+    assert encoded is not None
+    strip = encoded[:, :, ::-1]
+    assert strip.shape == (32, 4 * 32 + 3 * GAP, 3)
+    model, _ = load_model(tiny_checkpoint)
+    frames, _, _ = read_clip(short_video, 4, 32)
+    evidence = grad_cam(model, to_clip(frames)[None], 0, "layer1.1").upsampled(4, 32, 32).numpy()
+    assert (strip[:, -32:] == overlay(frames, evidence, 0.5)[-1]).all()
+
+
+def test_video_shows_the_frames_that_were_seen_for_as_long_as_the_original(
+    tiny_checkpoint, short_video, tmp_path, capsys
+):
+    out = tmp_path / "evidence.webm"
+    run(capsys, tiny_checkpoint, short_video, out=out)
+    info = probe(out)
+    assert (info.num_frames, info.width, info.height) == (4, 32, 32)
+    assert info.num_frames / info.fps == pytest.approx(2.0, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--out", "evidence.gif"], "--out takes a file that ends in .npz, .png, .webm; got evidence.gif."),
+        (["--out", "e.npz", "--class", "jumps"], "The classes are moves left, moves right, turns, or their numbers"),
+        (["--out", "e.npz", "--class", "3"], "The classes are moves left, moves right, turns, or their numbers"),
+        (["--out", "e.npz", "--layer", "conv1"], "Evidence is read from the output of a block, layer1.0,"),
+        (["--out", "e.npz", "--opacity", "2"], "--opacity must lie between 0 and 1; got 2."),
+    ],
+)
+def test_bad_choices_give_one_sentence_status_2_and_no_file(
+    options, sentence, tiny_checkpoint, short_video, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    monkeypatch.setattr(sys, "argv", ["gradcam", str(tiny_checkpoint), str(short_video), *options])
+    with pytest.raises(SystemExit) as stopped:
+        cli.run_command(gradcam.main, prog="python -m analysis.gradcam")
+    printed = capsys.readouterr()
+    assert (stopped.value.code, printed.out, printed.err.count("\n")) == (2, "", 1)
+    assert printed.err.startswith(f"analysis.gradcam: {sentence}")
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_without_a_file_to_write_the_card_is_printed_alone(tiny_checkpoint, short_video, tmp_path, capsys):
+    before = set(tmp_path.iterdir())
+    card = run(capsys, tiny_checkpoint, short_video)
+    assert card["method"] == "Grad-CAM"
+    assert "file" not in card
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_text_file_instead_of_a_video_gives_one_sentence(tiny_checkpoint, tmp_path, monkeypatch, capsys):
+    text = tmp_path / "notes.mp4"
+    text.write_text("not a video")
+    arguments = ["gradcam", str(tiny_checkpoint), str(text), "--out", str(tmp_path / "e.npz")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as stopped:
+        cli.run_command(gradcam.main, prog="python -m analysis.gradcam")
+    printed = capsys.readouterr()
+    assert (stopped.value.code, printed.out, printed.err.count("\n")) == (2, "", 1)
+    assert "notes.mp4" in printed.err
+
+
+def test_a_write_that_fails_keeps_the_file_that_was_there(tiny_checkpoint, short_video, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "evidence.npz"
+    out.write_bytes(b"the old one")
+
+    def fail(path, picture):
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setitem(gradcam.WRITERS, ".npz", fail)
+    before = set(tmp_path.iterdir())
+    with pytest.raises(OSError, match="disk full"):
+        gradcam.main(tiny_checkpoint, short_video, out=out)
+    assert out.read_bytes() == b"the old one"
+    assert set(tmp_path.iterdir()) == before
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,229 @@
+"""Kernels: directions and drifts worked out by hand, and the sentence that is written from them."""
+
+import json
+import math
+import sys
+
+import pytest
+import torch
+
+from analysis import kernels
+from analysis.kernels import (
+    at_the_end,
+    centre_of_mass,
+    direction,
+    drift_finding,
+    effective_taps,
+    layer_summary,
+    most_moved,
+    summarise,
+)
+from gte import cli
+from gte.models.temporal import temporal_shift_weight
+from gte.snapshots import KernelHistory
+
+
+def history(*snapshots, layer="layer1.0.conv2.temporal.shift"):
+    """A layer's history; each snapshot is a list of outputs, each output a list of taps per input."""
+    weights = torch.stack([torch.as_tensor(snapshot).float() for snapshot in snapshots])
+    return KernelHistory(layer=layer, steps=torch.arange(len(snapshots)) * 100, weights=weights.unsqueeze(-1))
+
+
+AHEAD, BACK, STAY = [0, 0, 1], [1, 0, 0], [0, 1, 0]
+
+
+def test_effective_taps_are_summed_over_the_inputs():
+    weight = torch.tensor([[[1.0, 2, 3], [10, -20, 30]], [[0, 0, 1], [0, 0, 0]]]).unsqueeze(-1)
+    assert effective_taps(weight).tolist() == [[11, -18, 33], [0, 0, 1]]
+
+
+def test_centre_of_mass_runs_from_the_previous_frame_to_the_next():
+    taps = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [-3, 0, 1], [0, 0, 0]])
+    assert centre_of_mass(taps).tolist() == [-1, 0, 1, -0.5, -0.5, 0]
+
+
+@pytest.mark.parametrize(
+    ("taps", "expected"),
+    [
+        ([1, 0, 0], "back"),
+        ([0, 0, 1], "ahead"),
+        ([0, 1, 0], "stay"),
+        ([-2, 1, 0], "back"),  # -2/3: the sign of a tap does not count
+        ([1, 1, 1], "stay"),
+        ([1, 0, -1], "stay"),  # a difference of its neighbours is centred on the present
+        ([0, 2, 1], "stay"),  # exactly on the threshold
+        ([0, 0.2, 0.1], "stay"),  # on the threshold, but for the rounding of 0.1 and 0.2
+        ([0, 1.9, 1], "ahead"),
+        ([1, 1.9, 0], "back"),
+        ([0, 0, 0], "stay"),  # silent
+        ([math.nan, 0, 1], "undefined"),
+        ([math.inf, 0, 1], "undefined"),
+    ],
+)
+def test_direction_is_read_off_the_centre_of_mass_with_thirds_as_thresholds(taps, expected):
+    assert direction(torch.tensor([taps], dtype=torch.float32)).tolist() == [expected]
+
+
+def test_directions_of_many_snapshots_are_told_at_once():
+    taps = torch.tensor([[AHEAD, BACK], [STAY, BACK]]).float()
+    assert direction(taps).tolist() == [["ahead", "back"], ["stay", "back"]]
+
+
+def test_at_initialisation_half_of_the_outputs_look_ahead_and_half_back():
+    weight = temporal_shift_weight(8, 4)
+    rows = summarise([KernelHistory(layer="layer1.0", steps=torch.tensor([0]), weights=weight[None])])
+    row = rows.iloc[0]
+    assert (row["back"], row["stay"], row["ahead"], row["drift"], row["cosine"]) == (0.5, 0, 0.5, 0, 1)
+
+
+def test_summary_has_a_row_for_each_layer_and_snapshot_with_hand_worked_numbers():
+    start = [[AHEAD], [AHEAD], [BACK], [BACK]]
+    # Two outputs change: one that looked ahead stays, one that looked back is silent.
+    later = [[AHEAD], [STAY], [[0, 0, 0]], [BACK]]
+    rows = summarise([history(start, later), history(start, layer="layer2.1.conv2.temporal.shift")])
+    assert rows["block"].tolist() == ["layer1.0", "layer1.0", "layer2.1"]
+    assert rows["step"].tolist() == [0, 100, 0]
+    last = rows.iloc[1]
+    assert (last["outputs"], last["silent"], last["undefined"]) == (4, 1, 0)
+    assert (last["back"], last["stay"], last["ahead"]) == (0.25, 0.5, 0.25)
+    assert (last["back0"], last["stay0"], last["ahead0"]) == (0.5, 0, 0.5)
+    assert (last["left_back"], last["left_stay"], last["left_ahead"], last["turned"]) == (0.25, 0, 0.25, 0.5)
+    assert last["centre_of_mass"] == 0
+    # W - W0 has entries 1, -1 (the second output) and -1 (the third): |W - W0| = sqrt(3), |W0| = 2, |W| = sqrt(3).
+    assert last["drift"] == pytest.approx(math.sqrt(3) / 2)
+    # W · W0 = 2, from the first and the last output.
+    assert last["cosine"] == pytest.approx(2 / (2 * math.sqrt(3)))
+
+
+def test_layer_summary_is_one_row_of_the_table():
+    moved = history([[AHEAD], [BACK]], [[AHEAD], [STAY]], [[STAY], [STAY]])
+    rows = summarise([moved]).to_dict("records")
+    assert layer_summary(moved, 1) == rows[1]
+    assert layer_summary(moved) == rows[2]
+    with pytest.raises(IndexError):
+        layer_summary(moved, 3)
+
+
+def test_summary_equals_a_plain_loop_over_outputs():
+    weights = temporal_shift_weight(12, 6) + 0.4 * torch.randn(5, 12, 6, 3, 1)
+    rows = summarise([KernelHistory(layer="layer1.0", steps=torch.arange(5), weights=weights)])
+    for snapshot, row in zip(weights, rows.to_dict("records"), strict=True):
+        looking = []
+        for kernel in snapshot.double():
+            back, stay, ahead = (abs(sum(float(one[tap, 0]) for one in kernel)) for tap in range(3))
+            centre = (ahead - back) / (back + stay + ahead)
+            looking.append("back" if centre < -1 / 3 else "ahead" if centre > 1 / 3 else "stay")
+        assert [row[name] for name in ("back", "stay", "ahead")] == [
+            pytest.approx(looking.count(name) / 12) for name in ("back", "stay", "ahead")
+        ]
+
+
+def test_no_history_gives_an_empty_table_with_all_columns():
+    rows = summarise([])
+    assert rows.empty
+    assert list(rows.columns) == list(summarise([history([[AHEAD]])]).columns)
+
+
+def test_finding_names_the_layer_that_moved_most_and_what_its_outputs_do_no_longer():
+    still = history([[AHEAD], [BACK]], [[AHEAD], [BACK]])
+    moved = history([[AHEAD], [BACK], [BACK]], [[STAY], [BACK], [BACK]], layer="layer3.1.conv2.temporal.shift")
+    assert (
+        drift_finding(summarise([still, moved])) == "layer3.1 moved most: 33.3 % of its outputs no longer look ahead."
+    )
+
+
+def test_finding_speaks_of_the_last_snapshot_alone():
+    there_and_back = history([[AHEAD], [BACK]], [[BACK], [BACK]], [[AHEAD], [BACK]])
+    other = history([[AHEAD], [BACK]], [[AHEAD], [BACK]], [[AHEAD], [STAY]], layer="layer2.0.shift")
+    assert (
+        drift_finding(summarise([there_and_back, other]))
+        == "layer2.0 moved most: 50 % of its outputs no longer look back."
+    )
+
+
+def test_finding_says_when_a_drift_turned_no_output():
+    start = [[AHEAD], [BACK]]
+    summary = summarise([history(start, [[[0, 0, 1.5]], [BACK]]), history(start, start, layer="layer2.0.shift")])
+    # |W - W0| = 0.5 and |W0| = sqrt(2).
+    assert drift_finding(summary) == (
+        "layer1.0 moved most, by 35.4 % of its initial weight, yet every output still looks where it began."
+    )
+
+
+def test_finding_on_kernels_that_did_not_move_says_so():
+    start = [[AHEAD], [BACK]]
+    one, other = history(start, start), history(start, start, layer="layer2.0.shift")
+    assert drift_finding(summarise([one, other])) == "No layer has moved from its initialisation."
+    assert drift_finding(summarise([one])) == "layer1.0 has not moved from its initialisation."
+
+
+def test_most_moved_layer_is_told_by_the_last_snapshots_alone():
+    start = [[AHEAD], [BACK]]
+    early = history(start, [[BACK], [STAY]], start)
+    late = history(start, start, [[AHEAD], [STAY]], layer="layer2.0.shift")
+    broken = history(start, start, [[[math.nan, 0, 0]], [BACK]], layer="layer3.0.shift")
+    assert most_moved(summarise([early, late, broken])) == "layer2.0.shift"
+    assert most_moved(summarise([broken])) == "layer3.0.shift"
+    assert at_the_end(summarise([early, late]))["step"].tolist() == [200, 200]
+    with pytest.raises(ValueError, match="no learnable shifts"):
+        most_moved(summarise([]))
+
+
+def test_finding_on_one_layer_compares_it_with_itself_alone():
+    start = [[AHEAD], [BACK]]
+    assert drift_finding(summarise([history(start, [[STAY], [BACK]])])) == (
+        "layer1.0 moved by 100 % of its initial weight: 50 % of its outputs no longer look ahead."
+    )
+    assert drift_finding(summarise([history(start, [[[0, 0, 2]], [BACK]])])) == (
+        "layer1.0 moved by 70.7 % of its initial weight, yet every output still looks where it began."
+    )
+
+
+def test_finding_on_a_network_without_learnable_shifts_says_so():
+    assert drift_finding(summarise([])) == "This checkpoint has no learnable shifts."
+
+
+def test_finding_names_the_layers_whose_weights_are_not_numbers():
+    start = [[AHEAD], [BACK]]
+    broken = history(start, [[[math.nan, 0, 0]], [BACK]])
+    moved = history(start, [[AHEAD], [AHEAD]], layer="layer2.0.shift")
+    row = summarise([broken]).iloc[1]
+    assert (row["undefined"], row["back"], row["stay"], row["ahead"]) == (1, 0.5, 0, 0)
+    assert math.isnan(row["drift"])
+    assert drift_finding(summarise([broken, moved])) == (
+        "The weights of layer1.0 hold values that are not numbers; "
+        "of the others, layer2.0 moved by 100 % of its initial weight: 50 % of its outputs no longer look back."
+    )
+    assert drift_finding(summarise([broken])).startswith("No drift can be told")
+
+
+def test_command_prints_a_row_per_layer_as_json(tiny_checkpoint, capsys):
+    kernels.main(tiny_checkpoint, json=True)
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 8
+    assert rows[0]["layer"] == "layer1.0.conv2.temporal.shift"
+    assert (rows[0]["step"], rows[0]["back0"], rows[0]["stay"], rows[0]["ahead"]) == (3, 0.5, 1, 0)
+    assert (rows[1]["stay"], rows[1]["drift"]) == (0, 0)
+
+
+def test_command_prints_a_table_and_says_the_finding_beside_it(tiny_checkpoint, capsys):
+    kernels.main(tiny_checkpoint)
+    printed = capsys.readouterr()
+    first = printed.out.splitlines()[1]
+    assert first.startswith("layer1.0")
+    assert "0 % → 100 %" in first
+    assert printed.err == "layer1.0 moved most: 50 % of its outputs no longer look back.\n"
+
+
+def test_command_on_a_network_without_learnable_shifts_prints_an_empty_list(tiny_c2d_checkpoint, capsys):
+    kernels.main(tiny_c2d_checkpoint, json=True)
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_command_refuses_a_missing_file_with_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["kernels", str(tmp_path / "none.safetensors")])
+    with pytest.raises(SystemExit) as stopped:
+        cli.run_command(kernels.main, prog="python -m analysis.kernels")
+    printed = capsys.readouterr()
+    assert (stopped.value.code, printed.out, printed.err.count("\n")) == (2, "", 1)
+    assert "none.safetensors" in printed.err

@@ -1,0 +1,39 @@
+"""The app with checkpoints of its own: two tiny networks in folders that a test may change."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app import resources
+from gte.data import open_dataset
+from tests.browser.harness import APP
+from tests.tiny import save_tiny
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Empty folders for checkpoints in place of the real ones."""
+    folders = {"": tmp_path / "checkpoints", "runs/": tmp_path / "runs"}
+    for folder in folders.values():
+        folder.mkdir()
+    monkeypatch.setattr(resources, "FOLDERS", folders)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    return folders
+
+
+@pytest.fixture
+def two_networks(folders: dict[str, Path]) -> dict[str, Path]:
+    """A GTE and a C2D that know MotionPairs' classes and have not trained."""
+    motions = open_dataset("motionpairs", "test", 32)
+    for name in ("gte", "c2d"):
+        save_tiny(folders[""] / f"{name}-tiny.safetensors", name, classes=motions.classes, twins=motions.twins)
+    return folders
+
+
+@pytest.fixture
+def app() -> AppTest:
+    """The whole app, on its first page."""
+    return AppTest.from_file(str(APP), default_timeout=120)

@@ -1,0 +1,237 @@
+"""What Python hands to the components: the numbers that arrive in the browser, and sentences for wrong sizes."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.components import LayerShares, StripRow, film_strip, kernel_barcode, shift_toy
+from app.components.film_strip import frame_shares
+from app.components.shift_toy import channel_activity, liveliest_line
+
+TIMEOUT_SECONDS = 60
+
+
+def moving_square(num_frames: int = 8, side: int = 32) -> np.ndarray:
+    """A bright square of 8 pixels that moves right by 2 pixels a frame, at rows 8 to 15."""
+    frames = np.full((num_frames, side, side, 3), 20, dtype=np.uint8)
+    for t in range(num_frames):
+        frames[t, 8:16, 2 * t : 2 * t + 8] = 230
+    return frames
+
+
+def sent(script: Callable[..., None], *args: object) -> tuple[dict[str, Any], AppTest]:
+    """Run a page that draws one component; return what it sends to the browser."""
+    at = AppTest.from_function(script, args=args, default_timeout=TIMEOUT_SECONDS).run()
+    assert not at.exception
+    (element,) = at.get("bidi_component")
+    return json.loads(element.proto.json), at
+
+
+def decoded(text: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), dtype=dtype).reshape(shape)
+
+
+# Streamlit runs these pages from their source, which must hold all that it needs: hence the quotes and the imports.
+
+
+def toy_page(frames: "np.ndarray") -> None:
+    from app.components import shift_toy
+
+    shift_toy(frames, key="toy")
+
+
+def barcode_page(taps: "np.ndarray", steps: list[int], snapshot: int) -> None:
+    import streamlit as st
+
+    from app.components import kernel_barcode
+
+    choice = kernel_barcode(taps, steps, title="layer1.0, 2 outputs", snapshot=snapshot, key="kernels")
+    st.text(f"{choice.snapshot} {choice.layer}")
+
+
+def strip_page(rows: "list[StripRow]") -> None:
+    from app.components import film_strip
+
+    film_strip(rows, key="strip")
+
+
+def test_the_toy_sends_the_clip_byte_for_byte() -> None:
+    frames = moving_square()
+    data, _ = sent(toy_page, frames)
+    assert np.array_equal(decoded(data["pixels"], np.uint8, frames.shape), frames)
+    assert data["shape"] == [8, 32, 32]
+
+
+def test_the_toy_cuts_its_line_through_what_moves() -> None:
+    assert 8 <= liveliest_line(moving_square()) < 16
+
+
+def test_the_channels_of_the_toy_follow_the_square_from_early_to_late() -> None:
+    activity = channel_activity(moving_square())
+    assert activity.shape == (8, 16)
+    assert activity.min() >= 0
+    assert activity.max() == 1
+    for half in (activity[:, :8], activity[:, 8:]):
+        strongest = half.argmax(axis=0)
+        assert (np.diff(strongest) >= 0).all()
+        assert strongest[-1] > strongest[0]
+
+
+def test_a_clip_without_movement_has_silent_channels() -> None:
+    assert not channel_activity(np.zeros((8, 32, 32, 3), dtype=np.uint8)).any()
+
+
+@pytest.mark.parametrize(
+    ("frames", "sentence"),
+    [
+        (np.zeros((8, 32, 32, 3), dtype=np.float32), "uint8 frames"),
+        (np.zeros((8, 32, 32), dtype=np.uint8), "uint8 frames"),
+        (np.zeros((1, 32, 32, 3), dtype=np.uint8), "2 to 12 frames; got 1"),
+        (np.zeros((24, 32, 32, 3), dtype=np.uint8), "Sample fewer"),
+        (np.zeros((8, 224, 224, 3), dtype=np.uint8), "got 224 x 224"),
+    ],
+)
+def test_the_toy_refuses_other_frames_with_a_sentence(frames: np.ndarray, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        shift_toy(frames, key="toy")
+
+
+def test_the_toy_refuses_a_line_outside_the_picture() -> None:
+    with pytest.raises(ValueError, match="row of the 32-pixel frames; got 32"):
+        shift_toy(moving_square(), line=32, key="toy")
+
+
+def test_the_barcode_sends_every_tap_of_every_snapshot() -> None:
+    taps = np.arange(18, dtype=np.float32).reshape(3, 2, 3) - 9
+    data, at = sent(barcode_page, taps, [0, 10, 40], -1)
+    assert np.array_equal(decoded(data["taps"], np.float32, taps.shape), taps)
+    assert data["steps"] == [0, 10, 40]
+    assert data["snapshot"] == 2
+    assert at.text[0].value == "2 None"
+
+
+def test_the_barcode_survives_a_change_to_a_checkpoint_with_fewer_snapshots() -> None:
+    def page() -> None:
+        import numpy as np
+        import streamlit as st
+
+        from app.components import kernel_barcode
+
+        number = st.session_state.get("number", 3)
+        choice = kernel_barcode(np.zeros((number, 2, 3)), list(range(number)), title="layer1.0", key="kernels")
+        st.text(choice.snapshot)
+
+    at = AppTest.from_function(page, default_timeout=TIMEOUT_SECONDS).run()
+    assert at.text[0].value == "2"
+    at.session_state["number"] = 2
+    assert at.run().text[0].value == "1"
+
+
+def test_shares_go_to_the_browser_snapshot_by_snapshot() -> None:
+    summary = pd.DataFrame(
+        {
+            "layer": ["layer1.0.conv2.shift"] * 2 + ["layer1.1.conv2.shift"] * 2,
+            "block": ["layer1.0"] * 2 + ["layer1.1"] * 2,
+            "back": [0.5, 0.25, 0.5, 0.5],
+            "stay": [0.0, 0.25, 0.0, 0.125],
+            "ahead": [0.5, 0.5, 0.5, 0.375],
+        }
+    )
+    shares = LayerShares.from_summary(summary, selected="layer1.1")
+    assert list(shares.layers) == ["layer1.0", "layer1.1"]
+    assert shares.shares.tolist() == [[[0.5, 0, 0.5], [0.25, 0.25, 0.5]], [[0.5, 0, 0.5], [0.5, 0.125, 0.375]]]
+
+
+def test_shares_of_layers_with_unequal_histories_are_refused() -> None:
+    summary = pd.DataFrame({"layer": ["a", "a", "b"], "block": ["a", "a", "b"], "back": 0.5, "stay": 0.0, "ahead": 0.5})
+    with pytest.raises(ValueError, match="equally many snapshots"):
+        LayerShares.from_summary(summary)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"taps": np.zeros((2, 4))}, r"taps \(snapshots, outputs, 3\)"),
+        ({"taps": np.zeros((2, 0, 3))}, "1 to 4096 outputs; got 0"),
+        ({"steps": [0, 1, 2]}, "3 steps and 2 snapshots"),
+        ({"taps": np.full((2, 4, 3), np.nan)}, "not numbers"),
+        ({"snapshot": 2}, "one of the 2 snapshots; got 2"),
+        ({"height": 20}, "at least 120 pixels"),
+        ({"shares": LayerShares(layers=["a"], shares=np.zeros((1, 3, 3)))}, r"\(1, 2, 3\)"),
+    ],
+)
+def test_the_barcode_refuses_wrong_sizes_with_a_sentence(changes: dict[str, Any], sentence: str) -> None:
+    right: dict[str, Any] = {"taps": np.zeros((2, 4, 3)), "steps": [0, 1], "title": "layer1.0", "key": "kernels"}
+    with pytest.raises(ValueError, match=sentence):
+        kernel_barcode(**{**right, **changes})
+
+
+def test_rows_that_show_one_clip_share_its_picture() -> None:
+    frames = moving_square(side=64)
+    evidence = np.linspace(0, 1, 8 * 7 * 7, dtype=np.float32).reshape(8, 7, 7)
+    rows = [StripRow(label=name, frames=frames, evidence=evidence) for name in ("gte-tiny", "c2d-tiny")]
+    data, _ = sent(strip_page, [*rows, StripRow(label="reversed", frames=frames[::-1], evidence=evidence)])
+    assert [row["picture"] for row in data["rows"]] == [0, 0, 1]
+    assert data["names"] == ["1", "2", "3", "4", "5", "6", "7", "8"]
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(data["pictures"][0]), dtype=np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape == (64, 8 * 64, 3)
+    assert abs(picture[12, 4].astype(int) - 230).max() < 12
+
+
+def test_maps_arrive_as_bytes_and_large_ones_reduced() -> None:
+    frames = moving_square(side=64)
+    evidence = np.linspace(0, 1, 8 * 4 * 4, dtype=np.float32).reshape(8, 4, 4)
+    large = np.ones((8, 224, 224), dtype=np.float32)
+    rows = [StripRow(label="a", frames=frames, evidence=evidence), StripRow(label="b", frames=frames, evidence=large)]
+    data, _ = sent(strip_page, rows)
+    assert np.array_equal(decoded(data["rows"][0]["maps"], np.uint8, (8, 4, 4)), np.rint(255 * evidence))
+    assert data["rows"][1]["shape"] == [8, 40, 40]
+    assert (decoded(data["rows"][1]["maps"], np.uint8, (8, 40, 40)) == 255).all()
+
+
+def test_eight_frames_of_224_pixels_stay_a_small_message() -> None:
+    rng = np.random.default_rng(0)
+    smooth = [cv2.GaussianBlur(rng.uniform(0, 255, (224, 224, 3)).astype(np.float32), (0, 0), 6) for _ in range(8)]
+    frames = np.clip(np.stack(smooth), 0, 255).astype(np.uint8)
+    data, _ = sent(strip_page, [StripRow(label="a", frames=frames, evidence=np.ones((8, 14, 14)))])
+    assert len(json.dumps(data)) < 150_000
+
+
+def test_the_shares_of_the_frames_add_up_to_one_and_are_zero_without_evidence() -> None:
+    evidence = np.zeros((4, 2, 2))
+    assert frame_shares(evidence).tolist() == [0, 0, 0, 0]
+    evidence[1], evidence[2] = 1, 3
+    assert frame_shares(evidence).tolist() == [0, 0.25, 0.75, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"frames": np.zeros((8, 16, 16), dtype=np.uint8)}, "uint8"),
+        ({"frames": np.zeros((7, 16, 16, 3), dtype=np.uint8)}, "as many frames as the first, 8; got 7"),
+        ({"evidence": np.zeros((7, 4, 4))}, "each of 8 frames"),
+        ({"evidence": np.full((8, 4, 4), np.inf)}, "not numbers"),
+        ({"frame_shares": [1.0]}, "8 frame shares; got 1"),
+    ],
+)
+def test_the_strip_refuses_wrong_rows_with_a_sentence_that_names_them(changes: dict[str, Any], sentence: str) -> None:
+    right = {"label": "gte-tiny", "frames": np.zeros((8, 16, 16, 3), dtype=np.uint8), "evidence": np.zeros((8, 4, 4))}
+    rows = [StripRow(**right), StripRow(**{**right, "label": "c2d-tiny", **changes})]
+    with pytest.raises(ValueError, match=f"c2d-tiny: .*{sentence}"):
+        film_strip(rows, key="strip")
+
+
+def test_a_strip_needs_a_row_and_a_name_for_each_frame() -> None:
+    with pytest.raises(ValueError, match="at least one row"):
+        film_strip([], key="strip")
+    row = StripRow(label="a", frames=np.zeros((8, 16, 16, 3), dtype=np.uint8), evidence=np.zeros((8, 4, 4)))
+    with pytest.raises(ValueError, match="8 frames; got 2"):
+        film_strip([row], frame_names=["0.1 s", "0.2 s"], key="strip")

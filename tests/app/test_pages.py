@@ -1,0 +1,169 @@
+"""Every page, run without a browser: it opens, says what is wrong in a sentence, and keeps to the choices made."""
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import resources, widgets
+from app.pages import PAGES
+from gte.checkpoint import read_header
+from gte.data.video import write_webm
+from tests.tiny import save_tiny
+
+
+def open_page(key: str, **query: str) -> AppTest:
+    """Run one page by itself, as its address with these parameters would."""
+
+    def script(key: str) -> None:
+        import streamlit as st
+
+        from app import scaffold
+        from app.pages import PAGES
+
+        st.navigation([scaffold.streamlit_page(spec, default=spec.key == key) for spec in PAGES.values()]).run()
+
+    at = AppTest.from_function(script, args=(key,), default_timeout=240)
+    for name, value in query.items():
+        at.query_params[name] = value
+    return at.run()
+
+
+def sentences(at: AppTest) -> list[str]:
+    """What the page tells the reader outside its figures."""
+    return [element.value for kind in (at.error, at.warning, at.info) for element in kind]
+
+
+@pytest.mark.parametrize("key", PAGES)
+def test_every_page_opens_with_checkpoints(two_networks, key):
+    at = open_page(key)
+    assert not at.exception
+    assert not at.error
+
+
+@pytest.mark.parametrize("key", PAGES)
+def test_every_page_opens_without_any_checkpoint(folders, key):
+    at = open_page(key)
+    assert not at.exception
+    assert not at.error
+    if key in ("kernels", "evidence", "library"):
+        assert sentences(at) == [widgets.NO_CHECKPOINT]
+
+
+@pytest.mark.parametrize("key", ["kernels", "evidence", "library"])
+def test_a_file_that_is_no_checkpoint_does_not_spoil_a_page(two_networks, key):
+    (two_networks[""] / "broken.safetensors").write_bytes(b"not a checkpoint")
+    at = open_page(key)
+    assert not at.exception
+    assert not at.error
+    told = [text for text in sentences(at) if "broken" in text]
+    assert len(told) == (key == "library")
+
+
+def test_the_kernels_page_opens_on_the_layer_that_moved_most(two_networks):
+    # The first layer is the one that the tiny checkpoints moved.
+    assert open_page("kernels").selectbox(key="layer").value == "layer1.0"
+
+
+def test_the_kernels_page_follows_a_link(two_networks):
+    at = open_page("kernels", layer="layer3.1")
+    assert at.selectbox(key="layer").value == "layer3.1"
+    assert sentences(at) == []
+
+
+def test_a_link_to_a_layer_that_is_not_there_is_told(two_networks):
+    at = open_page("kernels", layer="layer9.9")
+    assert at.selectbox(key="layer").value == "layer1.0"
+    assert any("layer9.9" in text for text in sentences(at))
+
+
+def test_only_networks_with_shifts_are_offered_on_the_kernels_page(two_networks):
+    assert open_page("kernels").selectbox(key="ckpt").options == ["gte-tiny"]
+
+
+def test_a_folder_of_networks_without_shifts_is_said_to_have_none(folders):
+    save_tiny(folders[""] / "frames.safetensors", "c2d")
+    assert sentences(open_page("kernels")) == [
+        "None of the checkpoints here has learnable shifts; `make train-demo` trains one that has."
+    ]
+
+
+def test_a_checkpoint_of_a_run_is_offered_under_its_folder(two_networks):
+    save_tiny(two_networks["runs/"] / "mine" / "mine.safetensors", "gte")
+    assert open_page("kernels").selectbox(key="ckpt").options == ["gte-tiny", "runs/mine/mine"]
+
+
+def test_a_checkpoint_that_asks_for_an_unknown_network_gives_a_sentence(folders):
+    save_tiny(folders[""] / "odd.safetensors", "gte", model="transformer")
+    at = open_page("evidence")
+    assert not at.exception
+    assert any("The networks are c2d" in text for text in sentences(at))
+
+
+def test_evidence_compares_gte_with_c2d_and_reversing_gives_the_twin_s_clip(two_networks):
+    at = open_page("evidence")
+    assert at.pills(key="networks").value == ["gte-tiny", "c2d-tiny"]
+    assert any("moves left" in text.value for text in at.markdown)
+    at.toggle(key="reverse").set_value(True).run()
+    assert not at.exception
+    assert any("moves right" in text.value for text in at.markdown)
+
+
+def test_a_reversed_clip_has_its_frames_reversed(two_networks):
+    forwards = resources.dataset_clip("motionpairs", 0, 8, 32)
+    backwards = resources.dataset_clip("motionpairs", 0, 8, 32, backwards=True)
+    assert np.array_equal(backwards.frames, forwards.frames[::-1])
+    assert (forwards.label, backwards.label) == (0, 1)
+    assert forwards.digest != backwards.digest
+
+
+def test_c2d_answers_a_clip_and_its_reversal_alike(two_networks):
+    header = read_header(two_networks[""] / "c2d-tiny.safetensors")
+    answers = [
+        resources.logits(header, resources.dataset_clip("motionpairs", 0, 4, 32, backwards))
+        for backwards in (False, True)
+    ]
+    assert (answers[0] - answers[1]).abs().max() <= 1e-5 * answers[0].abs().max()
+
+
+def test_a_text_file_named_as_a_video_gives_one_sentence_with_its_name(two_networks):
+    at = open_page("evidence")
+    at.get("file_uploader")[0].upload("holiday.mp4", b"this is text", "video/mp4").run()
+    assert not at.exception
+    assert len(at.error) == 1
+    assert at.error[0].value.startswith("holiday.mp4 is no video")
+
+
+def test_an_uploaded_video_becomes_the_clip(two_networks, tmp_path):
+    path = tmp_path / "noise.webm"
+    write_webm(path, np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), dtype=np.uint8), fps=6)
+    at = open_page("evidence")
+    at.get("file_uploader")[0].upload("noise.webm", path.read_bytes(), "video/webm").run()
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="clip").value == widgets.YOUR_VIDEO
+    assert any("not as recognition" in text for text in sentences(at))
+
+
+@pytest.mark.slow
+def test_architectures_open_on_the_paper_s_setting_and_follow_the_controls(folders):
+    at = open_page("architectures")
+    table = at.dataframe[0].value.set_index("Network")
+    assert table.loc["GTE", "Parameters"] == "17.97 M"
+    assert table.loc["GTE", "MACs"] == "25.34 G"
+    assert table.loc["C2D", "MACs"] == "32.70 G"
+    assert set(table["Agreement"]) == {"✓"}
+    at.selectbox(key="t").set_value("1/2").run()
+    assert at.dataframe[0].value.set_index("Network").loc["GTE", "Parameters"] == "19.15 M"
+
+
+def test_a_share_that_leaves_a_path_without_channels_keeps_its_row_and_says_why(folders, monkeypatch):
+    at = open_page("architectures", depth="26", frames="1", size="32", t="1/16")
+    assert not at.exception
+    assert not at.error
+    assert len(at.dataframe[0].value) == 5
+
+
+def test_the_library_lists_every_checkpoint_with_its_facts(two_networks):
+    at = open_page("library")
+    assert at.dataframe[0].value["Checkpoint"].tolist() == ["gte-tiny", "c2d-tiny"]
+    assert at.dataframe[0].value["LTS layers"].tolist() == [8, 0]

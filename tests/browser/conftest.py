@@ -1,0 +1,57 @@
+"""One server and one Chromium for all browser tests; a fresh page for each of them."""
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser import harness
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what stands in this folder, before `-m "not browser"` chooses."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep a picture of what the browser showed when a test failed."""
+    report = yield
+    page = item.funcargs.get("page") if isinstance(item, pytest.Function) else None
+    if report.when == "call" and report.failed and isinstance(page, Page) and not page.is_closed():
+        picture = harness.ROOT / "shots" / "failed" / f"{item.name}.png"
+        page.screenshot(path=picture)
+        report.sections.append(("Picture of the page", str(picture)))
+    return report
+
+
+# The scope is the folder and not the session: Playwright keeps an event loop running, which tests elsewhere trip over.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium; where none is installed its tests are skipped, unless REQUIRE_BROWSER is set, as in CI."""
+    if harness.find_chromium() is None:
+        sentence = "No Chromium is installed; on Debian and Ubuntu: apt-get install chromium"
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    with harness.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def server(browser: Browser) -> Iterator[harness.Server]:
+    """The app itself; it starts after the browser, so that nothing starts where there is no browser."""
+    with harness.serve() as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser, server: harness.Server) -> Iterator[Page]:
+    """A fresh page, light, 1280 x 800; the test fails if a script or JavaScript fails in it."""
+    with harness.watched_page(browser, server) as page:
+        yield page

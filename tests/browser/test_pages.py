@@ -1,0 +1,160 @@
+"""The pages in a real browser, on the checkpoints that ship and on a video that the test makes."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from app.pages import PAGES
+from gte.data.opencv import cv2
+from gte.data.video import write_webm
+from tests.browser.harness import open_page, rerun
+from tests.browser.shots import OVERHANG
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """A white ball that crosses a dark picture from left to right in two seconds."""
+    path = tmp_path / "a ball.webm"
+    frames = np.full((24, 120, 160, 3), 40, np.uint8)
+    for number, frame in enumerate(frames):
+        cv2.circle(frame, (10 + 6 * number, 60), 14, (240, 240, 240), -1, cv2.LINE_AA)
+    write_webm(path, frames, fps=12)
+    return path
+
+
+def upload(page: Page, path: Path) -> None:
+    """Give a file to the evidence page as a reader does."""
+    page.get_by_role("button", name="Upload a video").click()
+    with rerun(page):
+        page.locator('input[type="file"]').set_input_files(path)
+    page.keyboard.press("Escape")
+
+
+def alerts(page: Page) -> list[str]:
+    return [text.strip() for text in page.get_by_role("alert").all_inner_texts()]
+
+
+def drawn_colours(canvas: Locator) -> int:
+    """How many different colours a canvas shows; one that nobody drew on shows one."""
+    return canvas.evaluate(
+        """(canvas) => {
+          const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          return new Set(new Uint32Array(pixels.buffer)).size;
+        }"""
+    )
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    with rerun(page):
+        page.get_by_role("option", name=option, exact=True).click()
+
+
+def address(name: str) -> str:
+    """Where a page is found: Streamlit serves the first one at / alone."""
+    return "/" if name == next(iter(PAGES)) else f"/{PAGES[name].url_path}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width", [1280, 800])
+def test_every_page_opens_without_an_error_and_fits_the_window(page, name, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    open_page(page, address(name))
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[name].heading or PAGES[name].title)
+    assert alerts(page) == []
+    assert page.evaluate(OVERHANG) <= 0
+
+
+def test_the_navigation_leads_to_every_page(page):
+    open_page(page)
+    for spec in list(PAGES.values())[1:]:
+        with rerun(page):
+            page.get_by_role("link", name=spec.title, exact=True).first.click()
+        expect(page).to_have_url(re.compile(rf"/{spec.url_path}\b"))
+        expect(page.get_by_role("heading", level=1)).to_have_text(spec.heading or spec.title)
+
+
+def test_an_uploaded_video_gets_predictions_and_evidence(page, video):
+    open_page(page, "/evidence")
+    before = page.locator(".finding").inner_text()
+    upload(page, video)
+    assert page.locator(".finding").inner_text() != before
+    [notice] = alerts(page)
+    assert "a ball.webm" in notice
+    assert "not as recognition" in notice
+    strips = page.locator(".rows canvas")
+    expect(strips).to_have_count(2)
+    assert all(drawn_colours(strips.nth(index)) > 50 for index in range(2))
+    expect(page.get_by_text("The five likeliest classes of")).to_have_count(2)
+
+
+def test_the_overlay_can_be_faded_out_and_back_in_the_browser(page):
+    open_page(page, "/evidence")
+    strip = page.locator(".rows canvas").first
+    slider = page.get_by_role("slider", name="Overlay")
+    slider.fill("0")
+    plain = strip.evaluate("(canvas) => canvas.toDataURL()")
+    slider.fill("100")
+    assert strip.evaluate("(canvas) => canvas.toDataURL()") != plain
+    slider.fill("0")
+    assert strip.evaluate("(canvas) => canvas.toDataURL()") == plain
+
+
+def test_a_text_file_named_as_a_video_gets_one_sentence(page, tmp_path):
+    path = tmp_path / "notes.mp4"
+    path.write_text("this is no video")
+    open_page(page, "/evidence")
+    upload(page, path)
+    [sentence] = alerts(page)
+    assert sentence.startswith("notes.mp4 is no video that can be read here")
+    assert "Traceback" not in page.content()
+    # The bundled clips are still there.
+    choose(page, "Clip", "moves up")
+    assert alerts(page) == []
+
+
+def test_a_layer_is_chosen_by_name_and_stays_in_the_link(page):
+    open_page(page, "/kernels")
+    choose(page, "Layer", "layer2.0")
+    expect(page).to_have_url(re.compile(r"layer=layer2\.0"))
+    expect(page.get_by_text("layer2.0, 8 outputs")).to_be_visible()
+    open_page(page, page.url)
+    expect(page.get_by_text("layer2.0, 8 outputs")).to_be_visible()
+
+
+def test_a_click_on_a_bar_opens_its_layer(page):
+    open_page(page, "/kernels")
+    expect(page.get_by_text("layer1.0, 4 outputs")).to_have_count(0)
+    with rerun(page):
+        page.locator(".js-plotly-plot .bars .point path").first.click(force=True)
+    expect(page.get_by_text("layer1.0, 4 outputs")).to_be_visible()
+
+
+def test_scrubbing_back_to_the_start_shows_the_layers_as_they_began(page):
+    open_page(page, "/kernels")
+    scrubber = page.get_by_role("slider")
+    with rerun(page):
+        scrubber.press("Home")
+    expect(page.get_by_text("step 0", exact=True)).to_be_visible()
+    # Nothing has drifted at the start.
+    drifts = page.locator(".js-plotly-plot").first.locator(".textpoint").all_text_contents()
+    assert drifts
+    assert set(drifts) == {"0"}
+
+
+def test_a_link_to_what_is_not_here_says_so(page):
+    open_page(page, "/kernels?layer=layer9.9")
+    [sentence] = alerts(page)
+    assert "layer9.9" in sentence
+
+
+def test_the_cost_follows_the_controls(page):
+    open_page(page, "/architectures?depth=26&size=64&classes=10")
+    before = page.locator(".finding").inner_text()
+    choose(page, "Temporal share t", "1/2")
+    after = page.locator(".finding").inner_text()
+    assert before != after
+    assert "of C2D's" in after
