@@ -30,8 +30,8 @@ THRESHOLD = 1 / 3
 def effective_taps(weight: Float[Tensor, "*s o i 3 1"]) -> Float[Tensor, "*s o 3"]:
     """Each output's kernel over time, summed over its inputs: its answer to a signal that all channels share.
 
-    The taps are those of frames t-1, t and t+1. Weights of opposite sign cancel, on purpose: noise around an untouched
-    shift leaves it a shift.
+    The taps are those of frames t-1, t and t+1. Weights of opposite sign cancel, while many small ones of one sign add
+    up: an output can change its direction although the one large weight that it started with hardly moved.
     """
     return weight.squeeze(-1).sum(dim=-2)
 

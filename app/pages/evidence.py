@@ -24,7 +24,7 @@ CONTROL_WIDTHS = (210, 200, 210, 150, 110, 140)
 """Of clip, upload, class, layer, reverse and networks, in pixels; in a narrow window they wrap."""
 FRAME_SIDE = 140
 FRAMES_PER_SECOND = 4.0
-MAP_SIDE = 56
+MAP_SIDE = 40
 """Cells to a side of the maps that are sent; the browser enlarges them smoothly."""
 
 NO_RECOGNITION = (
@@ -72,7 +72,7 @@ def render() -> None:
         video = widgets.upload_video()
     with clip_place:
         title = widgets.pick_clip(list(first.classes), video, default=first.classes[0])
-    with reverse_place:
+    with reverse_place, st.container(height=40, border=False, vertical_alignment="center"):
         backwards = st.toggle("Reverse", key="reverse", bind="query-params")
     with class_place:
         wanted = widgets.pick(state.CLASS, "Class", [PREDICTED, *first.classes], default=PREDICTED)

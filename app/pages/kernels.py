@@ -20,6 +20,8 @@ of the outputs read the next frame alone, the second half the previous one.
   share.
 - An output's **centre of mass** is Σ k·|aₖ| / Σ |aₖ| with k = −1, 0, 1, in frames. Below −1/3 it *looks back*, above
   1/3 it *looks ahead*, between them it *stays*.
+- Small weights of one sign from many inputs add up in the effective taps. A layer whose cosine to its initialisation is
+  near 1 (see the table) still spends most of its weight where it began, whatever its outputs answer to a shared signal.
 - **Drift** of a layer is |W − W₀| / |W₀|, with W₀ its initialisation.
 - The outline behind the bars is the initialisation.
 """

@@ -15,7 +15,7 @@ from gte import cli
 from gte.checkpoint import load_model
 from gte.data.transforms import to_clip
 from gte.data.video import probe, read_clip
-from tests.analysis.conftest import CLASSES
+from tests.tiny import CLASSES
 
 
 def run(capsys, *arguments, **options):

@@ -34,7 +34,7 @@ def upload(page: Page, path: Path) -> None:
 
 
 def alerts(page: Page) -> list[str]:
-    return [text.strip() for text in page.get_by_role("alert").all_inner_texts()]
+    return [text.strip() for text in page.get_by_test_id("stAlert").all_inner_texts()]
 
 
 def drawn_colours(canvas: Locator) -> int:
