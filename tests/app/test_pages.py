@@ -127,7 +127,7 @@ def test_c2d_answers_a_clip_and_its_reversal_alike(two_networks):
 
 def test_a_text_file_named_as_a_video_gives_one_sentence_with_its_name(two_networks):
     at = open_page("evidence")
-    at.get("file_uploader")[0].upload("holiday.mp4", b"this is text", "video/mp4").run()
+    at.file_uploader(key="upload").upload("holiday.mp4", b"this is text", "video/mp4").run()
     assert not at.exception
     assert len(at.error) == 1
     assert at.error[0].value.startswith("holiday.mp4 is no video")
@@ -137,7 +137,7 @@ def test_an_uploaded_video_becomes_the_clip(two_networks, tmp_path):
     path = tmp_path / "noise.webm"
     write_webm(path, np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), dtype=np.uint8), fps=6)
     at = open_page("evidence")
-    at.get("file_uploader")[0].upload("noise.webm", path.read_bytes(), "video/webm").run()
+    at.file_uploader(key="upload").upload("noise.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="clip").value == widgets.YOUR_VIDEO

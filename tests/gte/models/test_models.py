@@ -1,8 +1,10 @@
 """Contracts over the whole table of networks, and the laws and counts that hold for some of them."""
 
+from functools import partial
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gte.models import MODELS, build, configure, to_channels_last
 from gte.models.resnet import block_outputs
@@ -64,11 +66,14 @@ def test_a_saved_state_gives_the_same_answer_in_a_new_network(model, request):
         assert torch.equal(model.eval()(clip), twin.eval()(clip))
 
 
+def note_shape(shapes: dict[str, tuple[int, ...]], name: str, module: nn.Module, inputs: object, out: Tensor) -> None:
+    shapes[name] = tuple(out.shape)
+
+
 def test_blocks_are_seen_as_clips_by_hooks(model):
     shapes: dict[str, tuple[int, ...]] = {}
     handles = [
-        module.register_forward_hook(lambda _m, _i, out, name=name: shapes.update({name: tuple(out.shape)}))
-        for name, module in block_outputs(model).items()
+        module.register_forward_hook(partial(note_shape, shapes, name)) for name, module in block_outputs(model).items()
     ]
     model(torch.rand(CLIP))
     for handle in handles:
