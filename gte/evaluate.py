@@ -13,7 +13,7 @@ from tqdm import tqdm
 from gte.checkpoint import load_model
 from gte.cli import print_json, run_command
 from gte.data import ClipDataset, Split, open_dataset
-from gte.data.loading import EvaluationClips, load
+from gte.data.loading import EvaluationClips, batches_of, load
 from gte.data.transforms import to_clips
 from gte.errors import CheckpointError
 
@@ -72,7 +72,7 @@ def evaluate(
     model.eval()
     try:
         with torch.inference_mode(), tqdm(total=count, unit="clip", disable=not progress, leave=False) as bar:
-            for batch in loader:
+            for batch in batches_of(loader):
                 logits.append(model(to_clips(batch.frames.to(device))).float().cpu())
                 labels.append(batch.labels)
                 bar.update(len(batch.labels))

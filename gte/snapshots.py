@@ -47,7 +47,8 @@ class KernelSnapshots:
     """
 
     def __init__(self, initial: Mapping[str, Tensor]) -> None:
-        self.initial = {layer: weight.detach().clone() for layer, weight in initial.items()}
+        # On the CPU, wherever the network trains.
+        self.initial = {layer: weight.detach().cpu().clone() for layer, weight in initial.items()}
         self.steps: list[int] = []
         self._drifts: dict[str, list[Tensor]] = {layer: [] for layer in initial}
 
@@ -66,7 +67,7 @@ class KernelSnapshots:
             raise ValueError(f"Snapshots are taken in order; got step {step} after {self.steps[-1]}.")
         self.steps.append(step)
         for layer, module in shift_layers(model).items():
-            self._drifts[layer].append((module.weight.detach() - self.initial[layer]).cpu().half())
+            self._drifts[layer].append((module.weight.detach().cpu() - self.initial[layer]).half())
 
     def tensors(self, step: int, model: nn.Module) -> dict[str, Tensor]:
         """What a file stores: the recorded snapshots, and one of `step` if that is not among them."""
@@ -79,7 +80,7 @@ class KernelSnapshots:
             return {}
         stored: dict[str, Tensor] = {STEPS: torch.tensor(self.steps, dtype=torch.int64)}
         for layer, weight in self.initial.items():
-            stored[INITIAL + layer] = weight.cpu().contiguous()
+            stored[INITIAL + layer] = weight.contiguous()
             stored[HISTORY + layer] = torch.stack(self._drifts[layer]).contiguous()
         return stored
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from gte.checkpoint import SUFFIX, CheckpointHeader, save
 from gte.cli import INTERRUPTED, run_command, say
 from gte.data import open_dataset
-from gte.data.loading import Batch, EpochBatches, TrainingClips, load
+from gte.data.loading import Batch, EpochBatches, TrainingClips, batches_of, load
 from gte.data.transforms import to_clips
 from gte.environment import environment_facts
 from gte.errors import GteError
@@ -148,7 +148,7 @@ def train(config: TrainConfig) -> Path:
         )
     planned = set(snapshot_steps(steps_per_epoch * config.epochs))
     clips = TrainingClips(run.training_set, config.num_frames, config.seed)
-    loader = iter(load(clips, batches=batches, num_workers=config.num_workers))
+    loader = batches_of(load(clips, batches=batches, num_workers=config.num_workers))
     clips_per_step = config.batch_size * fabric.world_size
     with tqdm(
         total=config.epochs * steps_per_epoch * clips_per_step,
@@ -181,7 +181,9 @@ def train(config: TrainConfig) -> Path:
                 bar.update(clips_per_step)
                 bar.set_postfix(epoch=f"{epoch + 1}/{config.epochs}", loss=tally.loss, top1=f"{tally.top1:.1%}")
             training_seconds = time.perf_counter() - started
-            scores = evaluate(run.model, run.validation_set, num_frames=config.num_frames)
+            scores = evaluate(
+                run.model, run.validation_set, num_frames=config.num_frames, num_workers=config.num_workers
+            )
             train_loss, train_top1 = (
                 torch.as_tensor(fabric.all_reduce(torch.tensor(mean), reduce_op="mean")).item()
                 for mean in (tally.loss, tally.top1)

@@ -2,6 +2,7 @@
 the one that was cut, whatever the number of workers."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -127,7 +128,21 @@ def load(
         collate_fn=_collate,
         worker_init_fn=_start_worker,
         prefetch_factor=4 if num_workers else None,
+        # A forked worker inherits OpenCV's pool without its threads, and waits for them for ever.
+        multiprocessing_context="spawn" if num_workers else None,
     )
+
+
+def batches_of(loader: DataLoader[Batch]) -> Iterator[Batch]:
+    """Start the loader's workers, deaf to Ctrl-C: it reaches every process, and the caller decides what it means."""
+    if threading.current_thread() is not threading.main_thread():
+        return iter(loader)
+    # What a process ignores, those that it starts ignore as well, from their first moment on.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return iter(loader)
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _collate(samples: list[tuple[np.ndarray, int]]) -> Batch:
@@ -136,6 +151,4 @@ def _collate(samples: list[tuple[np.ndarray, int]]) -> Batch:
 
 
 def _start_worker(_: int) -> None:
-    # Ctrl-C reaches every process; the training loop alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)

@@ -134,7 +134,7 @@ def test_a_mistyped_command_line_gives_one_sentence_and_status_2(run, motions):
     for arguments, words in [
         ([motions, "--jsn"], "gte.command: Unrecognized options: --jsn. --help lists what can be given."),
         ([motions, "--num-clips", "many"], "--num-clips"),
-        ([], "CHECKPOINT"),
+        ([], "PATH A .safetensors file written by gte.train"),
     ]:
         done = run(evaluate.main, *arguments)
         assert (done.status, done.out) == (2, "")

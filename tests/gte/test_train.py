@@ -15,6 +15,7 @@ import torch
 from gte.checkpoint import load_histories, read_header
 from gte.data import open_dataset
 from gte.data.loading import EpochBatches, TrainingClips, load
+from gte.data.opencv import cv2
 from gte.errors import GteError
 from gte.models import MODELS
 from gte.recipes import PRESETS, TrainConfig
@@ -180,7 +181,9 @@ def test_a_mirrored_training_clip_has_the_mirrored_class():
 
 
 @pytest.mark.slow
-def test_workers_do_not_change_the_clips():
+def test_workers_do_not_change_the_clips_nor_wait_for_opencv_s_threads():
+    # Work for OpenCV's own threads: a forked worker would wait for them for ever.
+    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (0, 0), 9)
     clips = TrainingClips(open_dataset("motionpairs", "train", 32), 4, seed=0)
     batches = EpochBatches(64, clips_per_epoch=8, batch_size=4, num_epochs=1)
     alone, with_workers = (list(load(clips, batches=batches, num_workers=workers)) for workers in (0, 2))
