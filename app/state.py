@@ -9,8 +9,9 @@ The default is given as `index`, not written into the session: the widget leaves
 link to the first option would otherwise be indistinguishable from no link.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import streamlit as st
 
@@ -29,7 +30,8 @@ CLIP = Key("clip", "clip")
 LAYER = Key("layer", "layer")
 VIEW = Key("view", "view")
 CLASS = Key("class", "class")
-BLOCK = Key("block", "layer")
+
+Value = TypeVar("Value")
 
 _CHECKED = "state: keys whose link was checked"
 _MISSING = "state: links to what does not exist"
@@ -65,11 +67,32 @@ def start(key: Key, options: Sequence[str], default: str) -> int:
     return list(options).index(default)
 
 
+def checked(key: Key, draw: Callable[[], Value]) -> Value:
+    """Draw a widget that has no list of names, a number or a choice of several, and note what its link asks in vain.
+
+    Streamlit replaces a value that the widget does not take by its default, in silence.
+    """
+    seen: set[str] = st.session_state.setdefault(_CHECKED, set())
+    asked = [] if key.name in seen else st.query_params.get_all(key.name)
+    seen.add(key.name)
+    value = draw()
+    taken = [str(part) for part in value] if isinstance(value, list | tuple) else [str(value)]
+    vain = [text for text in asked if text not in taken]
+    if vain:
+        missing: dict[str, _Missing] = st.session_state.setdefault(_MISSING, {})
+        missing[key.name] = _Missing(key.noun, vain[-1], _in_words(value))
+    return value
+
+
 def not_found() -> list[str]:
     """One sentence for each link value that does not exist here, as long as its replacement is what is shown."""
     missing: dict[str, _Missing] = st.session_state.get(_MISSING, {})
     return [
         f"The link asks for the {entry.noun} “{entry.asked}”, which is not here; “{entry.shown}” is shown instead."
         for name, entry in missing.items()
-        if st.session_state.get(name) == entry.shown
+        if _in_words(st.session_state.get(name)) == entry.shown
     ]
+
+
+def _in_words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -24,6 +24,9 @@ from gte.snapshots import HISTORY, INITIAL, STEPS, KernelHistory, KernelSnapshot
 FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
 
+METRICS = ("epoch", "step", "train_loss", "train_top1", "val_loss", "val_top1", "seconds")
+"""What every epoch's entry holds at least; a loss may be NaN, after a training that diverged."""
+
 METADATA = "gte"
 MODEL = "model/"
 
@@ -176,7 +179,7 @@ def _header(path: Path, metadata: Mapping[str, str] | None) -> CheckpointHeader:
             path=path, **{part.name: facts[part.name] for part in fields(CheckpointHeader) if part.name != "path"}
         )
         _check(header)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path.name} has a damaged header; write it again with gte.train.") from error
     return header
 
@@ -186,9 +189,15 @@ def _check(header: CheckpointHeader) -> None:
     text = (header.model, header.dataset, *header.classes, *header.layers)
     whole = (header.num_params, header.num_frames, header.size, header.step, *header.twins)
     tables = (header.options, header.training, header.environment, *header.metrics)
-    for kind, values in ((str, text), (int, whole), (dict, tables)):
+    if not all(isinstance(entry, dict) for entry in header.metrics) or not isinstance(header.options, dict):
+        raise TypeError("metrics and options must be tables")
+    measured = [entry[name] for entry in header.metrics for name in METRICS]
+    numbers = (*header.options.values(), *measured)
+    if not isinstance(header.environment.get("packages", {}), dict):
+        raise TypeError("packages must be a table")
+    for kind, values in ((str, text), (int, whole), (dict, tables), (int | float, numbers)):
         if not all(isinstance(value, kind) for value in values):
-            raise TypeError(f"a {kind.__name__} was expected")
+            raise TypeError(f"{kind} was expected")
     if len(header.twins) != len(header.classes) or not all(-1 <= twin < len(header.classes) for twin in header.twins):
         raise ValueError("twins must point at classes")
     if min(header.num_frames, header.size) < 1:

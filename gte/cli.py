@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ def run_command(main: Callable[..., object], *, prog: str) -> None:
     try:
         arguments = _parse(main, prog)
         main(*arguments.args, **arguments.kwargs)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough, as `head` does; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BAD_INPUT)
     except (GteError, ValueError, OSError) as error:
         say(f"{prog.removeprefix('python -m ')}: {sentence(error)}")
         sys.exit(BAD_INPUT)
@@ -58,9 +63,13 @@ def _parse(main: Callable[..., object], prog: str) -> _Arguments:
         # A title, perhaps a line across, what is wrong, a line across, and then every option; in a frame or without.
         plain = printed.getvalue().translate(dict.fromkeys(map(ord, "│╭╮╰╯"), " ") | {ord("─"): "-"})
         lines = [line.strip() for line in plain.splitlines()][1:]
-        told = itertools.dropwhile(_is_rule, lines)
-        lines = list(itertools.takewhile(lambda line: not _is_rule(line), told))
-        raise ValueError(f"{' '.join(lines).rstrip('.')}. --help lists what can be given.") from None
+        below = itertools.dropwhile(_is_rule, lines)
+        told = (
+            " ".join(itertools.takewhile(lambda line: not _is_rule(line), below))
+            .removeprefix("Error parsing config: ")
+            .rstrip(".")
+        )
+        raise ValueError(f"{told}. --help lists what can be given.") from None
     assert isinstance(parsed, _Arguments)
     return parsed
 
@@ -83,7 +92,7 @@ def say(message: str) -> None:
 
 def print_json(value: object) -> None:
     """Print strict JSON on standard output; numbers that JSON cannot hold (NaN, infinity) become null."""
-    print(json.dumps(_finite(value), indent=2, allow_nan=False))
+    print(json.dumps(_finite(value), indent=2, allow_nan=False), flush=True)
 
 
 def _finite(value: Any) -> Any:

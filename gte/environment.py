@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 PACKAGES = ("torch", "torchvision", "lightning-fabric", "numpy", "opencv-python")
 
 
@@ -22,7 +24,7 @@ def environment_facts() -> dict[str, object]:
         "modified": bool(status),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores, {torch.get_num_threads()} threads",
     }
 
 

@@ -1,5 +1,6 @@
 """How a network is trained, as data: one configuration, and the named presets that the command line offers."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -90,6 +91,10 @@ class TrainConfig:
                 value = float(text)
             except ValueError:
                 raise ValueError(f"A network's option is written name=number, as depth=26; got {pair}.") from None
+            if not math.isfinite(value):
+                raise ValueError(f"A network's option is a finite number; got {pair}.")
+            if name == "num_classes":
+                raise ValueError("num_classes follows from the data set; leave it out of the network's options.")
             options[name] = int(value) if value.is_integer() else value
         return options
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,7 @@ class Run:
         self.snapshots = KernelSnapshots.from_tensors(state["snapshots"])
 
     def header(self) -> CheckpointHeader:
+        """What the checkpoint says about itself at this point of the run."""
         dataset, config = self.training_set, self.config
         return CheckpointHeader(
             path=self.checkpoint,
@@ -115,12 +117,15 @@ def train(config: TrainConfig) -> Path:
 
     Raises GteError if the folder holds a run already and the configuration does not say `resume`.
     """
-    fabric = Fabric(
-        accelerator=config.accelerator,
-        devices=config.devices,
-        num_nodes=config.num_nodes,
-        precision=config.precision,
-    )
+    try:
+        fabric = Fabric(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            num_nodes=config.num_nodes,
+            precision=config.precision,
+        )
+    except RuntimeError as error:
+        raise GteError(f"{config.accelerator} cannot be used here: {error}") from error
     fabric.launch()
     run = Run(config)
     if config.resume:
@@ -128,6 +133,7 @@ def train(config: TrainConfig) -> Path:
         run.save_results()
     elif run.resume_file.exists():
         raise GteError(f"{config.out} holds a run already; continue it with --resume, or choose another --out.")
+    check_writable(config.out)
     model, optimizer = fabric.setup(run.model, run.optimizer)
 
     batches = EpochBatches(
@@ -214,6 +220,19 @@ def train(config: TrainConfig) -> Path:
     return run.checkpoint
 
 
+def check_writable(folder: Path) -> None:
+    """Raise OSError now, and not after the first epoch, if nothing can be written to a folder; leave no trace."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    finally:
+        for path in missing:
+            if path.exists() and not any(path.iterdir()):
+                path.rmdir()
+
+
 class Tally:
     """Running means over an epoch, and the time that the network waited for clips."""
 
@@ -224,31 +243,35 @@ class Tally:
         self.waited_seconds = 0.0
 
     def wait_for(self, loader: Iterator[Batch]) -> Batch:
+        """The next batch; the time until it is there counts as waited."""
         started = time.perf_counter()
         batch = next(loader)
         self.waited_seconds += time.perf_counter() - started
         return batch
 
     def add(self, loss: float, correct: float, clips: int) -> None:
+        """Count a batch: its mean loss, how many of its clips were right, how many there were."""
         self._loss += loss * clips
         self._correct += correct
         self._clips += clips
 
     @property
     def loss(self) -> float:
+        """Mean loss per clip, in nats."""
         return self._loss / max(self._clips, 1)
 
     @property
     def top1(self) -> float:
+        """Share of clips whose first answer was right."""
         return self._correct / max(self._clips, 1)
 
 
 def where_it_stands(config: TrainConfig) -> str:
     """A sentence on what a run that was stopped has left behind."""
-    metrics = config.out / "metrics.jsonl"
-    if not metrics.exists():
+    resume_file = config.out / "resume.pt"
+    if not resume_file.exists():
         return "Stopped before the first epoch was complete: nothing was saved yet."
-    done = len(metrics.read_text().splitlines())
+    done = len(json.loads(torch.load(resume_file, weights_only=True)["metrics"]))
     return (
         f"Stopped. {config.out} holds the run up to epoch {done} of {config.epochs}; "
         "continue it with the same command and --resume."

@@ -9,7 +9,7 @@ import streamlit as st
 from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
 from analysis.wording import large_count, three_digits
-from app import resources, scaffold
+from app import resources, scaffold, state, widgets
 from gte.models import MODELS
 from gte.models.resnet import NUM_CLASSES, STAGE_DEPTHS
 
@@ -18,7 +18,15 @@ SELECTED = "gte"
 SHARES = ("1/2", "1/4", "1/8", "1/16")
 UNITS = {"MACs": 1, "FLOPs": 2}
 
+DEPTH = state.Key("depth", "depth")
+FRAMES = state.Key("frames", "number of frames")
+SIZE = state.Key("size", "size")
+CLASSES = state.Key("classes", "number of classes")
+SHARE = state.Key("t", "temporal share")
+UNIT = state.Key("unit", "unit")
+
 READING = """
+- **t** is the part of a block's output channels that GST and GTE give to time.
 - **MACs** are multiply-accumulates of one forward pass over one clip. fvcore counts them and calls them flops; papers
   often do as well. *FLOPs* here are twice the MACs.
 - The bars hold convolutions and linear layers, as papers count. The CSV adds what BatchNorm and pooling cost, and names
@@ -63,26 +71,27 @@ def render() -> None:
 def _controls() -> tuple[int, int, int, int, str, str]:
     places = st.columns([1.2, 1.2, 1.3, 1.3, 1.2, 1.6], vertical_alignment="bottom")
     with places[0]:
-        depths = list(STAGE_DEPTHS)
-        depth = st.selectbox("Depth", depths, index=depths.index(50), key="depth", bind="query-params")
+        depth = int(widgets.pick(DEPTH, "Depth", [str(depth) for depth in STAGE_DEPTHS], default="50"))
     with places[1]:
-        frames = st.number_input("Frames", 1, 64, 8, key="frames", bind="query-params")
+        frames = _number(FRAMES, "Frames", 1, 64, 8)
     with places[2]:
-        size = st.number_input("Size, pixels", 32, 512, 224, step=16, key="size", bind="query-params")
+        size = _number(SIZE, "Size, pixels", 32, 512, 224, step=16)
     with places[3]:
-        classes = st.number_input("Classes", 1, 10_000, NUM_CLASSES, key="classes", bind="query-params")
+        classes = _number(CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
     with places[4]:
-        share = st.selectbox(
-            "Temporal share t",
-            SHARES,
-            index=SHARES.index("1/4"),
-            key="t",
-            bind="query-params",
-            help="The part of a block's output channels that GST and GTE give to time.",
-        )
+        share = widgets.pick(SHARE, "Temporal share t", SHARES, default="1/4")
     with places[5]:
-        unit = st.segmented_control("Unit", list(UNITS), default="MACs", key="unit", bind="query-params") or "MACs"
-    return depth, int(frames), int(size), int(classes), share, unit
+        unit = state.checked(
+            UNIT,
+            lambda: st.segmented_control("Unit", list(UNITS), default="MACs", key=UNIT.name, bind="query-params"),
+        )
+    return depth, frames, size, classes, share, unit or "MACs"
+
+
+def _number(key: state.Key, label: str, least: int, most: int, default: int, step: int = 1) -> int:
+    return state.checked(
+        key, lambda: int(st.number_input(label, least, most, default, step=step, key=key.name, bind="query-params"))
+    )
 
 
 def _count(options: dict[str, int | float], frames: int, size: int) -> list[Complexity | Uncountable]:

@@ -14,6 +14,8 @@ from app.components import StripRow, film_strip
 from gte.checkpoint import CheckpointHeader
 
 METHOD = "gradcam"
+NETWORKS = state.Key("networks", "network")
+SCALE = state.Key("scale", "scale")
 PREDICTED = "as predicted"
 SHARED_SCALE = "one for all"
 OWN_SCALE = "one each"
@@ -78,7 +80,7 @@ def render() -> None:
         wanted = widgets.pick(state.CLASS, "Class", [PREDICTED, *first.classes], default=PREDICTED)
     with layer_place:
         shapes = resources.map_shapes(first)
-        block = widgets.pick(state.BLOCK, "Layer", list(shapes), default=preselect_layer(shapes))
+        block = widgets.pick(state.LAYER, "Layer", list(shapes), default=preselect_layer(shapes))
     findings: list[Finding] = []
     target = None if wanted == PREDICTED else first.classes.index(wanted)
     for name in chosen:
@@ -97,17 +99,28 @@ def render() -> None:
 
 
 def _pick_networks(names: Sequence[str]) -> list[str]:
-    default = [name for name in names if "/" not in name][:2] or list(names[:1])
-    chosen = st.pills("Networks", names, selection_mode="multi", default=default, key="networks", bind="query-params")
+    shipped = [name for name in names if "/" not in name][:2] or list(names[:1])
+    # The checkpoint that a reader comes from stands above a network to compare it with.
+    subject = st.query_params.get(state.CKPT.name)
+    default = [subject, *(name for name in shipped if name != subject)][:2] if subject in names else shipped
+    chosen = state.checked(
+        NETWORKS,
+        lambda: st.pills(
+            "Networks", names, selection_mode="multi", default=default, key=NETWORKS.name, bind="query-params"
+        ),
+    )
     return [name for name in names if name in chosen][:MOST_NETWORKS]
 
 
 def _pick_scale() -> str:
     options = (SHARED_SCALE, OWN_SCALE)
-    return (
-        st.segmented_control("Scale of the evidence", options, default=SHARED_SCALE, key="scale", bind="query-params")
-        or SHARED_SCALE
+    chosen = state.checked(
+        SCALE,
+        lambda: st.segmented_control(
+            "Scale of the evidence", options, default=SHARED_SCALE, key=SCALE.name, bind="query-params"
+        ),
     )
+    return chosen or SHARED_SCALE
 
 
 def _open_clip(title: str, video: resources.Video | None, header: CheckpointHeader, backwards: bool) -> resources.Clip:

@@ -29,13 +29,13 @@ of the outputs read the next frame alone, the second half the previous one.
 
 def render() -> None:
     """Draw the page below its header."""
-    found = {name: header for name, header in widgets.checkpoints_or_stop().items() if header.layers}
-    if not found:
-        st.info("None of the checkpoints here has learnable shifts; `make train-demo` trains one that has.")
-        return
+    found = widgets.checkpoints_or_stop()
     pick_checkpoint, pick_layer, facts = st.columns([2, 2, 4], vertical_alignment="bottom")
     with pick_checkpoint:
         header = widgets.pick_checkpoint(found)
+    if not header.layers:
+        st.info(f"{scaffold.plain(header.name)} has no learnable shifts; `make train-demo` trains a network that has.")
+        return
     summary = resources.kernel_summary(header)
     with pick_layer:
         layer = widgets.pick_layer(header, default=kernels.most_moved(summary))

@@ -93,4 +93,4 @@ def _links(header: CheckpointHeader, name: str) -> None:
     with st.container(horizontal=True):
         if header.layers:
             scaffold.link(PAGES["kernels"], "See its shift kernels", ckpt=name)
-        scaffold.link(PAGES["evidence"], "See its evidence", networks=name)
+        scaffold.link(PAGES["evidence"], "See its evidence", ckpt=name)

@@ -23,6 +23,8 @@ CLIP_STREAM = 1
 
 @dataclass(frozen=True)
 class Batch:
+    """Clips as they are decoded, and their classes."""
+
     frames: UInt8[Tensor, "n t h w 3"]
     labels: Int[Tensor, " n"]
 

@@ -81,20 +81,14 @@ def test_a_link_to_a_layer_that_is_not_there_is_told(two_networks):
     assert any("layer9.9" in text for text in sentences(at))
 
 
-def test_only_networks_with_shifts_are_offered_on_the_kernels_page(two_networks):
-    assert open_page("kernels").selectbox(key="ckpt").options == ["gte-tiny"]
-
-
-def test_a_folder_of_networks_without_shifts_is_said_to_have_none(folders):
-    save_tiny(folders[""] / "frames.safetensors", "c2d")
-    assert sentences(open_page("kernels")) == [
-        "None of the checkpoints here has learnable shifts; `make train-demo` trains one that has."
-    ]
+def test_a_network_without_shifts_is_said_to_have_none(two_networks):
+    at = open_page("kernels", ckpt="c2d-tiny")
+    assert sentences(at) == ["c2d-tiny has no learnable shifts; `make train-demo` trains a network that has."]
 
 
 def test_a_checkpoint_of_a_run_is_offered_under_its_folder(two_networks):
     save_tiny(two_networks["runs/"] / "mine" / "mine.safetensors", "gte")
-    assert open_page("kernels").selectbox(key="ckpt").options == ["gte-tiny", "runs/mine/mine"]
+    assert open_page("kernels").selectbox(key="ckpt").options == ["gte-tiny", "c2d-tiny", "runs/mine/mine"]
 
 
 def test_a_checkpoint_that_asks_for_an_unknown_network_gives_a_sentence(folders):
@@ -161,11 +155,37 @@ def test_architectures_open_on_the_paper_s_setting_and_follow_the_controls(folde
     assert at.dataframe[0].value.set_index("Network").loc["GTE", "Parameters"] == "19.15 M"
 
 
-def test_a_share_that_leaves_a_path_without_channels_keeps_its_row_and_says_why(folders, monkeypatch):
-    at = open_page("architectures", depth="26", frames="1", size="32", t="1/16")
+def test_what_a_link_asks_of_the_controls_in_vain_is_told(folders):
+    at = open_page("architectures", depth="26", frames="1", size="-5", classes="ten", t="7")
     assert not at.exception
-    assert not at.error
-    assert len(at.dataframe[0].value) == 5
+    assert (at.selectbox(key="depth").value, at.number_input(key="frames").value) == ("26", 1)
+    told = sentences(at)
+    assert len(told) == 3
+    assert any("the size “-5”, which is not here; “224” is shown" in text for text in told)
+
+
+def test_a_link_to_a_network_brings_it_to_the_evidence_page(two_networks):
+    assert open_page("evidence", ckpt="c2d-tiny", layer="layer2.0").pills(key="networks").value == [
+        "c2d-tiny",
+        "gte-tiny",
+    ]
+    assert any("nothing" in text for text in sentences(open_page("evidence", networks="nothing")))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"metrics": ({},)},
+        {"metrics": ({"epoch": 1, "val_top1": "high"},)},
+        {"environment": {"packages": "many"}},
+    ],
+)
+def test_a_checkpoint_with_a_damaged_header_spoils_no_page(two_networks, damage):
+    save_tiny(two_networks[""] / "damaged.safetensors", "gte", **damage)
+    for key in ("start", "kernels", "evidence", "library"):
+        at = open_page(key)
+        assert not at.exception
+        assert not at.error
 
 
 def test_the_library_lists_every_checkpoint_with_its_facts(two_networks):

@@ -179,6 +179,10 @@ def test_a_pickle_is_never_opened(tmp_path):
         {"options": []},
         {"metrics": [1]},
         {"layers": [4]},
+        {"metrics": [{}]},
+        {"metrics": [{"epoch": 1, "val_top1": "high"}]},
+        {"options": {"num_classes": 3, "dropout": "half"}},
+        {"environment": {"packages": "many"}},
     ],
 )
 def test_a_damaged_header_gives_one_sentence(path, changes):

@@ -114,6 +114,20 @@ def test_a_run_that_was_stopped_early_says_that_nothing_was_saved(config):
     assert where_it_stands(config) == "Stopped before the first epoch was complete: nothing was saved yet."
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_first_epoch(config, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr("gte.train.evaluate", None)
+    with pytest.raises(OSError, match="Not a directory"):
+        train(replace(config, out=tmp_path / "file" / "run"))
+
+
+def test_a_device_that_is_not_there_gives_one_sentence(config):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(GteError, match="cuda cannot be used here"):
+        train(replace(config, accelerator="cuda"))
+
+
 def test_a_folder_with_a_run_is_not_overwritten(config):
     train(replace(config, epochs=1))
     with pytest.raises(GteError, match="holds a run already; continue it with --resume"):
@@ -217,6 +231,8 @@ def test_the_paper_s_learning_rate_is_divided_by_ten_after_two_epochs():
         ({"dataset": "kinetics"}, "The data sets are motionpairs; got kinetics"),
         ({"model": "resnet"}, "The networks are c2d"),
         ({"model_options": ("depth",)}, "written name=number, as depth=26; got depth"),
+        ({"model_options": ("base_width=inf",)}, "a finite number; got base_width=inf"),
+        ({"model_options": ("num_classes=5",)}, "num_classes follows from the data set"),
         ({"model_options": ("depth=34",)}, "depth must be one of 26, 50, 101"),
         ({"model_options": ("temporal_share=1",)}, "between 0 and 1"),
     ],

@@ -1,0 +1,49 @@
+"""The checkpoints that ship keep what their README promises."""
+
+import pytest
+import torch
+
+from gte.checkpoint import load_model
+from gte.data.motionpairs import MotionPairs
+from gte.data.sampling import segment_indices
+from gte.data.transforms import to_clip
+from gte.evaluate import evaluate
+from tests.browser.harness import ROOT
+
+NAMES = ("gte-tiny", "c2d-tiny")
+MOST_BYTES = 4_000_000
+NUM_CLIPS = 140
+"""Of the test split: seventy scenes, each forwards and backwards."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_checkpoint_is_small_and_says_how_it_was_made(name):
+    path = ROOT / "checkpoints" / f"{name}.safetensors"
+    _, header = load_model(path)
+    assert path.stat().st_size < MOST_BYTES
+    assert header.environment["modified"] is False
+    assert header.environment["command"].startswith("python -m gte.train tiny")
+    assert len(header.metrics) == header.training["epochs"]
+
+
+@pytest.mark.slow
+def test_order_tells_gte_what_it_cannot_tell_c2d():
+    top1 = {}
+    for name in NAMES:
+        model, header = load_model(ROOT / "checkpoints" / f"{name}.safetensors")
+        clips = MotionPairs("test", header.size, num_clips=NUM_CLIPS)
+        top1[name] = evaluate(model, clips, num_frames=header.num_frames, num_workers=0).top1
+    assert top1["gte-tiny"] >= 0.9
+    assert top1["c2d-tiny"] <= 0.5
+
+
+def test_the_shipped_c2d_answers_a_clip_and_its_reversal_alike():
+    model, header = load_model(ROOT / "checkpoints" / "c2d-tiny.safetensors")
+    clips = MotionPairs("test", header.size, num_clips=NUM_CLIPS)
+    which = segment_indices(clips.num_frames_stored, header.num_frames)
+    for index in range(3):
+        with torch.no_grad():
+            forwards, backwards = (
+                model(to_clip(clips.frames(number, which))[None]) for number in (index, index + NUM_CLIPS // 2)
+            )
+        assert (forwards - backwards).abs().max() <= 1e-5 * forwards.abs().max()
