@@ -258,7 +258,13 @@ def command(out: Path, *more: str) -> list[str]:
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_last_complete_epoch_and_says_how_to_go_on(tmp_path):
     out = tmp_path / "run"
-    with subprocess.Popen(command(out, "--epochs", "500"), stderr=subprocess.PIPE, text=True) as process:
+    # Where the tests run in the background, a shell has told them to ignore Ctrl-C, and so would the command.
+    with subprocess.Popen(
+        command(out, "--epochs", "500"),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
         deadline = time.monotonic() + 300
         while not (out / "metrics.jsonl").exists():
             assert process.poll() is None
