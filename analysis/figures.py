@@ -246,7 +246,7 @@ def cost_bars(
     figure.update_xaxes(
         title_text=f"{unit} of convolutions and linear layers, per clip",
         range=[0, 1.03 * longest],
-        domain=[0, 0.78],
+        domain=[0, 0.64],
         tickformat="~s",
         zeroline=True,
     )
@@ -265,7 +265,7 @@ def cost_bars(
             _write_in_row(figure, row["label"], 0.01, "no count; the table says why", "left")
             continue
         # The numbers stand in columns beside the bars, where no line crosses them.
-        _write_in_row(figure, row["label"], 0.89, large_count(cost), "right")
+        _write_in_row(figure, row["label"], 0.82, large_count(cost), "right")
         if compared:
             _write_in_row(figure, row["label"], 0.99, f"{three_digits(cost / compared)}x", "right")
     if compared:

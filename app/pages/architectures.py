@@ -69,7 +69,7 @@ def render() -> None:
 
 
 def _controls() -> tuple[int, int, int, int, str, str]:
-    places = st.columns([1.2, 1.2, 1.3, 1.3, 1.2, 1.6], vertical_alignment="bottom")
+    places = st.columns([1.1, 1.1, 1.1, 1.1, 1.1, 2], vertical_alignment="bottom")
     with places[0]:
         depth = int(widgets.pick(DEPTH, "Depth", [str(depth) for depth in STAGE_DEPTHS], default="50"))
     with places[1]:
@@ -79,7 +79,7 @@ def _controls() -> tuple[int, int, int, int, str, str]:
     with places[3]:
         classes = _number(CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
     with places[4]:
-        share = widgets.pick(SHARE, "Temporal share t", SHARES, default="1/4")
+        share = widgets.pick(SHARE, "Share t", SHARES, default="1/4")
     with places[5]:
         unit = state.checked(
             UNIT,

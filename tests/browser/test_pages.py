@@ -154,7 +154,7 @@ def test_a_link_to_what_is_not_here_says_so(page):
 def test_the_cost_follows_the_controls(page):
     open_page(page, "/architectures?depth=26&size=64&classes=10")
     before = page.locator(".finding").inner_text()
-    choose(page, "Temporal share t", "1/2")
+    choose(page, "Share t", "1/2")
     after = page.locator(".finding").inner_text()
     assert before != after
     assert "of C2D's" in after
