@@ -18,8 +18,7 @@ from torch.utils.flop_counter import flop_registry
 
 from analysis.wording import large_count
 from gte import cli
-from gte.models import MODELS, ClipShape, ModelConfig, configure
-from gte.models.temporal import TEMPORAL_COST
+from gte.models import MODELS, ClipShape, ModelConfig, configure, temporal_layers
 
 with warnings.catch_warnings():
     # fvcore's imports announce that torch will rename and retire modules; nobody here can change that.
@@ -108,7 +107,6 @@ def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
     # What is uncounted is returned, so fvcore need not log it as well.
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     per_module = analysis.by_module_and_operator()
-    temporal = [path for path, module in model.named_modules() if isinstance(module, TEMPORAL_COST)]
     return Complexity(
         name=name,
         label=config.label,
@@ -117,7 +115,7 @@ def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
         params=sum(parameter.numel() for parameter in model.parameters()),
         macs=int(analysis.total()),
         macs_conv_linear=_conv_linear(per_module[""]),
-        macs_temporal=sum(_conv_linear(per_module[path]) for path in temporal),
+        macs_temporal=sum(_conv_linear(per_module[path]) for path in temporal_layers(model)),
         macs_torch=torch_flops.total // 2,
         uncounted={kind.removeprefix("aten::"): times for kind, times in analysis.unsupported_ops().items()},
         by_module={path: int(macs) for path, macs in analysis.by_module().items()},

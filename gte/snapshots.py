@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gte.models.temporal import shift_layers
+from gte.models.shift import shift_layers
 
 MAX_SNAPSHOTS = 24
 

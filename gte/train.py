@@ -24,7 +24,7 @@ from gte.errors import GteError
 from gte.evaluate import evaluate
 from gte.files import replacing
 from gte.models import configure, to_channels_last
-from gte.models.temporal import shift_layers
+from gte.models.shift import shift_layers
 from gte.recipes import PRESETS, TrainConfig
 from gte.snapshots import KernelSnapshots, snapshot_steps
 

@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from gte.cli import run_command, say
 from gte.models import MODELS, build, to_channels_last
-from gte.models.resnet import NUM_CLASSES, STAGE_DEPTHS
+from gte.models.config import NUM_CLASSES
+from gte.models.resnet import STAGE_DEPTHS
 
 BASELINE = "2D"
 

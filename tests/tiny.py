@@ -9,7 +9,7 @@ from torch import nn
 from gte import checkpoint
 from gte.checkpoint import CheckpointHeader
 from gte.models import build, configure
-from gte.models.temporal import shift_layers
+from gte.models.shift import shift_layers
 from gte.snapshots import KernelSnapshots
 
 CLASSES = ("moves left", "moves right", "turns")

@@ -10,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence
-from gte.models import ClipShape, configure
-from gte.models.resnet import block_outputs
+from gte.models import ClipShape, block_outputs, configure
 
 Convention = Literal["clip", "frame"]
 

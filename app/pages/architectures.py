@@ -11,7 +11,8 @@ from analysis.complexity import Complexity, Uncountable
 from analysis.wording import large_count, three_digits
 from app import resources, scaffold, state, widgets
 from gte.models import MODELS
-from gte.models.resnet import NUM_CLASSES, STAGE_DEPTHS
+from gte.models.config import NUM_CLASSES
+from gte.models.resnet import STAGE_DEPTHS
 
 REFERENCE = "c2d"
 SELECTED = "gte"

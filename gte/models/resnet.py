@@ -4,16 +4,19 @@ There is no temporal stride anywhere. The network and its stages take and return
 frames are folded into the batch.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gte.models.clip import ClipShape, Normalize, check_clip
-from gte.models.temporal import FrameByFrame, FrameConv, fold, unfold
+from gte.models.clip import Normalize, check_clip
+from gte.models.config import ModelConfig
+from gte.models.designs import FrameByFrame
+from gte.models.outputs import BlockOutput
+from gte.models.shift import fold, unfold
+from gte.models.temporal import FrameConv
 
 EXPANSION = 4
 """A bottleneck's output has four times the channels of its middle."""
@@ -21,17 +24,23 @@ EXPANSION = 4
 STAGE_DEPTHS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Bottlenecks in each of the four stages, by the network's depth in layers."""
 
-NUM_CLASSES = 174
-"""Classes of Something-Something, the data set that the paper counts parameters and FLOPs for."""
+DEEP_THIRD_STAGE = 23
+"""Blocks in the third stage from which on a hard shift stands in every second block only."""
+
+
+def check_depth(depth: int) -> None:
+    """Raise ValueError unless a ResNet of so many layers is known."""
+    if depth not in STAGE_DEPTHS:
+        raise ValueError(f"depth must be one of {', '.join(map(str, STAGE_DEPTHS))}; got {depth}.")
 
 
 class Bottleneck(nn.Module):
     """1x1, 3x3 with the stride, 1x1, each with BatchNorm, and a shortcut; `output` is where hooks attach."""
 
-    def __init__(self, in_channels: int, width: int, stride: int, temporal: FrameByFrame) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int, temporal: FrameByFrame, shifts: bool) -> None:
         super().__init__()
         out_channels = EXPANSION * width
-        self.conv1 = temporal.build_conv1(in_channels, width)
+        self.conv1 = temporal.build_conv1(in_channels, width, shifts)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = temporal.build_conv2(width, stride)
         self.bn2 = nn.BatchNorm2d(width)
@@ -43,7 +52,7 @@ class Bottleneck(nn.Module):
             if stride != 1 or in_channels != out_channels
             else None
         )
-        self.output = nn.Identity()
+        self.output = BlockOutput()
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         out = self.relu(self.bn1(self.conv1(x, num_frames)))
@@ -55,13 +64,21 @@ class Bottleneck(nn.Module):
 
 
 class Stage(nn.Sequential):
-    """Bottlenecks one after the other, the first of which changes width and resolution."""
+    """Bottlenecks one after the other, the first of which changes width and resolution.
 
-    def __init__(self, in_channels: int, width: int, depth: int, stride: int, temporal: FrameByFrame) -> None:
+    A hard shift stands in every `shift_every`-th of them, the first included.
+    """
+
+    def __init__(
+        self, in_channels: int, width: int, depth: int, stride: int, temporal: FrameByFrame, shift_every: int = 1
+    ) -> None:
         widths_in = [in_channels] + [EXPANSION * width] * (depth - 1)
         strides = [stride] + [1] * (depth - 1)
         super().__init__(
-            *(Bottleneck(into, width, step, temporal) for into, step in zip(widths_in, strides, strict=True))
+            *(
+                Bottleneck(into, width, step, temporal, shifts=block % shift_every == 0)
+                for block, (into, step) in enumerate(zip(widths_in, strides, strict=True))
+            )
         )
 
     def forward(self, clip: Float[Tensor, "n i t h w"]) -> Float[Tensor, "n o t h2 w2"]:
@@ -85,10 +102,13 @@ class VideoResNet(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         channels = width
-        for number, depth in enumerate(STAGE_DEPTHS[config.depth], start=1):
+        depths = STAGE_DEPTHS[config.depth]
+        # Lin et al. shift every second block of the deep networks.
+        shift_every = 2 if depths[2] >= DEEP_THIRD_STAGE else 1
+        for number, depth in enumerate(depths, start=1):
             stage_width = width * 2 ** (number - 1)
             stride = 1 if number == 1 else 2
-            setattr(self, f"layer{number}", Stage(channels, stage_width, depth, stride, config.temporal))
+            setattr(self, f"layer{number}", Stage(channels, stage_width, depth, stride, config.temporal, shift_every))
             channels = EXPANSION * stage_width
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(config.dropout)
@@ -113,61 +133,32 @@ class VideoResNet(nn.Module):
         return logits.unflatten(0, (-1, num_frames)).mean(1)
 
 
-def block_outputs(model: nn.Module) -> Mapping[str, nn.Identity]:
-    """Where hooks attach: by block name ("layer3.1"), in order, the module whose output is (N, C, T', H', W')."""
-    return {name: block.output for name, block in model.named_modules() if isinstance(block, Bottleneck)}
-
-
 @dataclass(frozen=True, kw_only=True)
-class ResNetConfig:
+class ResNetConfig(ModelConfig):
     """A row of the table of networks: a temporal design in a bottleneck ResNet."""
 
-    label: str
-    """The name to show."""
-    paper: str
-    """Who proposed it, where."""
-    note: str = ""
-    """What a reader of the table should know."""
+    OPTIONS: ClassVar[tuple[str, ...]] = ("depth", "base_width", "num_classes", "dropout")
+
     temporal: FrameByFrame = field(default_factory=FrameByFrame)
     depth: int = 50
     """Layers: 26, 50 or 101."""
     base_width: int = 64
     """Channels in the middle of the first stage's bottlenecks; each stage doubles them."""
-    num_classes: int = NUM_CLASSES
     dropout: float = 0.3
     """Probability that a feature before the classifier is dropped in training."""
-    native: ClipShape = ClipShape(8, 224, 224)
-    """The clip of the publication."""
-    smallest: ClipShape = ClipShape(1, 32, 32)
-    """Fewest frames and smallest height and width taken."""
 
     def __post_init__(self) -> None:
-        if self.depth not in STAGE_DEPTHS:
-            raise ValueError(f"depth must be one of {', '.join(map(str, STAGE_DEPTHS))}; got {self.depth}.")
-        for name in ("base_width", "num_classes"):
-            value = getattr(self, name)
-            if value != int(value) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1; got {value}.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and less than 1; got {self.dropout:g}.")
+        super().__post_init__()
+        check_depth(self.depth)
 
     def options(self) -> dict[str, int | float]:
-        """Everything that can be chosen, with the values chosen: plain numbers that a checkpoint can store."""
-        chosen: dict[str, int | float] = {name: getattr(self, name) for name in _OPTIONS}
-        return chosen | {part.name: getattr(self.temporal, part.name) for part in fields(self.temporal)}
+        return super().options() | {part.name: getattr(self.temporal, part.name) for part in fields(self.temporal)}
 
-    def with_options(self, **options: Any) -> "ResNetConfig":
-        """A copy with other values. Raises ValueError for an option that this network does not have."""
-        unknown = sorted(options.keys() - self.options().keys())
-        if unknown:
-            raise ValueError(f"{self.label} takes the options {', '.join(self.options())}; got {', '.join(unknown)}.")
-        own = {name: value for name, value in options.items() if name in _OPTIONS}
-        temporal = {name: value for name, value in options.items() if name not in _OPTIONS}
+    def _replace(self, options: dict[str, Any]) -> "ResNetConfig":
+        own = {name: value for name, value in options.items() if name in self.OPTIONS}
+        temporal = {name: value for name, value in options.items() if name not in self.OPTIONS}
         return replace(self, **own, temporal=replace(self.temporal, **temporal))
 
     def build(self) -> VideoResNet:
         """A new network with random weights. Raises ValueError if a width cannot be divided as the design asks."""
         return VideoResNet(self)
-
-
-_OPTIONS = ("depth", "base_width", "num_classes", "dropout")

@@ -8,7 +8,7 @@ from analysis.attribution import CONVENTIONS, METHODS, grad_cam
 from analysis.attribution.evidence import Evidence, preselect_layer, top_classes
 from analysis.attribution.gradcam import class_activation_map, map_shapes
 from gte.models import MODELS, ClipShape, build, to_channels_last
-from gte.models.resnet import block_outputs
+from gte.models.outputs import block_outputs
 
 TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
 CLIP = ClipShape(4, 32, 32)

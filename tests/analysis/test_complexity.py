@@ -6,8 +6,9 @@ import logging
 import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import ClassVar
 
 import pandas as pd
 import pytest
@@ -19,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from analysis import complexity
 from analysis.complexity import Complexity, applicable, count, count_each, table
 from gte import cli
-from gte.models import MODELS, ClipShape, build
+from gte.models import MODELS, ClipShape, ModelConfig, build
 
 TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
 SMALL = ClipShape(4, 32, 32)
@@ -148,19 +149,14 @@ def fragile(monkeypatch):
         hooks = (module_hooks._global_forward_hooks, module_hooks._global_forward_pre_hooks)
         seen.append({"model": weakref.ref(model), "hooks on every module": sum(map(len, hooks))})
 
-    class Config:
-        label, paper, note, native, smallest = "Fragile", "", "", SMALL, SMALL
-
-        def options(self):
-            return {}
-
-        def with_options(self, **options):
-            return self
+    @dataclass(frozen=True, kw_only=True)
+    class FragileConfig(ModelConfig):
+        OPTIONS: ClassVar[tuple[str, ...]] = ()
 
         def build(self):
             return Fragile(watch)
 
-    monkeypatch.setitem(MODELS, "fragile", Config())
+    monkeypatch.setitem(MODELS, "fragile", FragileConfig(label="Fragile", paper="", native=SMALL))
     return seen
 
 
@@ -208,13 +204,14 @@ def test_impossible_counts_are_refused_with_the_rule(name, options, clip, senten
 
 def test_options_apply_to_the_networks_that_have_them():
     options = {**TINY, "temporal_share": 0.5, "shift_division": 4}
-    assert [applicable(name, options).keys() - TINY.keys() for name in MODELS] == [
-        set(),
-        {"shift_division"},
-        set(),
-        {"temporal_share"},
-        {"temporal_share"},
-    ]
+    own = {name: applicable(name, options).keys() - TINY.keys() for name in ("c2d", "tsm", "c3d", "gst", "gte")}
+    assert own == {
+        "c2d": set(),
+        "tsm": {"shift_division"},
+        "c3d": set(),
+        "gst": {"temporal_share"},
+        "gte": {"temporal_share"},
+    }
 
 
 def test_each_network_is_counted_only_when_it_is_asked_for(monkeypatch):
@@ -238,7 +235,7 @@ def test_command_prints_a_list_of_objects_as_json(counted, capsys):
         for number in ("params", "macs_conv_linear", "macs", "macs_temporal", "agrees", "uncounted"):
             assert row[number] == getattr(counted[row["name"]], number)
     assert gte["clip"] == {"frames": 4, "height": 32, "width": 32}
-    assert gte["options"] == {**TINY, "dropout": 0.3, "temporal_share": 0.25}
+    assert gte["options"] == {**TINY, "dropout": 0.3, "temporal_share": 0.25, "identity_share": 0.0}
 
 
 def test_command_prints_rows_with_and_without_a_count(capsys):
@@ -257,7 +254,7 @@ def test_command_prints_rows_with_and_without_a_count(capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--models", "gte", "r2d2"], "--models takes c2d, tsm, c3d, gst, gte; got r2d2."),
+        (["--models", "gte", "r2d2"], f"--models takes {', '.join(MODELS)}; got r2d2."),
         (["--json", "--csv"], "Choose one form of output; got both --json and --csv."),
         (["--depth", "27", "--json"], "depth must be one of 26, 50, 101; got 27."),
     ],

@@ -19,7 +19,7 @@ from analysis.kernels import (
     summarise,
 )
 from gte import cli
-from gte.models.temporal import temporal_shift_weight
+from gte.models.shift import temporal_shift_weight
 from gte.snapshots import KernelHistory
 
 

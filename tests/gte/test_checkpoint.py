@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from gte import checkpoint
 from gte.checkpoint import METADATA, load_histories, load_history, load_model, read_header
 from gte.errors import CheckpointError
-from gte.models.temporal import shift_layers
+from gte.models.shift import shift_layers
 from gte.snapshots import MAX_SNAPSHOTS, KernelSnapshots, snapshot_steps
 from tests.tiny import CLASSES, save_tiny, tiny_header, tiny_model
 

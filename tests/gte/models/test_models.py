@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from gte.models import MODELS, build, configure, to_channels_last
-from gte.models.resnet import block_outputs
-from gte.models.temporal import shift_layers
+from gte.models.outputs import block_outputs
+from gte.models.shift import shift_layers
 
 TINY = {"depth": 26, "base_width": 16, "num_classes": 5, "dropout": 0.0}
 CLIP = (2, 3, 4, 32, 40)
@@ -144,7 +144,7 @@ def test_a_network_averages_the_logits_of_its_frames():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("resnet", {}, "The networks are c2d, tsm, c3d, gst, gte; got resnet"),
+        ("resnet", {}, "The networks are c2d, tsm, c3d, gst, gte, .*; got resnet"),
         ("c2d", {"temporal_share": 0.5}, "C2D takes the options .*; got temporal_share"),
         ("gte", {"width": 64}, "GTE takes the options .*; got width"),
         ("c2d", {"depth": 34}, "depth must be one of 26, 50, 101; got 34"),

@@ -5,15 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gte.models.temporal import (
-    GroupedTemporalEnhancement,
-    LearnableTemporalShift,
-    SpatioTemporalConv,
-    fold,
-    temporal_shift,
-    temporal_shift_weight,
-    unfold,
-)
+from gte.models.designs import GroupedTemporalEnhancement
+from gte.models.shift import LearnableTemporalShift, fold, temporal_shift, temporal_shift_weight, unfold
+from gte.models.temporal import SpatioTemporalConv
 
 
 def shift_by_loop(clip: Tensor, outputs: int) -> Tensor:

@@ -1,0 +1,199 @@
+"""The designs: which operator stands where in a bottleneck, as data. Each may be a row of the table of networks."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from gte.models.shift import (
+    DepthwiseTemporalShift,
+    FixedTemporalShift,
+    LearnableTemporalShift,
+    SharedTemporalShift,
+)
+from gte.models.temporal import (
+    FrameConv,
+    ShiftAlone,
+    ShiftedFrameConv,
+    ShiftThenConv,
+    SideBySideConv,
+    SpatialThenTemporal,
+    SpatioTemporalConv,
+    SplitConv,
+    TemporalConv,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameByFrame:
+    """c2d: every frame by itself. The base of the other designs, which replace one convolution of the bottleneck."""
+
+    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> nn.Module:
+        """The pointwise convolution at the entrance of a bottleneck, C_in -> C; a hard shift goes where `shifts`."""
+        return FrameConv(in_channels, width, kernel_size=1)
+
+    def build_conv2(self, width: int, stride: int) -> nn.Module:
+        """The 3x3 convolution in the middle of a bottleneck, C -> C, which carries the stride."""
+        return FrameConv(width, width, kernel_size=3, stride=stride)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemporalShift(FrameByFrame):
+    """tsm: the channels that enter a bottleneck's branch are shifted in time first.
+
+    As published, a network whose third stage has 23 blocks or more shifts every second block of each stage alone.
+    """
+
+    shift_division: int = 8
+    """One in so many channels looks ahead, as many look back."""
+
+    def __post_init__(self) -> None:
+        if self.shift_division < 2:
+            raise ValueError(
+                f"shift_division must be at least 2, so that both directions fit; got {self.shift_division}."
+            )
+
+    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> nn.Module:
+        if not shifts:
+            return super().build_conv1(in_channels, width)
+        if in_channels % self.shift_division:
+            raise ValueError(
+                f"shift_division must divide the {in_channels} channels of every block; got {self.shift_division}."
+            )
+        return ShiftedFrameConv(in_channels, width, in_channels // self.shift_division)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpatioTemporal(FrameByFrame):
+    """c3d: 3x3x3 in place of the 3x3."""
+
+    def build_conv2(self, width: int, stride: int) -> nn.Module:
+        return SpatioTemporalConv(width, width, stride)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupedSpatioTemporal(FrameByFrame):
+    """gst: half of the input to 1x3x3, half to 3x3x3 for a share t of the outputs."""
+
+    temporal_share: float = 1 / 4
+    """t, the share of the output channels that the temporal path makes."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temporal_share < 1:
+            raise ValueError(
+                "temporal_share must lie between 0 and 1, so that both paths have channels; "
+                f"got {self.temporal_share:g}."
+            )
+
+    def split_width(self, width: int) -> tuple[int, int, int]:
+        """Channels into each path, out of the spatial one and out of the temporal one; ValueError if one has none."""
+        temporal = round(self.temporal_share * width)
+        if abs(temporal - self.temporal_share * width) > 1e-6 or not 0 < temporal < width:
+            raise ValueError(
+                "temporal_share times the block's width must be a whole number of channels, at least one and not all; "
+                f"got {self.temporal_share:g} x {width}."
+            )
+        if width % 2:
+            raise ValueError(f"The width of a block must be even to be split in halves; got {width}.")
+        return width // 2, width - temporal, temporal
+
+    def build_conv2(self, width: int, stride: int) -> nn.Module:
+        half, spatial, temporal = self.split_width(width)
+        return SplitConv(
+            FrameConv(half, spatial, kernel_size=3, stride=stride), SpatioTemporalConv(half, temporal, stride)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupedSpatioTemporalLarge(GroupedSpatioTemporal):
+    """gst_large: both paths read all channels."""
+
+    def build_conv2(self, width: int, stride: int) -> nn.Module:
+        _, spatial, temporal = self.split_width(width)
+        return SideBySideConv(
+            FrameConv(width, spatial, kernel_size=3, stride=stride), SpatioTemporalConv(width, temporal, stride)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupedTemporalEnhancement(GroupedSpatioTemporal):
+    """gte: half of the input to 1x3x3, half to LTS and then 1x3x3 for a share t of the outputs."""
+
+    identity_share: float = 0.0
+    """The share of the outputs of LTS that start unshifted; the others shift, half ahead and half back."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.identity_share < 1:
+            raise ValueError(f"identity_share must be at least 0 and less than 1; got {self.identity_share:g}.")
+
+    def build_conv2(self, width: int, stride: int) -> nn.Module:
+        half, spatial, temporal = self.split_width(width)
+        shifted = temporal - round(self.identity_share * temporal)
+        if shifted % 2 or not shifted or abs(shifted - (1 - self.identity_share) * temporal) > 1e-6:
+            share = f"(1 - {self.identity_share:g}) x " if self.identity_share else ""
+            raise ValueError(
+                "temporal_share times the block's width must be even, so that both directions exist; "
+                f"got {share}{self.temporal_share:g} x {width} = {(1 - self.identity_share) * temporal:g}."
+            )
+        return SplitConv(
+            FrameConv(half, spatial, kernel_size=3, stride=stride), self.build_temporal(half, temporal, stride)
+        )
+
+    def build_shift(self, in_channels: int, out_channels: int) -> LearnableTemporalShift:
+        """The form of LTS."""
+        return LearnableTemporalShift(in_channels, out_channels, self.identity_share)
+
+    def build_temporal(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+        """The temporal path."""
+        return ShiftThenConv(
+            self.build_shift(in_channels, out_channels),
+            FrameConv(out_channels, out_channels, kernel_size=3, stride=stride),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithFixedShift(GroupedTemporalEnhancement):
+    """gte_fixed_shift: LTS frozen at its initialisation."""
+
+    def build_shift(self, in_channels: int, out_channels: int) -> LearnableTemporalShift:
+        return FixedTemporalShift(in_channels, out_channels, self.identity_share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithSharedShift(GroupedTemporalEnhancement):
+    """gte_shared: one 3-tap kernel per direction, shared by its channels."""
+
+    def build_shift(self, in_channels: int, out_channels: int) -> LearnableTemporalShift:
+        return SharedTemporalShift(in_channels, out_channels, self.identity_share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithDepthwiseShift(GroupedTemporalEnhancement):
+    """gte_depthwise: one 3-tap kernel per output, which reads one input."""
+
+    def build_shift(self, in_channels: int, out_channels: int) -> LearnableTemporalShift:
+        return DepthwiseTemporalShift(in_channels, out_channels, self.identity_share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithoutConv2d(GroupedTemporalEnhancement):
+    """gte_no_conv2d: LTS alone on the temporal path; it carries the stride."""
+
+    def build_temporal(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+        return ShiftAlone(self.build_shift(in_channels, out_channels), stride)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InflatedPointwise(FrameByFrame):
+    """i3d: 3x1x1 in place of the 1x1 at the entrance of every bottleneck."""
+
+    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> nn.Module:
+        return TemporalConv(in_channels, width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Separable(FrameByFrame):
+    """p3d: 1x3x3, BatchNorm, ReLU, 3x1x1 in place of the 3x3."""
+
+    def build_conv2(self, width: int, stride: int) -> nn.Module:
+        return SpatialThenTemporal(width, width, stride)
