@@ -4,10 +4,11 @@ fvcore counts (it calls a multiply-accumulate a flop); torch's own formulas chec
 that anyone else uses: each count builds its own, filled with zeros, and drops it.
 """
 
+import math
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -44,6 +45,9 @@ class Complexity:
     options: Options
     """Every option of the network, with its value."""
     clip: ClipShape
+    """The clip that was counted."""
+    at_native: bool = False
+    """True if another clip was asked for, which the network cannot take, and its native one was counted instead."""
     params: int
     """Learnable numbers."""
     macs: int
@@ -81,15 +85,23 @@ def count(name: str, options: Options, clip: ClipShape) -> Complexity:
 
     Raises ValueError, stating the rule, for an unknown network or option and for a clip that the network cannot take.
     """
-    if min(clip.frames, clip.height, clip.width) < 1:
-        raise ValueError(f"A clip has at least one frame of at least one pixel; got {clip}.")
-    config = configure(name, **options)
+    config = _checked(name, options, clip)
     with _LOCK, torch.no_grad():
         try:
             return _count(name, config, clip)
         except RuntimeError as error:
             first_line = str(error).strip().partition("\n")[0]
             raise ValueError(f"{config.label} cannot be counted at {clip}: {first_line}") from error
+
+
+def _checked(name: str, options: Options, clip: ClipShape) -> ModelConfig:
+    """The network with these options. Raises ValueError if they, or the clip, are impossible for any network."""
+    if min(clip.frames, clip.height, clip.width) < 1:
+        raise ValueError(f"A clip has at least one frame of at least one pixel; got {clip}.")
+    for option, value in options.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{option} must be a finite number; got {value}.")
+    return configure(name, **options)
 
 
 def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
@@ -156,22 +168,30 @@ def applicable(name: str, options: Options) -> dict[str, int | float]:
 def count_each(names: Iterable[str], options: Options, clip: ClipShape) -> Iterator[Complexity | Uncountable]:
     """Count the networks one after the other, each with those of the options that it has.
 
-    A network that cannot be counted gives the reason. Raises ValueError for an unknown network.
+    A network that cannot take a clip so small is counted at its native one, which `at_native` tells. One that cannot
+    be counted gives the reason. Raises ValueError for an unknown network.
     """
     for name in names:
         own = applicable(name, options)
         try:
-            yield count(name, own, clip)
+            config = _checked(name, own, clip)
+            if clip.holds(config.smallest):
+                yield count(name, own, clip)
+            else:
+                yield replace(count(name, own, config.native), at_native=True)
         except ValueError as error:
             yield Uncountable(name=name, label=MODELS[name].label, options=own, clip=clip, reason=cli.sentence(error))
 
 
 _NUMBERS = ("params", "macs_conv_linear", "macs", "macs_temporal", "macs_torch")
-_COLUMNS = ("name", "label", "frames", "height", "width", *_NUMBERS, "agrees", "uncounted", "reason")
+_COLUMNS = ("name", "label", "frames", "height", "width", "at_native", *_NUMBERS, "agrees", "uncounted", "reason")
 
 
 def table(counts: Iterable[Complexity | Uncountable]) -> pd.DataFrame:
-    """One row per network: names, clip, parameters, MACs, uncounted operators in words, or why there is no count."""
+    """One row per network: names, clip, parameters, MACs, uncounted operators in words, or why there is no count.
+
+    `at_native` is true where the clip is not the one that was asked for but the network's native one.
+    """
     rows = []
     for item in counts:
         row = as_plain(item)
@@ -179,7 +199,7 @@ def table(counts: Iterable[Complexity | Uncountable]) -> pd.DataFrame:
         row["uncounted"] = ", ".join(f"{kind} x {times}" for kind, times in (row["uncounted"] or {}).items())
         rows.append(row)
     frame = pd.DataFrame(rows, columns=pd.Index(_COLUMNS))
-    return frame.astype(dict.fromkeys(_NUMBERS, "Int64") | {"agrees": "boolean"})
+    return frame.astype(dict.fromkeys(_NUMBERS, "Int64") | {"agrees": "boolean", "at_native": "boolean"})
 
 
 def as_plain(item: Complexity | Uncountable) -> dict[str, Any]:
@@ -187,15 +207,21 @@ def as_plain(item: Complexity | Uncountable) -> dict[str, Any]:
     row: dict[str, Any] = {"name": item.name, "label": item.label}
     if isinstance(item, Complexity):
         row |= {column: getattr(item, column) for column in _NUMBERS}
-        row |= {"agrees": item.agrees, "uncounted": dict(item.uncounted), "reason": None}
+        row |= {"agrees": item.agrees, "at_native": item.at_native, "uncounted": dict(item.uncounted), "reason": None}
     else:
-        row |= dict.fromkeys((*_NUMBERS, "agrees", "uncounted")) | {"reason": item.reason}
+        row |= dict.fromkeys((*_NUMBERS, "agrees", "at_native", "uncounted")) | {"reason": item.reason}
     return row | {"clip": asdict(item.clip), "options": dict(item.options)}
+
+
+ALL = "all"
+"""In place of names, every network of the table."""
+
+COMPARED = tuple(name for name, config in MODELS.items() if config.kind == "compared")
 
 
 def main(
     *,
-    models: tuple[str, ...] = tuple(MODELS),
+    models: tuple[str, ...] = COMPARED,
     depth: int = 50,
     frames: int = 8,
     size: int = 224,
@@ -207,8 +233,10 @@ def main(
 ) -> None:
     """Count parameters and multiply-accumulates (MACs) of the networks for one clip.
 
+    A network that cannot take so small a clip is counted at its native one, and says so.
+
     Args:
-        models: The networks to count.
+        models: The networks to count, by name, or all; when not given, those of the paper's Table 1.
         depth: Layers of the ResNets: 26, 50 or 101.
         frames: Frames of the clip.
         size: Height and width of the clip, in pixels.
@@ -220,15 +248,19 @@ def main(
     """
     if json and csv:
         raise ValueError("Choose one form of output; got both --json and --csv.")
-    unknown = [name for name in models if name not in MODELS]
+    unknown = [name for name in models if name not in (*MODELS, ALL)]
     if unknown or not models:
-        raise ValueError(f"--models takes {', '.join(MODELS)}; got {', '.join(unknown) or 'none'}.")
+        raise ValueError(f"--models takes {', '.join(MODELS)}, or all; got {', '.join(unknown) or 'none'}.")
+    if not math.isfinite(temporal_share):
+        raise ValueError(f"--temporal-share must be a finite number, such as 0.25; got {temporal_share}.")
+    names = tuple(MODELS) if ALL in models else models
     options = {"depth": depth, "base_width": base_width, "num_classes": num_classes, "temporal_share": temporal_share}
+    label_width = max(len(MODELS[name].label) for name in names) + 3
     counts = []
-    for item in count_each(models, options, ClipShape(frames, size, size)):
+    for item in count_each(names, options, ClipShape(frames, size, size)):
         counts.append(item)
         if isinstance(item, Complexity) and not (json or csv):
-            print(_line(item), flush=True)
+            print(f"{item.label:<{label_width}}{_line(item)}", flush=True)
     refused = [item for item in counts if isinstance(item, Uncountable)]
     if len(refused) == len(counts):
         raise ValueError(refused[0].reason)
@@ -237,15 +269,16 @@ def main(
     elif csv:
         print(table(counts).to_csv(index=False), end="")
     else:
-        print("".join(f"{item.label:<6}{item.reason}\n" for item in refused), end="")
+        print("".join(f"{item.label:<{label_width}}{item.reason}\n" for item in refused), end="")
 
 
 def _line(item: Complexity) -> str:
     check = "torch agrees" if item.agrees else f"torch counts {large_count(item.macs_torch)}"
     return (
-        f"{item.label:<6}{large_count(item.params):>10} parameters {large_count(item.macs_conv_linear):>10} MACs in "
+        f"{large_count(item.params):>10} parameters {large_count(item.macs_conv_linear):>10} MACs in "
         f"convolutions and linear layers (temporal {large_count(item.macs_temporal)}), "
         f"{large_count(item.macs)} in all; {check}"
+        + (f"; counted at its native clip {item.clip}" if item.at_native else "")
     )
 
 

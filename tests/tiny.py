@@ -3,24 +3,43 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
 from gte import checkpoint
 from gte.checkpoint import CheckpointHeader
-from gte.models import build, configure
+from gte.models import MODELS, ClipShape, build, configure
 from gte.models.shift import shift_layers
 from gte.snapshots import KernelSnapshots
 
 CLASSES = ("moves left", "moves right", "turns")
-OPTIONS = {"depth": 26, "base_width": 16, "num_classes": len(CLASSES)}
+LARGE = ("r2plus1d", "s3d")
+"""Networks whose width is given: to build one, or a step on its smallest clip, takes a second or more."""
+
+NETWORKS = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in MODELS]
+"""The whole table, for parametrised tests."""
+
+
+def tiny_options(name: str, num_classes: int = len(CLASSES)) -> dict[str, int | float]:
+    """Options that make a network of the table small and its training mode repeatable; only those that it has."""
+    wanted = {"depth": 26, "base_width": 16, "num_classes": num_classes, "dropout": 0.0}
+    return {option: wanted[option] for option in configure(name).options() if option in wanted}
+
+
+def tiny_clip(name: str) -> ClipShape:
+    """A small clip that the network takes: no square, and long enough for each pathway to see two frames or more."""
+    config = MODELS[name]
+    frames = max(4, getattr(config, "slow_stride", 0) + 1)
+    least = config.smallest
+    return ClipShape(max(frames, least.frames), max(32, least.height), max(40, least.width + 8))
 
 
 def tiny_model(name: str, num_classes: int = len(CLASSES)) -> nn.Module:
     """A network of the table with random weights, the same at each call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return build(name, **OPTIONS | {"num_classes": num_classes})
+        return build(name, **tiny_options(name, num_classes))
 
 
 def tiny_header(path: Path, name: str, network: nn.Module, **facts: Any) -> CheckpointHeader:
@@ -29,14 +48,14 @@ def tiny_header(path: Path, name: str, network: nn.Module, **facts: Any) -> Chec
         **{
             "path": path,
             "model": name,
-            "options": configure(name, **OPTIONS | {"num_classes": len(facts.get("classes", CLASSES))}).options(),
+            "options": configure(name, **tiny_options(name, len(facts.get("classes", CLASSES)))).options(),
             "num_params": sum(parameter.numel() for parameter in network.parameters()),
             "layers": tuple(shift_layers(network)),
             "dataset": "motionpairs",
             "classes": CLASSES,
             "twins": (1, 0, -1),
-            "num_frames": 4,
-            "size": 32,
+            "num_frames": tiny_clip(name).frames,
+            "size": tiny_clip(name).height,
             "step": 0,
             "training": {},
             "environment": {},

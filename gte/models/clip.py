@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+KINETICS_MEAN = (0.43216, 0.394666, 0.37645)
+KINETICS_STD = (0.22803, 0.22145, 0.216989)
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,19 @@ class ClipShape:
     def __str__(self) -> str:
         return f"{self.frames} x {self.height} x {self.width}"
 
+    def holds(self, other: "ClipShape") -> bool:
+        """True if this clip is at least as large as the other in every direction."""
+        return self.frames >= other.frames and self.height >= other.height and self.width >= other.width
+
 
 def check_clip(clip: Tensor, smallest: ClipShape) -> None:
     """Raise ValueError, stating the rule, unless the clip is (N, 3, T, H, W) and at least as large as `smallest`."""
     if clip.dim() != 5 or clip.shape[1] != 3:
         raise ValueError(f"A clip is (N, 3, T, H, W) in [0, 1]; got {tuple(clip.shape)}.")
-    frames, height, width = clip.shape[2:]
-    if frames < smallest.frames or height < smallest.height or width < smallest.width:
+    shape = ClipShape(*map(int, clip.shape[2:]))  # tensors while fvcore traces
+    if not shape.holds(smallest):
         raise ValueError(
-            f"This network takes clips of at least {smallest}; got {ClipShape(frames, height, width)}. "
-            "Give more frames or a larger size."
+            f"This network takes clips of at least {smallest}; got {shape}. Give more frames or a larger size."
         )
 
 

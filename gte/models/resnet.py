@@ -37,6 +37,9 @@ def check_depth(depth: int) -> None:
 class Bottleneck(nn.Module):
     """1x1, 3x3 with the stride, 1x1, each with BatchNorm, and a shortcut; `output` is where hooks attach."""
 
+    NORMALIZED = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
+    """Layers and the BatchNorms right behind them."""
+
     def __init__(self, in_channels: int, width: int, stride: int, temporal: FrameByFrame, shifts: bool) -> None:
         super().__init__()
         out_channels = EXPANSION * width
@@ -91,6 +94,9 @@ class Stage(nn.Sequential):
 
 class VideoResNet(nn.Module):
     """Clips in [0, 1] to logits: per-frame logits, averaged over time (the consensus of TSN, Wang et al. 2016)."""
+
+    NORMALIZED = (("conv1", "bn1"),)
+    """Layers and the BatchNorms right behind them."""
 
     def __init__(self, config: "ResNetConfig") -> None:
         super().__init__()

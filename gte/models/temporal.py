@@ -19,7 +19,7 @@ class TemporalConv(nn.Conv2d):
         super().__init__(in_channels, out_channels, (TAPS, 1), padding=(TAPS // 2, 0), bias=False)
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h w"]:
-        return convolve_in_time(x, self.weight, num_frames)
+        return convolve_in_time(x, self.weight, num_frames, bias=self.bias)
 
 
 class FrameConv(nn.Conv2d):
@@ -86,6 +86,12 @@ class SplitConv(SideBySideConv):
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         still, moving = x.chunk(2, dim=1)
+        return self.of_halves(still, moving, num_frames)
+
+    def of_halves(
+        self, still: Float[Tensor, "nt j h w"], moving: Float[Tensor, "nt j h w"], num_frames: int
+    ) -> Float[Tensor, "nt o h2 w2"]:
+        """The answer to an input whose halves come apart."""
         return torch.cat([self.spatial(still, num_frames), self.temporal(moving, num_frames)], dim=1)
 
 
@@ -115,6 +121,9 @@ class ShiftAlone(nn.Module):
 
 class SpatialThenTemporal(nn.Module):
     """1x3x3, BatchNorm, ReLU, 3x1x1: a 3x3x3 convolution taken apart (P3D-A, and the separable convolution of S3D)."""
+
+    NORMALIZED = (("spatial", "bn"),)
+    """Layers and the BatchNorms right behind them."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -151,8 +160,9 @@ def time_kernel(layer: nn.Module) -> Float[Tensor, "o i k 1"]:
     match layer:
         case LearnableTemporalShift() | TemporalConv():
             return layer.weight.detach()
+        # In one memory format, so that equal weights have equal sums to the last bit.
         case SpatioTemporalConv():
-            return layer.kernel.detach().sum((3, 4))[..., None]
+            return layer.kernel.detach().contiguous().sum((3, 4))[..., None]
         case nn.Conv3d():
-            return layer.weight.detach().sum((3, 4))[..., None]
+            return layer.weight.detach().contiguous().sum((3, 4))[..., None]
     raise ValueError(f"A layer with a kernel over frames was expected; got {type(layer).__name__}.")

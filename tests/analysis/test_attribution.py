@@ -7,8 +7,9 @@ from torch import nn
 from analysis.attribution import CONVENTIONS, METHODS, grad_cam
 from analysis.attribution.evidence import Evidence, preselect_layer, top_classes
 from analysis.attribution.gradcam import class_activation_map, map_shapes
-from gte.models import MODELS, ClipShape, build, to_channels_last
+from gte.models import ClipShape, build, to_channels_last
 from gte.models.outputs import block_outputs
+from tests.tiny import NETWORKS, tiny_clip, tiny_model, tiny_options
 
 TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
 CLIP = ClipShape(4, 32, 32)
@@ -54,7 +55,7 @@ def test_a_class_that_nothing_speaks_for_has_no_evidence(weights):
 @pytest.fixture(scope="module")
 def networks():
     torch.manual_seed(0)
-    return {name: to_channels_last(build(name, **TINY).eval()) for name in MODELS}
+    return {name: to_channels_last(build(name, **TINY).eval()) for name in ("gte", "c2d")}
 
 
 @pytest.fixture
@@ -62,23 +63,43 @@ def clip():
     return torch.rand(1, 3, CLIP.frames, CLIP.height, CLIP.width)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_grad_cam_equals_a_plain_loop_over_channels(name, networks, clip):
-    network, layer, target = networks[name], "layer2.1", 3
-    kept = []
-    with block_outputs(network)[layer].register_forward_hook(lambda module, inputs, output: kept.append(output)):
-        logits = network(clip)
-    (activation,) = kept
-    (gradient,) = torch.autograd.grad(logits[0, target], activation)
-    for weights in CONVENTIONS:
-        expected = torch.zeros(activation.shape[2:])
-        for channel in range(activation.shape[1]):
-            for frame in range(CLIP.frames):
-                averaged = gradient[0, channel] if weights == "clip" else gradient[0, channel, frame]
-                expected[frame] += averaged.mean() * activation[0, channel, frame].detach()
-        found = grad_cam(network, clip, target, layer, weights=weights)
-        torch.testing.assert_close(found.map, expected.relu(), atol=1e-6 * expected.abs().max().item(), rtol=1e-4)
-        assert (found.layer, found.target, found.convention) == (layer, target, CONVENTIONS[weights])
+def by_a_plain_loop(activation, gradient, weights):
+    """Grad-CAM of one clip, channel by channel and frame by frame."""
+    expected = torch.zeros(activation.shape[2:])
+    for channel in range(activation.shape[1]):
+        for frame in range(activation.shape[2]):
+            averaged = gradient[0, channel] if weights == "clip" else gradient[0, channel, frame]
+            expected[frame] += averaged.mean() * activation[0, channel, frame]
+    return expected.relu()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_grad_cam_equals_a_plain_loop_over_channels(name):
+    network, target, shape = to_channels_last(tiny_model(name, 5).eval()), 3, tiny_clip(name)
+    clip = torch.rand(1, 3, shape.frames, shape.height, shape.width)
+    shapes = map_shapes(name, tiny_options(name, 5), shape)
+    assert list(shapes) == list(block_outputs(network))
+    kept, nothing_found = [], True
+    for layer in (next(iter(shapes)), preselect_layer(shapes)):
+        with block_outputs(network)[layer].register_forward_hook(lambda module, inputs, output: kept.append(output)):
+            logits = network(clip)
+        (gradient,) = torch.autograd.grad(logits[0, target], kept[-1])
+        for weights in CONVENTIONS:
+            expected = by_a_plain_loop(kept[-1].detach(), gradient, weights)
+            found = grad_cam(network, clip, target, layer, weights=weights)
+            torch.testing.assert_close(found.map, expected, atol=1e-6 * expected.abs().max().item(), rtol=1e-4)
+            assert (found.layer, found.target, found.convention) == (layer, target, CONVENTIONS[weights])
+            assert (found.map.shape, found.num_frames) == (shapes[layer], shape.frames)
+            nothing_found &= found.is_empty
+    assert not nothing_found
+
+
+@pytest.mark.parametrize("name", ["slowfast_4x16", "slowfast_8x8"])
+def test_both_pathways_of_slowfast_are_offered_and_the_slow_one_is_preselected(name):
+    frames, slow_frames = ClipShape(32, 224, 224), {"slowfast_4x16": 4, "slowfast_8x8": 8}[name]
+    shapes = map_shapes(name, {}, frames)
+    assert (shapes["fast.layer4.2"], shapes["slow.layer4.2"]) == ((32, 7, 7), (slow_frames, 7, 7))
+    assert preselect_layer(shapes) == "slow.layer4.2"
 
 
 @pytest.mark.parametrize("weights", CONVENTIONS)
@@ -225,10 +246,10 @@ def test_no_evidence_is_said_and_gives_zeros_instead_of_nan():
 @pytest.mark.parametrize(
     ("per_frame", "sentence"),
     [
-        ([1, 1, 6, 5, 1, 1], "73.3 % of its evidence lies in frames 2–3."),
-        ([0, 0, 0, 9], "100 % of its evidence lies in frame 3."),
-        ([2, 1], "66.7 % of its evidence lies in frame 0."),
-        ([1, 1, 1], "66.7 % of its evidence lies in frames 0–1."),
+        ([1, 1, 6, 5, 1, 1], "73.3 % of its evidence lies in frames 3–4."),
+        ([0, 0, 0, 9], "100 % of its evidence lies in frame 4."),
+        ([2, 1], "66.7 % of its evidence lies in frame 1."),
+        ([1, 1, 1], "66.7 % of its evidence lies in frames 1–2."),
         ([1, 0, 1], "Its evidence is spread over all frames."),
         ([1], "Its evidence is spread over all frames."),
     ],

@@ -91,6 +91,12 @@ def test_temporal_shift_moves_the_first_channels_ahead_and_the_next_back():
     ]
 
 
+def test_the_gradient_of_a_temporal_shift_is_that_of_finite_differences():
+    clip = torch.randn(1, 5, 3, 1, 2, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: temporal_shift(x, 2), clip)
+    assert torch.autograd.gradgradcheck(lambda x: temporal_shift(x, 2), clip)
+
+
 def test_temporal_shift_of_more_than_all_channels_is_refused():
     with pytest.raises(ValueError, match="at most half of the channels each way; got 3 of 4"):
         temporal_shift(torch.zeros(1, 4, 2, 1, 1), 3)
