@@ -1,10 +1,13 @@
-"""What training did to the learnable temporal shifts: where each output looks in time, and how far it moved.
+"""What training did to the kernels over time of a network: where each output looks, and how far it moved.
 
 A learnable shift is a dense convolution over three frames. At its initialisation half of the outputs read the next
-frame ("look ahead") and half the previous one ("look back"). Here every output's kernel is reduced to its three
-effective taps and sorted into looks back, stays or looks ahead, for every snapshot that training left.
+frame ("look ahead") and half the previous one ("look back"). Here every output's kernel is reduced to its effective
+taps and sorted into looks back, stays or looks ahead, for every snapshot that training left. Other networks have
+kernels over three frames or more, in space too, over which they are summed; where nobody knows how a layer began,
+everything that compares with its beginning is NaN.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from analysis.palette import DIRECTION_WORDS, DIRECTIONS
-from analysis.wording import block_name, percent, three_digits
+from analysis.palette import DIRECTION_WORDS, DIRECTIONS, Direction
+from analysis.wording import block_name, block_names, percent, three_digits
 from gte import checkpoint, cli
 from gte.checkpoint import KernelHistory
 
@@ -24,30 +27,44 @@ UNDEFINED = "undefined"
 """The direction of a kernel that holds NaN or infinity."""
 
 THRESHOLD = 1 / 3
-"""Frames between the present and the centre of mass of an output that looks away: a third of [-1, 1] for each class."""
+"""Frames between the present and the centre of mass of an output that looks away: a third of [-1, 1] for each class.
+
+It is the same for kernels of more taps: an output that reads the next frame alone looks ahead, however far it could.
+"""
+
+NO_KERNELS = (
+    "has no kernels over time: a hard shift (TSM), or no mixing of frames at all (C2D), leaves nothing to learn."
+)
+"""What is said of such a network, behind its name."""
 
 
-def effective_taps(weight: Float[Tensor, "*s o i 3 1"]) -> Float[Tensor, "*s o 3"]:
+def effective_taps(weight: Float[Tensor, "*s o i k 1"]) -> Float[Tensor, "*s o k"]:
     """Each output's kernel over time, summed over its inputs: its answer to a signal that all channels share.
 
-    The taps are those of frames t-1, t and t+1. Weights of opposite sign cancel, while many small ones of one sign add
-    up: an output can change its direction although the one large weight that it started with hardly moved.
+    The k taps are those of frames t-k//2 to t+k//2; of three, t-1, t and t+1. Weights of opposite sign cancel, while
+    many small ones of one sign add up: an output can change its direction although the one large weight that it
+    started with hardly moved.
     """
     return weight.squeeze(-1).sum(dim=-2)
 
 
-def centre_of_mass(taps: Float[Tensor, "*s o 3"]) -> Float[Tensor, "*s o"]:
-    """Where in time each output looks, in frames: sum(k |a_k|) / sum |a_k| with k = -1, 0, 1.
+def centre_of_mass(taps: Float[Tensor, "*s o k"]) -> Float[Tensor, "*s o"]:
+    """Where in time each output looks, in frames of its layer's input: sum(j |a_j|) / sum |a_j|, j from -k//2 to k//2.
 
     -1 reads the previous frame alone, 1 the next one alone. A kernel of zeros favours neither: 0. NaN stays NaN.
+    Raises ValueError for an even number of taps, which has none for the present.
     """
+    num_taps = taps.shape[-1]
+    if num_taps % 2 == 0:
+        raise ValueError(f"A kernel over time has an odd number of taps, the present in the middle; got {num_taps}.")
     size = taps.double().abs()
     mass = size.sum(dim=-1)
-    moment = size[..., 2] - size[..., 0]
+    offsets = torch.arange(num_taps, dtype=torch.float64) - num_taps // 2
+    moment = (size * offsets).sum(dim=-1)
     return torch.where(mass == 0, torch.zeros_like(mass), moment / mass)
 
 
-def direction(taps: Float[Tensor, "*s o 3"], threshold: float = THRESHOLD) -> Shaped[np.ndarray, "*s o"]:
+def direction(taps: Float[Tensor, "*s o k"], threshold: float = THRESHOLD) -> Shaped[np.ndarray, "*s o"]:
     """ "back", "stay" or "ahead" for each output, by its centre of mass c of |a|: back if c < -1/3, ahead if c > 1/3.
 
     What lies exactly on a threshold stays. A kernel of zeros looks nowhere and counts as "stay"; `layer_summary` counts
@@ -80,11 +97,14 @@ def summarise(histories: Sequence[KernelHistory]) -> pd.DataFrame:
     Columns: layer (module path), block (its short name), step, outputs; back, stay, ahead (shares of the outputs) and
     back0, stay0, ahead0 (at the initialisation); left_back, left_stay, left_ahead (shares of all outputs that began in
     that class and are in another one now); turned (their sum); silent, undefined (numbers of outputs); centre_of_mass
-    (mean, in frames); drift |W - W0| / |W0| and cosine of W and W0 (both NaN where they are not defined).
+    (mean, in frames); drift |W - W0| / |W0| and cosine of W and W0 (both NaN where they are not defined). Where the
+    initialisation is unknown, all columns that compare with it are NaN. No two layers share a short name.
     """
     if not histories:
         return pd.DataFrame(columns=pd.Index(_COLUMNS))
-    return pd.concat([pd.DataFrame(_measure(history)) for history in histories], ignore_index=True)
+    table = pd.concat([pd.DataFrame(_measure(history)) for history in histories], ignore_index=True)
+    names = block_names([history.layer for history in histories])
+    return table.assign(block=[names[layer] for layer in table["layer"]])
 
 
 _COLUMNS = (
@@ -102,9 +122,6 @@ def _measure(history: KernelHistory, snapshots: slice = slice(None)) -> dict[str
     steps = np.asarray(history.steps)[snapshots]
     taps = effective_taps(weights)
     now = direction(taps)  # (snapshots, outputs)
-    initial = direction(effective_taps(history.initial.float()))  # (outputs,)
-    drift, cosine = _movement(weights, history.initial.float())
-    left = {name: ((initial == name) & (now != name)).mean(axis=1) for name in DIRECTIONS}
     repeat = len(steps)
     columns: dict[str, list] = {
         "layer": [history.layer] * repeat,
@@ -113,24 +130,42 @@ def _measure(history: KernelHistory, snapshots: slice = slice(None)) -> dict[str
         "outputs": [now.shape[1]] * repeat,
     }
     columns |= {name: (now == name).mean(axis=1).tolist() for name in DIRECTIONS}
-    columns |= {f"{name}0": [float((initial == name).mean())] * repeat for name in DIRECTIONS}
-    columns |= {f"left_{name}": left[name].tolist() for name in DIRECTIONS}
+    columns |= _comparison(weights, now, history.initial)
     columns |= {
-        "turned": (now != initial).mean(axis=1).tolist(),
         "silent": (taps == 0).all(dim=-1).sum(dim=-1).tolist(),
         "undefined": (now == UNDEFINED).sum(axis=1).tolist(),
         "centre_of_mass": centre_of_mass(taps).mean(dim=-1).tolist(),
-        "drift": drift.tolist(),
-        "cosine": cosine.tolist(),
     }
-    return columns
+    return {name: columns[name] for name in _COLUMNS}
+
+
+_COMPARISONS = (
+    *(f"{name}0" for name in DIRECTIONS),
+    *(f"left_{name}" for name in DIRECTIONS),
+    *("turned", "drift", "cosine"),
+)
+
+
+def _comparison(
+    weights: Float[Tensor, "s o i k 1"], now: Shaped[np.ndarray, "s o"], start: Float[Tensor, "o i k 1"] | None
+) -> dict[str, list]:
+    """Those columns that compare each snapshot with the initialisation."""
+    if start is None:
+        return {name: [math.nan] * len(weights) for name in _COMPARISONS}
+    initial = direction(effective_taps(start.float()))  # (outputs,)
+    drift, cosine = _movement(weights, start.float())
+    left = {name: ((initial == name) & (now != name)).mean(axis=1) for name in DIRECTIONS}
+    columns: dict[str, list] = {f"{name}0": [float((initial == name).mean())] * len(weights) for name in DIRECTIONS}
+    columns |= {f"left_{name}": left[name].tolist() for name in DIRECTIONS}
+    turned = (now != initial).mean(axis=1)
+    return columns | {"turned": turned.tolist(), "drift": drift.tolist(), "cosine": cosine.tolist()}
 
 
 def _movement(
-    weights: Float[Tensor, "s o i 3 1"], initial: Float[Tensor, "o i 3 1"]
+    weights: Float[Tensor, "s o i k 1"], initial: Float[Tensor, "o i k 1"]
 ) -> tuple[Float[Tensor, " s"], Float[Tensor, " s"]]:
     """Relative distance |W - W0| / |W0| and cosine to the initialisation, per snapshot."""
-    flat, origin = weights.flatten(1), initial.flatten()  # (snapshots, o*i*3) and (o*i*3,)
+    flat, origin = weights.flatten(1), initial.flatten()  # (snapshots, o*i*k) and (o*i*k,)
     norm, norm_origin = torch.linalg.vector_norm(flat, dim=1), torch.linalg.vector_norm(origin)
     drift = torch.linalg.vector_norm(flat - origin, dim=1) / norm_origin
     # Rounding puts the cosine of a vector with itself a hair above one.
@@ -143,31 +178,92 @@ def at_the_end(summary: pd.DataFrame) -> pd.DataFrame:
     return summary.groupby("layer", sort=False).tail(1)
 
 
+def block_names_of(summary: pd.DataFrame) -> dict[str, str]:
+    """The short name of every layer of `summarise`, in its order."""
+    return dict(zip(summary["layer"].tolist(), summary["block"].tolist(), strict=True))
+
+
+def knows_course(summary: pd.DataFrame) -> bool:
+    """True if the layers' way through training is known: where they began, and at which step they were elsewhere."""
+    return bool((summary["step"].to_numpy(dtype=int)[knows_start(summary)] > 0).any())
+
+
+def knows_start(rows: pd.DataFrame) -> Bool[np.ndarray, " r"]:
+    """For each row of `summarise`, False if nobody knows how its layer began."""
+    return rows["back0"].notna().to_numpy(dtype=bool)
+
+
 def most_moved(summary: pd.DataFrame) -> str:
     """The layer with the largest drift at the end; the first one where none has a drift that is a number.
 
-    Raises ValueError if there is no layer.
+    Where no initialisation is known it is the layer that `drift_finding` names. Raises ValueError if there is no layer.
     """
     last = at_the_end(summary)
     if last.empty:
-        raise ValueError("This checkpoint has no learnable shifts, so none of them moved.")
+        raise ValueError("This checkpoint has no kernels over time, so none of them moved.")
+    if not knows_start(last).any():
+        return str(_looks_away_most(last)[0]["layer"])
     drift = last["drift"].fillna(-1.0)
     return str(last.loc[drift.idxmax(), "layer"])
 
 
 def drift_finding(summary: pd.DataFrame) -> str:
-    """One or two sentences on the last snapshot of each layer of `summarise`: what moved most, and what it did."""
+    """One to three sentences on the last snapshot of each layer of `summarise`: what moved most, and what it did.
+
+    Where the initialisation is unknown it says so, and what the layers do now.
+    """
     if summary.empty:
-        return "This checkpoint has no learnable shifts."
+        return f"This network {NO_KERNELS}"
     last = at_the_end(summary)
-    broken = last[last["undefined"].gt(0) | last["drift"].isna()]
-    if len(broken) == len(last):
+    drift_missing = np.isnan(last["drift"].to_numpy(dtype=float)) & knows_start(last)
+    is_broken = last["undefined"].to_numpy(dtype=int).astype(bool) | drift_missing
+    if is_broken.all():
         return "No drift can be told: the weights of every layer hold values that are not numbers."
+    broken, whole = _where(last, is_broken), _where(last, ~is_broken)
+    known, unknown = _where(whole, knows_start(whole)), _where(whole, ~knows_start(whole))
+    if known.empty:
+        finding = f"How the layers began is unknown, and so is their drift. {_as_it_is(unknown)}"
+    else:
+        finding = _most_moved(known)
+        if len(unknown):
+            finding += f" How {', '.join(unknown['block'])} began is unknown."
     if len(broken):
         names = ", ".join(broken["block"])
-        finding = _most_moved(last.drop(broken.index))
-        return f"The weights of {names} hold values that are not numbers; of the others, {finding}"
-    return _most_moved(last)
+        return f"The weights of {names} hold values that are not numbers; of the others, {_lower(finding)}"
+    return finding
+
+
+def _where(rows: pd.DataFrame, mask: Bool[np.ndarray, " r"]) -> pd.DataFrame:
+    return rows.take(np.flatnonzero(mask).tolist())
+
+
+def _lower(finding: str) -> str:
+    """A sentence as it goes on behind a comma; the names of layers stay as they are."""
+    return finding[0].lower() + finding[1:]
+
+
+SIDES: tuple[Direction, ...] = ("back", "ahead")
+
+
+def _looks_away_most(last: pd.DataFrame) -> tuple[dict[str, Any], Direction]:
+    """The row and the direction, back or ahead, in which most of the layer's outputs look."""
+    rows = [{str(name): value for name, value in row.items()} for row in last.to_dict("records")]
+    side: Direction = max(SIDES, key=lambda side: max(row[side] for row in rows))
+    return max(rows, key=lambda row: row[side]), side
+
+
+def _as_it_is(last: pd.DataFrame) -> str:
+    row, side = _looks_away_most(last)
+    if row[side] == 0:
+        return "Every output stays in the present."
+    verb = DIRECTION_WORDS[side]
+    if len(last) == 1:
+        return f"{percent(row[side])} of the outputs of {row['block']} {_plural(side)}."
+    return f"{row['block']} {verb} most: {percent(row[side])} of its outputs."
+
+
+def _plural(name: Direction) -> str:
+    return DIRECTION_WORDS[name].replace("looks", "look").replace("stays", "stay")
 
 
 def _most_moved(last: pd.DataFrame) -> str:
@@ -181,35 +277,45 @@ def _most_moved(last: pd.DataFrame) -> str:
     left = {name: float(row[f"left_{name}"]) for name in DIRECTIONS}
     name = max(DIRECTIONS, key=lambda direction: left[direction])
     if left[name] > 0:
-        verb = DIRECTION_WORDS[name].replace("looks", "look").replace("stays", "stay")
-        return f"{subject}: {percent(left[name])} of its outputs no longer {verb}."
+        return f"{subject}: {percent(left[name])} of its outputs no longer {_plural(name)}."
     if only:
         return f"{subject}, yet every output still looks where it began."
     return f"{subject}, by {percent(row['drift'])} of its initial weight, yet every output still looks where it began."
 
 
 def main(ckpt: Path, json: bool = False) -> None:
-    """Print, per layer, where the outputs of the learnable shifts look in time and how far they drifted.
+    """Print, per layer, where the outputs of its kernels over time look and how far they drifted.
+
+    Kernels that span space as well are summed over it. What nobody knows is "unknown", in JSON null.
 
     Args:
-        ckpt: A .safetensors file written by gte.train.
+        ckpt: A .safetensors file written by gte.train or gte.convert.
         json: Print a list of objects on standard output.
     """
-    rows = [layer_summary(history) for history in checkpoint.load_histories(ckpt)]
+    summary = at_the_end(summarise(checkpoint.load_histories(ckpt)))
+    rows = [{str(name): value for name, value in row.items()} for row in summary.to_dict("records")]
     if json:
         cli.print_json(rows)
         return
-    print(_as_text(rows))
-    cli.say(drift_finding(pd.DataFrame(rows, columns=pd.Index(_COLUMNS))))
+    if rows:
+        print(_as_text(rows))
+    cli.say(drift_finding(summary))
 
 
 def _as_text(rows: list[dict[str, Any]]) -> str:
-    lines = [f"{'layer':<12}{'outputs':>9}{'looks back':>20}{'stays':>16}{'looks ahead':>20}{'drift':>10}{'cosine':>9}"]
+    width = max(12, 2 + max(len(row["block"]) for row in rows))
+    titles = f"{'outputs':>9}{'looks back':>20}{'stays':>16}{'looks ahead':>20}{'drift':>10}{'cosine':>9}"
+    lines = [f"{'layer':<{width}}{titles}"]
     for row in rows:
-        shares = [f"{percent(row[f'{name}0'])} → {percent(row[name])}" for name in DIRECTIONS]
-        drift, cosine = three_digits(row["drift"]), three_digits(row["cosine"])
+        unknown = math.isnan(row["back0"])
+        shares = [
+            percent(row[name]) if unknown else f"{percent(row[f'{name}0'])} → {percent(row[name])}"
+            for name in DIRECTIONS
+        ]
+        drift, cosine = ("unknown" if unknown else three_digits(row[name]) for name in ("drift", "cosine"))
         lines.append(
-            f"{row['block']:<12}{row['outputs']:>9}{shares[0]:>20}{shares[1]:>16}{shares[2]:>20}{drift:>10}{cosine:>9}"
+            f"{row['block']:<{width}}{row['outputs']:>9}{shares[0]:>20}{shares[1]:>16}{shares[2]:>20}"
+            f"{drift:>10}{cosine:>9}"
         )
     return "\n".join(lines)
 

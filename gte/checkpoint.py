@@ -1,14 +1,16 @@
 """The checkpoint: one `.safetensors` file with the weights, the kernels' history and all facts about the training.
 
-Tensors: `model/<state_dict key>`, `lts_init/<layer>`, `lts_history/<layer>` (snapshots of W - W0 in half precision)
-and `lts_history_steps`. One metadata entry, `gte`, holds the header as JSON. It is plain data: opening it runs no code.
+Tensors: `model/<state_dict key>`, `lts_init/<layer>`, `lts_history/<layer>` (snapshots of W - W0 in half precision),
+`lts_history_steps`, and `kernel_init/<layer>`: the initial taps of other temporal layers, where they are known. One
+metadata entry, `gte`, holds the header as JSON. It is plain data: opening it runs no code.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -18,7 +20,9 @@ from torch import Tensor, nn
 
 from gte.errors import CheckpointError
 from gte.files import replacing
-from gte.models import build, to_channels_last
+from gte.models import build, temporal_layers, to_channels_last
+from gte.models.shift import LearnableTemporalShift, SharedTemporalShift
+from gte.models.temporal import time_kernel
 from gte.snapshots import HISTORY, INITIAL, STEPS, KernelHistory, KernelSnapshots
 
 FORMAT_VERSION = 1
@@ -29,6 +33,10 @@ METRICS = ("epoch", "step", "train_loss", "train_top1", "val_loss", "val_top1", 
 
 METADATA = "gte"
 MODEL = "model/"
+KERNEL_INIT = "kernel_init/"
+
+UNKNOWN: Mapping[str, Tensor] = MappingProxyType({})
+"""The initial kernels of a network whose temporal layers began nobody knows how."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +52,7 @@ class CheckpointHeader:
     layers: tuple[str, ...]
     """LTS layers by their path in the state_dict, in order of depth."""
     dataset: str
-    """Name in the table of data sets."""
+    """Name in the table of data sets; empty where it is unknown."""
     classes: tuple[str, ...]
     twins: tuple[int, ...]
     """For each class the one that is its time reversal, or -1."""
@@ -66,12 +74,23 @@ class CheckpointHeader:
         return self.path.stem
 
 
-def save(path: Path, header: CheckpointHeader, model: nn.Module, snapshots: KernelSnapshots) -> None:
-    """Write a checkpoint, atomically. The history ends with the weights that are saved."""
+def save(
+    path: Path,
+    header: CheckpointHeader,
+    model: nn.Module,
+    snapshots: KernelSnapshots,
+    kernel_init: Mapping[str, Tensor] = UNKNOWN,
+) -> None:
+    """Write a checkpoint, atomically. The history ends with the weights that are saved.
+
+    `kernel_init` holds, for temporal layers that are no LTS layers, the taps (o, i, k, 1) that they began with, as
+    `gte.snapshots.initial_kernels` takes them; a layer that is missing began nobody knows how.
+    """
     facts = asdict(header)
     del facts["path"]
     tensors = {MODEL + key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     tensors |= snapshots.tensors(header.step, model)
+    tensors |= {KERNEL_INIT + layer: taps.detach().cpu().float().contiguous() for layer, taps in kernel_init.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, {METADATA: json.dumps({"format_version": FORMAT_VERSION, **facts})})
 
@@ -108,34 +127,85 @@ def load_model(path: Path | str) -> tuple[nn.Module, CheckpointHeader]:
         header = _header(path, file.metadata())
         state = {key.removeprefix(MODEL): file.get_tensor(key) for key in file.keys() if key.startswith(MODEL)}  # noqa: SIM118
     try:
-        # On the meta device nothing is allocated: what a header asks for costs no more memory than its tensors.
-        with torch.device("meta"):
-            model = build(header.model, **header.options)
+        model = _on_meta(header)
         model.load_state_dict(_like(model, state), assign=True)
     except (ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path.name} does not fit the network it names, {header.model}: {reason}") from error
+        raise _unfit(header, error) from error
     model.requires_grad_(True)
     return to_channels_last(model.eval()), header
 
 
+def _on_meta(header: CheckpointHeader) -> nn.Module:
+    """The network without memory: what a header asks for costs no more than its tensors."""
+    with torch.device("meta"):
+        return build(header.model, **header.options)
+
+
+def _unfit(header: CheckpointHeader, error: Exception) -> CheckpointError:
+    reason = " ".join(str(error).split())
+    return CheckpointError(f"{header.path.name} does not fit the network it names, {header.model}: {reason}")
+
+
+def temporal_layers_of(header: CheckpointHeader) -> tuple[str, ...]:
+    """Every layer with a kernel over several frames, by its path in the state_dict, in order of depth.
+
+    These are what `load_history` takes. Reads no tensors. Raises CheckpointError if the network is unknown here.
+    """
+    return tuple(_temporal_layers(header))
+
+
+def _temporal_layers(header: CheckpointHeader) -> Mapping[str, nn.Module]:
+    try:
+        return temporal_layers(_on_meta(header))
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise _unfit(header, error) from error
+
+
 def load_history(path: Path | str, layer: str) -> KernelHistory:
-    """Read one layer's kernels at every snapshot, and nothing else. Raises CheckpointError if it has no such layer."""
+    """Read one temporal layer's kernels at every snapshot, and no other layer's.
+
+    A learnable shift has the snapshots of its training. Any other layer has its kernel summed over space before the
+    training, where the file knows it, and now. Raises CheckpointError if the network has no such layer.
+    """
     path = Path(path)
     with _opened(path) as file:
         header = _header(path, file.metadata())
-        if layer not in header.layers:
-            known = ", ".join(header.layers) or "none"
-            raise CheckpointError(f"{path.name} has no LTS layer {layer}; it has {known}.")
-        try:
-            initial = file.get_tensor(INITIAL + layer)
-            drift = file.get_tensor(HISTORY + layer).float()
-            steps = file.get_tensor(STEPS)
-            final = file.get_tensor(f"{MODEL}{layer}.weight")
-        except SafetensorError as error:
-            raise CheckpointError(f"{path.name} holds no history of {layer}; train it again to see it move.") from error
+        layers = _temporal_layers(header)
+        if layer not in layers:
+            known = ", ".join(layers) or "none"
+            raise CheckpointError(f"{path.name} has no layer {layer} with a kernel over frames; it has {known}.")
+        return _history(file, header, layer, layers[layer])
+
+
+def load_histories(path: Path | str) -> list[KernelHistory]:
+    """The history of every temporal layer, in order of depth; empty for a network that has no kernel over frames."""
+    path = Path(path)
+    with _opened(path) as file:
+        header = _header(path, file.metadata())
+        return [_history(file, header, layer, module) for layer, module in _temporal_layers(header).items()]
+
+
+def _history(file: Any, header: CheckpointHeader, layer: str, module: nn.Module) -> KernelHistory:
+    """The history of a layer of an open file; `module` is that layer on the meta device."""
+    if isinstance(module, LearnableTemporalShift):
+        history = _lts_history(file, header, layer)
+        return _of_every_output(history, module) if isinstance(module, SharedTemporalShift) else history
+    return _kernel_history(file, header, layer, module)
+
+
+def _lts_history(file: Any, header: CheckpointHeader, layer: str) -> KernelHistory:
+    name = header.path.name
+    try:
+        initial = file.get_tensor(INITIAL + layer).float()
+        drift = file.get_tensor(HISTORY + layer).float()
+        steps = file.get_tensor(STEPS)
+        final = file.get_tensor(f"{MODEL}{layer}.weight").float()
+    except SafetensorError as error:
+        raise CheckpointError(f"{name} holds no history of {layer}; train it again to see it move.") from error
     if drift.shape[1:] != initial.shape or final.shape != initial.shape or len(steps) != len(drift) or not len(steps):
-        raise CheckpointError(f"{path.name} holds a history of {layer} whose shapes disagree; train it again.")
+        raise CheckpointError(f"{name} holds a history of {layer} whose shapes disagree; train it again.")
+    if len(steps) == 1:
+        return _two_ends(header, layer, initial, final)
     weights = initial + drift
     # The stored differences are rounded; of both ends the exact values are known.
     weights[-1] = final
@@ -143,9 +213,48 @@ def load_history(path: Path | str, layer: str) -> KernelHistory:
     return KernelHistory(layer=layer, steps=steps, weights=weights)
 
 
-def load_histories(path: Path | str) -> list[KernelHistory]:
-    """The kernels of every LTS layer at every snapshot, in order of depth; empty for a network without LTS."""
-    return [load_history(path, layer) for layer in read_header(path).layers]
+def _of_every_output(history: KernelHistory, module: SharedTemporalShift) -> KernelHistory:
+    """The history with each shared kernel once for every output that uses it."""
+    kernels = []
+    for weight in history.weights:
+        module.weight = nn.Parameter(weight, requires_grad=False)
+        kernels.append(module.kernels())
+    return replace(history, weights=torch.stack(kernels))
+
+
+def _kernel_history(file: Any, header: CheckpointHeader, layer: str, module: nn.Module) -> KernelHistory:
+    entry = KERNEL_INIT + layer
+    try:
+        state = {key: file.get_tensor(f"{MODEL}{layer}.{key}") for key in module.state_dict()}
+        module.load_state_dict(state, assign=True)
+        final = time_kernel(module).float()
+        initial = file.get_tensor(entry).float() if entry in file.keys() else None  # noqa: SIM118
+    except (SafetensorError, RuntimeError) as error:
+        raise _unfit(header, error) from error
+    if initial is None:
+        steps = torch.tensor([header.step])
+        history = KernelHistory(layer=layer, steps=steps, weights=final[None], starts_known=False)
+    elif initial.shape != final.shape:
+        raise CheckpointError(f"{header.path.name} holds a start of {layer} whose shape disagrees; write it again.")
+    else:
+        history = _two_ends(header, layer, initial, final)
+    return replace(history, spans_space=state["weight"].numel() > final.numel())
+
+
+def _two_ends(header: CheckpointHeader, layer: str, initial: Tensor, final: Tensor) -> KernelHistory:
+    """The history of a layer of which the file knows the start and the end alone."""
+    if header.step == 0 and torch.equal(initial, final):
+        return KernelHistory(layer=layer, steps=torch.tensor([0]), weights=final[None])
+    return KernelHistory(layer=layer, steps=torch.tensor([0, header.step]), weights=torch.stack([initial, final]))
+
+
+def is_one(path: Path | str) -> bool:
+    """True if a safetensors file says that it is a checkpoint of this project; its contents are not looked at.
+
+    Raises CheckpointError for what is no such file, or a truncated one.
+    """
+    with _opened(Path(path)) as file:
+        return METADATA in (file.metadata() or {})
 
 
 @contextmanager

@@ -9,6 +9,10 @@ class CheckpointError(GteError):
     """A file is no checkpoint of this project, is cut short, or asks for something unknown here."""
 
 
+class WeightsError(GteError):
+    """A file from elsewhere cannot be opened safely, or holds no weights that a network here can take."""
+
+
 class VideoError(GteError):
     """A video cannot be opened, holds no picture, or ends before the frames that were asked for."""
 

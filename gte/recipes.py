@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from gte.data import DATASETS
-from gte.models import configure
+from gte.models import ClipShape, configure
+from gte.models.pretrained import IMAGENET, check_pretrained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,8 @@ class TrainConfig:
     """Name in the table of networks."""
     model_options: tuple[str, ...] = ()
     """Options of the network: depth=26 base_width=16. The others keep their defaults."""
+    pretrained: str = ""
+    """Weights of a 2D ResNet to start from: imagenet, or the path of a .pth or .safetensors file; random when empty."""
     dataset: str = "motionpairs"
     """Name in the table of data sets."""
     num_frames: int = 8
@@ -79,7 +82,15 @@ class TrainConfig:
             )
         if self.dataset not in DATASETS:
             raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {self.dataset}.")
-        configure(self.model, **self.options)
+        network = configure(self.model, **self.options)
+        clip = ClipShape(self.num_frames, self.size, self.size)
+        if not clip.holds(network.smallest):
+            raise ValueError(
+                f"{network.label} takes clips of at least {network.smallest}; got {clip}. "
+                "Give more frames (num_frames) or a larger size."
+            )
+        if self.pretrained:
+            check_pretrained(network, self.pretrained)
 
     @property
     def options(self) -> dict[str, int | float]:
@@ -130,9 +141,16 @@ class TrainConfig:
         return facts | {"lr_decay_epochs": list(self.lr_decay_epochs), "model_options": list(self.model_options)}
 
     def differences(self, facts: Mapping[str, Any]) -> list[str]:
-        """The fields in which another run's `facts` differ from this configuration."""
+        """The fields in which another run's `facts` differ from this configuration.
+
+        What they do not name is younger than that run, which had its default.
+        """
         own = self.facts()
-        return [part.name for part in fields(self) if part.name in own and own[part.name] != facts.get(part.name)]
+        return [
+            part.name
+            for part in fields(self)
+            if part.name in own and own[part.name] != facts.get(part.name, part.default)
+        ]
 
 
 _NO_INFLUENCE = {"out", "resume", "num_workers"}
@@ -152,16 +170,37 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
         ),
     ),
     "paper": (
-        "The optimiser's recipe of the GTE paper: 60 epochs at 0.01, divided by ten twice, batches of 48.",
+        "The recipe of the GTE paper: from ImageNet, 60 epochs at 0.01, divided by ten twice, batches of 48.",
         TrainConfig(
             out=Path("runs/gte-paper"),
             model_options=("depth=50", "dropout=0.3"),
+            pretrained=IMAGENET,
             size=224,
             epochs=60,
             batch_size=48,
             lr=0.01,
             schedule="step",
             lr_decay_epochs=(40, 50),
+            weight_decay=5e-4,
+        ),
+    ),
+    # The authors' command for UCF-101 at github.com/yjxiong/tsn-pytorch. Theirs are also BatchNorms that keep their
+    # statistics but for the first, the gradient's norm cut at 20 and crops of several scales.
+    "tsn": (
+        "TSN: c2d from ImageNet; its authors' are 3 segments, dropout 0.8, 80 epochs at 0.001, divided by ten twice, "
+        "and batches of 128; ours are the ResNet-50, Nesterov momentum and BatchNorms that all train.",
+        TrainConfig(
+            out=Path("runs/tsn"),
+            model="c2d",
+            model_options=("depth=50", "dropout=0.8"),
+            pretrained=IMAGENET,
+            num_frames=3,
+            size=224,
+            epochs=80,
+            batch_size=128,
+            lr=0.001,
+            schedule="step",
+            lr_decay_epochs=(30, 60),
             weight_decay=5e-4,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Kernel snapshots: what the LTS weights were at chosen steps of a training run."""
+"""What the kernels over frames were before and during a training: snapshots of LTS, the initial taps of the others."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gte.models.shift import shift_layers
+from gte.models.shift import LearnableTemporalShift, shift_layers
+from gte.models.temporal import temporal_layers, time_kernel
 
 MAX_SNAPSHOTS = 24
 
@@ -25,18 +26,23 @@ def snapshot_steps(num_steps: int, count: int = MAX_SNAPSHOTS) -> tuple[int, ...
 
 @dataclass(frozen=True)
 class KernelHistory:
-    """How one LTS layer's weight went through training."""
+    """How one temporal layer's kernel went through training."""
 
     layer: str
     """Path of the layer in the state_dict."""
     steps: Int[Tensor, " s"]
-    """Optimiser steps taken at each snapshot; the first is 0."""
-    weights: Float[Tensor, "s o i 3 1"]
-    """The weight at each snapshot; the first is the initialisation, the last what the checkpoint holds."""
+    """Optimiser steps taken at each snapshot, as far as the file counts them."""
+    weights: Float[Tensor, "s o i k 1"]
+    """The kernel at each snapshot, summed over space where it has any; the last is what the checkpoint holds."""
+    starts_known: bool = True
+    """False if nobody knows how the layer began; there is one snapshot then, of what it is now."""
+    spans_space: bool = False
+    """True if the layer's own kernel has rows and columns too, over which these weights are sums."""
 
     @property
-    def initial(self) -> Float[Tensor, "o i 3 1"]:
-        return self.weights[0]
+    def initial(self) -> Float[Tensor, "o i k 1"] | None:
+        """The kernel before training, the first snapshot; None where it is unknown."""
+        return self.weights[0] if self.starts_known else None
 
 
 class KernelSnapshots:
@@ -92,6 +98,15 @@ class KernelSnapshots:
             snapshots.steps = stored[STEPS].tolist()
             snapshots._drifts = {layer: list(drifts) for layer, drifts in _with_prefix(stored, HISTORY).items()}
         return snapshots
+
+
+def initial_kernels(model: nn.Module) -> dict[str, Float[Tensor, "o i k 1"]]:
+    """The `time_kernel` of every temporal layer that is no LTS layer, before a training: copies, on the CPU."""
+    return {
+        name: time_kernel(layer).float().cpu().clone()
+        for name, layer in temporal_layers(model).items()
+        if not isinstance(layer, LearnableTemporalShift)
+    }
 
 
 def layer_names(keys: Iterable[str]) -> list[str]:

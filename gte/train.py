@@ -24,9 +24,10 @@ from gte.errors import GteError
 from gte.evaluate import evaluate
 from gte.files import replacing
 from gte.models import configure, to_channels_last
+from gte.models.pretrained import initialise
 from gte.models.shift import shift_layers
 from gte.recipes import PRESETS, TrainConfig
-from gte.snapshots import KernelSnapshots, snapshot_steps
+from gte.snapshots import KernelSnapshots, initial_kernels, snapshot_steps
 
 
 class Run:
@@ -41,12 +42,16 @@ class Run:
         self.validation_set = open_dataset(config.dataset, "val", config.size)
         torch.manual_seed(config.seed)
         self.model_config = configure(config.model, **config.options, num_classes=len(self.training_set.classes))
-        self.model = to_channels_last(self.model_config.build())
+        network = self.model_config.build()
+        fresh = config.pretrained and not config.resume
+        self.start = initialise(network, self.model_config, config.pretrained) if fresh else ""
+        self.model = to_channels_last(network)
         self.optimizer = config.build_optimizer(self.model)
         self.epochs_done = 0
         self.step = 0
         self.metrics: list[dict[str, float]] = []
         self.snapshots = KernelSnapshots.start(self.model)
+        self.kernel_init = initial_kernels(self.model)
 
     def save(self) -> None:
         """Write the resume file, then what people read, each atomically: a cut between them loses nothing."""
@@ -59,6 +64,8 @@ class Run:
                     "model": self.model.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "snapshots": self.snapshots.tensors(self.snapshots.steps[-1], self.model),
+                    "kernel_init": self.kernel_init,
+                    "start": self.start,
                 },
                 temporary,
             )
@@ -66,7 +73,7 @@ class Run:
 
     def save_results(self) -> None:
         """Write the checkpoint and the metrics."""
-        save(self.checkpoint, self.header(), self.model, self.snapshots)
+        save(self.checkpoint, self.header(), self.model, self.snapshots, self.kernel_init)
         with replacing(self.metrics_file) as temporary:
             temporary.write_text("".join(json.dumps(entry) + "\n" for entry in self.metrics))
 
@@ -90,6 +97,9 @@ class Run:
         self.step = state["step"]
         self.epochs_done = len(self.metrics)
         self.snapshots = KernelSnapshots.from_tensors(state["snapshots"])
+        # Of a run that was cut before this was noted, nobody knows it.
+        self.kernel_init = state.get("kernel_init", {})
+        self.start = state.get("start", "")
 
     def header(self) -> CheckpointHeader:
         """What the checkpoint says about itself at this point of the run."""
@@ -107,7 +117,7 @@ class Run:
             size=config.size,
             step=self.step,
             training=config.facts(),
-            environment=environment_facts(),
+            environment=environment_facts() | ({"start": self.start} if self.start else {}),
             metrics=tuple(self.metrics),
         )
 

@@ -10,10 +10,13 @@ import torch
 from analysis import kernels
 from analysis.kernels import (
     at_the_end,
+    block_names_of,
     centre_of_mass,
     direction,
     drift_finding,
     effective_taps,
+    knows_course,
+    knows_start,
     layer_summary,
     most_moved,
     summarise,
@@ -21,12 +24,15 @@ from analysis.kernels import (
 from gte import cli
 from gte.models.shift import temporal_shift_weight
 from gte.snapshots import KernelHistory
+from tests.moved import save_moved
+from tests.tiny import save_tiny
 
 
-def history(*snapshots, layer="layer1.0.conv2.temporal.shift"):
+def history(*snapshots, layer="layer1.0.conv2.temporal.shift", known=True):
     """A layer's history; each snapshot is a list of outputs, each output a list of taps per input."""
     weights = torch.stack([torch.as_tensor(snapshot).float() for snapshot in snapshots])
-    return KernelHistory(layer=layer, steps=torch.arange(len(snapshots)) * 100, weights=weights.unsqueeze(-1))
+    steps = torch.arange(len(snapshots)) * 100
+    return KernelHistory(layer=layer, steps=steps, weights=weights.unsqueeze(-1), starts_known=known)
 
 
 AHEAD, BACK, STAY = [0, 0, 1], [1, 0, 0], [0, 1, 0]
@@ -62,6 +68,36 @@ def test_centre_of_mass_runs_from_the_previous_frame_to_the_next():
 )
 def test_direction_is_read_off_the_centre_of_mass_with_thirds_as_thresholds(taps, expected):
     assert direction(torch.tensor([taps], dtype=torch.float32)).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("taps", "centre", "expected"),
+    [
+        ([0, 0, 0, 1, 0], 1, "ahead"),  # the next frame alone, of a kernel that reaches two
+        ([1, 0, 0, 0, 0], -2, "back"),
+        ([1, 0, 0, 0, 0, 0, 0], -3, "back"),
+        ([0, 0, 1, 0, 0, 0, 0], -1, "back"),
+        ([0, 0, 0, 0, 0, -1, 1], 2.5, "ahead"),  # (2 + 3) / 2: the sign of a tap does not count
+        ([1, 1, 1, 1, 1], 0, "stay"),
+        ([0, 0, 5, 0, 1], 1 / 3, "stay"),  # 2 / 6: exactly on the threshold
+        ([0, 0, 4, 0, 1], 0.4, "ahead"),
+        ([0, 0, 0, 0, 0], 0, "stay"),
+        ([0, 0, 1, 0, math.nan], math.nan, "undefined"),
+    ],
+)
+def test_kernels_of_more_taps_are_measured_in_frames_with_the_same_thresholds(taps, centre, expected):
+    kernel = torch.tensor([taps], dtype=torch.float32)
+    assert centre_of_mass(kernel).tolist() == [pytest.approx(centre, nan_ok=True)]
+    assert direction(kernel).tolist() == [expected]
+
+
+def test_a_kernel_without_a_tap_for_the_present_is_refused():
+    with pytest.raises(ValueError, match="odd number of taps, the present in the middle; got 4"):
+        centre_of_mass(torch.zeros(2, 4))
+
+
+def test_effective_taps_of_five_are_summed_over_the_inputs_as_those_of_three():
+    assert effective_taps(torch.arange(20.0).view(2, 2, 5, 1)).tolist() == [[5, 7, 9, 11, 13], [25, 27, 29, 31, 33]]
 
 
 def test_directions_of_many_snapshots_are_told_at_once():
@@ -165,7 +201,7 @@ def test_most_moved_layer_is_told_by_the_last_snapshots_alone():
     assert most_moved(summarise([early, late, broken])) == "layer2.0.shift"
     assert most_moved(summarise([broken])) == "layer3.0.shift"
     assert at_the_end(summarise([early, late]))["step"].tolist() == [200, 200]
-    with pytest.raises(ValueError, match="no learnable shifts"):
+    with pytest.raises(ValueError, match="no kernels over time"):
         most_moved(summarise([]))
 
 
@@ -180,7 +216,10 @@ def test_finding_on_one_layer_compares_it_with_itself_alone():
 
 
 def test_finding_on_a_network_without_learnable_shifts_says_so():
-    assert drift_finding(summarise([])) == "This checkpoint has no learnable shifts."
+    assert drift_finding(summarise([])) == (
+        "This network has no kernels over time: a hard shift (TSM), or no mixing of frames at all (C2D), leaves "
+        "nothing to learn."
+    )
 
 
 def test_finding_names_the_layers_whose_weights_are_not_numbers():
@@ -195,6 +234,65 @@ def test_finding_names_the_layers_whose_weights_are_not_numbers():
         "of the others, layer2.0 moved by 100 % of its initial weight: 50 % of its outputs no longer look back."
     )
     assert drift_finding(summarise([broken])).startswith("No drift can be told")
+
+
+COMPARISONS = ["back0", "stay0", "ahead0", "left_back", "left_stay", "left_ahead", "turned", "drift", "cosine"]
+
+
+def test_what_compares_with_an_unknown_start_is_nan_and_all_else_is_told():
+    [row] = summarise([history([[AHEAD], [STAY]], known=False)]).to_dict("records")
+    assert all(math.isnan(row[name]) for name in COMPARISONS)
+    assert (row["back"], row["stay"], row["ahead"], row["outputs"], row["centre_of_mass"]) == (0, 0.5, 0.5, 2, 0.5)
+
+
+def test_finding_on_an_unknown_start_says_so_and_what_the_layers_do_now():
+    still = history([[STAY], [BACK], [STAY]], known=False)
+    ahead = history([[AHEAD], [AHEAD], [BACK]], layer="layer3.1.conv1", known=False)
+    rows = summarise([still, ahead])
+    unknown = "How the layers began is unknown, and so is their drift. "
+    assert drift_finding(rows) == f"{unknown}layer3.1 looks ahead most: 66.7 % of its outputs."
+    assert most_moved(rows) == "layer3.1.conv1"
+    assert drift_finding(summarise([still])) == f"{unknown}33.3 % of the outputs of layer1.0 look back."
+    assert drift_finding(summarise([history([[STAY]], known=False)])) == f"{unknown}Every output stays in the present."
+
+
+def test_finding_on_a_network_of_which_one_start_is_unknown_names_that_layer():
+    moved = history([[AHEAD], [BACK]], [[AHEAD], [STAY]])
+    new = history([[AHEAD]], layer="layer2.0.conv1", known=False)
+    rows = summarise([moved, new])
+    # |W - W0| = sqrt(2), as is |W0|.
+    assert drift_finding(rows) == (
+        "layer1.0 moved by 100 % of its initial weight: 50 % of its outputs no longer look back. How layer2.0 began is "
+        "unknown."
+    )
+    assert most_moved(rows) == moved.layer
+    assert knows_start(rows).tolist() == [True, True, False]
+
+
+def test_finding_on_an_unknown_start_names_the_layers_whose_weights_are_not_numbers():
+    broken = history([[[math.nan, 0, 0]]], known=False)
+    whole = history([[BACK]], layer="layer2.0.conv1", known=False)
+    assert drift_finding(summarise([broken, whole])) == (
+        "The weights of layer1.0 hold values that are not numbers; of the others, how the layers began is unknown, and "
+        "so is their drift. 100 % of the outputs of layer2.0 look back."
+    )
+
+
+def test_a_course_is_known_where_a_start_and_a_later_step_are():
+    start = [[AHEAD]]
+    assert knows_course(summarise([history(start, start)]))
+    assert not knows_course(summarise([history(start)]))
+    assert not knows_course(summarise([history(start, known=False)]))
+    # Of a file that counts no steps both ends are at step 0.
+    ends = KernelHistory(layer="layer1.0", steps=torch.tensor([0, 0]), weights=torch.zeros(2, 1, 1, 3, 1))
+    assert not knows_course(summarise([ends]))
+
+
+def test_layers_of_one_block_have_short_names_of_their_own():
+    both = [history([[AHEAD]], layer=f"layer1.0.{part}.0.3") for part in ("conv1", "conv2")]
+    rows = summarise(both)
+    assert rows["block"].tolist() == ["layer1.0.conv1", "layer1.0.conv2"]
+    assert block_names_of(rows) == {both[0].layer: "layer1.0.conv1", both[1].layer: "layer1.0.conv2"}
 
 
 def test_command_prints_a_row_per_layer_as_json(tiny_checkpoint, capsys):
@@ -213,6 +311,37 @@ def test_command_prints_a_table_and_says_the_finding_beside_it(tiny_checkpoint, 
     assert first.startswith("layer1.0")
     assert "0 % → 100 %" in first
     assert printed.err == "layer1.0 moved most: 50 % of its outputs no longer look back.\n"
+
+
+def test_command_says_unknown_where_nobody_knows_how_a_layer_began(tmp_path, capsys):
+    path = save_moved(tmp_path / "foreign.safetensors", "i3d", known=False)
+    kernels.main(path)
+    printed = capsys.readouterr()
+    first = printed.out.splitlines()[1]
+    assert first.split() == ["layer1.0", "16", "0", "%", "0", "%", "100", "%", "unknown", "unknown"]
+    assert "→" not in printed.out
+    assert printed.err.startswith("How the layers began is unknown")
+    kernels.main(path, json=True)
+    row = json.loads(capsys.readouterr().out)[0]
+    assert [row[name] for name in COMPARISONS] == [None] * 9
+    assert row["ahead"] == 1
+
+
+def test_command_tells_how_far_a_kernel_over_space_and_time_moved(tmp_path, capsys):
+    kernels.main(save_moved(tmp_path / "c3d.safetensors", "c3d", known=True), json=True)
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["block"] for row in rows] == [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
+    assert rows[0]["ahead"] == 1
+    assert rows[0]["drift"] > 1
+    assert all((row["drift"], row["turned"]) == (0, 0) for row in rows[1:])
+
+
+@pytest.mark.parametrize("name", ["c2d", "tsm"])
+def test_command_on_a_network_without_kernels_over_time_says_why(tmp_path, capsys, name):
+    kernels.main(save_tiny(tmp_path / "frames.safetensors", name))
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"This network {kernels.NO_KERNELS}\n"
 
 
 def test_command_on_a_network_without_learnable_shifts_prints_an_empty_list(tiny_c2d_checkpoint, capsys):

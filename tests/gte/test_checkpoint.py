@@ -12,11 +12,22 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gte import checkpoint
-from gte.checkpoint import METADATA, load_histories, load_history, load_model, read_header
+from gte.checkpoint import (
+    KERNEL_INIT,
+    METADATA,
+    load_histories,
+    load_history,
+    load_model,
+    read_header,
+    temporal_layers_of,
+)
 from gte.errors import CheckpointError
-from gte.models.shift import shift_layers
-from gte.snapshots import MAX_SNAPSHOTS, KernelSnapshots, snapshot_steps
-from tests.tiny import CLASSES, save_tiny, tiny_header, tiny_model
+from gte.models import temporal_layers
+from gte.models.shift import SharedTemporalShift, shift_layers
+from gte.models.temporal import time_kernel
+from gte.snapshots import MAX_SNAPSHOTS, KernelSnapshots, initial_kernels, snapshot_steps
+from tests.moved import save_moved
+from tests.tiny import CLASSES, NETWORKS, save_tiny, tiny_clip, tiny_header, tiny_model
 
 
 @pytest.fixture
@@ -36,16 +47,18 @@ def checkpoint_metadata(path: Path) -> str:
     return json.loads(path.read_bytes()[8 : 8 + length])["__metadata__"][METADATA]
 
 
-def test_a_loaded_network_answers_like_the_saved_one(tmp_path):
-    model = tiny_model("gte").eval()
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_loaded_network_answers_like_the_saved_one(tmp_path, name):
+    model, shape = tiny_model(name).eval(), tiny_clip(name)
     path = tmp_path / "one.safetensors"
-    checkpoint.save(path, tiny_header(path, "gte", model), model, KernelSnapshots.start(model))
-    clip = torch.rand(2, 3, 4, 32, 32)
+    checkpoint.save(path, tiny_header(path, name, model), model, KernelSnapshots.start(model))
+    clip = torch.rand(2, 3, shape.frames, shape.height, shape.width)
     loaded, header = load_model(path)
     with torch.no_grad():
         torch.testing.assert_close(loaded(clip), model(clip), rtol=1e-5, atol=1e-6)
     assert not loaded.training
-    assert header.classes == CLASSES
+    assert (header.model, header.classes) == (name, CLASSES)
+    assert header.layers == tuple(shift_layers(model))
 
 
 def test_the_header_comes_back_as_it_was_written(path):
@@ -68,6 +81,130 @@ def test_a_history_starts_at_the_initialisation_and_ends_with_the_saved_weights(
     assert list(header.layers) == list(shift_layers(model))
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_temporal_layer_of_every_network_can_be_browsed(tmp_path, name):
+    path = save_moved(tmp_path / "one.safetensors", name, known=True) if temporal_layers(tiny_model(name)) else None
+    path = path or save_tiny(tmp_path / "one.safetensors", name)
+    model, header = load_model(path)
+    layers = temporal_layers(model)
+    assert temporal_layers_of(header) == tuple(layers)
+    histories = load_histories(path)
+    assert [history.layer for history in histories] == list(layers)
+    for number, (history, layer) in enumerate(zip(histories, layers.values(), strict=True)):
+        assert history.steps.tolist() == [0, 3]
+        start, now = history.weights
+        assert history.initial is not None
+        assert torch.equal(history.initial, start)
+        assert torch.equal(start, now) == (number > 0)
+        if not isinstance(layer, SharedTemporalShift):
+            torch.testing.assert_close(now, time_kernel(layer), rtol=0, atol=0)
+        alone = load_history(path, history.layer)
+        assert torch.equal(alone.weights, history.weights)
+        assert alone.spans_space == history.spans_space
+
+
+def test_a_shared_kernel_stands_for_every_output_that_uses_it(tmp_path):
+    path = save_moved(tmp_path / "shared.safetensors", "gte_shared", known=True)
+    model, _ = load_model(path)
+    for layer, module in shift_layers(model).items():
+        weights = load_history(path, layer).weights
+        ahead, back = module.weight.detach()
+        half = module.out_channels // 2
+        assert torch.equal(weights[-1], torch.stack([ahead] * half + [back] * half))
+
+
+@pytest.mark.parametrize("name", ["c3d", "i3d", "gst"])
+def test_a_kernel_that_nobody_knows_the_start_of_has_one_snapshot(tmp_path, name):
+    path = save_moved(tmp_path / "foreign.safetensors", name, known=False, step=7)
+    for layer in temporal_layers_of(read_header(path)):
+        history = load_history(path, layer)
+        assert history.initial is None
+        assert (len(history.weights), history.steps.tolist()) == (1, [7])
+        assert history.spans_space == (name != "i3d")
+
+
+def test_an_untrained_network_whose_start_is_known_has_one_snapshot_and_has_not_moved(tmp_path):
+    model = tiny_model("i3d")
+    path = tmp_path / "inflated.safetensors"
+    header = tiny_header(path, "i3d", model)
+    checkpoint.save(path, header, model, KernelSnapshots.start(model), initial_kernels(model))
+    [history, *_] = load_histories(path)
+    assert history.steps.tolist() == [0]
+    assert history.initial is not None
+    assert torch.equal(history.initial, history.weights[-1])
+
+
+def test_learnable_shifts_that_came_trained_are_seen_with_both_their_ends(tmp_path):
+    model = tiny_model("gte")
+    snapshots = KernelSnapshots.start(model)
+    layer, module = next(iter(shift_layers(model).items()))
+    with torch.no_grad():
+        module.weight.add_(1)
+    path = tmp_path / "converted.safetensors"
+    # At step 0 the file holds the first snapshot alone.
+    checkpoint.save(path, tiny_header(path, "gte", model), model, snapshots)
+    moved, still, *_ = load_histories(path)
+    assert (moved.layer, moved.steps.tolist()) == (layer, [0, 0])
+    assert torch.equal(moved.weights[0], snapshots.initial[layer])
+    assert torch.equal(moved.weights[1], module.weight.detach())
+    assert still.steps.tolist() == [0]
+
+
+def test_only_the_layer_that_is_asked_for_is_read(tmp_path, monkeypatch):
+    path = save_moved(tmp_path / "c3d.safetensors", "c3d", known=True)
+    read = []
+
+    class Watched:
+        def __init__(self, *arguments, **options):
+            self.file = checkpoint_safe_open(*arguments, **options)
+
+        def __enter__(self):
+            self.file.__enter__()
+            return self
+
+        def __exit__(self, *error):
+            return self.file.__exit__(*error)
+
+        def metadata(self):
+            return self.file.metadata()
+
+        def keys(self):
+            return self.file.keys()
+
+        def get_tensor(self, name):
+            read.append(name)
+            return self.file.get_tensor(name)
+
+    checkpoint_safe_open = checkpoint.safe_open
+    monkeypatch.setattr(checkpoint, "safe_open", Watched)
+    load_history(path, "layer3.1.conv2")
+    assert read == ["model/layer3.1.conv2.weight", "kernel_init/layer3.1.conv2"]
+
+
+def test_a_start_of_another_shape_gives_one_sentence(tmp_path):
+    path = save_moved(tmp_path / "i3d.safetensors", "i3d", known=True)
+    tensors, metadata = load_file(path), {METADATA: checkpoint_metadata(path)}
+    name = next(name for name in tensors if name.startswith(KERNEL_INIT))
+    save_file(tensors | {name: torch.zeros(1, 1, 3, 1)}, path, metadata)
+    with pytest.raises(CheckpointError, match="whose shape disagrees"):
+        load_histories(path)
+
+
+def test_a_network_that_is_unknown_here_has_no_layers_to_name(path):
+    rewrite_header(path, model="transformer")
+    with pytest.raises(CheckpointError, match="does not fit the network it names, transformer"):
+        temporal_layers_of(read_header(path))
+
+
+def test_a_file_says_whether_it_is_one_of_this_project(path, tmp_path):
+    assert checkpoint.is_one(path)
+    save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+    assert not checkpoint.is_one(tmp_path / "other.safetensors")
+    (tmp_path / "odd.safetensors").write_bytes(b"odd")
+    with pytest.raises(CheckpointError, match="no checkpoint, or a truncated one"):
+        checkpoint.is_one(tmp_path / "odd.safetensors")
+
+
 def test_snapshots_keep_a_drift_that_half_precision_of_the_weight_would_lose(tmp_path):
     model = tiny_model("gte")
     snapshots = KernelSnapshots.start(model)
@@ -81,9 +218,8 @@ def test_snapshots_keep_a_drift_that_half_precision_of_the_weight_would_lose(tmp
     checkpoint.save(path, replace(tiny_header(path, "gte", model), step=2), model, snapshots)
     history = load_history(path, layer)
     assert history.steps.tolist() == [0, 1, 2]
-    torch.testing.assert_close(
-        history.weights[1] - history.initial, torch.full_like(history.initial, 1e-4), rtol=1e-2, atol=0
-    )
+    start = history.weights[0]
+    torch.testing.assert_close(history.weights[1] - start, torch.full_like(start, 1e-4), rtol=1e-2, atol=0)
 
 
 def test_snapshot_steps_start_at_zero_end_with_the_last_and_are_denser_early():
@@ -118,7 +254,9 @@ def test_saving_does_not_add_to_the_planned_snapshots():
 
 
 def test_an_unknown_layer_is_named_with_those_there_are(path):
-    with pytest.raises(CheckpointError, match=r"no LTS layer layer9; it has layer1\.0\.conv2\.temporal\.shift"):
+    with pytest.raises(
+        CheckpointError, match=r"no layer layer9 with a kernel .* has layer1\.0\.conv2\.temporal\.shift"
+    ):
         load_history(path, "layer9")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from gte.checkpoint import load_histories, read_header
+from gte.checkpoint import load_histories, load_model, read_header
 from gte.data import open_dataset
 from gte.data.loading import EpochBatches, TrainingClips, load
 from gte.data.opencv import cv2
@@ -20,6 +20,7 @@ from gte.errors import GteError
 from gte.models import MODELS
 from gte.recipes import PRESETS, TrainConfig
 from gte.train import Run, train, where_it_stands
+from tests.tiny import NETWORKS, tiny_options
 
 
 @pytest.fixture
@@ -59,13 +60,53 @@ def test_a_run_leaves_checkpoint_metrics_and_resume_file(config):
     assert header.environment["revision"]
     for history in load_histories(path):
         assert history.steps.tolist() == [0, 1, 2, 3, 4]
-        assert not torch.equal(history.weights[-1], history.initial)
+        assert not torch.equal(history.weights[-1], history.weights[0])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_of_the_table_trains_and_is_read_again(config, name):
-    path = train(replace(config, model=name, epochs=1, model_options=("depth=26", "base_width=16")))
-    assert read_header(path).model == name
+    clip = MODELS[name].smallest
+    tiny = replace(
+        config,
+        model=name,
+        epochs=1,
+        clips_per_epoch=4,
+        batch_size=2,
+        num_frames=max(config.num_frames, clip.frames),
+        size=max(config.size, clip.height, clip.width),
+        model_options=tuple(
+            f"{option}={value}" for option, value in tiny_options(name).items() if option != "num_classes"
+        ),
+    )
+    before, after = Run(tiny), train(tiny)
+    model, header = load_model(after)
+    assert (header.model, header.step, header.num_frames, header.size) == (name, 2, tiny.num_frames, tiny.size)
+    still = [key for key, weight in before.model.named_parameters() if torch.equal(weight, model.get_parameter(key))]
+    assert still == []
+
+
+def test_the_start_of_kernels_that_are_no_learnable_shifts_is_noted_and_kept_through_a_resumption(config):
+    config = replace(config, model="c3d", epochs=1, model_options=("depth=26", "base_width=16"))
+    start = Run(config).kernel_init
+    path = train(config)
+    train(replace(config, resume=True))
+    histories = load_histories(path)
+    assert [history.layer for history in histories] == list(start)
+    for history in histories:
+        assert history.steps.tolist() == [0, 2]
+        assert torch.equal(history.weights[0], start[history.layer])
+        assert not torch.equal(history.weights[1], start[history.layer])
+
+
+def test_a_run_cut_before_starts_were_noted_is_resumed_and_its_starts_are_unknown(config):
+    config = replace(config, model="i3d", epochs=1, model_options=("depth=26", "base_width=16"))
+    path = train(config)
+    resume_file = config.out / "resume.pt"
+    state = torch.load(resume_file, weights_only=True)
+    del state["kernel_init"]
+    torch.save(state, resume_file)
+    train(replace(config, resume=True))
+    assert [history.starts_known for history in load_histories(path)] == [False] * 8
 
 
 def test_a_resumed_run_ends_with_the_weights_of_one_that_was_not_cut(config, monkeypatch):
@@ -235,6 +276,7 @@ def test_the_paper_s_learning_rate_is_divided_by_ten_after_two_epochs():
         ({"model_options": ("num_classes=5",)}, "num_classes follows from the data set"),
         ({"model_options": ("depth=34",)}, "depth must be one of 26, 50, 101"),
         ({"model_options": ("temporal_share=1",)}, "between 0 and 1"),
+        ({"model": "s3d", "model_options": ()}, "S3D takes clips of at least 13 x 209 x 209; got .* Give more frames"),
     ],
 )
 def test_an_impossible_configuration_states_the_rule(config, changes, message):

@@ -1,0 +1,291 @@
+"""Weights from elsewhere as checkpoints: `python -m gte.convert SOURCE --to FILE.safetensors`.
+
+SOURCE is a published checkpoint of one of the layouts in `gte.models.published`, or a `resume.pt` of `gte.train`. It is
+opened by `gte.foreign`, in a process of its own that runs no code from it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gte import checkpoint
+from gte.checkpoint import SUFFIX, CheckpointHeader
+from gte.cli import run_command, say
+from gte.data import open_dataset
+from gte.environment import environment_facts
+from gte.errors import GteError, WeightsError
+from gte.foreign import ForeignFile, read_tensors
+from gte.models import configure
+from gte.models.config import ModelConfig
+from gte.models.pretrained import check_resnet, inflate, sha256, what_is_random
+from gte.models.published import Colours, Layout, State, load_published, recognise, set_normalization, unwrapped
+from gte.models.shift import shift_layers
+from gte.recipes import TrainConfig
+from gte.snapshots import HISTORY, KernelSnapshots, initial_kernels
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions:
+    """What a file of weights does not say; what is not given is as its publisher has it."""
+
+    classes_from: Path | None = None
+    """A text file with the name of a class on each line, in the order of the network's outputs."""
+    mean: Colours | None = None
+    """Of each colour in [0, 1], what is subtracted from the frames."""
+    std: Colours | None = None
+    """Of each colour in [0, 1], what the frames are divided by then."""
+    frames: int | None = None
+    """Frames of a clip."""
+    size: int | None = None
+    """Height and width of a clip, in pixels."""
+    shift_division: int | None = None
+    """For TSM: one in so many channels looks ahead, as many look back."""
+    model: str | None = None
+    """For a ResNet of torchvision's: the network of the table to put its weights into; c2d if not given."""
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "size"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1; got {value}.")
+        for name in ("mean", "std"):
+            values = getattr(self, name) or ()
+            if not all(0 <= value <= 1 for value in values) or (name == "std" and 0 in values):
+                raise ValueError(
+                    f"{name} is of colours in [0, 1]{', above 0' if name == 'std' else ''}; "
+                    f"got {' '.join(f'{value:g}' for value in values)}. Divide what is meant for 0 to 255 by 255."
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A network from elsewhere and what its header says."""
+
+    name: str
+    """Name in the table of networks."""
+    config: ModelConfig
+    network: nn.Module
+    snapshots: KernelSnapshots
+    kernel_init: Mapping[str, Tensor]
+    classes: tuple[str, ...]
+    num_frames: int
+    size: int
+    told: str
+    """What the file was recognised as, and what of the network it does not decide."""
+    dataset: str = ""
+    twins: tuple[int, ...] = ()
+    step: int = 0
+    training: Mapping[str, Any] = field(default_factory=dict)
+    start: str = ""
+    """What a training of ours started from."""
+    metrics: tuple[dict[str, float], ...] = ()
+
+
+DEFAULTS = ConvertOptions()
+
+
+def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> str:
+    """Write the weights in `source` as a checkpoint; the sentence says what they were recognised as.
+
+    An existing target is replaced when the new one is complete. Raises GteError, in a sentence, for a file that cannot
+    be opened safely, is of no known layout, lacks a key or has one too many, and for options that do not fit it;
+    nothing is written then. Raises OSError if the target cannot be written.
+    """
+    if target.suffix != SUFFIX:
+        raise WeightsError(f"A checkpoint is a {SUFFIX} file; got {target.name}. Give --to a name that ends so.")
+    file = read_tensors(source)
+    if source.suffix.lower() == SUFFIX and checkpoint.is_one(source):
+        raise WeightsError(f"{source.name} is a checkpoint of this project already; open it as it is.")
+    try:
+        converted = _ours(file, options) if _is_resume_file(file) else _published(file, options)
+    except (WeightsError, ValueError) as error:
+        raise WeightsError(f"{source.name} cannot be converted: {error}") from error
+    smallest = converted.config.smallest
+    if converted.num_frames < smallest.frames or converted.size < max(smallest.height, smallest.width):
+        raise WeightsError(
+            f"{converted.config.label} takes clips of at least {smallest}; got {converted.num_frames} frames of "
+            f"{converted.size} pixels. Give more with --frames or --size."
+        )
+    told = f"{source.name} was recognised as {converted.told}."
+    start = {"start": converted.start} if converted.start else {}
+    header = CheckpointHeader(
+        path=target,
+        model=converted.name,
+        options=converted.config.options(),
+        num_params=sum(parameter.numel() for parameter in converted.network.parameters()),
+        layers=tuple(shift_layers(converted.network)),
+        dataset=converted.dataset,
+        classes=converted.classes,
+        twins=converted.twins or (-1,) * len(converted.classes),
+        num_frames=converted.num_frames,
+        size=converted.size,
+        step=converted.step,
+        training=dict(converted.training),
+        environment=environment_facts() | start | {"source": f"{told} Its SHA-256 is {sha256(source)}."},
+        metrics=converted.metrics,
+    )
+    checkpoint.save(target, header, converted.network, converted.snapshots, converted.kernel_init)
+    return told
+
+
+def _published(file: ForeignFile, options: ConvertOptions) -> Converted:
+    """A checkpoint of one of the layouts. Raises WeightsError or ValueError if it is not, or the options do not fit."""
+    state = unwrapped(file.tensors)
+    layout = recognise(state)
+    kernel_init: Mapping[str, Tensor] = checkpoint.UNKNOWN
+    shift = {} if options.shift_division is None else {"shift_division": options.shift_division}
+    if options.model is None or not layout.flat:
+        if options.model is not None:
+            raise WeightsError(f"it is {layout.label}, which names its network itself; leave out --model.")
+        name, config, network = load_published(layout, state, shift)
+        random = ()
+    else:
+        name, config, network, random = _inflated(layout, state, options.model, shift)
+        kernel_init = initial_kernels(network)
+    mean, std = layout.normalization(state)
+    set_normalization(network, options.mean or mean, options.std or std)
+    num_classes = int(config.options()["num_classes"])
+    about = ", ".join(f"{option} {value:g}" for option, value in config.options().items() if option != "dropout")
+    return Converted(
+        name=name,
+        config=config,
+        network=network,
+        snapshots=KernelSnapshots.start(network),
+        kernel_init=kernel_init,
+        classes=_class_names(options.classes_from, num_classes, layout.classes()),
+        num_frames=options.frames or layout.num_frames,
+        size=options.size or layout.size,
+        told=f"{layout.label}, for the network {name} ({about}); {what_is_random(network, random)}",
+    )
+
+
+def _inflated(
+    layout: Layout, state: State, name: str, shift: Mapping[str, int]
+) -> tuple[str, ModelConfig, nn.Module, tuple[str, ...]]:
+    """A ResNet of the table that starts from weights for pictures, and what of it stays random."""
+    check_resnet(configure(name))
+    # Before anything is built in the sizes that a file claims, all of it is held against the 2D network.
+    _, flat, _ = load_published(layout, state)
+    sizes = {option: value for option, value in flat.options().items() if option != "dropout"}
+    config = check_resnet(configure(name, **sizes, **shift))
+    with torch.random.fork_rng():
+        network = config.build()
+    return name, config, network.eval(), inflate(network, config, state)
+
+
+def _class_names(path: Path | None, num_classes: int, published: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in a file, or the publisher's if they are as many as the outputs, or "class 0" and so on."""
+    if path is None:
+        return published if len(published) == num_classes else tuple(f"class {index}" for index in range(num_classes))
+    try:
+        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+    except UnicodeDecodeError as error:
+        raise WeightsError(f"the names of classes are a text file in UTF-8; {path.name} is not.") from error
+    if len(names) != num_classes or not all(names):
+        raise WeightsError(
+            f"it has {num_classes} classes, and {path.name} must name each on a line of its own; "
+            f"it has {len([name for name in names if name])} names on {len(names)} lines."
+        )
+    return tuple(names)
+
+
+def _is_resume_file(file: ForeignFile) -> bool:
+    """True for what `gte.train` writes beside its checkpoint."""
+    return isinstance(file.facts.get("config"), str) and isinstance(file.facts.get("metrics"), str)
+
+
+def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
+    """A training of ours from its resume file. Raises WeightsError or ValueError if it is damaged."""
+    given = [part.name for part in fields(options) if getattr(options, part.name) is not None]
+    if given:
+        raise WeightsError(f"it is a training of ours, which says all about itself; leave out {', '.join(given)}.")
+    try:
+        facts = json.loads(str(file.facts["config"]))
+        lists = {name: tuple(facts[name]) for name in ("lr_decay_epochs", "model_options")}
+        training = TrainConfig(out=Path(), **facts | lists)
+        dataset = open_dataset(training.dataset, "train", training.size)
+        config = configure(training.model, **training.options, num_classes=len(dataset.classes))
+        with torch.device("meta"):
+            network = config.build()
+        network.load_state_dict(_part(file, "model/"), assign=True)
+        network.requires_grad_(True).eval()
+        kept = _part(file, "snapshots/")
+        # In half precision, as they were before they were read.
+        drifts = {key: tensor.half() for key, tensor in kept.items() if key.startswith(HISTORY)}
+        snapshots = KernelSnapshots.from_tensors(kept | drifts)
+        step = int(file.facts["step"] or 0)
+        snapshots.tensors(step, network)  # as a checkpoint writes them: now, while it can still be said what is wrong
+        metrics = tuple(dict(entry) for entry in json.loads(str(file.facts["metrics"])))
+        start = str(file.facts.get("start", ""))
+        return Converted(
+            name=training.model,
+            config=config,
+            network=network,
+            snapshots=snapshots,
+            kernel_init=_part(file, "kernel_init/"),
+            classes=dataset.classes,
+            twins=dataset.twins,
+            num_frames=training.num_frames,
+            size=training.size,
+            dataset=training.dataset,
+            step=step,
+            training=training.facts(),
+            metrics=metrics,
+            start=start,
+            told=f"a training of {training.model} by gte.train",
+        )
+    except GteError:
+        raise
+    except (LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise WeightsError("it is a training by gte.train, but damaged; train it again.") from error
+
+
+def _part(file: ForeignFile, prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): tensor for key, tensor in file.tensors.items() if key.startswith(prefix)}
+
+
+def main(
+    source: Path,
+    to: Path | None = None,
+    classes_from: Path | None = None,
+    mean: Colours | None = None,
+    std: Colours | None = None,
+    frames: int | None = None,
+    size: int | None = None,
+    shift_division: int | None = None,
+    model: str | None = None,
+) -> None:
+    """Convert weights from elsewhere into a checkpoint that the app opens.
+
+    Args:
+        source: A checkpoint of TSM's or GST's repository, of mmaction2 (TSN, TSM) or of torchvision, or a resume.pt.
+        to: The .safetensors file to write; it must be given.
+        classes_from: A text file with the name of a class on each line; the publisher's names when not given.
+        mean: What is subtracted from each colour in [0, 1]; the publisher's when not given, as are the others.
+        std: What each colour is divided by then.
+        frames: Frames of a clip.
+        size: Height and width of a clip, in pixels.
+        shift_division: For TSM, one in so many channels looks ahead and as many back; 8 when not given.
+        model: For a ResNet of torchvision's, the network to put its weights into, such as gte; c2d when not given.
+    """
+    if to is None:
+        raise ValueError("--to says which .safetensors file to write; give it.")
+    options = ConvertOptions(
+        classes_from=classes_from,
+        mean=mean,
+        std=std,
+        frames=frames,
+        size=size,
+        shift_division=shift_division,
+        model=model,
+    )
+    say(convert(source, to, options))
+    say(f"Wrote {to}. Open it in the app, or evaluate a clip with: python -m gte.predict {to} VIDEO")
+
+
+if __name__ == "__main__":
+    run_command(main, prog="python -m gte.convert")

@@ -1,0 +1,483 @@
+"""Published checkpoints: reference networks in their publishers' layouts, written here anew, answer as ours do.
+
+They are in `tests/published.py`.
+"""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision.models.video import r2plus1d_18, s3d
+
+from gte import cli, convert
+from gte.checkpoint import load_histories, load_model, read_header
+from gte.convert import ConvertOptions
+from gte.errors import WeightsError
+from gte.models import configure, temporal_layers
+from gte.models.published import unwrapped
+from gte.models.shift import shift_layers
+from gte.recipes import TrainConfig
+from gte.train import train
+from tests.published import (
+    BLOCKS,
+    CLASSES,
+    DEEP,
+    MEAN,
+    STD,
+    WIDTH,
+    Gst,
+    Mmaction,
+    flat_resnet,
+    normalised,
+    randomised,
+    tsm_repository,
+)
+from tests.tiny import save_tiny
+
+
+def assert_same_answers(
+    theirs: nn.Module, path: Path, num_frames: int = 4, size: int = 64, mean=MEAN, std=STD, whole: bool = True
+) -> None:
+    """Logits equal to a hundred thousandth of the largest."""
+    ours, _ = load_model(path)
+    clip = torch.rand(2 if whole else 1, 3, num_frames, size, size)
+    with torch.no_grad():
+        expected = theirs(normalised(clip, mean, std))
+        torch.testing.assert_close(ours(clip), expected, rtol=0, atol=1e-5 * expected.abs().max().item())
+
+
+def parallel(network: nn.Module) -> dict[str, Tensor]:
+    """The state_dict that nn.DataParallel gives."""
+    return {f"module.{key}": tensor for key, tensor in network.state_dict().items()}
+
+
+PUBLISHED: dict[str, tuple[Callable[[], nn.Module], str, str, dict[str, float]]] = {
+    "tsm": (lambda: tsm_repository(BLOCKS, 4), "TSM's repository: TSM", "tsm", {"shift_division": 8}),
+    "tsn": (lambda: tsm_repository(BLOCKS, 4, shifts=False), "TSM's repository: TSN", "c2d", {}),
+    "gst": (lambda: Gst(alpha=4), "GST's repository: GST", "gst", {"temporal_share": 1 / 4}),
+    "gst, alpha 8": (lambda: Gst(alpha=8), "GST's repository: GST", "gst", {"temporal_share": 1 / 8}),
+    "gst-large": (lambda: Gst(alpha=4, beta=1), "GST's repository: GST", "gst_large", {"temporal_share": 1 / 4}),
+    "mmaction2 tsm": (lambda: Mmaction(num_frames=4), "mmaction2: TSM", "tsm", {"shift_division": 8}),
+    "mmaction2 tsn": (lambda: Mmaction(num_frames=None), "mmaction2: TSN", "c2d", {}),
+}
+
+
+@pytest.fixture(params=PUBLISHED)
+def published(request) -> tuple[nn.Module, str, str, dict[str, float]]:
+    make, label, name, options = PUBLISHED[request.param]
+    return randomised(make()), label, name, options
+
+
+def test_a_published_checkpoint_answers_as_its_publisher_s_network(published, tmp_path):
+    theirs, label, name, options = published
+    source, target = tmp_path / "published.safetensors", tmp_path / "ours.safetensors"
+    save_file(parallel(theirs), source)
+    told = convert.convert(source, target)
+    assert told.startswith(
+        f"published.safetensors was recognised as {label}, for the network {name} (depth 26, base_width 16"
+    )
+    assert told.endswith("nothing is at random.")
+    assert_same_answers(theirs, target)
+    header = read_header(target)
+    assert header.model == name
+    assert header.options.items() >= options.items()
+    assert (header.num_frames, header.size, header.dataset, header.step) == (8, 224, "", 0)
+    assert header.classes == tuple(f"class {index}" for index in range(CLASSES))
+    assert header.twins == (-1,) * CLASSES
+    assert hashlib.sha256(source.read_bytes()).hexdigest() in header.environment["source"]
+    # How a published kernel began is not in the file.
+    assert all(history.initial is None for history in load_histories(target))
+
+
+@pytest.mark.parametrize("front", ["", "module.", "state_dict/", "state_dict/module.", "model/"])
+def test_a_state_dict_may_come_bare_or_wrapped(front):
+    state = {"conv1.weight": torch.zeros(1), "module.weight": torch.zeros(1)}
+    beside = {"best": torch.zeros(1)} if "/" in front else {}
+    assert unwrapped({f"{front}{key}": tensor for key, tensor in state.items()} | beside) == state
+
+
+def test_files_from_before_torch_1_6_and_safetensors_are_read_as_well(tmp_path):
+    theirs = randomised(tsm_repository(BLOCKS, 4))
+    state = {"state_dict": parallel(theirs), "epoch": 3, "arch": "resnet50", "best_prec1": torch.tensor(61.2)}
+    torch.save(state, tmp_path / "old.pth.tar", _use_new_zipfile_serialization=False)
+    save_file(theirs.state_dict(), tmp_path / "new.safetensors")
+    for source in ("old.pth.tar", "new.safetensors"):
+        convert.convert(tmp_path / source, tmp_path / "ours.safetensors")
+        assert_same_answers(theirs, tmp_path / "ours.safetensors")
+
+
+def test_in_a_deep_resnet_every_second_block_is_shifted(tmp_path):
+    theirs = randomised(tsm_repository(DEEP, 4))
+    save_file(parallel(theirs), tmp_path / "deep-theirs.safetensors")
+    assert "depth 101" in convert.convert(tmp_path / "deep-theirs.safetensors", tmp_path / "deep.safetensors")
+    assert_same_answers(theirs, tmp_path / "deep.safetensors")
+
+
+def test_a_shift_that_stands_elsewhere_than_here_is_an_error_that_names_the_blocks(tmp_path):
+    theirs = tsm_repository(BLOCKS, 4)
+    state = theirs.state_dict()
+    state["base_model.layer2.1.conv1.weight"] = state.pop("base_model.layer2.1.conv1.net.weight")
+    save_file(state, tmp_path / "odd-theirs.safetensors")
+    message = r"it lacks base_model\.layer2\.1\.conv1\.net\.weight; left over are base_model\.layer2\.1\.conv1\.weight;"
+    with pytest.raises(WeightsError, match=message):
+        convert.convert(tmp_path / "odd-theirs.safetensors", tmp_path / "odd.safetensors")
+
+
+def test_the_shift_division_is_an_option_and_changes_the_answer(tmp_path):
+    theirs = randomised(tsm_repository(BLOCKS, 4, division=4))
+    save_file(theirs.state_dict(), tmp_path / "four-theirs.safetensors")
+    target = tmp_path / "four.safetensors"
+    convert.convert(tmp_path / "four-theirs.safetensors", target, ConvertOptions(shift_division=4))
+    assert_same_answers(theirs, target)
+    convert.convert(tmp_path / "four-theirs.safetensors", target)
+    with pytest.raises(AssertionError):
+        assert_same_answers(theirs, target)
+
+
+def test_a_classifier_without_dropout_sits_in_the_base_model(tmp_path):
+    theirs = randomised(tsm_repository(BLOCKS, 4))
+    state = {key.replace("new_fc.", "base_model.fc."): tensor for key, tensor in theirs.state_dict().items()}
+    save_file(state, tmp_path / "tsm-theirs.safetensors")
+    convert.convert(tmp_path / "tsm-theirs.safetensors", tmp_path / "tsm.safetensors")
+    assert_same_answers(theirs, tmp_path / "tsm.safetensors")
+
+
+def test_torchvision_s_resnet_is_c2d(tmp_path):
+    theirs = randomised(flat_resnet(BLOCKS))
+    save_file(theirs.state_dict(), tmp_path / "r26-theirs.safetensors")
+    told = convert.convert(tmp_path / "r26-theirs.safetensors", tmp_path / "r26.safetensors")
+    assert "torchvision: ResNet, for the network c2d" in told
+    ours, _ = load_model(tmp_path / "r26.safetensors")
+    frame = torch.rand(1, 3, 1, 64, 64)
+    with torch.no_grad():
+        expected = theirs(normalised(frame)[:, :, 0])
+        torch.testing.assert_close(ours(frame), expected, rtol=0, atol=1e-5 * expected.abs().max().item())
+
+
+def test_a_thousand_classes_are_imagenet_s(tmp_path):
+    theirs = flat_resnet(BLOCKS)
+    theirs.fc = nn.Linear(32 * WIDTH, 1000)
+    save_file(theirs.state_dict(), tmp_path / "r26-theirs.safetensors")
+    convert.convert(tmp_path / "r26-theirs.safetensors", tmp_path / "r26.safetensors")
+    classes = read_header(tmp_path / "r26.safetensors").classes
+    assert (classes[0], classes[281]) == ("tench", "tabby")
+
+
+@pytest.mark.parametrize("name", ["gte", "i3d", "tsm"])
+def test_weights_for_pictures_start_any_resnet_of_the_table(tmp_path, name):
+    save_file(randomised(flat_resnet(BLOCKS)).state_dict(), tmp_path / "r26-theirs.safetensors")
+    target = tmp_path / f"{name}.safetensors"
+    told = convert.convert(tmp_path / "r26-theirs.safetensors", target, ConvertOptions(model=name))
+    model, header = load_model(target)
+    assert f"for the network {name} (" in told
+    assert header.layers == tuple(shift_layers(model))
+    assert ("LTS is the temporal shift" in told) == bool(header.layers)
+    histories = load_histories(target)
+    assert [history.layer for history in histories] == list(temporal_layers(model))
+    # Nothing has trained since: what it began with is what it is.
+    for history in histories:
+        assert history.initial is not None
+        assert torch.equal(history.initial, history.weights[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "name", "frames", "size"), [(r2plus1d_18, "r2plus1d", 16, 112), (s3d, "s3d", 64, 224)]
+)
+def test_torchvision_s_video_networks_are_rows_of_the_table(tmp_path, make, name, frames, size):
+    theirs = randomised(make(num_classes=400))
+    save_file(theirs.state_dict(), tmp_path / "video-theirs.safetensors")
+    convert.convert(tmp_path / "video-theirs.safetensors", tmp_path / "video.safetensors")
+    header = read_header(tmp_path / "video.safetensors")
+    assert (header.model, header.num_frames, header.size) == (name, frames, size)
+    assert header.classes[0] == "abseiling"
+    mean, std = (0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989)
+    clip = (16, 64) if name == "r2plus1d" else (16, 224)
+    assert_same_answers(theirs, tmp_path / "video.safetensors", *clip, mean=mean, std=std, whole=False)
+
+
+def test_normalisation_frames_size_and_names_are_options(tmp_path):
+    theirs = randomised(tsm_repository(BLOCKS, 4))
+    save_file(theirs.state_dict(), tmp_path / "tsm-theirs.safetensors")
+    names = tmp_path / "names.txt"
+    names.write_text("pushing\nPulling something\nлевый\nd\ne\n\n", encoding="utf-8")
+    mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+    target = tmp_path / "tsm.safetensors"
+    convert.convert(
+        tmp_path / "tsm-theirs.safetensors",
+        target,
+        ConvertOptions(classes_from=names, mean=mean, std=std, frames=16, size=96),
+    )
+    header = read_header(target)
+    assert (header.num_frames, header.size) == (16, 96)
+    assert header.classes == ("pushing", "Pulling something", "левый", "d", "e")
+    assert_same_answers(theirs, target, mean=mean, std=std)
+
+
+def test_mmaction2_s_own_normalisation_is_taken_where_the_file_holds_it(tmp_path):
+    theirs = randomised(Mmaction(num_frames=4))
+    mean, std = (0.3, 0.4, 0.5), (0.5, 0.25, 0.2)
+    own = {
+        "data_preprocessor.mean": 255 * torch.tensor(mean).view(3, 1, 1),
+        "data_preprocessor.std": 255 * torch.tensor(std).view(3, 1, 1),
+    }
+    save_file({**own, **theirs.state_dict()}, tmp_path / "mm-theirs.safetensors")
+    convert.convert(tmp_path / "mm-theirs.safetensors", tmp_path / "mm.safetensors")
+    assert_same_answers(theirs, tmp_path / "mm.safetensors", mean=mean, std=std)
+
+
+def test_a_deviation_of_zero_in_the_file_is_refused(tmp_path):
+    own = {"data_preprocessor.mean": torch.ones(3), "data_preprocessor.std": torch.zeros(3)}
+    save_file({**own, **Mmaction(num_frames=4).state_dict()}, tmp_path / "mm-theirs.safetensors")
+    with pytest.raises(WeightsError, match=r"data_preprocessor\.std must be above 0"):
+        convert.convert(tmp_path / "mm-theirs.safetensors", tmp_path / "mm.safetensors")
+
+
+def test_whole_numbers_are_weights_too(tmp_path):
+    state = Gst(alpha=4).state_dict()
+    state["new_fc.weight"] = torch.ones(CLASSES, 32 * WIDTH, dtype=torch.int64)
+    save_file(state, tmp_path / "gst-theirs.safetensors")
+    convert.convert(tmp_path / "gst-theirs.safetensors", tmp_path / "gst.safetensors")
+    assert load_model(tmp_path / "gst.safetensors")[0].state_dict()["fc.weight"].dtype == torch.float32
+
+
+def test_what_publishers_leave_beside_their_weights_does_not_matter(tmp_path):
+    theirs = randomised(Gst(alpha=4))
+    beside = {"args": argparse.Namespace(lr=0.1), "best": np.float64(61.5) * 2, "log": np.zeros(3)}
+    torch.save(
+        {"state_dict": theirs.state_dict(), "optimizer": {"state": {0: torch.zeros(3)}}, **beside}, tmp_path / "g.pth"
+    )
+    convert.convert(tmp_path / "g.pth", tmp_path / "g.safetensors")
+    assert_same_answers(theirs, tmp_path / "g.safetensors")
+
+
+def test_counters_of_batchnorm_may_be_missing(tmp_path):
+    theirs = randomised(Gst(alpha=4))
+    state = {key: tensor for key, tensor in theirs.state_dict().items() if not key.endswith("num_batches_tracked")}
+    save_file(state, tmp_path / "gst-theirs.safetensors")
+    convert.convert(tmp_path / "gst-theirs.safetensors", tmp_path / "gst.safetensors")
+    assert_same_answers(theirs, tmp_path / "gst.safetensors")
+
+
+def drop(state: dict[str, Tensor]) -> None:
+    for key in [key for key in state if key.endswith("bn1.bias")]:
+        del state[key]
+
+
+def add(state: dict[str, Tensor]) -> None:
+    state["base_model.layer3.1.nl.theta.weight"] = torch.zeros(3)
+
+
+def widen(state: dict[str, Tensor]) -> None:
+    state["base_model.conv1.weight"] = torch.zeros(16, 10, 7, 7)
+
+
+def behead(state: dict[str, Tensor]) -> None:
+    del state["new_fc.weight"]
+
+
+def lengthen(state: dict[str, Tensor]) -> None:
+    for key, tensor in list(state.items()):
+        if key.startswith("base_model.layer2.1."):
+            state[key.replace("layer2.1.", "layer2.2.")] = tensor.clone()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (drop, r"it lacks base_model\.bn1\.bias, base_model\.layer1\.0\.bn1\.bias, .*; give a file of this network"),
+        (add, r"left over are base_model\.layer3\.1\.nl\.theta\.weight; give"),
+        (widen, r"base_model\.conv1\.weight \(16 x 10 x 7 x 7 and not 16 x 3 x 7 x 7\)"),
+        (behead, r"it lacks new_fc\.weight, which belongs to TSM's repository: TSM"),
+        (lengthen, r"its stages have 2, 3, 2, 2 blocks, and the ResNets here have 2, 2, 2, 2 \(depth 26\)"),
+    ],
+)
+def test_a_missing_or_surplus_key_is_an_error_that_lists_it_and_nothing_is_written(tmp_path, damage, message):
+    state = tsm_repository(BLOCKS, 4).state_dict()
+    damage(state)
+    save_file(state, tmp_path / "tsm-theirs.safetensors")
+    target = tmp_path / "tsm.safetensors"
+    target.write_text("what was there")
+    with pytest.raises(WeightsError, match=message):
+        convert.convert(tmp_path / "tsm-theirs.safetensors", target)
+    assert target.read_text() == "what was there"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tsm-theirs.safetensors", "tsm.safetensors"]
+
+
+def test_many_missing_keys_are_counted_after_the_first_ten(tmp_path):
+    state = {key: tensor for key, tensor in tsm_repository(BLOCKS, 4).state_dict().items() if "bn3" not in key}
+    save_file(state, tmp_path / "tsm-theirs.safetensors")
+    # Eight blocks with a weight, a bias, a mean and a variance each.
+    with pytest.raises(WeightsError, match=r"bn3\.bias and 22 more; give"):
+        convert.convert(tmp_path / "tsm-theirs.safetensors", tmp_path / "tsm.safetensors")
+
+
+def test_a_gst_that_the_table_cannot_express_is_refused(tmp_path):
+    save_file(Gst(alpha=4, beta=4).state_dict(), tmp_path / "gst-theirs.safetensors")
+    with pytest.raises(WeightsError, match="read 4 and 4 of 16 channels, and GST here reads half of them"):
+        convert.convert(tmp_path / "gst-theirs.safetensors", tmp_path / "gst.safetensors")
+
+
+def test_a_file_that_fits_no_layout_is_told_what_is_recognised_and_what_it_holds(tmp_path):
+    save_file({f"encoder.{index}.weight": torch.zeros(2) for index in range(12)}, tmp_path / "other-theirs.safetensors")
+    message = (
+        r"no layout fits; recognised are TSM's repository: TSM, .* but its tensors are encoder\.0\.weight, .* 2 more"
+    )
+    with pytest.raises(WeightsError, match=message):
+        convert.convert(tmp_path / "other-theirs.safetensors", tmp_path / "other.safetensors")
+
+
+@pytest.fixture(scope="module")
+def tsn_file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("tsn") / "tsn-theirs.safetensors"
+    save_file(tsm_repository(BLOCKS, 4, shifts=False).state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shift_division": 4}, "takes the options .*; got shift_division"),
+        ({"model": "gte"}, "names its network itself; leave out --model"),
+        ({"size": 16}, "takes clips of at least 1 x 32 x 32; got 8 frames of 16 pixels"),
+    ],
+)
+def test_an_option_that_does_not_fit_the_file_is_refused(tsn_file, tmp_path, options, message):
+    with pytest.raises(WeightsError, match=message):
+        convert.convert(tsn_file, tmp_path / "tsn.safetensors", ConvertOptions(**options))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frames": 0}, "frames must be at least 1; got 0"),
+        ({"mean": (123.7, 116.3, 103.5)}, r"colours in \[0, 1\]; got 123.7 116.3 103.5. Divide"),
+        ({"std": (0.2, 0.0, 0.2)}, "above 0; got 0.2 0 0.2"),
+        ({"std": (0.2, float("nan"), 0.2)}, r"colours in \[0, 1\]"),
+    ],
+)
+def test_an_impossible_option_states_the_rule(options, message):
+    with pytest.raises(ValueError, match=message):
+        ConvertOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"a\nb\nc\nd\n", "it has 5 classes, and names.txt must name each .* 4 names on 4 lines"),
+        (b"a\n\nc\nd\ne\n", "4 names on 5 lines"),
+        (b"\xff\xfe\x00", "names.txt is not"),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(tsn_file, tmp_path, text, message):
+    names = tmp_path / "names.txt"
+    names.write_bytes(text)
+    with pytest.raises(WeightsError, match=message):
+        convert.convert(tsn_file, tmp_path / "tsn.safetensors", ConvertOptions(classes_from=names))
+
+
+def test_pictures_do_not_start_a_network_that_is_no_resnet(tmp_path):
+    save_file(flat_resnet(BLOCKS).state_dict(), tmp_path / "r26-theirs.safetensors")
+    for name, message in [
+        ("s3d", "fit the ResNets of the table, c2d"),
+        ("resnet", "The networks are c2d, .*; got resnet"),
+    ]:
+        with pytest.raises(WeightsError, match=message):
+            convert.convert(
+                tmp_path / "r26-theirs.safetensors", tmp_path / "r26.safetensors", ConvertOptions(model=name)
+            )
+
+
+def test_a_checkpoint_of_ours_needs_no_conversion_and_the_target_is_named_as_one(tmp_path):
+    ours = save_tiny(tmp_path / "ours.safetensors", "gte")
+    with pytest.raises(WeightsError, match="is a checkpoint of this project already"):
+        convert.convert(ours, tmp_path / "again.safetensors")
+    with pytest.raises(WeightsError, match=r"is a \.safetensors file; got again\.pth"):
+        convert.convert(ours, tmp_path / "again.pth")
+
+
+@pytest.mark.parametrize("name", ["gte", "c3d"])
+def test_a_training_of_ours_is_the_checkpoint_that_it_wrote(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 64, "val": 14, "test": 28})
+    run = TrainConfig(
+        out=tmp_path / "run",
+        model=name,
+        model_options=("depth=26", "base_width=16"),
+        num_frames=2,
+        size=32,
+        clips_per_epoch=8,
+        epochs=2,
+        batch_size=4,
+        num_workers=0,
+    )
+    written = train(run)
+    target = tmp_path / "again.safetensors"
+    assert convert.convert(run.out / "resume.pt", target) == (
+        f"resume.pt was recognised as a training of {name} by gte.train."
+    )
+    again, before = read_header(target), read_header(written)
+    for fact in (
+        "model",
+        "options",
+        "dataset",
+        "classes",
+        "twins",
+        "num_frames",
+        "size",
+        "step",
+        "training",
+        "metrics",
+    ):
+        assert getattr(again, fact) == getattr(before, fact), fact
+    for one, other in zip(load_histories(target), load_histories(written), strict=True):
+        assert torch.equal(one.steps, other.steps)
+        assert torch.equal(one.weights, other.weights)
+    states = [load_model(path)[0].state_dict() for path in (target, written)]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def test_a_damaged_training_of_ours_is_said_to_be_one(tmp_path):
+    state = {"config": json.dumps({"model": "gte"}), "metrics": "[]", "step": 3, "model": {"x": torch.zeros(1)}}
+    torch.save(state, tmp_path / "resume.pt")
+    with pytest.raises(WeightsError, match=r"a training by gte\.train, but damaged"):
+        convert.convert(tmp_path / "resume.pt", tmp_path / "resume.safetensors")
+
+
+def test_the_command_says_what_it_recognised_and_writes_a_checkpoint(tsn_file, tmp_path, monkeypatch, capsys):
+    target = tmp_path / "tsn.safetensors"
+    arguments = ["convert", tsn_file, "--to", target, "--mean", 0.5, 0.5, 0.5, "--frames", 3]
+    monkeypatch.setattr("sys.argv", [str(argument) for argument in arguments])
+    cli.run_command(convert.main, prog="python -m gte.convert")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "tsn-theirs.safetensors was recognised as TSM's repository: TSN, for the network c2d" in err
+    assert read_header(target).num_frames == 3
+    model, _ = load_model(target)
+    assert model.state_dict()["normalize.mean"].flatten().tolist() == [0.5, 0.5, 0.5]
+
+
+def test_the_command_ends_with_one_sentence_and_status_2_on_a_file_of_something_else(tmp_path, monkeypatch, capsys):
+    (tmp_path / "text.pth").write_text("no weights")
+    monkeypatch.setattr("sys.argv", ["convert", str(tmp_path / "text.pth"), "--to", str(tmp_path / "t.safetensors")])
+    with pytest.raises(SystemExit) as stop:
+        cli.run_command(convert.main, prog="python -m gte.convert")
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("gte.convert: text.pth is no file of tensors that torch can read")
+    assert len(err.splitlines()) == 1
+
+
+def test_the_same_weights_at_another_share_of_gst_are_another_network(tmp_path):
+    save_file(Gst(alpha=2).state_dict(), tmp_path / "gst-theirs.safetensors")
+    convert.convert(tmp_path / "gst-theirs.safetensors", tmp_path / "gst.safetensors")
+    header = read_header(tmp_path / "gst.safetensors")
+    assert header.options == configure("gst", **header.options).options()
+    assert header.options["temporal_share"] == 1 / 2

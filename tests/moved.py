@@ -1,0 +1,28 @@
+"""Checkpoints of networks whose kernels over time have moved, with and without a known start."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gte import checkpoint
+from gte.models import temporal_layers
+from gte.snapshots import KernelSnapshots, initial_kernels
+from tests.tiny import tiny_header, tiny_model
+
+
+def save_moved(path: Path, name: str, *, known: bool, **facts: Any) -> Path:
+    """Write a checkpoint of a network of the table, the last tap of whose first temporal layer has grown by one."""
+    model = tiny_model(name, len(facts["classes"])) if "classes" in facts else tiny_model(name)
+    start = initial_kernels(model) if known else {}
+    snapshots = KernelSnapshots.start(model)
+    layer = next(iter(temporal_layers(model).values()))
+    state = layer.state_dict()
+    with torch.no_grad():
+        weight = state["weight"]
+        # The taps of SpatioTemporalConv lie one below the other, those of all others along dimension 2.
+        last = weight.chunk(3)[-1] if weight.dim() == 4 and weight.shape[-1] == 3 else weight[:, :, -1]
+        last.add_(1)
+    header = tiny_header(path, name, model, **{"step": 3 if known else 0, **facts})
+    checkpoint.save(path, header, model, snapshots, start)
+    return path
