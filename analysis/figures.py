@@ -1,5 +1,6 @@
 """The figures: tables in, plotly figures out. They work in the app and in a notebook, on light and on dark pages."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -18,47 +19,76 @@ LABEL_PITCH = 17
 """Pixels that two direct labels, one above the other, need at least."""
 
 
+ROW_PITCH = 20
+"""Pixels that a row needs for its name to be read."""
+
+
 def direction_shares(summary: pd.DataFrame, snapshot: int = -1, selected: str | None = None) -> go.Figure:
     """Where the outputs of each layer look at one snapshot, and how far the layer drifted from its initialisation.
 
     A row per layer of `kernels.summarise`, centred on "stays": the past to the left, the future to the right; the
-    outlines show the initialisation. `snapshot` counts each layer's snapshots, from the last if negative; `selected`
-    is a layer. Every mark carries its layer as customdata. Raises IndexError for a snapshot that does not exist.
+    outlines show the initialisation. Where that is unknown there is neither outline nor drift. `snapshot` counts each
+    layer's snapshots, from the last if negative; a layer with fewer is shown as it is at its last. `selected` is a
+    layer. Every mark carries its layer as customdata. Raises IndexError for a snapshot that does not exist.
     """
-    rows = pd.concat([summary.iloc[:0], *(part.iloc[[snapshot]] for _, part in summary.groupby("layer", sort=False))])
-    figure = make_subplots(cols=2, shared_yaxes=True, column_widths=[0.78, 0.22], horizontal_spacing=0.05)
+    rows = _at_snapshot(summary, snapshot)
+    comparable = bool(rows["back0"].notna().any())
+    columns: dict[str, Any] = {"cols": 2, "column_widths": [0.78, 0.22]} if comparable else {"cols": 1}
+    figure = make_subplots(**columns, shared_yaxes=True, horizontal_spacing=0.09)
     for name in palette.DIRECTIONS:
         figure.add_trace(_share_bars(rows, name), row=1, col=1)
-    for name in ("back", "ahead"):
-        figure.add_trace(_initial_outline(rows, name), row=1, col=1)
-    figure.add_trace(_drift_dots(rows), row=1, col=2)
+    if comparable:
+        for name in ("back", "ahead"):
+            figure.add_trace(_initial_outline(rows.dropna(subset=["back0"]), name), row=1, col=1)
+        figure.add_trace(_drift_dots(rows), row=1, col=2)
     palette.style(figure, categories="y")
-    figure.update_layout(barmode="overlay", bargap=0.3)
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8)
-    ticks = [-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0]
+    layers = rows["layer"].tolist()
+    figure.update_layout(barmode="overlay", bargap=0.3, height=_height_for(len(layers)))
+    figure.update_yaxes(
+        autorange="reversed", showgrid=False, ticklabelstandoff=8, **_every_name(rows["block"].tolist())
+    )
+    ticks = [-1.0, -0.5, 0.0, 0.5, 1.0]
     figure.update_xaxes(
         title_text="share of the layer's outputs",
         range=_symmetric_range(summary),
         tickvals=ticks,
         ticktext=[percent(abs(tick)) for tick in ticks],
         zeroline=False,
+        tickangle=0,
         row=1,
         col=1,
     )
-    largest = max(summary["drift"].dropna().tolist(), default=0.0)
-    figure.update_xaxes(title_text="drift", range=[0, 2.2 * largest or 1], showgrid=False, nticks=4, row=1, col=2)
-    return _mark_row(figure, rows["layer"].tolist(), selected)
+    if comparable:
+        largest = max(summary["drift"].dropna().tolist(), default=0.0)
+        figure.update_xaxes(title_text="drift", range=[0, 2.2 * largest or 1], showgrid=False, nticks=3, row=1, col=2)
+    return _mark_row(figure, layers, selected)
+
+
+def _at_snapshot(summary: pd.DataFrame, snapshot: int) -> pd.DataFrame:
+    parts = [part for _, part in summary.groupby("layer", sort=False)]
+    longest = max(map(len, parts), default=0)
+    if parts and not -longest <= snapshot < longest:
+        raise IndexError(f"The layers have {longest} snapshots; got {snapshot}.")
+    place = range(longest)[snapshot] if parts else 0
+    return pd.concat([summary.iloc[:0], *(part.iloc[[min(place, len(part) - 1)]] for part in parts)])
+
+
+def _height_for(num_rows: int) -> int:
+    """A chart's height, and more of it where its rows would be too close to read."""
+    return max(palette.CHART_HEIGHTS["large"], ROW_PITCH * num_rows + palette.MARGINS["t"] + 50)
+
+
+def _every_name(names: Sequence[str]) -> dict[str, Any]:
+    """Ticks of an axis of categories that leave none out."""
+    return {"tickmode": "array", "tickvals": list(names)}
 
 
 def _symmetric_range(summary: pd.DataFrame) -> list[float]:
     """Room for the longest bar of any snapshot, so that figures of two snapshots can be compared."""
-    sides = [
-        share + stay / 2
-        for suffix in ("", "0")
-        for side in ("back", "ahead")
-        for share, stay in zip(summary[side + suffix].tolist(), summary[f"stay{suffix}"].tolist(), strict=True)
-    ]
-    longest = max(sides, default=0) or 1
+    sides = pd.concat(
+        [summary[side + suffix] + summary[f"stay{suffix}"] / 2 for suffix in ("", "0") for side in ("back", "ahead")]
+    )
+    longest = max(sides.dropna().tolist(), default=0) or 1
     return [-1.06 * longest, 1.06 * longest]
 
 
@@ -72,7 +102,7 @@ def _share_bars(rows: pd.DataFrame, name: palette.Direction) -> go.Bar:
         base=base,
         orientation="h",
         marker={"color": DIRECTION_COLOURS[name], "line": {"width": 0}},
-        customdata=_customdata(rows, [percent(share) for share in rows[name]], map(percent, rows[f"{name}0"])),
+        customdata=_customdata(rows, rows[name].map(percent), rows[f"{name}0"].map(_percent_if_known)),
         hovertemplate=(
             f"<b>%{{y}}</b>: %{{customdata[1]}} of the outputs {_plural(name)}<br>"
             "at the start %{customdata[2]}<extra></extra>"
@@ -80,6 +110,10 @@ def _share_bars(rows: pd.DataFrame, name: palette.Direction) -> go.Bar:
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
     )
+
+
+def _percent_if_known(share: float) -> str:
+    return "unknown" if math.isnan(share) else percent(share)
 
 
 def _plural(name: palette.Direction) -> str:
@@ -105,6 +139,7 @@ def _initial_outline(rows: pd.DataFrame, name: palette.Direction) -> go.Bar:
 
 
 def _drift_dots(rows: pd.DataFrame) -> go.Scatter:
+    rows = rows.dropna(subset=["back0"])
     return go.Scatter(
         name="drift",
         y=rows["block"],
@@ -154,9 +189,10 @@ def drift_over_training(summary: pd.DataFrame, selected: str | None = None) -> g
     """How far each layer is from its initialisation at every snapshot of the training, a line per layer of `summarise`.
 
     The labels stand at the ends of the lines, pushed apart; of more layers than fit, those that moved least have none.
+    Where the file knows both ends alone, they are marked. Layers whose initialisation is unknown have no line.
     """
     figure = go.Figure()
-    layers = list(summary.groupby("layer", sort=False))
+    layers = list(summary.dropna(subset=["back0"]).groupby("layer", sort=False))
     # The selected line is drawn last, over the others.
     for layer, rows in sorted(layers, key=lambda entry: entry[0] == selected):
         chosen = layer == selected
@@ -165,7 +201,7 @@ def drift_over_training(summary: pd.DataFrame, selected: str | None = None) -> g
                 name=rows["block"].iloc[0],
                 x=rows["step"],
                 y=rows["drift"],
-                mode="lines+markers" if len(rows) == 1 else "lines",
+                mode="lines" if len(rows) > 2 else "lines+markers",
                 line={"color": palette.ACCENT if chosen else palette.NEUTRAL, "width": 3 if chosen else 1.5},
                 customdata=_customdata(rows, rows["drift"].map(three_digits)),
                 hovertemplate=f"<b>{rows['block'].iloc[0]}</b> at step %{{x:,}}: %{{customdata[1]}}<extra></extra>",
@@ -224,16 +260,30 @@ def _pushed_apart(heights: Sequence[float], pitch: float, room: float) -> list[f
     return placed
 
 
+NATIVE_MARK = "*"
+"""Stands behind the name of a network that was counted at its native clip, because it cannot take the chosen one."""
+
+
+def is_native(row: Mapping[Any, Any]) -> bool:
+    """True for a row of `complexity.table` whose clip is not the one that was asked for."""
+    return not pd.isna(row["at_native"]) and bool(row["at_native"])
+
+
 def cost_bars(
     table: pd.DataFrame, reference: str = "c2d", selected: str | None = None, *, flops_per_mac: int = 1
 ) -> go.Figure:
     """What each network of `complexity.table` costs, cheapest first: solid what is spent on time, hatched all else.
 
     The dotted line and the factors compare with the network `reference`. `flops_per_mac` = 2 shows FLOPs instead of
-    MACs. A network without a count keeps its row. Every bar carries its network's name as customdata.
+    MACs. A network that was counted at its native clip is marked and stands below the others, with its number and that
+    clip in place of a bar; one without a count keeps its row. Every bar carries its network's name as customdata.
     """
-    rows = table.sort_values("macs_conv_linear", kind="stable", na_position="last").to_dict("records")
-    counted = [row for row in rows if not pd.isna(row["macs_conv_linear"])]
+    table = table.sort_values("macs_conv_linear", kind="stable", na_position="last")
+    rows: list[dict[Any, Any]] = [
+        row | {"label": f"{row['label']} {NATIVE_MARK}" if is_native(row) else row["label"]}
+        for row in sorted(table.to_dict("records"), key=is_native)
+    ]
+    counted = [row for row in rows if not pd.isna(row["macs_conv_linear"]) and not is_native(row)]
     unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
     costs = {row["name"]: float(row["macs_conv_linear"]) * flops_per_mac for row in counted}
     temporal = {row["name"]: float(row["macs_temporal"]) * flops_per_mac for row in counted}
@@ -244,22 +294,30 @@ def cost_bars(
     palette.style(figure, categories="y")
     longest = max(costs.values(), default=1.0)
     figure.update_xaxes(
-        title_text=f"{unit} of convolutions and linear layers, per clip",
+        title_text=f"{unit} per clip",
         range=[0, 1.03 * longest],
         domain=[0, 0.64],
         tickformat="~s",
         zeroline=True,
     )
+    labels = [row["label"] for row in rows]
     figure.update_yaxes(
         autorange="reversed",
         showgrid=False,
         ticklabelstandoff=8,
         categoryorder="array",
-        categoryarray=[row["label"] for row in rows],
+        categoryarray=labels,
+        **_every_name(labels),
     )
-    figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal")
+    figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal", height=_height_for(len(rows)))
     compared = costs.get(reference)
     for row in rows:
+        if is_native(row):
+            clip = f"at {row['frames']} x {row['height']} x {row['width']}"
+            _write_in_row(figure, row["label"], 0.01, clip, "left")
+            cost = float(row["macs_conv_linear"]) * flops_per_mac
+            _write_in_row(figure, row["label"], 0.82, large_count(cost), "right")
+            continue
         cost = costs.get(row["name"])
         if cost is None:
             _write_in_row(figure, row["label"], 0.01, "no count; the table says why", "left")

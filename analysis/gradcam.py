@@ -124,8 +124,8 @@ def main(
             WRITERS[out.suffix.lower()](temporary, picture)
     cli.print_json(card)
     cli.say(
-        f"{header.name} knows {len(header.classes)} classes of {header.dataset}; on another kind of video read this as "
-        "mechanism, not as recognition."
+        f"{header.name} knows {len(header.classes)} classes of {header.dataset or 'other data'}; on another kind of "
+        "video read this as mechanism, not as recognition."
     )
 
 

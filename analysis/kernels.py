@@ -67,7 +67,7 @@ def centre_of_mass(taps: Float[Tensor, "*s o k"]) -> Float[Tensor, "*s o"]:
 def direction(taps: Float[Tensor, "*s o k"], threshold: float = THRESHOLD) -> Shaped[np.ndarray, "*s o"]:
     """ "back", "stay" or "ahead" for each output, by its centre of mass c of |a|: back if c < -1/3, ahead if c > 1/3.
 
-    What lies exactly on a threshold stays. A kernel of zeros looks nowhere and counts as "stay"; `layer_summary` counts
+    What lies exactly on a threshold stays. A kernel of zeros looks nowhere and counts as "stay"; `summarise` counts
     those as `silent` as well. A kernel with NaN or infinity is "undefined" and belongs to none of the three.
     """
     centre = centre_of_mass(taps).numpy()
@@ -82,13 +82,6 @@ def direction(taps: Float[Tensor, "*s o k"], threshold: float = THRESHOLD) -> Sh
 def _beyond(centre: np.ndarray, threshold: float) -> np.ndarray:
     # (0, 2, 1) has its centre at exactly 1/3; the quotient of two rounded sums must not decide its class.
     return centre > threshold + 1e-6
-
-
-def layer_summary(history: KernelHistory, snapshot: int = -1) -> dict[str, Any]:
-    """One row of `summarise`, for one layer at one snapshot (negative counts from the last)."""
-    chosen = int(np.arange(len(history.weights))[snapshot])
-    rows = _measure(history, slice(chosen, chosen + 1))
-    return {name: values[0] for name, values in rows.items()}
 
 
 def summarise(histories: Sequence[KernelHistory]) -> pd.DataFrame:
@@ -116,17 +109,17 @@ _COLUMNS = (
 )
 
 
-def _measure(history: KernelHistory, snapshots: slice = slice(None)) -> dict[str, list]:
-    """The columns of `summarise` for the chosen snapshots of one layer, one value per snapshot."""
-    weights = history.weights[snapshots].float()
-    steps = np.asarray(history.steps)[snapshots]
+def _measure(history: KernelHistory) -> dict[str, list]:
+    """The columns of `summarise` for one layer, one value per snapshot."""
+    weights = history.weights.float()
+    steps = history.steps.tolist()
     taps = effective_taps(weights)
     now = direction(taps)  # (snapshots, outputs)
     repeat = len(steps)
     columns: dict[str, list] = {
         "layer": [history.layer] * repeat,
         "block": [block_name(history.layer)] * repeat,
-        "step": [int(step) for step in steps],
+        "step": steps,
         "outputs": [now.shape[1]] * repeat,
     }
     columns |= {name: (now == name).mean(axis=1).tolist() for name in DIRECTIONS}

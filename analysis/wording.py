@@ -1,6 +1,7 @@
 """How numbers and layers are written for people: three significant digits, short layer names."""
 
 import math
+from collections.abc import Iterable
 
 
 def three_digits(value: float) -> str:
@@ -34,7 +35,25 @@ def large_count(count: int | float) -> str:
 
 
 def block_name(layer: str) -> str:
-    """The block that a layer sits in: "layer3.1" for "layer3.1.conv2.shift"; other names stay as they are."""
-    stage, _, rest = layer.partition(".")
-    block = rest.partition(".")[0]
-    return f"{stage}.{block}" if stage.startswith("layer") and block.isdigit() else layer
+    """The block that a layer sits in, its path up to the first number: "layer3.1" for "layer3.1.conv2.shift".
+
+    "slow.layer4.2" and "features.5" are such names as well; a path without a number stays as it is.
+    """
+    parts = layer.split(".")
+    numbers = [place for place, part in enumerate(parts) if part.isdigit()]
+    return ".".join(parts[: numbers[0] + 1]) if numbers else layer
+
+
+def block_names(layers: Iterable[str]) -> dict[str, str]:
+    """A short name for each of the layers, no two alike: its block's, with more of its path where blocks have several.
+
+    "layer1.0.conv1" and "layer1.0.conv2" for "layer1.0.conv1.0.3" and "layer1.0.conv2.0.3".
+    """
+    paths = [tuple(layer.split(".")) for layer in layers]
+    names: dict[str, str] = {}
+    for path in paths:
+        shortest = len(block_name(".".join(path)).split("."))
+        lengths = range(shortest, len(path) + 1)
+        length = next((n for n in lengths if sum(other[:n] == path[:n] for other in paths) == 1), len(path))
+        names[".".join(path)] = ".".join(path[:length])
+    return names

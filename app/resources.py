@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from analysis import attribution, complexity, kernels
 from analysis.attribution import gradcam
 from analysis.complexity import Complexity, Uncountable
+from app import uploads
 from gte import checkpoint
 from gte.checkpoint import CheckpointHeader
-from gte.data import open_dataset
+from gte.data import DATASETS, open_dataset
 from gte.data.sampling import segment_indices
 from gte.data.transforms import to_clip
 from gte.data.video import read_clip
@@ -49,7 +50,10 @@ def stamp(path: Path) -> Stamp:
 
 
 def checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointError]]:
-    """Every checkpoint by the name that links use, those that ship first, and what is wrong with the other files."""
+    """Every checkpoint by the name that links use, those that ship first, and what is wrong with the other files.
+
+    Last come those that the reader has opened for this visit, which no link carries.
+    """
     found: dict[str, CheckpointHeader] = {}
     errors: list[CheckpointError] = []
     for prefix, folder in FOLDERS.items():
@@ -58,7 +62,7 @@ def checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointError]]:
         # Networks with learnable shifts come first: they are what the app is about.
         for header in sorted(headers, key=lambda header: not header.layers):
             found[prefix + header.path.relative_to(folder).with_suffix("").as_posix()] = header
-    return found, errors
+    return found | uploads.opened(), errors
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,40 @@ def kernel_summary(header: CheckpointHeader) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _taps(file: Stamp, layer: str) -> tuple[Float[np.ndarray, "s o 3"], tuple[int, ...]]:
+def _temporal_layers(model: str, options: Options, _header: CheckpointHeader) -> tuple[str, ...]:
+    return checkpoint.temporal_layers_of(_header)
+
+
+def temporal_layers(header: CheckpointHeader) -> tuple[str, ...]:
+    """The layers of a checkpoint with a kernel over several frames, in order of depth."""
+    return _temporal_layers(header.model, tuple(header.options.items()), header)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerTaps:
+    """What is drawn of one layer's kernels."""
+
+    taps: Float[np.ndarray, "s o k"]
+    """The effective taps of its outputs at each snapshot."""
+    steps: tuple[int, ...]
+    """The training steps of the snapshots."""
+    starts_known: bool
+    spans_space: bool
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _taps(file: Stamp, layer: str) -> LayerTaps:
     history = checkpoint.load_history(file[0], layer)
-    return kernels.effective_taps(history.weights).numpy(), tuple(history.steps.tolist())
+    return LayerTaps(
+        taps=kernels.effective_taps(history.weights).numpy(),
+        steps=tuple(history.steps.tolist()),
+        starts_known=history.starts_known,
+        spans_space=history.spans_space,
+    )
 
 
-def layer_taps(header: CheckpointHeader, layer: str) -> tuple[Float[np.ndarray, "s o 3"], tuple[int, ...]]:
-    """The effective taps of a layer's outputs at each snapshot, and the training steps of the snapshots."""
+def layer_taps(header: CheckpointHeader, layer: str) -> LayerTaps:
+    """The effective taps of a layer's outputs at each snapshot."""
     return _taps(stamp(header.path), layer)
 
 
@@ -130,6 +161,35 @@ class Clip:
 
 def _digest(frames: np.ndarray) -> str:
     return hashlib.sha256(frames.tobytes()).hexdigest()
+
+
+FALLBACK = "motionpairs"
+"""The data set whose clips a network is shown that was trained on another one, or nobody knows on what."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSource:
+    """The data set that the clips of the evidence page come from, for one checkpoint."""
+
+    dataset: str
+    classes: tuple[str, ...]
+    """The data set's own; its first test clips hold each class once, in order."""
+    trained_on: bool
+    """True if the checkpoint was trained on this data set and has its classes."""
+
+
+def clip_source(header: CheckpointHeader) -> ClipSource:
+    """Where the clips come from that a checkpoint is asked about: its own data set where that is here."""
+    if header.dataset in DATASETS:
+        classes = _classes(header.dataset)
+        if classes == header.classes:
+            return ClipSource(dataset=header.dataset, classes=classes, trained_on=True)
+    return ClipSource(dataset=FALLBACK, classes=_classes(FALLBACK), trained_on=False)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _classes(dataset: str) -> tuple[str, ...]:
+    return open_dataset(dataset, "test").classes
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -95,4 +95,4 @@ def not_found() -> list[str]:
 
 
 def _in_words(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return (", ".join(map(str, value)) or "nothing") if isinstance(value, list | tuple) else str(value)

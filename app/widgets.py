@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from analysis.wording import block_name
 from app import resources, state
 from gte.checkpoint import CheckpointHeader
 
 NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."
 
 VIDEO_TYPES = ("mp4", "webm", "mkv", "avi", "mov", "m4v", "mpg", "mpeg", "ogv", "gif")
+LARGEST_VIDEO_MEGABYTES = 200
+"""A minute of ordinary video is far below it."""
 YOUR_VIDEO = "Your video"
 
 
@@ -34,17 +35,22 @@ def pick_checkpoint(found: Mapping[str, CheckpointHeader]) -> CheckpointHeader:
     return found[pick(state.CKPT, "Checkpoint", list(found), default=next(iter(found)))]
 
 
-def pick_layer(header: CheckpointHeader, default: str) -> str:
-    """A selectbox of the blocks with LTS layers, returning the layer; opens on `default`."""
-    layers = {block_name(layer): layer for layer in header.layers}
-    return layers[pick(state.LAYER, "Layer", list(layers), default=block_name(default))]
+def pick_layer(names: Mapping[str, str], default: str) -> str:
+    """A selectbox of layers by their short names, of which `names` has one for each; opens on the layer `default`."""
+    layers = {name: layer for layer, name in names.items()}
+    return layers[pick(state.LAYER, "Layer", list(layers), default=names[default])]
 
 
 def upload_video() -> resources.Video | None:
     """An uploader for one video, which becomes the chosen clip once it is there."""
     with st.popover("Upload a video", icon=":material/upload:", width="stretch"):
         uploaded = st.file_uploader(
-            "A video file", type=list(VIDEO_TYPES), key="upload", on_change=_choose_upload, label_visibility="collapsed"
+            "A video file",
+            type=list(VIDEO_TYPES),
+            key="upload",
+            on_change=_choose_upload,
+            label_visibility="collapsed",
+            max_upload_size=LARGEST_VIDEO_MEGABYTES,
         )
         st.caption("It stays on this server's memory, for this visit only: a link to this page does not carry it.")
     return None if uploaded is None else resources.Video(uploaded.file_id, uploaded.name, uploaded.getvalue())

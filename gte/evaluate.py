@@ -99,6 +99,10 @@ def main(
         json: Print JSON on standard output.
     """
     model, header = load_model(checkpoint)
+    if not header.dataset:
+        raise CheckpointError(
+            f"{checkpoint.name} was trained elsewhere, on data that it does not name; it cannot be evaluated here."
+        )
     dataset = open_dataset(header.dataset, split, header.size)
     if dataset.classes != header.classes:
         raise CheckpointError(

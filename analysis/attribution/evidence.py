@@ -81,13 +81,14 @@ class Evidence:
         return 0, self.num_frames - 1
 
     def finding(self) -> str:
-        """One sentence on where in time the evidence lies; frames are counted from 0."""
+        """One sentence on where in time the evidence lies; the clip's frames are counted from 1."""
         if self.is_empty:
             return f"There is no evidence for this class in {self.layer}."
-        first, last = self.main_frames()
-        if last - first + 1 == self.num_frames:
+        start, end = self.main_frames()
+        if end - start + 1 == self.num_frames:
             return "Its evidence is spread over all frames."
-        share = percent(float(self.frame_shares()[first : last + 1].sum()))
+        share = percent(float(self.frame_shares()[start : end + 1].sum()))
+        first, last = start + 1, end + 1
         return f"{share} of its evidence lies in {f'frame {first}' if first == last else f'frames {first}–{last}'}."
 
     def card(self, network: str, classes: Sequence[str]) -> dict[str, str]:

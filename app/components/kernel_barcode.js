@@ -1,9 +1,19 @@
 const NAMES = ["back", "stay", "ahead"];
-const HEADS = [["◀", "t−1"], ["●", "t"], ["▶", "t+1"]];
+const GLYPHS = ["◀", "●", "▶"];
 const PLAY_MS = 4000;
 const HEAD = 22;
 const MARGIN = 36;
-const LEGEND = "Strength of colour: size of the tap. Hatched: negative. Outline: at the start of training.";
+const LEGEND = "Strength of colour: size of the tap. Hatched: negative.";
+const GHOST_LEGEND = " Outline: at the start of training.";
+
+// The taps of a kernel, left to right: how many frames away each reads, and which direction that is.
+function columnsOf(numTaps) {
+  return Array.from({ length: numTaps }, (_, k) => {
+    const offset = k - (numTaps - 1) / 2;
+    const words = offset === 0 ? "t" : offset < 0 ? `t−${-offset}` : `t+${offset}`;
+    return { words, side: 1 + Math.sign(offset) };
+  });
+}
 
 function hatched(context, colour) {
   const tile = surface(6, 6);
@@ -32,7 +42,9 @@ function at(values, position, size) {
 function marked(context, glyph, words, x, colour, theme) {
   context.font = `600 14px ${theme.font}`;
   context.textAlign = "left";
-  const [first, all] = [`${glyph} `, `${glyph} ${words}`].map((text) => context.measureText(text).width);
+  const [first, all] = [glyph && `${glyph} `, glyph ? `${glyph} ${words}` : words].map(
+    (text) => context.measureText(text).width,
+  );
   context.fillStyle = colour;
   context.fillText(glyph, x - all / 2, HEAD / 2 - 1);
   context.fillStyle = theme.text;
@@ -41,27 +53,36 @@ function marked(context, glyph, words, x, colour, theme) {
 
 // As few columns of rows as leave every row nearly five pixels, or as many as the width holds. A power of two, so that
 // the half of the outputs that began by looking ahead and the half that looked back start at the top of a column.
-function arrange(width, height, outputs) {
+function arrange(width, height, outputs, numTaps) {
   let blocks = 1;
-  while (4.8 * outputs > height * blocks && 2 * blocks * 66 <= width) blocks *= 2;
+  while (4.8 * outputs > height * blocks && 2 * blocks * (MARGIN + 10 * numTaps) <= width) blocks *= 2;
   const rows = Math.ceil(outputs / blocks);
   const row = Math.min(40, height / rows);
   const block = Math.floor(width / blocks);
-  return { blocks, rows, row, block, tap: Math.floor((block - MARGIN - 8) / 3) };
+  return { blocks, rows, row, block, tap: Math.floor((block - MARGIN - 8) / numTaps) };
+}
+
+// What stands above a column: both glyph and words where they fit, or what tells the columns apart.
+function headOf(glyph, words, room, numTaps) {
+  if (room >= 50) return [glyph, words];
+  return numTaps > 3 && room >= 28 ? ["", words] : [glyph, ""];
 }
 
 function drawKernels(canvas, data, taps, chosen, theme) {
   const width = canvas.parentElement.clientWidth;
-  const plan = arrange(width, data.height - HEAD - 2, data.outputs);
+  const { numTaps } = data;
+  const columns = columnsOf(numTaps);
+  const plan = arrange(width, data.height - HEAD - 2, data.outputs, numTaps);
   const context = sized(canvas, width, data.height);
   const patterns = NAMES.map((name) => hatched(context, data.colours[name]));
   const place = (o) => [Math.floor(o / plan.rows) * plan.block + MARGIN, HEAD + (o % plan.rows) * plan.row];
   const every = [1, 2, 4, 8, 16, 32, 64].find((step) => step * plan.row >= 17) ?? 128;
   context.textBaseline = "middle";
   for (let block = 0; block < plan.blocks; block++) {
-    HEADS.forEach(([glyph, words], k) => {
+    columns.forEach(({ words, side }, k) => {
       const centre = block * plan.block + MARGIN + (k + 0.5) * plan.tap;
-      marked(context, glyph, plan.tap < 50 ? "" : words, centre, data.colours[NAMES[k]], theme);
+      const [glyph, text] = headOf(GLYPHS[side], words, plan.tap, numTaps);
+      marked(context, glyph, text, centre, data.colours[NAMES[side]], theme);
     });
   }
   const inset = plan.row >= 4 ? 1 : 0;
@@ -74,23 +95,24 @@ function drawKernels(canvas, data, taps, chosen, theme) {
       context.fillStyle = theme.text;
       context.fillText(String(o), x - 6, y + Math.max(plan.row / 2, 7));
     }
-    for (let k = 0; k < 3; k++) {
-      const value = taps[3 * o + k];
+    for (let k = 0; k < numTaps; k++) {
+      const value = taps[numTaps * o + k];
       context.globalAlpha = 0.1;
       context.fillStyle = data.colours.stay;
       context.fillRect(x + k * plan.tap, y, plan.tap - 2, plan.row - inset);
       context.globalAlpha = Math.min(1, Math.abs(value) / data.largest);
-      context.fillStyle = value < 0 ? patterns[k] : data.colours[NAMES[k]];
+      const { side } = columns[k];
+      context.fillStyle = value < 0 ? patterns[side] : data.colours[NAMES[side]];
       context.fillRect(x + k * plan.tap, y, plan.tap - 2, plan.row - inset);
     }
   }
   context.globalAlpha = 1;
-  drawGhosts(context, data, plan, place, theme);
+  if (data.startsKnown) drawGhosts(context, data, plan, place, theme);
   if (chosen !== null) {
     const [x, y] = place(chosen);
     context.strokeStyle = theme.text;
     context.lineWidth = 2;
-    context.strokeRect(x - 2, y - 1, 3 * plan.tap + 2, Math.max(plan.row, 2) + 1);
+    context.strokeRect(x - 2, y - 1, numTaps * plan.tap + 2, Math.max(plan.row, 2) + 1);
   }
   return (px, py) => {
     const block = Math.floor(px / plan.block);
@@ -102,12 +124,13 @@ function drawKernels(canvas, data, taps, chosen, theme) {
 
 // One outline around each run of neighbouring outputs that began with the same tap.
 function drawGhosts(context, data, plan, place, theme) {
-  const initial = data.taps.subarray(0, 3 * data.outputs);
-  const began = (o, k) => Math.abs(initial[3 * o + k]) > data.largestInitial / 2;
+  const { numTaps } = data;
+  const initial = data.taps.subarray(0, numTaps * data.outputs);
+  const began = (o, k) => Math.abs(initial[numTaps * o + k]) > data.largestInitial / 2;
   context.strokeStyle = theme.text;
   context.lineWidth = 1.5;
   context.globalAlpha = 0.6;
-  for (let k = 0; k < 3; k++) {
+  for (let k = 0; k < numTaps; k++) {
     for (let first = 0; first < data.outputs; first++) {
       if (!began(first, k)) continue;
       let last = first;
@@ -172,6 +195,16 @@ function drawShares(canvas, data, shares, theme) {
   return (y) => data.layers[Math.floor((y - HEAD) / row)] ?? null;
 }
 
+// An output's taps for a reader: three have names, more have numbers.
+function inWords(taps) {
+  const names = ["previous frame", "same frame", "next frame"];
+  const columns = columnsOf(taps.length);
+  return Array.from(taps, (value, k) => {
+    const name = taps.length === 3 ? names[k] : columns[k].words;
+    return `${name} ${value.toFixed(2).replace("-", "−")}`;
+  }).join(", ");
+}
+
 function makeBarcode(root) {
   const find = (selector) => root.querySelector(selector);
   const [play, slider, step, readout] = [".play", "input", "output", ".readout"].map(find);
@@ -185,7 +218,7 @@ function makeBarcode(root) {
   let component = null;
 
   const ticker = clock((passed) => {
-    const last = data.steps.length - 1;
+    const last = data.moments.length - 1;
     position = Math.min(last, position + (passed * last) / PLAY_MS);
     if (position === last) settle();
     draw();
@@ -199,7 +232,7 @@ function makeBarcode(root) {
   play.onclick = () => {
     if (playing) settle();
     else {
-      if (position >= data.steps.length - 1) position = 0;
+      if (position >= data.moments.length - 1) position = 0;
       playing = true;
       ticker.start();
     }
@@ -233,17 +266,17 @@ function makeBarcode(root) {
   function draw() {
     if (!data || find("section").clientWidth < 100) return;
     const theme = themeOf(root);
-    const taps = at(data.taps, position, 3 * data.outputs);
+    const taps = at(data.taps, position, data.numTaps * data.outputs);
     outputAt = drawKernels(kernels, data, taps, chosen, theme);
     if (data.shares) layerAt = drawShares(shares, data, at(data.shares, position, 3 * data.layers.length), theme);
     slideTo(slider, position);
-    step.textContent = `step ${data.steps[Math.round(position)]}`;
+    step.textContent = data.moments[Math.round(position)];
     slider.setAttribute("aria-valuetext", step.textContent);
     play.textContent = playing ? "Pause" : "Play";
-    const number = (value) => value.toFixed(2).replace("-", "−");
-    const [back, stay, ahead] = chosen === null ? [] : [...taps.subarray(3 * chosen, 3 * chosen + 3)].map(number);
     readout.textContent =
-      chosen === null ? LEGEND : `Output ${chosen}: previous frame ${back}, same frame ${stay}, next frame ${ahead}`;
+      chosen === null
+        ? LEGEND + (data.startsKnown ? GHOST_LEGEND : "")
+        : `Output ${chosen}: ${inWords(taps.subarray(data.numTaps * chosen, data.numTaps * (chosen + 1)))}`;
   }
 
   return {
@@ -256,21 +289,21 @@ function makeBarcode(root) {
       data = { ...rest, taps: decodeFloats(taps), shares: allShares && decodeFloats(allShares) };
       const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
       data.largest = largest(data.taps);
-      data.largestInitial = largest(data.taps.subarray(0, 3 * data.outputs));
+      data.largestInitial = largest(data.taps.subarray(0, data.numTaps * data.outputs));
       data.reach = 0.5;
       for (let i = 0; data.shares && i < data.shares.length; i += 3) {
         data.reach = Math.max(data.reach, data.shares[i] + data.shares[i + 1] / 2, data.shares[i + 2] + data.shares[i + 1] / 2);
       }
-      const last = data.steps.length - 1;
+      const last = data.moments.length - 1;
       if (before?.snapshot !== data.snapshot) position = data.snapshot;
       position = clamp(position, 0, last);
       if (chosen >= data.outputs) chosen = null;
       slider.max = last;
-      slider.disabled = play.disabled = last === 0;
+      find(".bar").hidden = last === 0;
       find(".body").classList.toggle("both", Boolean(data.shares));
       find(".shares figcaption").textContent = "Where the outputs of each layer look";
       find(".kernels figcaption").textContent = data.title;
-      kernels.setAttribute("aria-label", `${data.title}: three taps for each output. Arrow keys name one output.`);
+      kernels.setAttribute("aria-label", `${data.title}: ${data.numTaps} taps for each output. Arrow keys name one output.`);
       shares.setAttribute("aria-label", "For each layer the shares of outputs that look back, stay and look ahead");
       draw();
     },

@@ -1,4 +1,4 @@
-"""The kernel barcode: one layer's outputs and their three taps, scrubbed and played over training in the browser."""
+"""The kernel barcode: one layer's outputs and their taps, scrubbed and played over training in the browser."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class KernelChoice:
 
 
 def kernel_barcode(
-    taps: Float[np.ndarray, "s o 3"],
+    taps: Float[np.ndarray, "s o k"],
     steps: Sequence[int],
     *,
     title: str,
@@ -67,13 +67,15 @@ def kernel_barcode(
     snapshot: int = -1,
     shares: LayerShares | None = None,
     height: int = 340,
+    starts_known: bool = True,
 ) -> KernelChoice:
-    """Draw one layer's kernels, a row an output and a column a tap (t-1, t, t+1), at one of its snapshots.
+    """Draw one layer's kernels, a row an output and a column a tap (t-1, t, t+1, or more), at one of its snapshots.
 
-    The first snapshot is the initialisation, outlined as a ghost. Hue is the direction, alpha the size against the
-    largest tap of all snapshots, a hatch marks negative taps. Scrubbing and playing animate without a message to the
-    server; the release of the scrubber reruns the page with the new `snapshot`. `snapshot` is the one shown first
-    (negative counts from the last), `height` that of the drawing in CSS pixels. Raises ValueError for wrong sizes.
+    The first snapshot is the initialisation, outlined as a ghost, unless `starts_known` is False. Hue is the direction,
+    alpha the size against the largest tap of all snapshots, a hatch marks negative taps. Scrubbing and playing animate
+    without a message to the server; the release of the scrubber reruns the page with the new `snapshot`; a single
+    snapshot has no scrubber. `snapshot` is the one shown first (negative counts from the last), `height` that of the
+    drawing in CSS pixels. Raises ValueError for wrong sizes.
     """
     _check(taps, steps, shares, height)
     if not -len(steps) <= snapshot < len(steps):
@@ -84,7 +86,9 @@ def kernel_barcode(
         data={
             "taps": encode(np.asarray(taps, dtype=np.float32)),
             "outputs": taps.shape[1],
-            "steps": [int(step) for step in steps],
+            "numTaps": taps.shape[2],
+            "moments": _moments(steps),
+            "startsKnown": starts_known,
             "title": title,
             "snapshot": first,
             "height": height,
@@ -102,13 +106,23 @@ def kernel_barcode(
     return KernelChoice(min(int(result["snapshot"]), len(steps) - 1), result["layer"])
 
 
+def _moments(steps: Sequence[int]) -> list[str]:
+    """What the scrubber says at each snapshot; of a file that counts no steps, start and end."""
+    if list(steps) == [0, 0]:
+        return ["at the start", "now"]
+    return [f"step {step}" for step in steps]
+
+
 def _rerun() -> None:
     """The page reads the new value when it runs again; Streamlit wants a callback for every value it hands over."""
 
 
 def _check(taps: np.ndarray, steps: Sequence[int], shares: LayerShares | None, height: int) -> None:
-    if taps.ndim != 3 or taps.shape[-1] != 3:
-        raise ValueError(f"The barcode takes taps (snapshots, outputs, 3); got {taps.shape}.")
+    if taps.ndim != 3 or taps.shape[-1] < 3 or taps.shape[-1] % 2 == 0:
+        raise ValueError(
+            f"The barcode takes taps (snapshots, outputs, k), k odd and at least 3, the present in the middle; "
+            f"got {taps.shape}."
+        )
     if not 1 <= taps.shape[1] <= MOST_OUTPUTS:
         raise ValueError(f"The barcode shows 1 to {MOST_OUTPUTS} outputs; got {taps.shape[1]}.")
     if len(steps) != len(taps) or not len(steps):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -10,8 +11,8 @@ from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
 from analysis.wording import large_count, three_digits
 from app import resources, scaffold, state, widgets
-from gte.models import MODELS
-from gte.models.config import NUM_CLASSES
+from gte.models import MODELS, ClipShape
+from gte.models.config import NUM_CLASSES, Kind
 from gte.models.resnet import STAGE_DEPTHS
 
 REFERENCE = "c2d"
@@ -26,6 +27,22 @@ CLASSES = state.Key("classes", "number of classes")
 SHARE = state.Key("t", "temporal share")
 UNIT = state.Key("unit", "unit")
 
+GROUPS: dict[Kind, tuple[state.Key, str]] = {
+    "compared": (state.Key("compared", "network"), "The paper's Table 1"),
+    "ablation": (state.Key("ablations", "network"), "Other forms of GTE and GST"),
+    "relative": (state.Key("relatives", "network"), "Relatives that the paper names"),
+}
+"""Where each kind of network is chosen, and what the choice is called."""
+
+CONTROL_WIDTHS = (150, 110, 130, 140, 140, 110, 190)
+"""Of networks, depth, frames, size, classes, share and unit, in pixels; in a narrow window they wrap."""
+NARROWEST = 480
+"""Pixels that bars and table need at least beside each other; in a narrower window they stand one below the other."""
+NATIVE_NOTE = (
+    f"{figures.NATIVE_MARK} takes no clip as small as {{clip}} and is counted at its native one, given in the table: "
+    "do not compare its numbers with the others'."
+)
+
 READING = """
 - **t** is the part of a block's output channels that GST and GTE give to time.
 - **MACs** are multiply-accumulates of one forward pass over one clip. fvcore counts them and calls them flops; papers
@@ -35,58 +52,91 @@ READING = """
 - *Mixing frames* is the part spent in temporal kernels.
 - **Agreement**: torch's own formulas, applied to the same network, give the same number.
 - A hard temporal shift moves memory and multiplies nothing: TSM costs what C2D costs.
-- Every number is counted on the real modules with the numbers chosen above; none is copied from a paper.
+- Every number is counted on the real modules with the numbers chosen above; none is copied from a paper. What a
+  published figure says otherwise stands in the network's note below.
+- Depth and t change the networks that have them: the ResNets of the table, and SlowFast its depth.
+- A network marked * takes no clip as small as the chosen one; it is counted at its native clip.
 """
 
 
 def render() -> None:
     """Draw the page below its header."""
-    depth, frames, size, classes, share, unit = _controls()
+    depth, frames, size, classes, share, unit, names = _controls()
+    if not names:
+        st.info("Choose at least one network.")
+        return
     options: dict[str, int | float] = {
         "depth": depth,
         "num_classes": classes,
         "temporal_share": float(Fraction(share)),
     }
-    counts = _count(options, frames, size)
+    counts = _count(names, options, frames, size)
     table = complexity.table(counts)
     scaffold.finding(_finding(counts, UNITS[unit]))
-    left, right = st.columns([6, 5], gap="medium")
-    with left:
-        st.plotly_chart(
-            figures.cost_bars(table, REFERENCE, SELECTED, flops_per_mac=UNITS[unit]),
-            key="cost",
-            config=palette.PLOTLY_CONFIG,
-        )
-    with right:
-        st.dataframe(_rows(table, UNITS[unit], unit), hide_index=True)
-        st.download_button(
-            "Download as CSV", table.to_csv(index=False), "complexity.csv", "text/csv", on_click="ignore"
-        )
-        with st.expander("How this is counted"):
-            st.markdown(READING)
+    with st.grid(2, min_column_width=NARROWEST, gap="medium"):
+        with st.container():
+            st.plotly_chart(
+                figures.cost_bars(table, REFERENCE, SELECTED, flops_per_mac=UNITS[unit]),
+                key="cost",
+                config=palette.PLOTLY_CONFIG,
+            )
+        with st.container():
+            st.dataframe(
+                _rows(table, UNITS[unit], unit), hide_index=True, column_config=_widths(unit), height="content"
+            )
+            if any(isinstance(item, Complexity) and item.at_native for item in counts):
+                st.caption(scaffold.plain(NATIVE_NOTE.format(clip=ClipShape(frames, size, size))))
+            st.download_button(
+                "Download as CSV", table.to_csv(index=False), "complexity.csv", "text/csv", on_click="ignore"
+            )
+            with st.expander("How this is counted"):
+                st.markdown(READING)
     for item in counts:
         if isinstance(item, Uncountable):
             st.warning(scaffold.plain(f"{item.label}: {item.reason}"))
+    with st.expander("What these networks are"):
+        st.table(_descriptions(names), border="horizontal")
 
 
-def _controls() -> tuple[int, int, int, int, str, str]:
-    places = st.columns([1.1, 1.1, 1.1, 1.1, 1.1, 2], vertical_alignment="bottom")
-    with places[0]:
-        depth = int(widgets.pick(DEPTH, "Depth", [str(depth) for depth in STAGE_DEPTHS], default="50"))
+def _controls() -> tuple[int, int, int, int, str, str, list[str]]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        places = [st.container(width=width) for width in CONTROL_WIDTHS]
+    with places[0], st.popover("Networks", width="stretch"):
+        names = [name for kind in GROUPS for name in _pick_networks(kind)]
     with places[1]:
-        frames = _number(FRAMES, "Frames", 1, 64, 8)
+        depth = int(widgets.pick(DEPTH, "Depth", [str(depth) for depth in STAGE_DEPTHS], default="50"))
     with places[2]:
-        size = _number(SIZE, "Size, pixels", 32, 512, 224, step=16)
+        frames = _number(FRAMES, "Frames", 1, 64, 8)
     with places[3]:
-        classes = _number(CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
+        size = _number(SIZE, "Size, pixels", 32, 512, 224, step=16)
     with places[4]:
-        share = widgets.pick(SHARE, "Share t", SHARES, default="1/4")
+        classes = _number(CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
     with places[5]:
+        share = widgets.pick(SHARE, "Share t", SHARES, default="1/4")
+    with places[6]:
         unit = state.checked(
             UNIT,
             lambda: st.segmented_control("Unit", list(UNITS), default="MACs", key=UNIT.name, bind="query-params"),
         )
-    return depth, frames, size, classes, share, unit or "MACs"
+    return depth, frames, size, classes, share, unit or "MACs", names
+
+
+def _pick_networks(kind: Kind) -> list[str]:
+    """The chosen networks of a kind, in the order of the table; of the compared ones all, until others are chosen."""
+    key, title = GROUPS[kind]
+    names = {config.label: name for name, config in MODELS.items() if config.kind == kind}
+    chosen = state.checked(
+        key,
+        lambda: st.pills(
+            title,
+            list(names),
+            selection_mode="multi",
+            default=list(names) if kind == "compared" else [],
+            key=key.name,
+            bind="query-params",
+        ),
+    )
+    return [name for label, name in names.items() if label in chosen]
 
 
 def _number(key: state.Key, label: str, least: int, most: int, default: int, step: int = 1) -> int:
@@ -95,29 +145,40 @@ def _number(key: state.Key, label: str, least: int, most: int, default: int, ste
     )
 
 
-def _count(options: dict[str, int | float], frames: int, size: int) -> list[Complexity | Uncountable]:
-    """Count every network, naming the one that is being counted; from the cache this shows nothing."""
+def _count(
+    names: Sequence[str], options: dict[str, int | float], frames: int, size: int
+) -> list[Complexity | Uncountable]:
+    """Count the networks, naming the one that is being counted; from the cache this shows nothing."""
     progress = st.empty()
     counts: list[Complexity | Uncountable] = []
-    for number, (name, config) in enumerate(MODELS.items()):
-        progress.progress(number / len(MODELS), text=f"Counting {config.label}")
+    for number, name in enumerate(names):
+        progress.progress(number / len(names), text=f"Counting {MODELS[name].label}")
         counts.append(resources.complexity_of(name, tuple(options.items()), frames, size))
     progress.empty()
     return counts
 
 
 def _finding(counts: Sequence[Complexity | Uncountable], flops_per_mac: int) -> str:
-    by_name = {item.name: item for item in counts if isinstance(item, Complexity)}
-    gte, c2d = by_name.get(SELECTED), by_name.get(REFERENCE)
-    if gte is None or c2d is None:
-        return "With these numbers not every network can be built; below stands why."
-    ratio = three_digits(gte.macs_conv_linear / c2d.macs_conv_linear)
-    cost = large_count(gte.macs_conv_linear * flops_per_mac)
+    """GTE beside C2D where both are counted, else the cheapest beside the dearest."""
+    counted = [item for item in counts if isinstance(item, Complexity)]
+    if not counted:
+        return "None of these networks can be counted with these numbers; below stands why."
+    by_name = {item.name: item for item in counted if not item.at_native}
     unit = next(unit for unit, factor in UNITS.items() if factor == flops_per_mac)
-    return (
-        f"GTE needs {cost} {unit}, {ratio} of C2D's, and {large_count(gte.params)} parameters, "
-        f"{three_digits(gte.params / c2d.params)} of C2D's."
-    )
+    gte, c2d = by_name.get(SELECTED), by_name.get(REFERENCE)
+    if gte is not None and c2d is not None:
+        ratio = three_digits(gte.macs_conv_linear / c2d.macs_conv_linear)
+        cost = large_count(gte.macs_conv_linear * flops_per_mac)
+        return (
+            f"GTE needs {cost} {unit}, {ratio} of C2D's, and {large_count(gte.params)} parameters, "
+            f"{three_digits(gte.params / c2d.params)} of C2D's."
+        )
+    comparable = sorted(by_name.values() or counted, key=lambda item: item.macs_conv_linear)
+    least, most = comparable[0], comparable[-1]
+    finding = f"{least.label} needs {large_count(least.macs_conv_linear * flops_per_mac)} {unit}"
+    if least is most:
+        return f"{finding} and {large_count(least.params)} parameters."
+    return f"{finding}, the least of these, and {most.label} {large_count(most.macs_conv_linear * flops_per_mac)}."
 
 
 def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> pd.DataFrame:
@@ -126,12 +187,45 @@ def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> pd.DataFrame:
     def counted(column: str, factor: int = 1) -> list[str]:
         return ["" if pd.isna(value) else large_count(factor * value) for value in table[column].tolist()]
 
+    rows = table.to_dict("records")
+    marks = [f" {figures.NATIVE_MARK}" if figures.is_native(row) else "" for row in rows]
     return pd.DataFrame(
         {
-            "Network": table["label"],
+            "Network": [row["label"] + mark for row, mark in zip(rows, marks, strict=True)],
             "Parameters": counted("params"),
             unit: counted("macs_conv_linear", flops_per_mac),
             "Mixing frames": counted("macs_temporal", flops_per_mac),
             "Agreement": ["" if pd.isna(value) else ("✓" if value else "✗") for value in table["agrees"]],
+            "Clip": [str(ClipShape(row["frames"], row["height"], row["width"])) for row in rows],
         }
+    )
+
+
+def _widths(unit: str) -> dict[str, Any]:
+    """Widths in pixels with which the table needs no scrolling sideways."""
+    widths = {"Network": 120, "Parameters": 95, unit: 75, "Mixing frames": 80, "Agreement": 40, "Clip": 118}
+    titles = {"Mixing frames": "Mixing", "Agreement": "✓"}
+    told = {
+        unit: f"{unit} of convolutions and linear layers, for one clip",
+        "Mixing frames": f"The part of the {unit} that is spent in kernels over time",
+        "Agreement": "Whether torch's own formulas count the same",
+        "Clip": "The clip that was counted: frames, height, width",
+    }
+    return {
+        name: st.column_config.Column(titles.get(name, name), width=width, help=told.get(name))
+        for name, width in widths.items()
+    }
+
+
+def _descriptions(names: Sequence[str]) -> pd.DataFrame:
+    """What each network is, where it comes from, and the clips it takes."""
+    configs = [MODELS[name] for name in names]
+    return pd.DataFrame(
+        {
+            "What it is": [scaffold.plain(config.note) for config in configs],
+            "Paper": [scaffold.plain(config.paper) for config in configs],
+            "Native clip": [str(config.native) for config in configs],
+            "Smallest clip": [str(config.smallest) for config in configs],
+        },
+        index=[scaffold.plain(config.label) for config in configs],
     )

@@ -1,7 +1,7 @@
 """Evidence: where in a clip each network finds evidence for a class, several networks under one another."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from analysis.wording import percent
 from app import resources, scaffold, state, widgets
 from app.components import StripRow, film_strip
 from gte.checkpoint import CheckpointHeader
+from gte.data import DATASETS
 
 METHOD = "gradcam"
 NETWORKS = state.Key("networks", "network")
@@ -32,6 +33,10 @@ MAP_SIDE = 40
 NO_RECOGNITION = (
     "These networks know the motions that they were trained on and nothing else. On a real video read the evidence as "
     "mechanism, not as recognition."
+)
+OTHER_CLIPS = (
+    "{name} was not trained on these clips of {data}, and its classes are others: read the evidence as mechanism, not "
+    "as recognition."
 )
 
 READING = """
@@ -64,16 +69,17 @@ def render() -> None:
             st.container(width=width) for width in CONTROL_WIDTHS
         )
     with more_place, st.popover("Networks", width="stretch"):
-        chosen = _pick_networks(list(found))
+        chosen = _pick_networks(found)
         scale = _pick_scale()
     if not chosen:
         st.info("Choose at least one network.")
         return
     first = found[chosen[0]]
+    source = resources.clip_source(first)
     with upload_place:
         video = widgets.upload_video()
     with clip_place:
-        title = widgets.pick_clip(list(first.classes), video, default=first.classes[0])
+        title = widgets.pick_clip(list(source.classes), video, default=source.classes[0])
     with reverse_place, st.container(height=40, border=False, vertical_alignment="center"):
         backwards = st.toggle("Reverse", key="reverse", bind="query-params")
     with class_place:
@@ -90,19 +96,27 @@ def render() -> None:
                 scaffold.plain(f"{name} knows other classes than {chosen[0]}; compare networks of one data set.")
             )
             continue
-        clip = _open_clip(title, video, header, backwards)
+        clip = _open_clip(title, video, source, header, backwards)
         one = _find(name, header, clip, block, target)
         # The other networks are asked about the class that the first one predicts.
         target = one.evidence.target
         findings.append(one)
-    _draw(findings, video if title == widgets.YOUR_VIDEO else None, scale)
+    shown = video if title == widgets.YOUR_VIDEO else None
+    if shown is None and not source.trained_on:
+        data = DATASETS[source.dataset].label
+        st.info(scaffold.plain(OTHER_CLIPS.format(name=chosen[0], data=data)))
+    _draw(findings, shown, scale)
 
 
-def _pick_networks(names: Sequence[str]) -> list[str]:
-    shipped = [name for name in names if "/" not in name][:2] or list(names[:1])
-    # The checkpoint that a reader comes from stands above a network to compare it with.
+def _pick_networks(found: Mapping[str, CheckpointHeader]) -> list[str]:
+    names = list(found)
+    shipped = [name for name in names if "/" not in name][:2] or names[:1]
+    # The checkpoint that a reader comes from stands above a network of the same classes to compare it with.
     subject = st.query_params.get(state.CKPT.name)
-    default = [subject, *(name for name in shipped if name != subject)][:2] if subject in names else shipped
+    default = shipped
+    if subject is not None and subject in found:
+        same = [name for name in shipped if name != subject and found[name].classes == found[subject].classes]
+        default = [subject, *same][:2]
     chosen = state.checked(
         NETWORKS,
         lambda: st.pills(
@@ -123,13 +137,16 @@ def _pick_scale() -> str:
     return chosen or SHARED_SCALE
 
 
-def _open_clip(title: str, video: resources.Video | None, header: CheckpointHeader, backwards: bool) -> resources.Clip:
+def _open_clip(
+    title: str, video: resources.Video | None, source: resources.ClipSource, header: CheckpointHeader, backwards: bool
+) -> resources.Clip:
     if title == widgets.YOUR_VIDEO and video is not None:
         return resources.video_clip(video, header.num_frames, header.size, backwards)
-    # The first test clips of a data set hold each class once, in order.
-    return resources.dataset_clip(
-        header.dataset, header.classes.index(title), header.num_frames, header.size, backwards
+    clip = resources.dataset_clip(
+        source.dataset, source.classes.index(title), header.num_frames, header.size, backwards
     )
+    # Of a network with other classes it cannot be said which one the clip shows.
+    return clip if source.trained_on else replace(clip, label=None)
 
 
 def _find(name: str, header: CheckpointHeader, clip: resources.Clip, block: str, target: int | None) -> Finding:
@@ -150,15 +167,17 @@ def _draw(findings: Sequence[Finding], video: resources.Video | None, scale: str
     first = findings[0]
     scaffold.finding(_answer_in_words(findings))
     if video is not None:
-        frames = ", ".join(map(str, first.clip.indices.tolist()))
-        st.info(f"Frames {frames} of {scaffold.plain(video.name)}. {NO_RECOGNITION}")
+        frames = ", ".join(str(1 + index) for index in first.clip.indices.tolist())
+        st.info(
+            f"{len(first.clip.frames)} frames of {scaffold.plain(video.name)}: number {frames}, counted from 1. "
+            f"{NO_RECOGNITION}"
+        )
     largest = max(one.evidence.maximum for one in findings) if scale == SHARED_SCALE else None
     # A strip's rows have equally many frames; networks that see fewer or more get a strip of their own.
     for count in dict.fromkeys(len(one.clip.frames) for one in findings):
         film_strip(
             [_row(one, largest) for one in findings if len(one.clip.frames) == count],
             key=f"strip {count}",
-            frame_names=[str(frame) for frame in range(count)],
             scale_label="largest of all" if scale == SHARED_SCALE else "largest of its network",
             frames_per_second=FRAMES_PER_SECOND,
             largest_frame=FRAME_SIDE,

@@ -5,23 +5,52 @@ import streamlit as st
 
 from analysis import figures, palette
 from analysis.wording import large_count, percent
-from app import resources, scaffold, widgets
-from gte.checkpoint import CheckpointHeader
+from app import resources, scaffold, state, uploads, widgets
+from gte.checkpoint import SUFFIX, CheckpointHeader
+from gte.cli import sentence
 from gte.data import DATASETS
+from gte.errors import CheckpointError, GteError
 from gte.models import MODELS
+from gte.models.published import LAYOUTS
+
+NO_METRICS = "This checkpoint holds no metrics: no epoch was complete when it was written."
+LINK_NOTE = (
+    "It stays on this server for this visit only, and no other visitor sees it: a link to this page does not carry it, "
+    "and to reload the page ends the visit."
+)
+FOREIGN_NOTE = (
+    "A {suffix} file of this project, or weights in one of these layouts, which are converted: {layouts}. At most "
+    "{largest} MB."
+)
+OWN_NOTE = (
+    "A {suffix} file of this project, of at most {largest} MB. This server takes no files from elsewhere; "
+    "`python -m gte.convert` converts them on a machine of yours."
+)
+
+_TOLD = "library: what was told of the last upload"
+_NUMBER = "library: uploads so far"
 
 
 def render() -> None:
     """Draw the page below its header."""
-    found, errors = resources.checkpoints()
-    for error in errors:
+    for error in resources.checkpoints()[1]:
         st.warning(scaffold.plain(str(error)))
-    found = widgets.checkpoints_or_stop()
-    scaffold.finding(_finding(found))
-    st.dataframe(pd.DataFrame([_row(name, header) for name, header in found.items()]), hide_index=True)
-    choice, download = st.columns([3, 1], vertical_alignment="bottom")
+    summary = st.container()
+    choice, download, upload = st.columns([4, 1.3, 1.7], vertical_alignment="bottom")
+    with upload:
+        _open_one_of_yours()
+    _tell_of_last_upload()
+    found, _ = resources.checkpoints()
+    if not found:
+        st.info(widgets.NO_CHECKPOINT)
+        return
+    with summary:
+        scaffold.finding(_finding(found))
+        rows = pd.DataFrame([_row(name, header) for name, header in found.items()])
+        st.dataframe(rows, hide_index=True, column_config={"Made": st.column_config.Column(width=95)})
     with choice:
         header = widgets.pick_checkpoint(found)
+    name = next(name for name, other in found.items() if other is header)
     with download:
         st.download_button(
             "Download",
@@ -31,26 +60,77 @@ def render() -> None:
             on_click="ignore",
             width="stretch",
         )
+    if name in uploads.opened():
+        _yours(name)
     curves, facts = st.columns([7, 5], gap="medium")
     with curves:
         if header.metrics:
             st.plotly_chart(figures.training_curves(header.metrics), key="curves", config=palette.PLOTLY_CONFIG)
-        else:
-            st.info("This checkpoint holds no metrics: no epoch was complete when it was written.")
+        if not header.metrics or "source" in header.environment:
+            st.info(scaffold.plain(str(header.environment.get("source", NO_METRICS))))
     with facts:
-        st.code(str(header.environment.get("command", "made by an unknown command")), language=None, wrap_lines=True)
+        # What was converted in the app itself was made by no command that a reader could repeat.
+        if name not in uploads.opened() or "source" not in header.environment:
+            command = str(header.environment.get("command", "made by an unknown command"))
+            st.code(command, language=None, wrap_lines=True)
         st.dataframe(_facts(header), hide_index=True)
     with st.expander("Everything in its header"):
         st.json({"options": header.options, "training": header.training, "environment": header.environment})
-    _links(header, next(name for name, other in found.items() if other is header))
+    _links(header, name)
+
+
+def _open_one_of_yours() -> None:
+    """An uploader for a checkpoint, which becomes the chosen one once it has been read."""
+    number = st.session_state.setdefault(_NUMBER, 0)
+    with st.popover("Open yours", icon=":material/upload:", width="stretch"):
+        # A file that has been dealt with leaves with its uploader: the next number is an empty one.
+        uploaded = st.file_uploader(
+            "A checkpoint file",
+            type=uploads.file_types(),
+            key=f"checkpoint {number}",
+            max_upload_size=uploads.LARGEST_MEGABYTES,
+            label_visibility="collapsed",
+        )
+        note = FOREIGN_NOTE if uploads.foreign_allowed() else OWN_NOTE
+        layouts = ", ".join(layout.label for layout in LAYOUTS)
+        st.caption(note.format(suffix=SUFFIX, largest=uploads.LARGEST_MEGABYTES, layouts=scaffold.plain(layouts)))
+        st.caption(LINK_NOTE)
+    if uploaded is None:
+        return
+    st.session_state[_NUMBER] = number + 1
+    try:
+        with st.spinner(f"Opening {scaffold.plain(uploaded.name)}"):
+            name = uploads.take(uploaded)
+    except (GteError, ValueError, OSError) as error:
+        st.session_state[_TOLD] = (False, sentence(error))
+    else:
+        st.session_state[_TOLD] = (True, f"{uploaded.name} is open as {name}, and chosen here. {LINK_NOTE}")
+        st.session_state[state.CKPT.name] = name
+    st.rerun()
+
+
+def _tell_of_last_upload() -> None:
+    if _TOLD in st.session_state:
+        opened, text = st.session_state[_TOLD]
+        (st.success if opened else st.error)(scaffold.plain(text))
+
+
+def _yours(name: str) -> None:
+    """What can be done with a checkpoint of this visit alone."""
+
+    def remove() -> None:
+        uploads.of_visit().remove(name)
+        st.session_state[_TOLD] = (True, f"{name} is removed.")
+
+    st.button(f"Remove {scaffold.plain(name)}", on_click=remove, icon=":material/delete:")
 
 
 def _finding(found: dict[str, CheckpointHeader]) -> str:
+    many = f"{len(found)} checkpoints" if len(found) > 1 else "One checkpoint"
     scored = {name: header.metrics[-1]["val_top1"] for name, header in found.items() if header.metrics}
     if not scored:
-        return f"{len(found)} checkpoints, none of which has finished an epoch."
+        return f"{many}, with no accuracy of any."
     best = max(scored, key=lambda name: scored[name])
-    many = f"{len(found)} checkpoints" if len(found) > 1 else "One checkpoint"
     return f"{many}. {best} answers best: {percent(scored[best])} of its validation clips."
 
 
@@ -59,14 +139,14 @@ def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
     return {
         "Checkpoint": name,
         "Network": MODELS[header.model].label if header.model in MODELS else f"{header.model} (unknown here)",
-        "Data": DATASETS[header.dataset].label if header.dataset in DATASETS else header.dataset,
-        "Validation top-1": percent(last["val_top1"]) if last else "",
+        "Data": DATASETS[header.dataset].label if header.dataset in DATASETS else header.dataset or "unknown",
+        "Val. top-1": percent(last["val_top1"]) if last else "",
         "Epochs": len(header.metrics),
         "Steps": f"{header.step:,}",
         "Parameters": large_count(header.num_params),
         "Clip": f"{header.num_frames} x {header.size} x {header.size}",
         "LTS layers": len(header.layers),
-        "Made": str(header.environment.get("date", ""))[:16].replace("T", " "),
+        "Made": str(header.environment.get("date", ""))[:10],
         "File": f"{header.path.stat().st_size / 1e6:.1f} MB",
     }
 
@@ -76,10 +156,11 @@ def _facts(header: CheckpointHeader) -> pd.DataFrame:
     environment = header.environment
     modified = " with local changes" if environment.get("modified") else ""
     seconds = sum(entry["seconds"] for entry in header.metrics)
+    training = {"Time in training": f"{seconds / 60:.0f} minutes"} if header.metrics else {}
     facts = {
         "Source revision": f"{str(environment.get('revision', 'unknown'))[:12]}{modified}",
         "Machine": environment.get("machine", "unknown"),
-        "Time in training": f"{seconds / 60:.0f} minutes",
+        **training,
         "Python": environment.get("python", "unknown"),
         **environment.get("packages", {}),
     }
@@ -91,6 +172,14 @@ def _links(header: CheckpointHeader, name: str) -> None:
     from app.pages import PAGES
 
     with st.container(horizontal=True):
-        if header.layers:
-            scaffold.link(PAGES["kernels"], "See its shift kernels", ckpt=name)
+        if _has_kernels(header):
+            scaffold.link(PAGES["kernels"], "See its kernels over time", ckpt=name)
         scaffold.link(PAGES["evidence"], "See its evidence", ckpt=name)
+
+
+def _has_kernels(header: CheckpointHeader) -> bool:
+    """True if the kernels page has something to show of it; not for a network that is unknown here."""
+    try:
+        return bool(resources.temporal_layers(header))
+    except CheckpointError:
+        return False

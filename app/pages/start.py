@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import streamlit as st
 
 from analysis import kernels
-from analysis.wording import block_name
 from app import resources, scaffold, widgets
 from app.components import LayerShares, kernel_barcode, shift_toy
 from gte.checkpoint import CheckpointHeader
+from gte.models import MODELS
 
 TOY_CLIP = ("motionpairs", 29)
 """A ball that moves right: alone, in front of a calm background, so that a shift by one frame is seen at once."""
@@ -21,8 +21,8 @@ KERNELS_HEIGHT = 260
 CARDS = {
     "kernels": "Every learned kernel of a checkpoint, layer by layer, and how it drifted while it was trained.",
     "evidence": "Grad-CAM over the frames of a clip, one of ours or a video of yours, GTE above C2D.",
-    "architectures": "Parameters and multiply-accumulates of five networks, counted on the real modules.",
-    "library": "The checkpoints that are here, and the curves of the runs that made them.",
+    "architectures": f"Parameters and multiply-accumulates of {len(MODELS)} networks, counted on the real modules.",
+    "library": "The checkpoints that are here and the runs that made them; open one of yours.",
 }
 
 
@@ -48,15 +48,16 @@ def _training() -> None:
     header = found[name]
     summary = resources.kernel_summary(header)
     layer = kernels.most_moved(summary)
-    taps, steps = resources.layer_taps(header, layer)
+    kernel = resources.layer_taps(header, layer)
+    names = kernels.block_names_of(summary)
     st.header(f"What training did to {scaffold.plain(name)}")
     scaffold.finding(kernels.drift_finding(summary))
     kernel_barcode(
-        taps,
-        steps,
-        title=f"The kernels of {block_name(layer)}",
+        kernel.taps,
+        kernel.steps,
+        title=f"The kernels of {names[layer]}",
         key="training",
-        shares=LayerShares.from_summary(summary, selected=block_name(layer)),
+        shares=LayerShares.from_summary(summary, selected=names[layer]),
         height=KERNELS_HEIGHT,
     )
 

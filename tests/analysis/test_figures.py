@@ -12,7 +12,7 @@ from analysis import palette
 from analysis.attribution.evidence import ClassScore
 from analysis.complexity import Complexity, Uncountable, table
 from analysis.kernels import summarise
-from gte.models import ClipShape
+from gte.models import MODELS, ClipShape
 from gte.snapshots import KernelHistory
 
 # plotly makes the attributes of its figures at run time, where pyright does not see them.
@@ -21,10 +21,13 @@ figures: Any = drawing
 AHEAD, BACK, STAY = [0, 0, 1], [1, 0, 0], [0, 1, 0]
 
 
-def history(block, *snapshots):
+def history(block, *snapshots, known=True):
     weights = torch.tensor(snapshots, dtype=torch.float32).unsqueeze(-2).unsqueeze(-1)
     return KernelHistory(
-        layer=f"{block}.conv2.temporal.shift", steps=torch.arange(len(snapshots)) * 50, weights=weights
+        layer=f"{block}.conv2.temporal.shift",
+        steps=torch.arange(len(snapshots)) * 50,
+        weights=weights,
+        starts_known=known,
     )
 
 
@@ -102,6 +105,42 @@ def test_weights_that_are_not_numbers_leave_a_row_that_says_so():
     assert list(bar(figure, "▶ looks ahead").x) == [0.5]
     assert list(bar(figure, "drift").text) == ["not a number"]
     assert not figures.drift_over_training(broken).layout.annotations
+
+
+def test_an_unknown_start_has_neither_outline_nor_drift():
+    figure = figures.direction_shares(summarise([history("layer1.0", [AHEAD, AHEAD, STAY, BACK], known=False)]))
+    assert [trace.name for trace in figure.data] == ["◀ looks back", "● stays", "▶ looks ahead"]
+    ahead = bar(figure, "▶ looks ahead")
+    assert (list(ahead.x), list(ahead.base)) == ([0.5], [0.125])
+    assert list(ahead.customdata[0])[1:] == ["50 %", "unknown"]
+    assert "xaxis2" not in figure.layout.to_plotly_json()
+    assert figure.layout.xaxis.range == (-1.06 * 0.625, 1.06 * 0.625)
+
+
+def test_of_layers_with_and_without_a_known_start_those_with_one_are_compared(summary):
+    start = [AHEAD, BACK]
+    mixed = summarise([history("layer1.0", start, [AHEAD, STAY]), history("layer2.0", start, known=False)])
+    figure = figures.direction_shares(mixed, snapshot=1)
+    assert list(bar(figure, "◀ looks back").x) == [0, 0.5]
+    assert list(bar(figure, "at the start").y) == ["layer1.0"]
+    assert list(bar(figure, "drift").y) == ["layer1.0"]
+    [line] = figures.drift_over_training(mixed).data
+    assert line.name == "layer1.0"
+
+
+def test_a_chart_of_many_layers_grows_until_every_name_can_be_read():
+    crowd = summarise([history(f"layer{number}.0", [AHEAD, BACK]) for number in range(33)])
+    figure = figures.direction_shares(crowd)
+    assert len(figure.layout.yaxis.tickvals) == 33
+    plot = figure.layout.height - palette.MARGINS["t"] - palette.MARGINS["b"]
+    assert plot / 33 >= drawing.ROW_PITCH
+
+
+def test_two_snapshots_are_marked_because_the_line_between_them_is_not_in_the_file():
+    start = [AHEAD, BACK]
+    ends = figures.drift_over_training(summarise([history("layer1.0", start, start)]))
+    course = figures.drift_over_training(summarise([history("layer1.0", start, start, start)]))
+    assert (ends.data[0].mode, course.data[0].mode) == ("lines+markers", "lines")
 
 
 def test_drift_over_training_is_a_line_per_layer_labelled_at_its_end(summary):
@@ -200,13 +239,50 @@ def test_cost_bars_in_flops_are_twice_as_long_at_the_same_factor(costs):
     figure = figures.cost_bars(costs, flops_per_mac=2)
     assert list(figure.data[0].x) == [44e9, 64e9]
     assert {"48.00 G", "0.75x"} <= texts(figure).keys()
-    assert figure.layout.xaxis.title.text == "FLOPs of convolutions and linear layers, per clip"
+    assert figure.layout.xaxis.title.text == "FLOPs per clip"
 
 
 def test_cost_bars_of_networks_without_any_count_keep_their_rows(costs):
     figure = figures.cost_bars(costs[costs["name"] == "s3d"])
     assert list(figure.layout.yaxis.categoryarray) == ["S3D"]
     assert list(texts(figure)) == ["no count; the table says why"]
+
+
+def test_a_network_counted_at_its_native_clip_is_marked_and_compared_with_none(costs):
+    costs = costs.assign(at_native=[False if name == "c2d" else name == "gte" for name in costs["name"]])
+    figure = figures.cost_bars(costs)
+    assert list(figure.layout.yaxis.categoryarray) == ["C2D", "S3D", "GTE *"]
+    assert list(figure.data[0].y) == ["C2D"]
+    assert texts(figure) == {
+        "32.00 G": "C2D",
+        "1x": "C2D",
+        "no count; the table says why": "S3D",
+        "at 8 x 224 x 224": "GTE *",
+        "24.00 G": "GTE *",
+    }
+
+
+def test_cost_bars_of_the_whole_table_keep_every_name():
+    rows = [
+        Complexity(
+            name=name,
+            label=config.label,
+            options={},
+            clip=ClipShape(8, 224, 224),
+            params=1,
+            macs=10**9,
+            macs_conv_linear=10**9 + number,
+            macs_temporal=0,
+            macs_torch=10**9 + number,
+            uncounted={},
+            by_module={},
+        )
+        for number, (name, config) in enumerate(MODELS.items())
+    ]
+    figure = figures.cost_bars(table(rows))
+    assert list(figure.layout.yaxis.tickvals) == [config.label for config in MODELS.values()]
+    plot = figure.layout.height - palette.MARGINS["t"] - palette.MARGINS["b"]
+    assert plot / len(rows) >= drawing.ROW_PITCH
 
 
 def test_training_curves_show_accuracy_and_loss_of_both_splits():

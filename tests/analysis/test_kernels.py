@@ -17,7 +17,6 @@ from analysis.kernels import (
     effective_taps,
     knows_course,
     knows_start,
-    layer_summary,
     most_moved,
     summarise,
 )
@@ -129,15 +128,6 @@ def test_summary_has_a_row_for_each_layer_and_snapshot_with_hand_worked_numbers(
     assert last["drift"] == pytest.approx(math.sqrt(3) / 2)
     # W · W0 = 2, from the first and the last output.
     assert last["cosine"] == pytest.approx(2 / (2 * math.sqrt(3)))
-
-
-def test_layer_summary_is_one_row_of_the_table():
-    moved = history([[AHEAD], [BACK]], [[AHEAD], [STAY]], [[STAY], [STAY]])
-    rows = summarise([moved]).to_dict("records")
-    assert layer_summary(moved, 1) == rows[1]
-    assert layer_summary(moved) == rows[2]
-    with pytest.raises(IndexError):
-        layer_summary(moved, 3)
 
 
 def test_summary_equals_a_plain_loop_over_outputs():

@@ -1,6 +1,8 @@
 import pytest
+import torch
 
-from analysis.wording import block_name, large_count, percent, three_digits
+from analysis.wording import block_name, block_names, large_count, percent, three_digits
+from gte.models import MODELS, temporal_layers
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,28 @@ def test_large_counts_carry_two_decimals_and_a_unit(count, text):
         ("layer10.22.conv1", "layer10.22"),
         ("fast.shift", "fast.shift"),
         ("layer1", "layer1"),
+        ("slow.layer4.2.conv1", "slow.layer4.2"),
+        ("features.5.branch1.1.3.0", "features.5"),
+        ("conv3a", "conv3a"),
     ],
 )
 def test_a_layer_is_called_by_its_block(layer, block):
     assert block_name(layer) == block
+
+
+def test_layers_of_one_block_get_names_of_their_own():
+    names = block_names(["stem.3", "layer1.0.conv1.0.3", "layer1.0.conv2.0.3", "layer2.0.conv1.0.3", "conv5b"])
+    assert list(names.values()) == ["stem.3", "layer1.0.conv1", "layer1.0.conv2", "layer2.0", "conv5b"]
+
+
+def test_a_layer_within_another_one_keeps_its_whole_path():
+    assert block_names(["a.0", "a.0.x"]) == {"a.0": "a.0", "a.0.x": "a.0.x"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_two_temporal_layers_of_a_network_share_a_name(name):
+    with torch.device("meta"):
+        layers = temporal_layers(MODELS[name].build())
+    names = block_names(layers)
+    assert list(names) == list(layers)
+    assert len(set(names.values())) == len(layers)

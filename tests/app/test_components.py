@@ -47,12 +47,14 @@ def toy_page(frames: "np.ndarray") -> None:
     shift_toy(frames, key="toy")
 
 
-def barcode_page(taps: "np.ndarray", steps: list[int], snapshot: int) -> None:
+def barcode_page(taps: "np.ndarray", steps: list[int], snapshot: int, starts_known: bool = True) -> None:
     import streamlit as st
 
     from app.components import kernel_barcode
 
-    choice = kernel_barcode(taps, steps, title="layer1.0, 2 outputs", snapshot=snapshot, key="kernels")
+    choice = kernel_barcode(
+        taps, steps, title="layer1.0, 2 outputs", snapshot=snapshot, key="kernels", starts_known=starts_known
+    )
     st.text(f"{choice.snapshot} {choice.layer}")
 
 
@@ -112,9 +114,23 @@ def test_the_barcode_sends_every_tap_of_every_snapshot() -> None:
     taps = np.arange(18, dtype=np.float32).reshape(3, 2, 3) - 9
     data, at = sent(barcode_page, taps, [0, 10, 40], -1)
     assert np.array_equal(decoded(data["taps"], np.float32, taps.shape), taps)
-    assert data["steps"] == [0, 10, 40]
+    assert data["moments"] == ["step 0", "step 10", "step 40"]
+    assert (data["numTaps"], data["startsKnown"]) == (3, True)
     assert data["snapshot"] == 2
     assert at.text[0].value == "2 None"
+
+
+def test_the_barcode_takes_a_single_snapshot_of_seven_taps_whose_start_is_unknown() -> None:
+    taps = np.arange(14, dtype=np.float32).reshape(1, 2, 7)
+    data, at = sent(barcode_page, taps, [0], -1, False)
+    assert np.array_equal(decoded(data["taps"], np.float32, taps.shape), taps)
+    assert (data["numTaps"], data["moments"], data["startsKnown"]) == (7, ["step 0"], False)
+    assert at.text[0].value == "0 None"
+
+
+def test_the_barcode_names_both_ends_of_a_file_that_counts_no_steps() -> None:
+    data, _ = sent(barcode_page, np.zeros((2, 2, 3), dtype=np.float32), [0, 0], -1)
+    assert data["moments"] == ["at the start", "now"]
 
 
 def test_the_barcode_survives_a_change_to_a_checkpoint_with_fewer_snapshots() -> None:
@@ -158,7 +174,9 @@ def test_shares_of_layers_with_unequal_histories_are_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"taps": np.zeros((2, 4))}, r"taps \(snapshots, outputs, 3\)"),
+        ({"taps": np.zeros((2, 4))}, r"taps \(snapshots, outputs, k\)"),
+        ({"taps": np.zeros((2, 4, 4))}, r"k odd and at least 3.*got \(2, 4, 4\)"),
+        ({"taps": np.zeros((2, 4, 1))}, r"k odd and at least 3.*got \(2, 4, 1\)"),
         ({"taps": np.zeros((2, 0, 3))}, "1 to 4096 outputs; got 0"),
         ({"steps": [0, 1, 2]}, "3 steps and 2 snapshots"),
         ({"taps": np.full((2, 4, 3), np.nan)}, "not numbers"),

@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analysis import kernels
 from app import resources, widgets
 from app.pages import PAGES
 from gte.checkpoint import read_header
 from gte.data.video import write_webm
+from tests.moved import save_moved
 from tests.tiny import save_tiny
 
 
-def open_page(key: str, **query: str) -> AppTest:
+def open_page(key: str, **query: str | list[str]) -> AppTest:
     """Run one page by itself, as its address with these parameters would."""
 
     def script(key: str) -> None:
@@ -83,7 +85,7 @@ def test_a_link_to_a_layer_that_is_not_there_is_told(two_networks):
 
 def test_a_network_without_shifts_is_said_to_have_none(two_networks):
     at = open_page("kernels", ckpt="c2d-tiny")
-    assert sentences(at) == ["c2d-tiny has no learnable shifts; `make train-demo` trains a network that has."]
+    assert sentences(at) == [f"c2d-tiny {kernels.NO_KERNELS}"]
 
 
 def test_a_checkpoint_of_a_run_is_offered_under_its_folder(two_networks):
@@ -192,3 +194,130 @@ def test_the_library_lists_every_checkpoint_with_its_facts(two_networks):
     at = open_page("library")
     assert at.dataframe[0].value["Checkpoint"].tolist() == ["gte-tiny", "c2d-tiny"]
     assert at.dataframe[0].value["LTS layers"].tolist() == [8, 0]
+
+
+UNKNOWN = {"dataset": "", "classes": tuple(f"class {index}" for index in range(400)), "twins": (-1,) * 400}
+"""The header of a network from elsewhere."""
+
+
+def test_the_kernels_of_a_network_with_a_known_start_are_compared_with_it(two_networks):
+    save_moved(two_networks["runs/"] / "i3d.safetensors", "i3d", known=True)
+    at = open_page("kernels", ckpt="runs/i3d")
+    assert not at.exception
+    assert not at.error
+    assert finding(at).startswith('<p class="finding">layer1.0 moved most:')
+    assert sentences(at) == []
+    assert "the two ends alone" in " ".join(caption.value for caption in at.caption)
+
+
+def test_the_kernels_of_a_network_with_an_unknown_start_are_shown_as_they_are(two_networks):
+    save_moved(two_networks["runs/"] / "c3d.safetensors", "c3d", known=False, **UNKNOWN)
+    at = open_page("kernels", ckpt="runs/c3d")
+    assert not at.exception
+    assert not at.error
+    assert "How the layers began is unknown, and so is their drift. layer1.0 looks ahead most" in finding(at)
+    told = " ".join(caption.value for caption in at.caption)
+    assert "each tap is the sum over its rows and columns" in told
+    assert "c3d, trained elsewhere" in told
+    assert [text for text in sentences(at) if "no course of a training" in text]
+
+
+def test_a_block_with_several_temporal_layers_offers_each(two_networks):
+    save_moved(two_networks["runs/"] / "slow.safetensors", "slowfast_4x16", known=False, **UNKNOWN)
+    at = open_page("kernels", ckpt="runs/slow", layer="slow.layer4.1")
+    assert not at.exception
+    assert at.selectbox(key="layer").value == "slow.layer4.1"
+    options = at.selectbox(key="layer").options
+    assert len(options) == len(set(options))
+    assert {"fast.conv1", "laterals.0"} <= set(options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["r2plus1d", "s3d"])
+def test_wide_networks_have_a_kernels_page_as_well(two_networks, name):
+    save_moved(two_networks["runs/"] / f"{name}.safetensors", name, known=False, **UNKNOWN)
+    at = open_page("kernels", ckpt=f"runs/{name}")
+    assert not at.exception
+    assert not at.error
+    options = at.selectbox(key="layer").options
+    assert len(options) == len(set(options)) >= 17
+
+
+def test_a_hard_shift_is_said_to_have_no_kernel(two_networks):
+    save_tiny(two_networks["runs/"] / "tsm.safetensors", "tsm")
+    assert sentences(open_page("kernels", ckpt="runs/tsm")) == [f"tsm {kernels.NO_KERNELS}"]
+
+
+def test_a_network_from_elsewhere_is_shown_rendered_clips_and_no_claim_is_made(two_networks):
+    save_moved(two_networks["runs/"] / "foreign.safetensors", "i3d", known=False, **UNKNOWN)
+    at = open_page("evidence", ckpt="runs/foreign")
+    assert not at.exception
+    assert not at.error
+    assert at.pills(key="networks").value == ["runs/foreign"]
+    assert at.selectbox(key="clip").value == "moves left"
+    assert at.selectbox(key="class").options == ["as predicted", *UNKNOWN["classes"]]
+    assert "The clip shows" not in finding(at)
+    assert any("was not trained on these clips of MotionPairs" in text for text in sentences(at))
+    at.toggle(key="reverse").set_value(True).run()
+    assert not at.exception
+    assert "The clip shows" not in finding(at)
+
+
+def test_networks_of_other_classes_are_not_compared_with_it(two_networks):
+    save_moved(two_networks["runs/"] / "foreign.safetensors", "i3d", known=False, **UNKNOWN)
+    at = open_page("evidence", ckpt="runs/foreign")
+    at.pills(key="networks").set_value(["gte-tiny", "runs/foreign"]).run()
+    assert any("knows other classes" in text for text in sentences(at))
+
+
+def test_a_clip_that_its_network_cannot_take_gives_a_sentence(two_networks):
+    save_tiny(two_networks["runs/"] / "small.safetensors", "c3d_original", size=32, **UNKNOWN)
+    at = open_page("evidence", ckpt="runs/small")
+    assert not at.exception
+    assert any("takes clips of at least 1 x 97 x 97" in text for text in sentences(at))
+
+
+def test_slowfast_offers_the_blocks_of_both_pathways(two_networks):
+    classes = {"classes": UNKNOWN["classes"], "twins": UNKNOWN["twins"], "dataset": ""}
+    save_tiny(two_networks["runs/"] / "slow.safetensors", "slowfast_4x16", size=224, num_frames=8, **classes)
+    at = open_page("evidence", ckpt="runs/slow")
+    assert not at.exception
+    assert at.selectbox(key="layer").value == "slow.layer4.1"
+    assert "fast.layer4.1" in at.selectbox(key="layer").options
+
+
+SMALL = {"depth": "26", "frames": "2", "size": "32", "classes": "10"}
+"""Settings of the architectures page that take a moment to count."""
+
+
+def test_architectures_open_on_the_compared_networks_and_take_others_from_a_link(folders):
+    at = open_page("architectures", **SMALL, ablations="GTE, fixed shift", relatives="I3D")
+    assert not at.exception
+    assert sentences(at) == []
+    assert at.dataframe[0].value["Network"].tolist() == ["C2D", "TSM", "C3D", "GST", "GTE", "GTE, fixed shift", "I3D"]
+    described = at.table[0].value
+    assert described.loc["I3D", "Native clip"] == "8 x 224 x 224"
+    assert "Carreira" in described.loc["I3D", "Paper"]
+
+
+def test_a_network_that_takes_no_clip_so_small_is_counted_at_its_own_and_says_so(folders):
+    at = open_page("architectures", **SMALL, compared="GTE", relatives="C3D, original")
+    assert not at.exception
+    rows = at.dataframe[0].value.set_index("Network")
+    assert rows.loc["C3D, original *", "Clip"] == "16 x 112 x 112"
+    assert rows.loc["GTE", "Clip"] == "2 x 32 x 32"
+    assert any("takes no clip as small as 2 x 32 x 32" in caption.value for caption in at.caption)
+
+
+def test_architectures_without_gte_or_c2d_name_the_cheapest_and_the_dearest(folders):
+    at = open_page("architectures", **SMALL, compared=["TSM", "C3D"])
+    assert not at.exception
+    assert "TSM needs" in finding(at)
+    assert "the least of these, and C3D" in finding(at)
+    at.pills(key="compared").set_value([]).run()
+    assert sentences(at) == ["Choose at least one network."]
+
+
+def test_a_link_to_a_network_that_is_not_in_the_table_is_told(folders):
+    told = sentences(open_page("architectures", **SMALL, compared="C2D", relatives="X3D"))
+    assert told == ["The link asks for the network “X3D”, which is not here; “nothing” is shown instead."]

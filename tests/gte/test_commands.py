@@ -142,6 +142,12 @@ def test_a_mistyped_command_line_gives_one_sentence_and_status_2(run, motions):
         assert len(done.err.splitlines()) == 1
 
 
+def test_a_checkpoint_from_elsewhere_is_not_evaluated(run, tmp_path):
+    done = run(evaluate.main, save_tiny(tmp_path / "foreign.safetensors", "c2d", dataset=""))
+    assert done.status == 2
+    assert "foreign.safetensors was trained elsewhere" in done.err
+
+
 def test_a_checkpoint_of_other_classes_is_not_evaluated(run, tmp_path):
     other = save_tiny(tmp_path / "other.safetensors", "c2d")
     done = run(evaluate.main, other)

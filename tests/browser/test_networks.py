@@ -1,0 +1,201 @@
+"""Networks beyond those that ship: kernels of any of them, a reader's own files, the whole table of costs."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import harness
+from tests.browser.harness import open_page, rerun
+from tests.browser.shots import OVERHANG
+from tests.browser.test_pages import alerts, choose, drawn_colours
+from tests.moved import save_moved
+from tests.published import Gst, randomised
+from tests.tiny import save_tiny
+
+APP = """
+import sys
+from pathlib import Path
+
+sys.path.insert(0, {root!r})
+
+from app import resources
+
+resources.FOLDERS = {{"": Path({folder!r})}}
+exec(compile(Path({script!r}).read_text(), {script!r}, "exec"), {{"__name__": "__main__", "__file__": {script!r}}})
+"""
+
+ELSEWHERE = {"dataset": "", "classes": tuple(f"class {index}" for index in range(400)), "twins": (-1,) * 400}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An app of its own, whose checkpoints are those that the tests need."""
+    folder = tmp_path_factory.mktemp("networks")
+    checkpoints = folder / "checkpoints"
+    save_moved(checkpoints / "i3d-ours.safetensors", "i3d", known=True)
+    save_moved(checkpoints / "i3d-elsewhere.safetensors", "i3d", known=False, **ELSEWHERE)
+    save_moved(checkpoints / "slowfast.safetensors", "slowfast_4x16", known=False, **ELSEWHERE)
+    (folder / ".streamlit").symlink_to(harness.ROOT / ".streamlit")
+    script = str(harness.ROOT / "streamlit_app.py")
+    (folder / "app.py").write_text(APP.format(root=str(harness.ROOT), folder=str(checkpoints), script=script))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own_server(browser: Browser, folder: Path) -> Iterator[harness.Server]:
+    with harness.serve(folder / "app.py") as server:
+        yield server
+
+
+@pytest.fixture(params=[("light", 1280), ("dark", 800)], ids=["light-1280", "dark-800"])
+def networks(browser: Browser, own_server: harness.Server, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh page of that app."""
+    theme, width = request.param
+    with harness.watched_page(browser, own_server, theme=theme, width=width) as page:
+        yield page
+        assert page.evaluate(OVERHANG) <= 0
+
+
+def give(page: Page, path: Path) -> None:
+    """Open a file on the library page as a reader does."""
+    page.get_by_role("button", name="Open yours").click()
+    with rerun(page):
+        page.locator('input[type="file"]').set_input_files(path)
+    harness.wait_until_idle(page)
+    page.keyboard.press("Escape")
+
+
+def test_kernels_with_a_known_start_are_compared_with_it(networks):
+    open_page(networks, "/kernels?ckpt=i3d-ours")
+    expect(networks.locator(".finding")).to_contain_text("layer1.0 moved most")
+    expect(networks.get_by_text("Outline: at the start of training")).to_be_visible()
+    with rerun(networks):
+        networks.get_by_role("slider", name="Snapshot of training").press("Home")
+    expect(networks.get_by_text("step 0", exact=True)).to_be_visible()
+    assert set(networks.locator(".js-plotly-plot").first.locator(".textpoint").all_text_contents()) == {"0"}
+
+
+def test_kernels_with_an_unknown_start_have_no_ghost_no_drift_and_no_scrubber(networks):
+    open_page(networks, "/kernels?ckpt=i3d-elsewhere")
+    expect(networks.locator(".finding")).to_contain_text("How the layers began is unknown")
+    expect(networks.get_by_role("slider", name="Snapshot of training")).to_be_hidden()
+    expect(networks.get_by_role("button", name="Play")).to_be_hidden()
+    expect(networks.get_by_text("Outline: at the start of training")).to_have_count(0)
+    assert "at the start" not in networks.locator(".js-plotly-plot").first.inner_text()
+    assert networks.locator(".js-plotly-plot .textpoint").count() == 0
+    assert drawn_colours(networks.locator(".kernels canvas")) > 5
+    assert [text for text in alerts(networks) if "no course of a training" in text]
+
+
+def test_kernels_of_five_taps_are_drawn_and_read_out_by_keyboard(networks):
+    open_page(networks, "/kernels?ckpt=slowfast&layer=fast.conv1")
+    expect(networks.get_by_text("fast.conv1, 2 outputs")).to_be_visible()
+    kernels = networks.locator(".kernels canvas")
+    kernels.press("ArrowDown")
+    readout = networks.locator(".readout")
+    expect(readout).to_have_text(re.compile(r"^Output 0: t−2 \S+, t−1 \S+, t \S+, t\+1 \S+, t\+2 \S+$"))
+    choose(networks, "Layer", "slow.layer4.1")
+    expect(networks.get_by_text("slow.layer4.1, 128 outputs")).to_be_visible()
+
+
+def test_a_file_of_this_project_is_opened_and_its_kernels_and_evidence_are_seen(networks, tmp_path):
+    path = save_tiny(tmp_path / "my run.safetensors", "gte")
+    open_page(networks, "/library")
+    give(networks, path)
+    [told] = [text for text in alerts(networks) if "is open as yours/my-run" in text]
+    assert "a link to this page does not carry it" in told
+    with networks.expect_download() as download:
+        networks.get_by_role("button", name="Download", exact=True).click()
+    assert download.value.suggested_filename == "my-run.safetensors"
+    assert Path(download.value.path()).read_bytes() == path.read_bytes()
+    with rerun(networks):
+        networks.get_by_role("link", name="See its kernels over time").click()
+    expect(networks.get_by_role("heading", level=1)).to_have_text("Shift kernels")
+    expect(networks.get_by_role("combobox", name="Checkpoint")).to_have_value("yours/my-run")
+    expect(networks.locator(".finding")).to_contain_text("layer1.0 moved most")
+    with rerun(networks):
+        networks.get_by_role("link", name="Evidence", exact=True).click()
+    expect(networks.locator(".rows canvas").first).to_be_visible()
+
+
+def test_a_file_from_elsewhere_is_converted_and_can_be_taken_along(networks, tmp_path):
+    path = tmp_path / "gst.pth.tar"
+    torch.save({"state_dict": randomised(Gst(alpha=4)).state_dict()}, path)
+    open_page(networks, "/library")
+    give(networks, path)
+    assert [text for text in alerts(networks) if "gst.pth.tar was recognised as GST's repository" in text]
+    with networks.expect_download() as download:
+        networks.get_by_role("button", name="Download", exact=True).click()
+    assert download.value.suggested_filename == "gst.safetensors"
+    with rerun(networks):
+        networks.get_by_role("link", name="See its kernels over time").click()
+    expect(networks.locator(".finding")).to_contain_text("How the layers began is unknown")
+    expect(networks.get_by_text("each tap is the sum over its rows and columns")).to_be_visible()
+
+
+def test_a_broken_file_gets_one_sentence_and_nothing_is_lost(networks, tmp_path):
+    path = tmp_path / "broken.pth"
+    path.write_bytes(b"PK\x03\x04 this was a checkpoint once")
+    open_page(networks, "/library")
+    chosen = networks.get_by_role("combobox", name="Checkpoint")
+    before = chosen.input_value()
+    give(networks, path)
+    [told] = [text for text in alerts(networks) if "broken.pth" in text]
+    assert "\n" not in told
+    expect(chosen).to_have_value(before)
+
+
+def test_another_visitor_does_not_see_an_upload(browser, own_server, tmp_path):
+    path = save_tiny(tmp_path / "mine.safetensors", "c2d")
+    with (
+        harness.watched_page(browser, own_server) as page,
+        harness.watched_page(browser, own_server) as other,
+    ):
+        open_page(page, "/library")
+        give(page, path)
+        expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value("yours/mine")
+        open_page(other, "/library?ckpt=yours/mine")
+        expect(other.get_by_role("combobox", name="Checkpoint")).not_to_have_value("yours/mine")
+        assert any("yours/mine" in text and "not here" in text for text in alerts(other))
+
+
+def test_evidence_of_a_network_from_elsewhere_makes_no_claim_about_the_clip(networks):
+    open_page(networks, "/evidence?ckpt=i3d-elsewhere")
+    assert "The clip shows" not in networks.locator(".finding").inner_text()
+    assert any("was not trained on these clips" in text for text in alerts(networks))
+    expect(networks.locator(".rows canvas")).to_have_count(2)  # SlowFast has the same classes
+    assert drawn_colours(networks.locator(".rows canvas").first) > 50
+
+
+def test_relatives_are_chosen_beside_the_compared_networks_and_stay_in_the_link(networks):
+    open_page(networks, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
+    networks.get_by_role("button", name="Networks").click()
+    for name in ("I3D", "C3D, original"):
+        with rerun(networks):
+            networks.get_by_role("button", name=name, exact=True).click()
+    networks.keyboard.press("Escape")
+    expect(networks).to_have_url(re.compile("relatives=I3D"))
+    expect(networks.locator(".js-plotly-plot")).to_contain_text("C3D, original *")
+    expect(networks.get_by_text("is counted at its native one")).to_be_visible()
+    networks.get_by_text("What these networks are").click()
+    expect(networks.get_by_text("Carreira and Zisserman")).to_be_visible()
+    open_page(networks, networks.url)
+    expect(networks.locator(".js-plotly-plot")).to_contain_text("I3D")
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_the_table_of_costs_does_not_scroll_sideways_and_no_axis_title_touches_the_edge(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    open_page(page, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
+    scroller = page.locator('[data-testid="stDataFrame"] .dvn-scroller')
+    assert scroller.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
+    chart = page.locator('[data-testid="stPlotlyChart"]').bounding_box()
+    title = page.locator(".js-plotly-plot .xtitle").bounding_box()
+    assert chart is not None
+    assert title is not None
+    assert chart["x"] + 8 <= title["x"]
+    assert title["x"] + title["width"] <= chart["x"] + chart["width"] - 8
