@@ -26,9 +26,9 @@ def fuse(model: nn.Module) -> nn.Module:
     """A copy for inference alone: every BatchNorm folded into the convolution before it, nothing done twice.
 
     Where a block splits its channels, the 1x1 in front becomes two, so that neither path copies its half out of the
-    other's memory. Logits equal the original's within 1e-4 of their scale. A BatchNorm behind a layer that cannot hold
-    a bias stays. The block outputs stay where they are. Raises ValueError for a network in training mode, whose
-    BatchNorms still move.
+    other's memory, and the 1x1 behind the paths takes the shortcut's over. Logits equal the original's within 1e-4 of
+    their scale. A BatchNorm behind a layer that cannot hold a bias stays, and its block with it. The block outputs stay
+    where they are. Raises ValueError for a network in training mode, whose BatchNorms still move.
     """
     if model.training:
         raise ValueError("Only a network in evaluation mode can be fused; this one is in training mode. Call eval().")
@@ -38,30 +38,57 @@ def fuse(model: nn.Module) -> nn.Module:
             _fold_batch_norms(module)
         for module in list(fused.modules()):
             for name, child in module.named_children():
-                if isinstance(child, Bottleneck) and isinstance(child.conv2, SplitConv):
+                if (
+                    isinstance(child, Bottleneck)
+                    and isinstance(child.conv2, SplitConv)
+                    and isinstance(child.bn2, nn.Identity)
+                ):
                     setattr(module, name, SplitBottleneck(child))
     return to_channels_last(fused)
 
 
 class SplitBottleneck(nn.Module):
-    """A bottleneck whose entrance is two pointwise convolutions, one for each half of a SplitConv."""
+    """A bottleneck around a SplitConv with a pointwise convolution for each half at its entrance and one at its exit.
+
+    Where the shortcut has a convolution, the exit's reads the block's input as well, beside the two paths: one pass
+    over the output in place of three.
+    """
 
     def __init__(self, block: Bottleneck) -> None:
         super().__init__()
         assert isinstance(block.conv1, FrameConv)
         assert isinstance(block.conv2, SplitConv)
         self.still, self.moving = _halves(block.conv1)
-        # Identities, unless a BatchNorm had to stay.
-        self.bn2, self.bn3 = block.bn2, block.bn3
-        self.conv2, self.conv3 = block.conv2, block.conv3
-        self.relu, self.downsample, self.output = block.relu, block.downsample, block.output
+        self.conv2, self.relu, self.output = block.conv2, block.relu, block.output
+        self.exit = block.conv3
+        self.shortcut_stride: int | None = None
+        """Which of the input's pixels the exit reads; None where the input is added as it is."""
+        if block.downsample is not None:
+            shortcut = block.downsample[0]
+            assert isinstance(shortcut, nn.Conv2d)
+            self.exit = _over_both(block.conv3, shortcut)
+            self.shortcut_stride = shortcut.stride[0]
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         still, moving = self.relu(self.still(x, num_frames)), self.relu(self.moving(x, num_frames))
-        out = self.relu(self.bn2(self.conv2.of_halves(still, moving, num_frames)))
-        out = self.bn3(self.conv3(out, num_frames))
-        out += x if self.downsample is None else self.downsample(x)
+        paths = [self.relu(path) for path in self.conv2.paths(still, moving, num_frames)]
+        if self.shortcut_stride is None:
+            out = self.exit(torch.cat(paths, dim=1), num_frames)
+            out += x
+        else:
+            seen = x[:, :, :: self.shortcut_stride, :: self.shortcut_stride]
+            out = self.exit(torch.cat([*paths, seen], dim=1), num_frames)
         return fold(self.output(unfold(self.relu(out), num_frames)))
+
+
+def _over_both(conv: FrameConv, shortcut: nn.Conv2d) -> FrameConv:
+    """One pointwise convolution that reads the inputs of two and gives the sum of their outputs."""
+    assert conv.bias is not None
+    assert shortcut.bias is not None
+    both = FrameConv(conv.in_channels + shortcut.in_channels, conv.out_channels, kernel_size=1)
+    both.weight = nn.Parameter(torch.cat([conv.weight, shortcut.weight], dim=1))
+    both.bias = nn.Parameter(conv.bias + shortcut.bias)
+    return both.eval()
 
 
 def _halves(conv: FrameConv) -> tuple[FrameConv, FrameConv]:

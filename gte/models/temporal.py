@@ -86,13 +86,13 @@ class SplitConv(SideBySideConv):
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         still, moving = x.chunk(2, dim=1)
-        return self.of_halves(still, moving, num_frames)
+        return torch.cat(self.paths(still, moving, num_frames), dim=1)
 
-    def of_halves(
+    def paths(
         self, still: Float[Tensor, "nt j h w"], moving: Float[Tensor, "nt j h w"], num_frames: int
-    ) -> Float[Tensor, "nt o h2 w2"]:
-        """The answer to an input whose halves come apart."""
-        return torch.cat([self.spatial(still, num_frames), self.temporal(moving, num_frames)], dim=1)
+    ) -> tuple[Float[Tensor, "nt o h2 w2"], Float[Tensor, "nt p h2 w2"]]:
+        """What the spatial path makes of one half and the temporal path of the other."""
+        return self.spatial(still, num_frames), self.temporal(moving, num_frames)
 
 
 class ShiftThenConv(nn.Module):

@@ -57,6 +57,15 @@ def test_the_entrance_of_a_block_that_splits_becomes_two_convolutions(name):
     assert list(block_outputs(fused)) == list(block_outputs(network))
 
 
+def test_the_exit_of_a_block_takes_its_shortcut_s_convolution_over():
+    fused = fuse(trained("gte"))
+    first, second = fused.get_submodule("layer2.0"), fused.get_submodule("layer2.1")
+    # 32 channels in the middle of the second stage's bottlenecks, 64 from the stage before.
+    assert first.get_parameter("exit.weight").shape == (128, 32 + 64, 1, 1)
+    assert second.get_parameter("exit.weight").shape == (128, 32, 1, 1)
+    assert not [path for path, _ in fused.named_modules() if "downsample" in path]
+
+
 def test_a_network_in_training_mode_is_refused_with_the_way_out():
     with pytest.raises(ValueError, match=r"in evaluation mode.*Call eval\(\)"):
         fuse(build("gte", **tiny_options("gte")))
