@@ -32,7 +32,8 @@ PREFIX = "yours/"
 """Stands before the names of these checkpoints."""
 
 SWITCH = "GTE_FOREIGN_UPLOADS"
-OFF = ("off", "no", "false", "0")
+ON = ("on", "yes", "true", "1")
+"""Anything else switches them off: a word that nobody knows must not open what was meant to be shut."""
 
 OWN_TYPES = (SUFFIX.removeprefix("."),)
 FOREIGN_TYPES = ("pth", "pt", "tar", "ckpt")
@@ -125,7 +126,7 @@ def take(uploaded: UploadedFile) -> str:
 
 def foreign_allowed() -> bool:
     """False if the server's owner has switched files from elsewhere off."""
-    return os.environ.get(SWITCH, "on").strip().lower() not in OFF
+    return os.environ.get(SWITCH, "on").strip().lower() in ON
 
 
 def file_types() -> list[str]:

@@ -23,7 +23,17 @@ from gte.foreign import ForeignFile, read_tensors
 from gte.models import configure
 from gte.models.config import ModelConfig
 from gte.models.pretrained import check_resnet, inflate, sha256, what_is_random
-from gte.models.published import Colours, Layout, State, load_published, recognise, set_normalization, unwrapped
+from gte.models.published import (
+    Colours,
+    Layout,
+    State,
+    load_published,
+    recognise,
+    set_normalization,
+    some_of,
+    strange_entries,
+    unwrapped,
+)
 from gte.models.shift import shift_layers
 from gte.recipes import TrainConfig
 from gte.snapshots import HISTORY, KernelSnapshots, initial_kernels
@@ -136,6 +146,10 @@ def _published(file: ForeignFile, options: ConvertOptions) -> Converted:
     """A checkpoint of one of the layouts. Raises WeightsError or ValueError if it is not, or the options do not fit."""
     state = unwrapped(file.tensors)
     layout = recognise(state)
+    if strays := strange_entries(file.tensors, file.facts):
+        raise WeightsError(
+            f"left over are {some_of(strays)}, which are no tensors; give a state_dict of tensors alone."
+        )
     kernel_init: Mapping[str, Tensor] = checkpoint.UNKNOWN
     shift = {} if options.shift_division is None else {"shift_division": options.shift_division}
     if options.model is None or not layout.flat:

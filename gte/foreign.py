@@ -1,8 +1,9 @@
 """Files of weights from elsewhere, opened where they can do no harm: in a process of their own that loads data alone.
 
-A `.pth` file is a pickle, a program in a small language. `read_tensors` starts `python -m gte.foreign`, which lets
-torch run the part of that language that makes tensors and nothing else, within limits of time, memory and disk, and
-writes a safetensors file. That file, plain data, is all that this process ever reads.
+A `.pth` file is a pickle, a program in a small language, and any file may be larger than it seems. `read_tensors`
+starts `python -m gte.foreign`, which lets torch run the part of that language that makes tensors and nothing else,
+within limits of time, memory and disk, and writes a safetensors file. That file, plain data, is all that this process
+ever reads.
 """
 
 import json
@@ -66,7 +67,7 @@ class ForeignFile:
     tensors: Mapping[str, Tensor]
     """On the CPU, real ones in 32 bits."""
     facts: Mapping[str, str | int | float | bool | None]
-    """What else was plain data."""
+    """What else was in there: plain data, or the kind of what is none."""
 
 
 def read_tensors(path: Path, timeout_seconds: float = TIMEOUT_SECONDS) -> ForeignFile:
@@ -82,15 +83,6 @@ def read_tensors(path: Path, timeout_seconds: float = TIMEOUT_SECONDS) -> Foreig
             f"{path.name} has {size / 2**30:.1f} GiB, and files of at most {MAX_BYTES / 2**30:.0f} GiB are opened; "
             "save its state_dict() alone."
         )
-    if path.suffix.lower() == SAFETENSORS:
-        try:
-            return _read_safetensors(path)
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(
-                f"{path.name} is no {SAFETENSORS} file, or a truncated one; give a whole one."
-            ) from error
-        except WeightsError as error:
-            raise WeightsError(f"{path.name} {error}") from error
     with tempfile.TemporaryDirectory(prefix="gte-foreign-") as folder:
         target = Path(folder) / f"tensors{SAFETENSORS}"
         _convert_in_child(path, target, timeout_seconds)
@@ -159,8 +151,8 @@ def _plain(key: str, tensor: Tensor) -> Tensor:
 def flatten(loaded: Mapping[Any, Any]) -> ForeignFile:
     """The tensors and the plain facts in nested dictionaries, each by its path.
 
-    Lists and whatever else is in there are left. Raises WeightsError if two entries have one path, or if they are
-    deeper or more than any network's: a dictionary may hold itself.
+    Of lists and whatever else is in there the kind is told, as a fact. Raises WeightsError if two entries have one
+    path, or if they are deeper or more than any network's: a dictionary may hold itself.
     """
     entries = 0
     tensors: dict[str, Tensor] = {}
@@ -181,8 +173,9 @@ def flatten(loaded: Mapping[Any, Any]) -> ForeignFile:
             raise WeightsError(f"holds two entries named {path}; save its state_dict() alone.")
         if isinstance(value, Tensor):
             tensors[path] = value
-        elif value is None or isinstance(value, str | int | float | bool):
-            facts[path] = value
+        else:
+            plain = value is None or isinstance(value, str | int | float | bool)
+            facts[path] = value if plain else f"a {type(value).__name__}"
     return ForeignFile(tensors, facts)
 
 
@@ -214,10 +207,14 @@ def extract(source: Path, target: Path) -> None:
     Raises WeightsError with the end of a sentence that begins with the file's name.
     """
     try:
-        loaded = _load(source)
-        if not isinstance(loaded, Mapping):
-            raise WeightsError(f"holds a {type(loaded).__name__}, not a dictionary of tensors; save a state_dict().")
-        file = flatten(loaded)
+        if source.suffix.lower() == SAFETENSORS:
+            file = _read_safetensors(source)
+        else:
+            loaded = _load(source)
+            if not isinstance(loaded, Mapping):
+                kind = type(loaded).__name__
+                raise WeightsError(f"holds a {kind}, not a dictionary of tensors; save a state_dict().")
+            file = flatten(loaded)
         tensors = {key: _plain(key, tensor) for key, tensor in file.tensors.items()}
         save_file(tensors, target, {FACTS: json.dumps(dict(file.facts))})
     except WeightsError:
@@ -271,6 +268,8 @@ def _inert(name: str) -> type:
 def _reason(error: Exception) -> str:
     """Why torch did not read the file, as the end of a sentence that begins with its name."""
     text = str(error)
+    if isinstance(error, SafetensorError):
+        return f"is no {SAFETENSORS} file, or a truncated one; give a whole one."
     if wanted := re.search(r"GLOBAL (\S+)", text):
         return (
             f"asks for {wanted[1]}, which is code or an object and no tensor: it was not run. "

@@ -82,6 +82,12 @@ class TrainConfig:
             )
         if self.dataset not in DATASETS:
             raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {self.dataset}.")
+        own = [option for option in configure(self.model).options() if option != "num_classes"]
+        if others := [option for option in self.options if option not in own]:
+            raise ValueError(
+                f"{self.model} takes the options {', '.join(own)}; got {', '.join(others)}, which a preset may have "
+                "brought. Replace them with --model-options."
+            )
         network = configure(self.model, **self.options)
         clip = ClipShape(self.num_frames, self.size, self.size)
         if not clip.holds(network.smallest):

@@ -5,10 +5,11 @@ busy or slows down changes the milliseconds and not the ratios.
 """
 
 import copy
-import multiprocessing
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from dataclasses import astuple
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -205,17 +206,24 @@ def print_memory(names: Sequence[str], clip: ClipShape, depth: int, threads: int
         return
     print("\nMost memory in a training step, with the weights")
     print(f"{'network':<16} {'memory':>9} {'ratio':>7}")
-    context = multiprocessing.get_context("spawn")
     needed: dict[str, int] = {}
-    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
-        for name in (BASELINE, *names):
-            needed[name] = pool.submit(memory_of_step, name, clip, depth, threads).result()
-            ratio = needed[name] / needed[BASELINE]
-            print(f"{name:<16} {needed[name] / 1e6:>6.0f} MB {ratio:>7.2f}", flush=True)
+    for name in (BASELINE, *names):
+        needed[name] = in_a_process_of_its_own(name, clip, depth, threads)
+        ratio = needed[name] / needed[BASELINE]
+        print(f"{name:<16} {needed[name] / 1e6:>6.0f} MB {ratio:>7.2f}", flush=True)
+
+
+def in_a_process_of_its_own(name: str, clip: ClipShape, depth: int, threads: int) -> int:
+    """`memory_of_step` where nothing else was ever in memory."""
+    call = f"memory_of_step({name!r}, ClipShape{astuple(clip)}, {depth}, {threads})"
+    code = f"from tests.bench import ClipShape, memory_of_step; print({call})"
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, check=True)
+    return int(done.stdout)
 
 
 def memory_of_step(name: str, clip: ClipShape, depth: int, threads: int) -> int:
-    """Bytes, in a process of its own."""
+    """Bytes, if this process has done nothing yet."""
     torch.set_num_threads(threads)
     # What starts and imports things is over before anything counts.
     training_step(nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), torch.rand(1, 3, 9, 9))()

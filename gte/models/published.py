@@ -82,10 +82,18 @@ class Layout:
         return state[key]
 
     def normalization(self, state: State) -> tuple[Colours, Colours]:
-        """Mean and deviation of each colour in [0, 1]: the file's own where it holds them, in 0 to 255."""
+        """Mean and deviation of each colour in [0, 1]: the file's own where it holds them, in 0 to 255.
+
+        Raises WeightsError if it holds one of the two, or not three numbers.
+        """
         own = [state[key].flatten() / 255 for key in self.spare if key in state]
-        if len(own) != 2 or any(len(values) != 3 for values in own):
+        if not own:
             return self.mean, self.std
+        if len(own) != 2 or any(len(values) != 3 for values in own):
+            raise WeightsError(
+                f"it holds a part of the input's normalisation alone; give {' and '.join(self.spare)}, three numbers "
+                "each, or neither."
+            )
         mean, std = ((float(red), float(green), float(blue)) for red, green, blue in own)
         if not min(std) > 0:
             raise WeightsError(f"{self.spare[1]} must be above 0, because frames are divided by it; got {std}.")
@@ -97,7 +105,7 @@ def read_resnet(layout: Layout, state: State) -> tuple[str, dict[str, int | floa
     blocks = []
     for stage in (1, 2, 3, 4):
         count = 0
-        while layout.key(f"layer{stage}.{count}.bn1.weight", state) in state:
+        while any(f"layer{stage}.{count}." in key for key in state):
             count += 1
         blocks.append(count)
     depths = [depth for depth, known in STAGE_DEPTHS.items() if list(known) == blocks]
@@ -256,17 +264,24 @@ LAYOUTS: tuple[Layout, ...] = (
 """What is recognised. A published 2D network whose depth, width or classes differ is the same layout."""
 
 
+def wrapper_of(tensors: State) -> str:
+    """The entry of a file that holds its state_dict; empty for a bare one."""
+    return next((wrapper for wrapper in WRAPPERS if any(key.startswith(wrapper) for key in tensors)), "")
+
+
 def unwrapped(tensors: State) -> dict[str, Tensor]:
     """The state_dict of a file: bare or an entry of it, with or without what nn.DataParallel puts before its keys."""
-    for wrapper in WRAPPERS:
-        inside = {key.removeprefix(wrapper): tensor for key, tensor in tensors.items() if key.startswith(wrapper)}
-        if inside:
-            break
-    else:
-        inside = dict(tensors)
+    wrapper = wrapper_of(tensors)
+    inside = {key.removeprefix(wrapper): tensor for key, tensor in tensors.items() if key.startswith(wrapper)}
     if all(key.startswith(PARALLEL) for key in inside):
         return {key.removeprefix(PARALLEL): tensor for key, tensor in inside.items()}
     return inside
+
+
+def strange_entries(tensors: State, facts: Collection[str]) -> list[str]:
+    """What stands inside a file's state_dict and is no tensor; `facts` are the names of all that is none."""
+    wrapper = wrapper_of(tensors)
+    return [key for key in facts if wrapper and key.startswith(wrapper)]
 
 
 def recognise(state: State) -> Layout:
@@ -274,6 +289,12 @@ def recognise(state: State) -> Layout:
     for layout in LAYOUTS:
         if all(key in state and state[key].dim() == dims for key, dims in layout.marks.items()):
             return layout
+    for layout in LAYOUTS:
+        lacking = [key for key in layout.marks if key not in state]
+        if 0 < len(lacking) < len(layout.marks):
+            raise WeightsError(
+                f"it lacks {some_of(lacking)}, by which {layout.label} is recognised; give the whole state_dict()."
+            )
     labels = ", ".join(layout.label for layout in LAYOUTS)
     held = f"its tensors are {some_of(state)}" if state else "it holds no tensors"
     raise WeightsError(f"no layout fits; recognised are {labels}, and resume.pt of gte.train, but {held}.")

@@ -1,5 +1,6 @@
 """The app with checkpoints of its own: two tiny networks in folders that a test may change."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ from app import resources
 from gte.data import open_dataset
 from tests.browser.harness import APP
 from tests.tiny import save_tiny
+
+
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the script that AppTest leaves as `__main__` away again; processes that a later test starts would run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

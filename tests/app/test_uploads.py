@@ -118,7 +118,7 @@ def test_the_limit_is_the_server_s_own():
     assert f"maxUploadSize = {LARGEST_MEGABYTES}\n" in config.read_text()
 
 
-@pytest.mark.parametrize("value", ["off", " OFF ", "no", "0", "false"])
+@pytest.mark.parametrize("value", ["off", " OFF ", "no", "0", "false", "disabled", ""])
 def test_a_server_s_owner_switches_files_from_elsewhere_off(own, foreign, monkeypatch, value):
     monkeypatch.setenv(uploads.SWITCH, value)
     assert uploads.file_types() == ["safetensors"]

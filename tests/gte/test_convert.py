@@ -6,6 +6,7 @@ They are in `tests/published.py`.
 import argparse
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from gte.checkpoint import load_histories, load_model, read_header
 from gte.convert import ConvertOptions
 from gte.errors import WeightsError
 from gte.models import configure, temporal_layers
-from gte.models.published import unwrapped
+from gte.models.published import LAYOUTS, load_published, recognise, unwrapped
 from gte.models.shift import shift_layers
 from gte.recipes import TrainConfig
 from gte.train import train
@@ -317,6 +318,29 @@ def test_many_missing_keys_are_counted_after_the_first_ten(tmp_path):
     # Eight blocks with a weight, a bias, a mean and a variance each.
     with pytest.raises(WeightsError, match=r"bn3\.bias and 22 more; give"):
         convert.convert(tmp_path / "tsm-theirs.safetensors", tmp_path / "tsm.safetensors")
+
+
+@pytest.mark.parametrize("key", ["layer3.1.bn1.weight", "layer1.0.conv3.weight", "layer4.0.bn1.weight", "conv1.weight"])
+def test_every_missing_key_is_named_those_as_well_that_a_file_is_recognised_or_measured_by(key):
+    state = dict(flat_resnet(BLOCKS).state_dict())
+    del state[key]
+    with pytest.raises(WeightsError, match=rf"it lacks .*{re.escape(key)}"):
+        load_published(recognise(state), state)
+
+
+def test_half_of_a_normalisation_is_refused_and_not_replaced():
+    layout = next(layout for layout in LAYOUTS if layout.spare)
+    with pytest.raises(
+        WeightsError, match=r"a part of the input's normalisation alone; give data_preprocessor\.mean and"
+    ):
+        layout.normalization({"data_preprocessor.mean": torch.tensor([100.0, 110.0, 120.0])})
+
+
+def test_what_is_no_tensor_in_a_state_dict_is_left_over_as_a_key_is(tmp_path):
+    state = tsm_repository(BLOCKS, 4).state_dict() | {"head.weight": [1.0, 2.0]}
+    torch.save({"state_dict": state, "epoch": 3, "arguments": [1, 2]}, tmp_path / "theirs.pth")
+    with pytest.raises(WeightsError, match=r"left over are state_dict/head\.weight, which are no tensors"):
+        convert.convert(tmp_path / "theirs.pth", tmp_path / "tsm.safetensors")
 
 
 def test_a_gst_that_the_table_cannot_express_is_refused(tmp_path):

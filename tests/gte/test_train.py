@@ -276,6 +276,7 @@ def test_the_paper_s_learning_rate_is_divided_by_ten_after_two_epochs():
         ({"model_options": ("num_classes=5",)}, "num_classes follows from the data set"),
         ({"model_options": ("depth=34",)}, "depth must be one of 26, 50, 101"),
         ({"model_options": ("temporal_share=1",)}, "between 0 and 1"),
+        ({"model": "s3d"}, "s3d takes the options dropout; got depth, .*preset may have brought.*--model-options"),
         ({"model": "s3d", "model_options": ()}, "S3D takes clips of at least 13 x 209 x 209; got .* Give more frames"),
     ],
 )
