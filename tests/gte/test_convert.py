@@ -42,6 +42,9 @@ from tests.published import (
 )
 from tests.tiny import save_tiny
 
+# Every file is opened by a process of its own, which imports torch first.
+pytestmark = pytest.mark.slow
+
 
 def assert_same_answers(
     theirs: nn.Module, path: Path, num_frames: int = 4, size: int = 64, mean=MEAN, std=STD, whole: bool = True

@@ -16,6 +16,9 @@ from torch import nn
 from gte.errors import WeightsError
 from gte.foreign import MAX_BYTES, REFUSED, check_torch, extract, outcome, read_tensors
 
+# Every file is opened by a process of its own, which imports torch first.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch) -> Path:
