@@ -19,7 +19,7 @@ from torch.utils.flop_counter import flop_registry
 
 from analysis.wording import large_count
 from gte import cli
-from gte.models import MODELS, ClipShape, ModelConfig, configure, temporal_layers
+from gte.models import COMPARED, MODELS, ClipShape, ModelConfig, configure, temporal_layers
 
 with warnings.catch_warnings():
     # fvcore's imports announce that torch will rename and retire modules; nobody here can change that.
@@ -129,9 +129,14 @@ def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
         macs_conv_linear=_conv_linear(per_module[""]),
         macs_temporal=sum(_conv_linear(per_module[path]) for path in temporal_layers(model)),
         macs_torch=torch_flops.total // 2,
-        uncounted={kind.removeprefix("aten::"): times for kind, times in analysis.unsupported_ops().items()},
+        uncounted={_plain_kind(kind): times for kind, times in analysis.unsupported_ops().items()},
         by_module={path: int(macs) for path, macs in analysis.by_module().items()},
     )
+
+
+def _plain_kind(kind: str) -> str:
+    """An operator's name without what torch puts before its own and before those written in Python."""
+    return kind.removeprefix("aten::").removeprefix("prim::PythonOp.")
 
 
 def _conv_linear(operators: Mapping[str, Any]) -> int:
@@ -215,8 +220,6 @@ def as_plain(item: Complexity | Uncountable) -> dict[str, Any]:
 
 ALL = "all"
 """In place of names, every network of the table."""
-
-COMPARED = tuple(name for name, config in MODELS.items() if config.kind == "compared")
 
 
 def main(

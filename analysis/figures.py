@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from analysis import palette
 from analysis.attribution.evidence import ClassScore
-from analysis.palette import DIRECTION_COLOURS, DIRECTION_GLYPHS, DIRECTION_WORDS
+from analysis.palette import DIRECTION_COLOURS, DIRECTION_GLYPHS, DIRECTION_VERBS, DIRECTION_WORDS
 from analysis.wording import large_count, percent, three_digits
 
 TRANSPARENT = "rgba(0, 0, 0, 0)"
@@ -104,7 +104,7 @@ def _share_bars(rows: pd.DataFrame, name: palette.Direction) -> go.Bar:
         marker={"color": DIRECTION_COLOURS[name], "line": {"width": 0}},
         customdata=_customdata(rows, rows[name].map(percent), rows[f"{name}0"].map(_percent_if_known)),
         hovertemplate=(
-            f"<b>%{{y}}</b>: %{{customdata[1]}} of the outputs {_plural(name)}<br>"
+            f"<b>%{{y}}</b>: %{{customdata[1]}} of the outputs {DIRECTION_VERBS[name]}<br>"
             "at the start %{customdata[2]}<extra></extra>"
         ),
         selected={"marker": {"opacity": 1}},
@@ -114,10 +114,6 @@ def _share_bars(rows: pd.DataFrame, name: palette.Direction) -> go.Bar:
 
 def _percent_if_known(share: float) -> str:
     return "unknown" if math.isnan(share) else percent(share)
-
-
-def _plural(name: palette.Direction) -> str:
-    return {"back": "look back", "stay": "stay", "ahead": "look ahead"}[name]
 
 
 def _initial_outline(rows: pd.DataFrame, name: palette.Direction) -> go.Bar:

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from analysis.palette import DIRECTION_WORDS, DIRECTIONS, Direction
+from analysis.palette import DIRECTION_VERBS, DIRECTION_WORDS, DIRECTIONS, Direction
 from analysis.wording import block_name, block_names, percent, three_digits
 from gte import checkpoint, cli
 from gte.checkpoint import KernelHistory
@@ -251,12 +251,8 @@ def _as_it_is(last: pd.DataFrame) -> str:
         return "Every output stays in the present."
     verb = DIRECTION_WORDS[side]
     if len(last) == 1:
-        return f"{percent(row[side])} of the outputs of {row['block']} {_plural(side)}."
+        return f"{percent(row[side])} of the outputs of {row['block']} {DIRECTION_VERBS[side]}."
     return f"{row['block']} {verb} most: {percent(row[side])} of its outputs."
-
-
-def _plural(name: Direction) -> str:
-    return DIRECTION_WORDS[name].replace("looks", "look").replace("stays", "stay")
 
 
 def _most_moved(last: pd.DataFrame) -> str:
@@ -270,7 +266,7 @@ def _most_moved(last: pd.DataFrame) -> str:
     left = {name: float(row[f"left_{name}"]) for name in DIRECTIONS}
     name = max(DIRECTIONS, key=lambda direction: left[direction])
     if left[name] > 0:
-        return f"{subject}: {percent(left[name])} of its outputs no longer {_plural(name)}."
+        return f"{subject}: {percent(left[name])} of its outputs no longer {DIRECTION_VERBS[name]}."
     if only:
         return f"{subject}, yet every output still looks where it began."
     return f"{subject}, by {percent(row['drift'])} of its initial weight, yet every output still looks where it began."

@@ -25,6 +25,10 @@ DIRECTION_GLYPHS: Final[Mapping[Direction, str]] = MappingProxyType({"back": "â—
 DIRECTION_WORDS: Final[Mapping[Direction, str]] = MappingProxyType(
     {"back": "looks back", "stay": "stays", "ahead": "looks ahead"}
 )
+DIRECTION_VERBS: Final[Mapping[Direction, str]] = MappingProxyType(
+    {"back": "look back", "stay": "stay", "ahead": "look ahead"}
+)
+"""What several outputs do."""
 TAP_NAMES: Final[tuple[str, str, str]] = ("t-1", "t", "t+1")
 
 WEIGHT_NEGATIVE: Final = "#9A4FB5"

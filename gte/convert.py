@@ -20,7 +20,7 @@ from gte.data import open_dataset
 from gte.environment import environment_facts
 from gte.errors import GteError, WeightsError
 from gte.foreign import ForeignFile, read_tensors
-from gte.models import configure
+from gte.models import ClipShape, configure
 from gte.models.config import ModelConfig
 from gte.models.pretrained import check_resnet, inflate, sha256, what_is_random
 from gte.models.published import (
@@ -112,14 +112,9 @@ def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> s
         raise WeightsError(f"{source.name} is a checkpoint of this project already; open it as it is.")
     try:
         converted = _ours(file, options) if _is_resume_file(file) else _published(file, options)
+        converted.config.check_takes(ClipShape(converted.num_frames, converted.size, converted.size))
     except (WeightsError, ValueError) as error:
         raise WeightsError(f"{source.name} cannot be converted: {error}") from error
-    smallest = converted.config.smallest
-    if converted.num_frames < smallest.frames or converted.size < max(smallest.height, smallest.width):
-        raise WeightsError(
-            f"{converted.config.label} takes clips of at least {smallest}; got {converted.num_frames} frames of "
-            f"{converted.size} pixels. Give more with --frames or --size."
-        )
     told = f"{source.name} was recognised as {converted.told}."
     start = {"start": converted.start} if converted.start else {}
     header = CheckpointHeader(

@@ -89,12 +89,7 @@ class TrainConfig:
                 "brought. Replace them with --model-options."
             )
         network = configure(self.model, **self.options)
-        clip = ClipShape(self.num_frames, self.size, self.size)
-        if not clip.holds(network.smallest):
-            raise ValueError(
-                f"{network.label} takes clips of at least {network.smallest}; got {clip}. "
-                "Give more frames (num_frames) or a larger size."
-            )
+        network.check_takes(ClipShape(self.num_frames, self.size, self.size))
         if self.pretrained:
             check_pretrained(network, self.pretrained)
 

@@ -23,14 +23,13 @@ from torchvision.models.resnet import Bottleneck, ResNet
 from tqdm import tqdm
 
 from gte.cli import run_command, say
-from gte.models import MODELS, ClipShape, build, configure, fuse, to_channels_last
+from gte.models import COMPARED, ClipShape, build, configure, fuse, to_channels_last
 from gte.models.config import NUM_CLASSES
 from gte.models.resnet import STAGE_DEPTHS, check_depth
 from gte.models.shift import LearnableTemporalShift, fold, unfold
 
 BASELINE = "2D"
 FUSED = " fused"
-COMPARED = tuple(name for name, config in MODELS.items() if config.kind == "compared")
 
 Part = Literal["inference", "training", "shift", "memory", "profile"]
 Jobs = Mapping[str, Callable[[], object]]
@@ -87,9 +86,11 @@ def takes(models: Sequence[str], clip: ClipShape) -> list[str]:
     """Those networks that take the clip; says which do not. Raises ValueError for an unknown one."""
     taken = []
     for name in models:
-        smallest = configure(name).smallest
-        if min(clip.frames - smallest.frames, clip.height - smallest.height, clip.width - smallest.width) < 0:
-            say(f"{name} is left out: it takes clips of at least {smallest}.")
+        config = configure(name)
+        try:
+            config.check_takes(clip)
+        except ValueError as error:
+            say(f"{name} is left out: {error}")
         else:
             taken.append(name)
     return taken

@@ -55,4 +55,4 @@ def test_what_cannot_be_measured_is_refused_with_one_sentence(arguments, sentenc
 
 def test_a_network_that_the_clip_is_too_small_for_is_left_out_and_named(capsys):
     assert bench.takes(["c2d", "c3d_original"], bench.ClipShape(8, 64, 64)) == ["c2d"]
-    assert "c3d_original is left out: it takes clips of at least" in capsys.readouterr().err
+    assert "c3d_original is left out: C3D, original takes clips of at least" in capsys.readouterr().err

@@ -30,6 +30,7 @@ from gte.models.temporal import temporal_layers
 from gte.models.torchvision_video import R2Plus1DConfig, S3DConfig
 
 __all__ = [
+    "COMPARED",
     "MODELS",
     "ClipShape",
     "ModelConfig",
@@ -167,6 +168,10 @@ MODELS: dict[str, ModelConfig] = {
         "101 classes; with the 487 of its first training it has 79.99 M.",
     ),
 }
+
+
+COMPARED = tuple(name for name, config in MODELS.items() if config.kind == "compared")
+"""The networks of the paper's Table 1, which stand for the table where nobody has chosen."""
 
 
 def configure(name: str, **options: Any) -> ModelConfig:

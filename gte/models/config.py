@@ -59,6 +59,13 @@ class ModelConfig(ABC):
             raise ValueError(f"{self.label} takes the options {', '.join(self.options())}; got {', '.join(unknown)}.")
         return self._replace(options)
 
+    def check_takes(self, clip: ClipShape) -> None:
+        """Raise ValueError, stating the rule, for a clip that is too small for the network."""
+        if not clip.holds(self.smallest):
+            raise ValueError(
+                f"{self.label} takes clips of at least {self.smallest}; got {clip}. Give more frames or a larger size."
+            )
+
     def _replace(self, options: dict[str, Any]) -> "ModelConfig":
         return replace(self, **options)
 

@@ -373,7 +373,7 @@ def tsn_file(tmp_path_factory) -> Path:
     [
         ({"shift_division": 4}, "takes the options .*; got shift_division"),
         ({"model": "gte"}, "names its network itself; leave out --model"),
-        ({"size": 16}, "takes clips of at least 1 x 32 x 32; got 8 frames of 16 pixels"),
+        ({"size": 16}, "takes clips of at least 1 x 32 x 32; got 8 x 16 x 16"),
     ],
 )
 def test_an_option_that_does_not_fit_the_file_is_refused(tsn_file, tmp_path, options, message):
