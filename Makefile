@@ -13,10 +13,18 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 # make app PORT=8600 WATCH=auto: another port; rerun pages when their source changes.
 PORT ?=
 WATCH ?=
+# make test WORKERS=0: one test at a time, for a debugger.
+WORKERS ?= 2
 # make test ARGS="-m 'not slow and not browser' -k kernels", make bench ARGS="--rounds 5", make shots ARGS="--help"
 ARGS ?=
 # What `make train-demo` runs.
 DEMO ?= gte.train tiny --out runs/gte-tiny
+
+# glibc would give the memory of a freed tensor back to the system and fetch it anew for the next one; keeping it makes
+# every network an eighth faster.
+export MALLOC_TRIM_THRESHOLD_ ?= 4000000000
+export MALLOC_TOP_PAD_ ?= 64000000
+export MALLOC_MMAP_MAX_ ?= 0
 
 .PHONY: help setup app test check bench train-demo shots stale
 
@@ -38,7 +46,7 @@ train-demo: $(USER_STAMP)
 	$(PY) -m $(DEMO) $(ARGS)
 
 test: $(DEV_STAMP)
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(DEV_STAMP)
 	$(PY) -m ruff format --check .

@@ -1,12 +1,13 @@
-"""What every test shares: two threads, one seed, and shapes that are checked against the signatures."""
+"""What every test shares: a thread for each core, one seed, and shapes that are checked against the signatures."""
 
 import os
 import random
 import sys
 
 # Before torch, OpenBLAS and OpenCV are loaded, which read them once.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
-os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "2")
+# Of several workers each has one thread: two processes with two threads each wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", os.environ["OMP_NUM_THREADS"])
 
 import numpy as np
 import pytest

@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gte.models.memory import to_channels_last
 from gte.models.resnet import Bottleneck
@@ -71,14 +72,27 @@ class SplitBottleneck(nn.Module):
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         still, moving = self.relu(self.still(x, num_frames)), self.relu(self.moving(x, num_frames))
-        paths = [self.relu(path) for path in self.conv2.paths(still, moving, num_frames)]
+        paths = self.conv2.paths(still, moving, num_frames)
         if self.shortcut_stride is None:
-            out = self.exit(torch.cat(paths, dim=1), num_frames)
+            out = self.exit(_rectified(*paths), num_frames)
             out += x
         else:
+            # What the block before gave is rectified already.
             seen = x[:, :, :: self.shortcut_stride, :: self.shortcut_stride]
-            out = self.exit(torch.cat([*paths, seen], dim=1), num_frames)
+            out = self.exit(_rectified(*paths, seen), num_frames)
         return fold(self.output(unfold(self.relu(out), num_frames)))
+
+
+def _rectified(*parts: Float[Tensor, "nt _ h w"]) -> Float[Tensor, "nt _ h w"]:
+    """ReLU of the parts, concatenated: each goes through memory once on its way to its place."""
+    if torch.is_grad_enabled():
+        return functional.relu(torch.cat(parts, dim=1))
+    first, sizes = parts[0], [part.shape[1] for part in parts]
+    shape = (len(first), sum(sizes), *first.shape[2:])
+    whole = torch.empty(shape, dtype=first.dtype, device=first.device, memory_format=torch.channels_last)
+    for part, place in zip(parts, whole.split(sizes, dim=1), strict=True):
+        torch.clamp_min(part, 0, out=place)
+    return whole
 
 
 def _over_both(conv: FrameConv, shortcut: nn.Conv2d) -> FrameConv:

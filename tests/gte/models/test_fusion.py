@@ -38,6 +38,18 @@ def test_a_fused_network_gives_the_same_logits_and_leaves_the_original_as_it_was
     assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
 
 
+def test_a_fused_network_answers_with_a_gradient_as_without():
+    fused = fuse(trained("gte"))
+    clip = torch.rand(2, 3, *astuple(tiny_clip("gte")), requires_grad=True)
+    with torch.no_grad():
+        expected = fused(clip)
+    answer = fused(clip)
+    answer.sum().backward()
+    torch.testing.assert_close(answer, expected, rtol=0, atol=1e-6 * expected.abs().max().item())
+    assert clip.grad is not None
+    assert clip.grad.abs().sum() > 0
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_batch_norm_is_left_but_behind_a_shift_alone(name):
     left = [path for path, module in fuse(trained(name)).named_modules() if isinstance(module, BATCH_NORMS)]
