@@ -19,7 +19,7 @@ from torch.utils.flop_counter import flop_registry
 
 from analysis.wording import large_count
 from gte import cli
-from gte.models import COMPARED, MODELS, ClipShape, ModelConfig, configure, temporal_layers
+from gte.models import COMPARED, MODELS, ClipShape, ModelConfig, configure, temporal_layers, without_memory
 
 with warnings.catch_warnings():
     # fvcore's imports announce that torch will rename and retire modules; nobody here can change that.
@@ -105,9 +105,9 @@ def _checked(name: str, options: Options, clip: ClipShape) -> ModelConfig:
 
 
 def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
-    with torch.device("meta"):
+    with without_memory():
         model = config.build().eval()
-        picture = torch.zeros(1, 3, clip.frames, clip.height, clip.width)
+        picture = torch.empty(1, 3, clip.frames, clip.height, clip.width)
     # The cheap counter goes first: it refuses a clip that is too small before any memory is spent.
     with _TorchFlops() as torch_flops:
         model(picture)

@@ -6,7 +6,7 @@ and on a #14181D page, with a contrast of at least 3.5 : 1, so that no figure ne
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb, sequential
@@ -29,6 +29,11 @@ DIRECTION_VERBS: Final[Mapping[Direction, str]] = MappingProxyType(
     {"back": "look back", "stay": "stay", "ahead": "look ahead"}
 )
 """What several outputs do."""
+KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {**DIRECTION_WORDS, "smoothing": "smoothing", "differencing": "differencing", "mixed": "mixed"}
+)
+"""The six kinds of outputs, three of which are the directions."""
+
 TAP_NAMES: Final[tuple[str, str, str]] = ("t-1", "t", "t+1")
 
 WEIGHT_NEGATIVE: Final = "#9A4FB5"
@@ -47,6 +52,18 @@ ROW_BAND: Final = "rgba(128, 138, 150, 0.22)"
 """The band behind a selected row, visible on both themes."""
 
 
+TRANSPARENT: Final = "rgba(0, 0, 0, 0)"
+
+
+def patterned(shape: Literal["/", "x", ".", "-"]) -> dict[str, Any]:
+    """A plotly marker in the neutral colour that a pattern tells from other neutral ones, on both themes."""
+    return {
+        "color": TRANSPARENT,
+        "pattern": {"shape": shape, "fgcolor": NEUTRAL, "bgcolor": TRANSPARENT, "size": 7, "solidity": 0.35},
+        "line": {"width": 1, "color": NEUTRAL},
+    }
+
+
 def faded(colour: str, alpha: float) -> str:
     """Return a #RRGGBB colour as an rgba() string.
 
@@ -57,6 +74,9 @@ def faded(colour: str, alpha: float) -> str:
     red, green, blue = hex_to_rgb(colour)
     return f"rgba({red}, {green}, {blue}, {alpha:.3g})"
 
+
+HATCHED: Final[dict[str, Any]] = patterned("/")
+"""The marker of what is neither the accent nor a direction, where solid neutral stands for something else."""
 
 WEIGHT_SCALE: Final[list[list[float | str]]] = [
     [0.0, faded(WEIGHT_NEGATIVE, 1)],
@@ -98,6 +118,15 @@ PLOTLY_CONFIG: Final[dict[str, object]] = {
     "toImageButtonOptions": {"format": "svg"},
 }
 """The `config` of every st.plotly_chart: only the download (as SVG) and the fullscreen button stay."""
+
+
+FORMATS: Final = ("SVG", "PNG")
+"""What a figure's download button can save."""
+
+
+def plotly_config(form: str) -> dict[str, object]:
+    """PLOTLY_CONFIG whose download button saves one of FORMATS; pixels are doubled, for slides."""
+    return PLOTLY_CONFIG | {"toImageButtonOptions": {"format": form.lower(), "scale": 2 if form == "PNG" else 1}}
 
 
 def style(figure: go.Figure, *, size: ChartSize = "large", categories: Literal["x", "y", "xy", ""] = "") -> go.Figure:

@@ -4,6 +4,7 @@ A file is cached under its path, time and size, so that a checkpoint written ane
 """
 
 import hashlib
+import os
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,13 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from analysis import attribution, complexity, kernels
+from analysis import attribution, complexity, kernel_cards, kernels, network_cards, report
 from analysis.attribution import gradcam
+from analysis.card import Card
 from analysis.complexity import Complexity, Uncountable
+from analysis.kernel_cards import View
+from analysis.kernels import Matching, Reading
+from analysis.wording import block_name
 from app import uploads
 from gte import checkpoint
 from gte.checkpoint import CheckpointHeader
@@ -30,11 +35,15 @@ from gte.data.transforms import to_clip
 from gte.data.video import read_clip
 from gte.errors import CheckpointError, VideoError
 from gte.models import ClipShape
+from gte.snapshots import KernelHistory
 
 ROOT = Path(__file__).parents[1]
 
 FOLDERS: dict[str, Path] = {"": ROOT / "checkpoints", "runs/": ROOT / "runs"}
 """Where checkpoints are looked for, and what stands before their names."""
+
+OWN_FOLDERS = "GTE_CHECKPOINTS"
+"""The environment's list of further folders, as PATH is one; their checkpoints come newest first."""
 
 Stamp = tuple[str, int, int]
 """A file's path, time of change in nanoseconds and size in bytes."""
@@ -49,6 +58,12 @@ def stamp(path: Path) -> Stamp:
     return str(path), status.st_mtime_ns, status.st_size
 
 
+def folders() -> dict[str, Path]:
+    """Every folder in which checkpoints are looked for, by what stands before their names."""
+    own = [Path(name).expanduser() for name in os.environ.get(OWN_FOLDERS, "").split(os.pathsep) if name.strip()]
+    return FOLDERS | {f"{folder.resolve().name}/": folder for folder in own}
+
+
 def checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointError]]:
     """Every checkpoint by the name that links use, those that ship first, and what is wrong with the other files.
 
@@ -56,11 +71,13 @@ def checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointError]]:
     """
     found: dict[str, CheckpointHeader] = {}
     errors: list[CheckpointError] = []
-    for prefix, folder in FOLDERS.items():
+    for prefix, folder in folders().items():
         headers, unreadable = checkpoint.list_folder(folder)
         errors += unreadable
-        # Networks with learnable shifts come first: they are what the app is about.
-        for header in sorted(headers, key=lambda header: not header.layers):
+        if prefix in FOLDERS:
+            # Networks with learnable shifts come first: they are what the app is about.
+            headers.sort(key=lambda header: not header.layers)
+        for header in headers:
             found[prefix + header.path.relative_to(folder).with_suffix("").as_posix()] = header
     return found | uploads.opened(), errors
 
@@ -85,14 +102,29 @@ def model_of(header: CheckpointHeader) -> Iterator[nn.Module]:
         yield shared.model
 
 
+@st.cache_resource(max_entries=16, show_spinner="Reading the kernels")
+def _reduced(file: Stamp, reading: Reading) -> list[KernelHistory]:
+    return [kernels.reduced(history, reading) for history in checkpoint.load_histories(file[0])]
+
+
 @st.cache_data(max_entries=32, show_spinner="Reading the kernels")
-def _summary(file: Stamp) -> pd.DataFrame:
-    return kernels.summarise(checkpoint.load_histories(file[0]))
+def _summary(file: Stamp, reading: Reading) -> pd.DataFrame:
+    return kernels.summarise(checkpoint.load_histories(file[0]), reading)
 
 
-def kernel_summary(header: CheckpointHeader) -> pd.DataFrame:
+def kernel_summary(header: CheckpointHeader, reading: Reading = "summed") -> pd.DataFrame:
     """`analysis.kernels.summarise` of a checkpoint."""
-    return _summary(stamp(header.path))
+    return _summary(stamp(header.path), reading)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _history(file: Stamp, layer: str) -> KernelHistory:
+    return checkpoint.load_history(file[0], layer)
+
+
+def history(header: CheckpointHeader, layer: str) -> KernelHistory:
+    """One layer's kernels at every snapshot; shared, so nobody writes to it."""
+    return _history(stamp(header.path), layer)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -105,32 +137,105 @@ def temporal_layers(header: CheckpointHeader) -> tuple[str, ...]:
     return _temporal_layers(header.model, tuple(header.options.items()), header)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerTaps:
-    """What is drawn of one layer's kernels."""
-
-    taps: Float[np.ndarray, "s o k"]
-    """The effective taps of its outputs at each snapshot."""
-    steps: tuple[int, ...]
-    """The training steps of the snapshots."""
-    starts_known: bool
-    spans_space: bool
+def layer_taps(header: CheckpointHeader, layer: str, reading: Reading = "summed") -> KernelHistory:
+    """The effective taps of a layer's outputs at each snapshot, as `analysis.kernels.reduced` has them."""
+    return next(taps for taps in _reduced(stamp(header.path), reading) if taps.layer == layer)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _taps(file: Stamp, layer: str) -> LayerTaps:
-    history = checkpoint.load_history(file[0], layer)
-    return LayerTaps(
-        taps=kernels.effective_taps(history.weights).numpy(),
-        steps=tuple(history.steps.tolist()),
-        starts_known=history.starts_known,
-        spans_space=history.spans_space,
-    )
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _cards(file: Stamp, view: View, tab: str, _header: CheckpointHeader) -> list[Card]:
+    summary = _summary(file, view.reading)
+    match tab:
+        case "layers":
+            seconds = kernel_cards.seconds_per_frame(_header)
+            # What is summed already reads the same either way.
+            taps = kernel_cards.centres(_reduced(file, view.reading), view, seconds)
+            found = [kernel_cards.moved(summary, view), kernel_cards.became(summary, view), taps]
+        case "layer":
+            found = kernel_cards.layer_in_full(_history(file, view.layer), view)
+        case "training":
+            found = [kernel_cards.over_training(summary, _header, view)]
+        case _:
+            raise ValueError(f"There are no cards for {tab}.")
+    return [card for card in found if card is not None]
 
 
-def layer_taps(header: CheckpointHeader, layer: str) -> LayerTaps:
-    """The effective taps of a layer's outputs at each snapshot."""
-    return _taps(stamp(header.path), layer)
+def kernel_card_list(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
+    """The cards of one tab of the kernels page; shared, so nobody writes to their figures."""
+    return _cards(stamp(header.path), view, tab, header)
+
+
+REACH_CLIPS = 4
+"""Clips on which the reach of a network is measured; of a large one, one."""
+LARGE_SIDE = 112
+"""Pixels from which on a network's reach is measured on one clip, and behind the last block of each stage alone."""
+
+
+@st.cache_data(max_entries=32, show_spinner="Measuring how far the network sees")
+def _measured_reach(file: Stamp, blocks: tuple[str, ...], _header: CheckpointHeader) -> tuple[pd.DataFrame, str]:
+    large = _header.size >= LARGE_SIDE
+    clips, words = reach_clips(_header, 1 if large else REACH_CLIPS)
+    with model_of(_header) as model:
+        return kernels.measured_reach(model, clips, blocks, probes=1 if large else kernels.PROBES), words
+
+
+def reach_clips(header: CheckpointHeader, count: int) -> tuple[Float[Tensor, "n 3 t h w"], str]:
+    """The first test clips of the data set that a checkpoint is asked about, and what they are in words."""
+    source = clip_source(header)
+    frames = [dataset_clip(source.dataset, index, header.num_frames, header.size).frames for index in range(count)]
+    clips = "one clip" if count == 1 else f"{count} clips"
+    return torch.stack([to_clip(one) for one in frames]), f"{clips} of {DATASETS[source.dataset].label}"
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _reach_card(file: Stamp, view: View, _header: CheckpointHeader) -> Card:
+    every = tuple(map_shapes(_header))
+    block = block_name(view.layer)
+    if _header.size >= LARGE_SIDE:
+        last = {name.split(".")[0]: name for name in every}
+        every = tuple(name for name in every if name in last.values() or name == block)
+    measured, words = _measured_reach(file, every, _header)
+    histories = checkpoint.load_histories(file[0])
+    return network_cards.reach(histories, measured, _header, view, words)
+
+
+def reach_card(header: CheckpointHeader, view: View) -> Card:
+    """How far a network sees in time."""
+    return _reach_card(stamp(header.path), view, header)
+
+
+@st.cache_data(max_entries=32, show_spinner="Matching the outputs")
+def _matching(files: tuple[Stamp, Stamp], layer: str, _headers: tuple[CheckpointHeader, CheckpointHeader]) -> Matching:
+    first, second = _headers
+    outputs = [_history(file, layer).weights.shape[1] for file in files]
+    if kernels.same_start(first, second):
+        return kernels.by_index(outputs[0])
+    clips, _ = reach_clips(first, REACH_CLIPS)
+    answers = []
+    for header in _headers:
+        with model_of(header) as model:
+            answers.append(kernels.answers_of(model, layer, clips))
+    return kernels.by_answers(*answers)
+
+
+def matched_card(first: CheckpointHeader, second: CheckpointHeader, names: tuple[str, str], view: View) -> Card:
+    """Which output of a layer of one checkpoint is which of the other. Raises ValueError where nobody can tell."""
+    files = stamp(first.path), stamp(second.path)
+    if (first.num_frames, first.size) != (second.num_frames, second.size):
+        raise ValueError(f"{names[0]} and {names[1]} take clips of other sizes, so their answers cannot be compared.")
+    matching = _matching(files, view.layer, (first, second))
+    return network_cards.matched(_history(files[0], view.layer), _history(files[1], view.layer), matching, names, view)
+
+
+@st.cache_data(max_entries=4, show_spinner="Writing the report")
+def _report(file: Stamp, view: View, _header: CheckpointHeader) -> str:
+    histories = checkpoint.load_histories(file[0])
+    return report.as_html(histories, kernels.summarise(histories, view.reading), _header, view)
+
+
+def kernel_report(header: CheckpointHeader, view: View) -> str:
+    """Everything about a checkpoint's kernels as one HTML page."""
+    return _report(stamp(header.path), view, header)
 
 
 @dataclass(frozen=True, kw_only=True)

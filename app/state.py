@@ -30,6 +30,12 @@ CLIP = Key("clip", "clip")
 LAYER = Key("layer", "layer")
 VIEW = Key("view", "view")
 CLASS = Key("class", "class")
+COMPARE = Key("compare", "checkpoint to compare")
+TAPS = Key("taps", "reading of the taps")
+SORT = Key("sort", "order of the outputs")
+OUTPUT = Key("output", "output")
+STEP = Key("step", "step")
+FORMAT = Key("format", "format of figures")
 
 Value = TypeVar("Value")
 
@@ -82,6 +88,31 @@ def checked(key: Key, draw: Callable[[], Value]) -> Value:
         missing: dict[str, _Missing] = st.session_state.setdefault(_MISSING, {})
         missing[key.name] = _Missing(key.noun, vain[-1], _in_words(value))
     return value
+
+
+def number(key: Key, most: int) -> int | None:
+    """A whole number from 0 to `most` that a link asks for, where no widget holds it; None if it asks for none.
+
+    On the first opening it notes a value that is none of them.
+    """
+    asked = st.query_params.get(key.name)
+    if asked is None:
+        return None
+    fits = asked.isdecimal() and int(asked) <= most
+    seen: set[str] = st.session_state.setdefault(_CHECKED, set())
+    if not fits and key.name not in seen:
+        missing: dict[str, _Missing] = st.session_state.setdefault(_MISSING, {})
+        missing[key.name] = _Missing(key.noun, asked, _in_words(None))
+    seen.add(key.name)
+    return int(asked) if fits else None
+
+
+def write(key: Key, value: object) -> None:
+    """Keep in the address what no widget holds; None takes it out."""
+    if value is None:
+        st.query_params.pop(key.name, None)
+    elif st.query_params.get(key.name) != str(value):
+        st.query_params[key.name] = str(value)
 
 
 def not_found() -> list[str]:

@@ -1,6 +1,7 @@
 """The controls that several pages share; each keeps its choice in the address."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -24,21 +25,24 @@ def checkpoints_or_stop() -> dict[str, CheckpointHeader]:
     return found
 
 
-def pick(key: state.Key, label: str, options: Sequence[str], default: str) -> str:
+Width = int | Literal["stretch"]
+
+
+def pick(key: state.Key, label: str, options: Sequence[str], default: str, width: Width = "stretch") -> str:
     """A selectbox that keeps its choice in the address and opens on `default`, or on what a link asks for."""
     start = state.start(key, options, default=default)
-    return st.selectbox(label, options, index=start, key=key.name, bind="query-params")
+    return st.selectbox(label, options, index=start, key=key.name, bind="query-params", width=width)
 
 
-def pick_checkpoint(found: Mapping[str, CheckpointHeader]) -> CheckpointHeader:
+def pick_checkpoint(found: Mapping[str, CheckpointHeader], width: Width = "stretch") -> CheckpointHeader:
     """A selectbox of checkpoints; opens on the first."""
-    return found[pick(state.CKPT, "Checkpoint", list(found), default=next(iter(found)))]
+    return found[pick(state.CKPT, "Checkpoint", list(found), default=next(iter(found)), width=width)]
 
 
-def pick_layer(names: Mapping[str, str], default: str) -> str:
+def pick_layer(names: Mapping[str, str], default: str, width: Width = "stretch") -> str:
     """A selectbox of layers by their short names, of which `names` has one for each; opens on the layer `default`."""
     layers = {name: layer for layer, name in names.items()}
-    return layers[pick(state.LAYER, "Layer", list(layers), default=names[default])]
+    return layers[pick(state.LAYER, "Layer", list(layers), default=names[default], width=width)]
 
 
 def upload_video() -> resources.Video | None:

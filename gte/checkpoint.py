@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from gte.errors import CheckpointError
 from gte.files import replacing
-from gte.models import build, temporal_layers, to_channels_last
+from gte.models import build, temporal_layers, to_channels_last, without_memory
 from gte.models.shift import LearnableTemporalShift, SharedTemporalShift
 from gte.models.temporal import time_kernel
 from gte.snapshots import HISTORY, INITIAL, STEPS, KernelHistory, KernelSnapshots
@@ -137,7 +137,7 @@ def load_model(path: Path | str) -> tuple[nn.Module, CheckpointHeader]:
 
 def _on_meta(header: CheckpointHeader) -> nn.Module:
     """The network without memory: what a header asks for costs no more than its tensors."""
-    with torch.device("meta"):
+    with without_memory():
         return build(header.model, **header.options)
 
 

@@ -22,6 +22,7 @@ from gte.errors import GteError, WeightsError
 from gte.foreign import ForeignFile, read_tensors
 from gte.models import ClipShape, configure
 from gte.models.config import ModelConfig
+from gte.models.memory import without_memory
 from gte.models.pretrained import check_resnet, inflate, sha256, what_is_random
 from gte.models.published import (
     Colours,
@@ -218,7 +219,7 @@ def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
         training = TrainConfig(out=Path(), **facts | lists)
         dataset = open_dataset(training.dataset, "train", training.size)
         config = configure(training.model, **training.options, num_classes=len(dataset.classes))
-        with torch.device("meta"):
+        with without_memory():
             network = config.build()
         network.load_state_dict(_part(file, "model/"), assign=True)
         network.requires_grad_(True).eval()

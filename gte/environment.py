@@ -20,12 +20,17 @@ def environment_facts() -> dict[str, object]:
     return {
         "command": shlex.join(["python", "-m", _module(), *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "revision": _git("rev-parse", "HEAD") or "unknown",
+        "revision": source_revision(),
         "modified": bool(status),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores, {torch.get_num_threads()} threads",
     }
+
+
+def source_revision() -> str:
+    """The commit of this source, "unknown" outside a git checkout."""
+    return _git("rev-parse", "HEAD") or "unknown"
 
 
 def _module() -> str:

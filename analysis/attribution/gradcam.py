@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence
-from gte.models import ClipShape, block_outputs, configure
+from gte.models import ClipShape, block_outputs, configure, without_memory
 
 Convention = Literal["clip", "frame"]
 
@@ -87,8 +87,9 @@ def map_shapes(name: str, options: Mapping[str, int | float], clip: ClipShape) -
     Computed on a throw-away network without memory, so that no shared one is touched. Raises ValueError for unknown
     names and options, and for a clip that is too small.
     """
-    with torch.device("meta"), torch.no_grad():
+    with without_memory():
         model = configure(name, **options).build().eval()
+    with torch.device("meta"), torch.no_grad():
         shapes: dict[str, tuple[int, int, int]] = {}
         for block, module in block_outputs(model).items():
             module.register_forward_hook(partial(_note_shape, shapes, block))

@@ -3,8 +3,10 @@ const GLYPHS = ["◀", "●", "▶"];
 const PLAY_MS = 4000;
 const HEAD = 22;
 const MARGIN = 36;
-const LEGEND = "Strength of colour: size of the tap. Hatched: negative.";
-const GHOST_LEGEND = " Outline: at the start of training.";
+const LEGENDS = {
+  rows: ["Strength of colour: size of the tap. Hatched: negative.", " Outline: at the start of training."],
+  triangle: ["Each dot is an output, close to the frames that weigh most in it.", " Circles: at the start of training."],
+};
 
 // The taps of a kernel, left to right: how many frames away each reads, and which direction that is.
 function columnsOf(numTaps) {
@@ -39,16 +41,15 @@ function at(values, position, size) {
 }
 
 // A glyph in the hue of its direction and words in the colour of text, centred on x.
-function marked(context, glyph, words, x, colour, theme) {
+function marked(context, glyph, words, x, colour, theme, y = HEAD / 2 - 1) {
   context.font = `600 14px ${theme.font}`;
   context.textAlign = "left";
-  const [first, all] = [glyph && `${glyph} `, glyph ? `${glyph} ${words}` : words].map(
-    (text) => context.measureText(text).width,
-  );
+  const space = glyph && words ? " " : "";
+  const [first, all] = [glyph + space, glyph + space + words].map((text) => context.measureText(text).width);
   context.fillStyle = colour;
-  context.fillText(glyph, x - all / 2, HEAD / 2 - 1);
+  context.fillText(glyph, x - all / 2, y);
   context.fillStyle = theme.text;
-  context.fillText(words, x - all / 2 + first, HEAD / 2 - 1);
+  context.fillText(words, x - all / 2 + first, y);
 }
 
 // As few columns of rows as leave every row nearly five pixels, or as many as the width holds. A power of two, so that
@@ -68,14 +69,17 @@ function headOf(glyph, words, room, numTaps) {
   return numTaps > 3 && room >= 28 ? ["", words] : [glyph, ""];
 }
 
-function drawKernels(canvas, data, taps, chosen, theme) {
+// The outputs stand as `data.order` lists them; a place is a number in that order.
+function drawRows(canvas, data, taps, hovered, selected, theme) {
   const width = canvas.parentElement.clientWidth;
-  const { numTaps } = data;
+  const { numTaps, order } = data;
   const columns = columnsOf(numTaps);
-  const plan = arrange(width, data.height - HEAD - 2, data.outputs, numTaps);
-  const context = sized(canvas, width, data.height);
-  const patterns = NAMES.map((name) => hatched(context, data.colours[name]));
-  const place = (o) => [Math.floor(o / plan.rows) * plan.block + MARGIN, HEAD + (o % plan.rows) * plan.row];
+  const plan = arrange(width, data.kernelsHeight - HEAD - 2, data.outputs, numTaps);
+  const context = sized(canvas, width, data.kernelsHeight);
+  const cornerOf = (place) => [
+    Math.floor(place / plan.rows) * plan.block + MARGIN,
+    HEAD + (place % plan.rows) * plan.row,
+  ];
   const every = [1, 2, 4, 8, 16, 32, 64].find((step) => step * plan.row >= 17) ?? 128;
   context.textBaseline = "middle";
   for (let block = 0; block < plan.blocks; block++) {
@@ -85,114 +89,66 @@ function drawKernels(canvas, data, taps, chosen, theme) {
       marked(context, glyph, text, centre, data.colours[NAMES[side]], theme);
     });
   }
+  context.font = `14px ${theme.font}`;
+  context.textAlign = "right";
+  context.fillStyle = theme.text;
   const inset = plan.row >= 4 ? 1 : 0;
-  for (let o = 0; o < data.outputs; o++) {
-    const [x, y] = place(o);
-    if ((o % plan.rows) % every === 0) {
-      context.globalAlpha = 1;
-      context.font = `14px ${theme.font}`;
-      context.textAlign = "right";
-      context.fillStyle = theme.text;
-      context.fillText(String(o), x - 6, y + Math.max(plan.row / 2, 7));
-    }
-    for (let k = 0; k < numTaps; k++) {
+  order.forEach((o, place) => {
+    const [x, y] = cornerOf(place);
+    if ((place % plan.rows) % every === 0) context.fillText(String(o), x - 6, y + Math.max(plan.row / 2, 7));
+  });
+  columns.forEach(({ side }, k) => {
+    order.forEach((o, place) => {
       const value = taps[numTaps * o + k];
+      const [x, y] = cornerOf(place);
       context.globalAlpha = 0.1;
       context.fillStyle = data.colours.stay;
       context.fillRect(x + k * plan.tap, y, plan.tap - 2, plan.row - inset);
       context.globalAlpha = Math.min(1, Math.abs(value) / data.largest);
-      const { side } = columns[k];
-      context.fillStyle = value < 0 ? patterns[side] : data.colours[NAMES[side]];
+      context.fillStyle = value < 0 ? data.patterns[side] : data.colours[NAMES[side]];
       context.fillRect(x + k * plan.tap, y, plan.tap - 2, plan.row - inset);
-    }
-  }
+    });
+  });
   context.globalAlpha = 1;
-  if (data.startsKnown) drawGhosts(context, data, plan, place, theme);
-  if (chosen !== null) {
-    const [x, y] = place(chosen);
-    context.strokeStyle = theme.text;
-    context.lineWidth = 2;
+  if (data.startsKnown) drawGhosts(context, data, plan, cornerOf, theme);
+  for (const [output, colour] of [[hovered, theme.text], [selected, theme.accent]]) {
+    if (output === null) continue;
+    const [x, y] = cornerOf(data.placeOf[output]);
+    context.strokeStyle = colour;
+    context.lineWidth = 2.5;
     context.strokeRect(x - 2, y - 1, numTaps * plan.tap + 2, Math.max(plan.row, 2) + 1);
   }
-  return (px, py) => {
-    const block = Math.floor(px / plan.block);
-    const row = Math.floor((py - HEAD) / plan.row);
-    const o = block * plan.rows + row;
-    return block < plan.blocks && row >= 0 && row < plan.rows && o < data.outputs ? o : null;
+  return {
+    silent: 0,
+    stride: plan.rows,
+    outputAt(x, y) {
+      const block = Math.floor(x / plan.block);
+      const row = Math.floor((y - HEAD) / plan.row);
+      return block < plan.blocks && row >= 0 && row < plan.rows ? (order[block * plan.rows + row] ?? null) : null;
+    },
   };
 }
 
-// One outline around each run of neighbouring outputs that began with the same tap.
-function drawGhosts(context, data, plan, place, theme) {
-  const { numTaps } = data;
+// One outline around each run of neighbouring rows whose outputs began with the same tap.
+function drawGhosts(context, data, plan, cornerOf, theme) {
+  const { numTaps, order } = data;
   const initial = data.taps.subarray(0, numTaps * data.outputs);
-  const began = (o, k) => Math.abs(initial[numTaps * o + k]) > data.largestInitial / 2;
+  const began = (place, k) => Math.abs(initial[numTaps * order[place] + k]) > data.largestInitial / 2;
   context.strokeStyle = theme.text;
-  context.lineWidth = 1.5;
-  context.globalAlpha = 0.6;
+  // Sorted rows have many short runs: their outlines must not hide rows of a few pixels.
+  context.lineWidth = plan.row < 6 ? 1 : 1.5;
+  context.globalAlpha = plan.row < 6 ? 0.45 : 0.6;
   for (let k = 0; k < numTaps; k++) {
     for (let first = 0; first < data.outputs; first++) {
       if (!began(first, k)) continue;
       let last = first;
       while (last + 1 < data.outputs && (last + 1) % plan.rows !== 0 && began(last + 1, k)) last++;
-      const [x, y] = place(first);
+      const [x, y] = cornerOf(first);
       context.strokeRect(x + k * plan.tap - 0.5, y - 0.5, plan.tap - 1, (last - first + 1) * plan.row);
       first = last;
     }
   }
   context.globalAlpha = 1;
-}
-
-// A row for each layer, its bar centred on the middle of "stays": the past to the left, the future to the right.
-function drawShares(canvas, data, shares, theme) {
-  const width = canvas.parentElement.clientWidth;
-  // A deep network makes the drawing longer rather than its names too small to read.
-  const row = clamp((data.height - HEAD) / data.layers.length, 17, 34);
-  const context = sized(canvas, width, Math.max(data.height, HEAD + row * data.layers.length));
-  context.textBaseline = "middle";
-  context.font = `700 14px ${theme.font}`;
-  const label = 12 + Math.max(...data.layers.map((name) => context.measureText(name).width));
-  const side = 52;
-  const half = (width - label - 2 * side) / 2;
-  const centre = label + side + half;
-  const write = (text, x, y, align, colour = theme.text, weight = 400) => {
-    context.font = `${weight} 14px ${theme.font}`;
-    context.textAlign = align;
-    context.fillStyle = colour;
-    context.fillText(text, x, y);
-  };
-  marked(context, "◀", "look back", label + 46, data.colours.back, theme);
-  marked(context, "●", "stay", centre, data.colours.stay, theme);
-  marked(context, "▶", "look ahead", width - 52, data.colours.ahead, theme);
-  data.layers.forEach((name, l) => {
-    const y = HEAD + l * row;
-    const chosen = name === data.layer;
-    if (chosen) {
-      context.fillStyle = data.colours.stay;
-      context.globalAlpha = 0.2;
-      context.fillRect(0, y, width, row);
-      context.globalAlpha = 1;
-    }
-    const [back, stay, ahead] = shares.subarray(3 * l, 3 * l + 3);
-    write(name, 4, y + row / 2, "left", theme.text, chosen ? 700 : 400);
-    write(`${Math.round(100 * back)} %`, label + side - 8, y + row / 2, "right");
-    write(`${Math.round(100 * ahead)} %`, width - 2, y + row / 2, "right");
-    const unit = half / data.reach;
-    let x = centre - unit * (back + stay / 2);
-    [back, stay, ahead].forEach((share, k) => {
-      context.fillStyle = data.colours[NAMES[k]];
-      context.fillRect(x, y + row * 0.16, unit * share, row * 0.68);
-      x += unit * share;
-    });
-    const [back0, stay0, ahead0] = data.shares.subarray(3 * l, 3 * l + 3);
-    const began = centre - unit * (back0 + stay0 / 2);
-    context.strokeStyle = theme.text;
-    context.lineWidth = 1.5;
-    context.globalAlpha = 0.6;
-    context.strokeRect(began, y + row * 0.08, unit * (back0 + stay0 + ahead0), row * 0.84);
-    context.globalAlpha = 1;
-  });
-  return (y) => data.layers[Math.floor((y - HEAD) / row)] ?? null;
 }
 
 // An output's taps for a reader: three have names, more have numbers.
@@ -205,16 +161,42 @@ function inWords(taps) {
   }).join(", ");
 }
 
+const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0) || 1;
+
+// The data as they arrive, with their arrays decoded and what every drawing needs worked out once.
+function prepared({ taps, layers, order, ...rest }, context) {
+  const data = { ...rest, taps: decodeFloats(taps), order: order ?? Array.from({ length: rest.outputs }, (_, o) => o) };
+  data.placeOf = [];
+  data.order.forEach((o, place) => (data.placeOf[o] = place));
+  data.patterns = NAMES.map((name) => hatched(context, data.colours[name]));
+  data.largest = largest(data.taps);
+  data.largestInitial = largest(data.taps.subarray(0, data.numTaps * data.outputs));
+  // The bar with the scrubber stands above the kernels alone.
+  data.kernelsHeight = data.height - 20;
+  data.layersHeight = data.kernelsHeight + (data.moments.length > 1 ? 36 : 0);
+  if (!layers) return data;
+  const [shares, drift] = [decodeFloats(layers.shares), layers.drift && decodeFloats(layers.drift)];
+  data.layers = { ...layers, shares, drift, reach: 0.5, largestDrift: drift && largest(drift) };
+  for (let i = 0; i < shares.length; i += 3) {
+    data.layers.reach = Math.max(data.layers.reach, shares[i] + shares[i + 1] / 2, shares[i + 2] + shares[i + 1] / 2);
+  }
+  return data;
+}
+
 function makeBarcode(root) {
   const find = (selector) => root.querySelector(selector);
   const [play, slider, step, readout] = [".play", "input", "output", ".readout"].map(find);
   const [kernels, shares] = [find(".kernels canvas"), find(".shares canvas")];
+  const forms = [...root.querySelectorAll(".forms button")];
   let data = null;
   let position = 0;
   let playing = false;
-  let chosen = null;
-  let outputAt = () => null;
-  let layerAt = () => null;
+  let form = "rows";
+  let hovered = null;
+  let selected = null;
+  let pointed = null;
+  let drawn = null;
+  let layerAt = null;
   let component = null;
 
   const ticker = clock((passed) => {
@@ -245,38 +227,84 @@ function makeBarcode(root) {
     draw();
   };
   slider.onchange = settle;
-  const choose = (output) => {
-    if (output === chosen) return;
-    chosen = output;
+  for (const button of forms) {
+    button.onclick = () => {
+      form = button.value;
+      component.setStateValue("form", form);
+      draw();
+    };
+  }
+
+  const hover = (output, layer) => {
+    if (output === hovered && layer === pointed) return;
+    [hovered, pointed] = [output, layer];
     draw();
   };
-  kernels.onpointermove = (event) => choose(outputAt(event.offsetX, event.offsetY));
-  kernels.onpointerleave = () => choose(null);
-  kernels.onkeydown = (event) => {
-    const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!move) return;
-    event.preventDefault();
-    choose(clamp((chosen ?? -move) + move, 0, data.outputs - 1));
+  const select = (output) => {
+    if (output === null) return;
+    selected = output === selected ? null : output;
+    component.setTriggerValue("output", { number: selected });
+    draw();
   };
-  shares.onclick = (event) => {
-    const layer = layerAt(event.offsetY);
-    if (layer !== null) component.setTriggerValue("layer", layer);
+  const openLayer = (layer) => layer !== null && component.setTriggerValue("layer", data.layers.names[layer]);
+  kernels.onpointermove = (event) => hover(drawn.outputAt(event.offsetX, event.offsetY), null);
+  shares.onpointermove = (event) => hover(null, layerAt(event.offsetY));
+  kernels.onclick = (event) => select(drawn.outputAt(event.offsetX, event.offsetY));
+  shares.onclick = (event) => openLayer(layerAt(event.offsetY));
+  for (const canvas of [kernels, shares]) canvas.onpointerleave = canvas.onblur = () => hover(null, null);
+  // Arrow keys move from the row where they are, or else from the selected one, or onto the first.
+  const onKeys = (canvas, moves, move, take) => {
+    canvas.onkeydown = (event) => {
+      const by = moves()[event.key];
+      if (!by && event.key !== "Enter") return;
+      event.preventDefault();
+      if (by) move(by);
+      else take();
+    };
   };
+  onKeys(
+    kernels,
+    () => ({ ArrowDown: 1, ArrowUp: -1, ArrowRight: drawn.stride, ArrowLeft: -drawn.stride }),
+    (by) => hover(data.order[clamp((data.placeOf[hovered ?? selected] ?? -1) + by, 0, data.outputs - 1)], null),
+    () => select(hovered),
+  );
+  onKeys(
+    shares,
+    () => ({ ArrowDown: 1, ArrowUp: -1 }),
+    (by) => {
+      const { names, selected: opened } = data.layers;
+      hover(null, clamp((pointed ?? names.indexOf(opened)) + by, 0, names.length - 1));
+    },
+    () => openLayer(pointed),
+  );
 
   function draw() {
     if (!data || find("section").clientWidth < 100) return;
     const theme = themeOf(root);
-    const taps = at(data.taps, position, data.numTaps * data.outputs);
-    outputAt = drawKernels(kernels, data, taps, chosen, theme);
-    if (data.shares) layerAt = drawShares(shares, data, at(data.shares, position, 3 * data.layers.length), theme);
+    theme.accent = getComputedStyle(find("section")).getPropertyValue("--st-primary-color");
+    const { layers, numTaps } = data;
+    const taps = at(data.taps, position, numTaps * data.outputs);
+    drawn = (form === "rows" ? drawRows : drawTriangle)(kernels, data, taps, hovered, selected, theme);
+    const now = layers && {
+      shares: at(layers.shares, position, 3 * layers.names.length),
+      drift: layers.drift && at(layers.drift, position, layers.names.length),
+    };
+    if (now) layerAt = drawLayers(shares, data, now, pointed, theme);
     slideTo(slider, position);
     step.textContent = data.moments[Math.round(position)];
     slider.setAttribute("aria-valuetext", step.textContent);
     play.textContent = playing ? "Pause" : "Play";
-    readout.textContent =
-      chosen === null
-        ? LEGEND + (data.startsKnown ? GHOST_LEGEND : "")
-        : `Output ${chosen}: ${inWords(taps.subarray(data.numTaps * chosen, data.numTaps * (chosen + 1)))}`;
+    for (const button of forms) button.setAttribute("aria-pressed", button.value === form);
+    const named = hovered ?? selected;
+    if (pointed !== null) readout.textContent = layerInWords(layers, pointed, now);
+    else if (named !== null) {
+      readout.textContent = `Output ${named}: ${inWords(taps.subarray(numTaps * named, numTaps * (named + 1)))}`;
+    } else readout.textContent = legend();
+  }
+  function legend() {
+    const [all, start] = LEGENDS[form];
+    const silent = drawn.silent ? ` Left out: ${drawn.silent} whose taps are all zero.` : "";
+    return all + (data.startsKnown ? start : "") + silent;
   }
 
   return {
@@ -285,26 +313,24 @@ function makeBarcode(root) {
     update(next) {
       component = next;
       const before = data;
-      const { taps, shares: allShares, ...rest } = next.data;
-      data = { ...rest, taps: decodeFloats(taps), shares: allShares && decodeFloats(allShares) };
-      const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
-      data.largest = largest(data.taps);
-      data.largestInitial = largest(data.taps.subarray(0, data.numTaps * data.outputs));
-      data.reach = 0.5;
-      for (let i = 0; data.shares && i < data.shares.length; i += 3) {
-        data.reach = Math.max(data.reach, data.shares[i] + data.shares[i + 1] / 2, data.shares[i + 2] + data.shares[i + 1] / 2);
-      }
+      data = prepared(next.data, kernels.getContext("2d"));
       const last = data.moments.length - 1;
       if (before?.snapshot !== data.snapshot) position = data.snapshot;
+      if (before?.form !== data.form) form = data.form;
+      if (before?.title !== data.title || before?.output !== data.output) selected = data.output;
       position = clamp(position, 0, last);
-      if (chosen >= data.outputs) chosen = null;
+      if (hovered >= data.outputs) hovered = null;
+      if (pointed >= (data.layers?.names.length ?? 0)) pointed = null;
       slider.max = last;
       find(".bar").hidden = last === 0;
-      find(".body").classList.toggle("both", Boolean(data.shares));
-      find(".shares figcaption").textContent = "Where the outputs of each layer look";
-      find(".kernels figcaption").textContent = data.title;
-      kernels.setAttribute("aria-label", `${data.title}: ${data.numTaps} taps for each output. Arrow keys name one output.`);
-      shares.setAttribute("aria-label", "For each layer the shares of outputs that look back, stay and look ahead");
+      find(".body").classList.toggle("both", Boolean(data.layers));
+      find(".title").textContent = data.title;
+      const keys = "Arrow keys name one output, Enter selects it.";
+      kernels.setAttribute("aria-label", `${data.title}: ${data.numTaps} taps for each output. ${keys}`);
+      shares.setAttribute(
+        "aria-label",
+        "For each layer the shares of outputs that look back, stay and look ahead. Arrow keys name one, Enter opens it.",
+      );
       draw();
     },
   };

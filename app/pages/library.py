@@ -5,30 +5,13 @@ import streamlit as st
 
 from analysis import figures, palette
 from analysis.wording import large_count, percent
-from app import resources, scaffold, state, uploads, widgets
-from gte.checkpoint import SUFFIX, CheckpointHeader
-from gte.cli import sentence
+from app import opener, resources, scaffold, uploads, widgets
+from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
-from gte.errors import CheckpointError, GteError
+from gte.errors import CheckpointError
 from gte.models import MODELS
-from gte.models.published import LAYOUTS
 
 NO_METRICS = "This checkpoint holds no metrics: no epoch was complete when it was written."
-LINK_NOTE = (
-    "It stays on this server for this visit only, and no other visitor sees it: a link to this page does not carry it, "
-    "and to reload the page ends the visit."
-)
-FOREIGN_NOTE = (
-    "A {suffix} file of this project, or weights in one of these layouts, which are converted: {layouts}. At most "
-    "{largest} MB."
-)
-OWN_NOTE = (
-    "A {suffix} file of this project, of at most {largest} MB. This server takes no files from elsewhere; "
-    "`python -m gte.convert` converts them on a machine of yours."
-)
-
-_TOLD = "library: what was told of the last upload"
-_NUMBER = "library: uploads so far"
 
 
 def render() -> None:
@@ -38,8 +21,8 @@ def render() -> None:
     summary = st.container()
     choice, download, upload = st.columns([4, 1.3, 1.7], vertical_alignment="bottom")
     with upload:
-        _open_one_of_yours()
-    _tell_of_last_upload()
+        opener.open_one_of_yours(width="stretch")
+    opener.tell_of_last_upload()
     found, _ = resources.checkpoints()
     if not found:
         st.info(widgets.NO_CHECKPOINT)
@@ -79,48 +62,12 @@ def render() -> None:
     _links(header, name)
 
 
-def _open_one_of_yours() -> None:
-    """An uploader for a checkpoint, which becomes the chosen one once it has been read."""
-    number = st.session_state.setdefault(_NUMBER, 0)
-    with st.popover("Open yours", icon=":material/upload:", width="stretch"):
-        # A file that has been dealt with leaves with its uploader: the next number is an empty one.
-        uploaded = st.file_uploader(
-            "A checkpoint file",
-            type=uploads.file_types(),
-            key=f"checkpoint {number}",
-            max_upload_size=uploads.LARGEST_MEGABYTES,
-            label_visibility="collapsed",
-        )
-        note = FOREIGN_NOTE if uploads.foreign_allowed() else OWN_NOTE
-        layouts = ", ".join(layout.label for layout in LAYOUTS)
-        st.caption(note.format(suffix=SUFFIX, largest=uploads.LARGEST_MEGABYTES, layouts=scaffold.plain(layouts)))
-        st.caption(LINK_NOTE)
-    if uploaded is None:
-        return
-    st.session_state[_NUMBER] = number + 1
-    try:
-        with st.spinner(f"Opening {scaffold.plain(uploaded.name)}"):
-            name = uploads.take(uploaded)
-    except (GteError, ValueError, OSError) as error:
-        st.session_state[_TOLD] = (False, sentence(error))
-    else:
-        st.session_state[_TOLD] = (True, f"{uploaded.name} is open as {name}, and chosen here. {LINK_NOTE}")
-        st.session_state[state.CKPT.name] = name
-    st.rerun()
-
-
-def _tell_of_last_upload() -> None:
-    if _TOLD in st.session_state:
-        opened, text = st.session_state[_TOLD]
-        (st.success if opened else st.error)(scaffold.plain(text))
-
-
 def _yours(name: str) -> None:
     """What can be done with a checkpoint of this visit alone."""
 
     def remove() -> None:
         uploads.of_visit().remove(name)
-        st.session_state[_TOLD] = (True, f"{name} is removed.")
+        opener.tell(f"{name} is removed.")
 
     st.button(f"Remove {scaffold.plain(name)}", on_click=remove, icon=":material/delete:")
 

@@ -48,13 +48,13 @@ def _training() -> None:
     header = found[name]
     summary = resources.kernel_summary(header)
     layer = kernels.most_moved(summary)
-    kernel = resources.layer_taps(header, layer)
+    history = resources.layer_taps(header, layer)
     names = kernels.block_names_of(summary)
     st.header(f"What training did to {scaffold.plain(name)}")
     scaffold.finding(kernels.drift_finding(summary))
     kernel_barcode(
-        kernel.taps,
-        kernel.steps,
+        kernels.read_taps(history).numpy(),
+        history.steps.tolist(),
         title=f"The kernels of {names[layer]}",
         key="training",
         shares=LayerShares.from_summary(summary, selected=names[layer]),

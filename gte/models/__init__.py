@@ -22,7 +22,7 @@ from gte.models.designs import (
     WithSharedShift,
 )
 from gte.models.fusion import fuse
-from gte.models.memory import to_channels_last
+from gte.models.memory import to_channels_last, without_memory
 from gte.models.outputs import block_outputs
 from gte.models.resnet import ResNetConfig
 from gte.models.slowfast import SlowFastConfig
@@ -40,6 +40,7 @@ __all__ = [
     "fuse",
     "temporal_layers",
     "to_channels_last",
+    "without_memory",
 ]
 
 

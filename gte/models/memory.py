@@ -1,7 +1,12 @@
-"""The memory format that the networks run fastest in."""
+"""Networks in memory: the format that they run fastest in, and networks that take none."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 
 def to_channels_last(model: nn.Module) -> nn.Module:
@@ -11,3 +16,30 @@ def to_channels_last(model: nn.Module) -> nn.Module:
         if parameter.dim() in formats:
             parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])
     return model
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Let what is built in the block have shapes and no values: on the meta device, and nothing drawn at random.
+
+    Drawing there would import torch's whole compiler, which takes seconds, and fill nothing.
+    """
+    with torch.device("meta"), _WithoutInitialisation():
+        yield
+
+
+class _WithoutInitialisation(TorchFunctionMode):
+    FILLING = ("normal_", "uniform_", "trunc_normal_", "fill_", "zero_")
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = kwargs or {}
+        # What is written in C has no module.
+        if getattr(func, "__module__", "") == nn.init.__name__ or func.__name__ in self.FILLING:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)

@@ -22,6 +22,7 @@ from gte.foreign import read_tensors
 from gte.models import MODELS
 from gte.models.config import ModelConfig
 from gte.models.designs import FrameByFrame
+from gte.models.memory import without_memory
 from gte.models.published import COUNTER, NORMALIZE, State, check_fit, recognise, some_of, unwrapped
 from gte.models.resnet import Bottleneck, ResNetConfig, VideoResNet
 from gte.models.shift import TAPS, shift_layers
@@ -143,7 +144,7 @@ def inflate(network: nn.Module, config: ResNetConfig, weights: State) -> tuple[s
     and no others. Raises WeightsError if the weights are of another network.
     """
     assert isinstance(network, VideoResNet)
-    with torch.device("meta"):
+    with without_memory():
         classifier = weights.get("fc.bias", torch.zeros(config.num_classes))
         num_classes = classifier.numel()
         flat = replace(config, temporal=FrameByFrame(), num_classes=num_classes).build()

@@ -16,6 +16,7 @@ from gte.errors import WeightsError
 from gte.models import configure
 from gte.models.clip import IMAGENET_MEAN, IMAGENET_STD, KINETICS_MEAN, KINETICS_STD
 from gte.models.config import ModelConfig
+from gte.models.memory import without_memory
 from gte.models.resnet import STAGE_DEPTHS
 from gte.models.temporal import ShiftedFrameConv
 
@@ -311,7 +312,7 @@ def load_published(
     name, found = layout.read(layout, state)
     try:
         config = configure(name, **found | dict(options or {}))
-        with torch.device("meta"):
+        with without_memory():
             network = config.build()
     except ValueError as error:
         raise WeightsError(str(error)) from error

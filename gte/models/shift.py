@@ -88,10 +88,12 @@ def temporal_shift_weight(
 
     Raises ValueError if the outputs that shift are not an even, positive number.
     """
-    weight = torch.zeros(out_channels, in_channels, TAPS, 1)
-    output = torch.arange(out_channels)
-    weight[output, output % in_channels, shift_directions(out_channels, identity_share)] = 1
-    return weight
+    # Worked out on the CPU: on the meta device this arithmetic would import torch's whole compiler, two seconds of it.
+    with torch.device("cpu"):
+        weight = torch.zeros(out_channels, in_channels, TAPS, 1)
+        output = torch.arange(out_channels)
+        weight[output, output % in_channels, shift_directions(out_channels, identity_share)] = 1
+    return weight.to(torch.get_default_device())
 
 
 def convolve_in_time(

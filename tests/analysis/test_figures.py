@@ -173,7 +173,7 @@ def test_labels_of_lines_that_end_together_are_pushed_apart(summary):
     ],
 )
 def test_labels_keep_a_pitch_of_ten_in_a_room_of_a_hundred(heights, placed):
-    assert figures._pushed_apart(heights, 10, 100) == placed
+    assert figures.pushed_apart(heights, 10, 100) == placed
 
 
 def cost(name, macs, temporal):

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from analysis import kernels
 from analysis.kernels import (
+    NO_KERNELS,
     at_the_end,
     block_names_of,
     centre_of_mass,
@@ -20,6 +20,7 @@ from analysis.kernels import (
     most_moved,
     summarise,
 )
+from analysis.kernels import __main__ as command
 from gte import cli
 from gte.models.shift import temporal_shift_weight
 from gte.snapshots import KernelHistory
@@ -286,7 +287,7 @@ def test_layers_of_one_block_have_short_names_of_their_own():
 
 
 def test_command_prints_a_row_per_layer_as_json(tiny_checkpoint, capsys):
-    kernels.main(tiny_checkpoint, json=True)
+    command.main(tiny_checkpoint, json=True)
     rows = json.loads(capsys.readouterr().out)
     assert len(rows) == 8
     assert rows[0]["layer"] == "layer1.0.conv2.temporal.shift"
@@ -295,7 +296,7 @@ def test_command_prints_a_row_per_layer_as_json(tiny_checkpoint, capsys):
 
 
 def test_command_prints_a_table_and_says_the_finding_beside_it(tiny_checkpoint, capsys):
-    kernels.main(tiny_checkpoint)
+    command.main(tiny_checkpoint)
     printed = capsys.readouterr()
     first = printed.out.splitlines()[1]
     assert first.startswith("layer1.0")
@@ -305,20 +306,20 @@ def test_command_prints_a_table_and_says_the_finding_beside_it(tiny_checkpoint, 
 
 def test_command_says_unknown_where_nobody_knows_how_a_layer_began(tmp_path, capsys):
     path = save_moved(tmp_path / "foreign.safetensors", "i3d", known=False)
-    kernels.main(path)
+    command.main(path)
     printed = capsys.readouterr()
     first = printed.out.splitlines()[1]
     assert first.split() == ["layer1.0", "16", "0", "%", "0", "%", "100", "%", "unknown", "unknown"]
     assert "→" not in printed.out
     assert printed.err.startswith("How the layers began is unknown")
-    kernels.main(path, json=True)
+    command.main(path, json=True)
     row = json.loads(capsys.readouterr().out)[0]
     assert [row[name] for name in COMPARISONS] == [None] * 9
     assert row["ahead"] == 1
 
 
 def test_command_tells_how_far_a_kernel_over_space_and_time_moved(tmp_path, capsys):
-    kernels.main(save_moved(tmp_path / "c3d.safetensors", "c3d", known=True), json=True)
+    command.main(save_moved(tmp_path / "c3d.safetensors", "c3d", known=True), json=True)
     rows = json.loads(capsys.readouterr().out)
     assert [row["block"] for row in rows] == [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
     assert rows[0]["ahead"] == 1
@@ -328,21 +329,21 @@ def test_command_tells_how_far_a_kernel_over_space_and_time_moved(tmp_path, caps
 
 @pytest.mark.parametrize("name", ["c2d", "tsm"])
 def test_command_on_a_network_without_kernels_over_time_says_why(tmp_path, capsys, name):
-    kernels.main(save_tiny(tmp_path / "frames.safetensors", name))
+    command.main(save_tiny(tmp_path / "frames.safetensors", name))
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err == f"This network {kernels.NO_KERNELS}\n"
+    assert printed.err == f"This network {NO_KERNELS}\n"
 
 
 def test_command_on_a_network_without_learnable_shifts_prints_an_empty_list(tiny_c2d_checkpoint, capsys):
-    kernels.main(tiny_c2d_checkpoint, json=True)
+    command.main(tiny_c2d_checkpoint, json=True)
     assert json.loads(capsys.readouterr().out) == []
 
 
 def test_command_refuses_a_missing_file_with_one_sentence(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["kernels", str(tmp_path / "none.safetensors")])
     with pytest.raises(SystemExit) as stopped:
-        cli.run_command(kernels.main, prog="python -m analysis.kernels")
+        cli.run_command(command.main, prog="python -m analysis.kernels")
     printed = capsys.readouterr()
     assert (stopped.value.code, printed.out, printed.err.count("\n")) == (2, "", 1)
     assert "none.safetensors" in printed.err

@@ -150,25 +150,148 @@ def test_the_barcode_survives_a_change_to_a_checkpoint_with_fewer_snapshots() ->
     assert at.run().text[0].value == "1"
 
 
-def test_shares_go_to_the_browser_snapshot_by_snapshot() -> None:
-    summary = pd.DataFrame(
+def summary_of(lengths: dict[str, int]) -> pd.DataFrame:
+    """What `analysis.kernels.summarise` says of layers that move a little at each of so many snapshots."""
+    rows = [
         {
-            "layer": ["layer1.0.conv2.shift"] * 2 + ["layer1.1.conv2.shift"] * 2,
-            "block": ["layer1.0"] * 2 + ["layer1.1"] * 2,
-            "back": [0.5, 0.25, 0.5, 0.5],
-            "stay": [0.0, 0.25, 0.0, 0.125],
-            "ahead": [0.5, 0.5, 0.5, 0.375],
+            "layer": f"{block}.conv2.lts",
+            "block": block,
+            "back": 0.5 - s / 8,
+            "stay": s / 8,
+            "ahead": 0.5,
+            "back0": 0.5 if num > 1 else np.nan,
+            "drift": s / 4 if num > 1 else np.nan,
         }
-    )
-    shares = LayerShares.from_summary(summary, selected="layer1.1")
+        for block, num in lengths.items()
+        for s in range(num)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_shares_and_drift_are_taken_from_the_summary() -> None:
+    shares = LayerShares.from_summary(summary_of({"layer1.0": 2, "layer1.1": 2}), selected="layer1.1")
     assert list(shares.layers) == ["layer1.0", "layer1.1"]
-    assert shares.shares.tolist() == [[[0.5, 0, 0.5], [0.25, 0.25, 0.5]], [[0.5, 0, 0.5], [0.5, 0.125, 0.375]]]
+    assert list(shares.paths) == ["layer1.0.conv2.lts", "layer1.1.conv2.lts"]
+    assert shares.shares.tolist() == [[[0.5, 0, 0.5], [0.375, 0.125, 0.5]]] * 2
+    assert shares.drift is not None
+    assert shares.drift.tolist() == [[0, 0.25]] * 2
+    assert list(shares.starts_known) == [True, True]
+    assert shares.selected == "layer1.1"
 
 
-def test_shares_of_layers_with_unequal_histories_are_refused() -> None:
-    summary = pd.DataFrame({"layer": ["a", "a", "b"], "block": ["a", "a", "b"], "back": 0.5, "stay": 0.0, "ahead": 0.5})
-    with pytest.raises(ValueError, match="equally many snapshots"):
-        LayerShares.from_summary(summary)
+def test_a_layer_with_fewer_snapshots_stays_as_it_is_at_its_last() -> None:
+    shares = LayerShares.from_summary(summary_of({"a": 3, "b": 2, "c": 1}))
+    assert shares.shares[:, :, 1].tolist() == [[0, 0.125, 0.25], [0, 0.125, 0.125], [0, 0, 0]]
+    np.testing.assert_array_equal(shares.drift, [[0, 0.25, 0.5], [0, 0.25, 0.25], [np.nan] * 3])
+    assert list(shares.starts_known) == [True, True, False]
+
+
+def test_a_summary_without_layers_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one layer"):
+        LayerShares.from_summary(summary_of({}))
+
+
+def layers_page(num_snapshots: int, shares: "LayerShares") -> None:
+    import numpy as np
+
+    from app.components import kernel_barcode
+
+    kernel_barcode(
+        np.zeros((num_snapshots, 2, 3)), list(range(num_snapshots)), title="a, 2 outputs", key="kernels", shares=shares
+    )
+
+
+def test_layers_go_to_the_browser_snapshot_by_snapshot() -> None:
+    shares = LayerShares.from_summary(summary_of({"a": 3, "b": 1}), selected="b")
+    layers = sent(layers_page, 3, shares)[0]["layers"]
+    assert np.array_equal(decoded(layers["shares"], np.float32, (3, 2, 3)), shares.shares.swapaxes(0, 1))
+    drift = decoded(layers["drift"], np.float32, (3, 2))
+    np.testing.assert_array_equal(drift, [[0, np.nan], [0.25, np.nan], [0.5, np.nan]])
+    assert layers["startsKnown"] == [True, False]
+    assert (layers["names"], layers["paths"], layers["selected"]) == (["a", "b"], ["a.conv2.lts", "b.conv2.lts"], "b")
+
+
+@pytest.mark.parametrize(("num_snapshots", "stays"), [(1, [0.25]), (2, [0, 0.25])])
+def test_the_last_of_all_layers_stands_beside_the_last_of_a_layer_with_fewer_snapshots(
+    num_snapshots: int, stays: list[float]
+) -> None:
+    layers = sent(layers_page, num_snapshots, LayerShares.from_summary(summary_of({"a": 3})))[0]["layers"]
+    assert decoded(layers["shares"], np.float32, (num_snapshots, 1, 3))[:, 0, 1].tolist() == stays
+
+
+def test_without_drift_paths_and_starts_layers_have_names_outlines_and_no_drift() -> None:
+    layers = sent(layers_page, 2, LayerShares(layers=["a", "b"], shares=np.zeros((2, 2, 3))))[0]["layers"]
+    assert (layers["drift"], layers["paths"], layers["startsKnown"]) == (None, ["a", "b"], [True, True])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"layers": []}, "at least one layer"),
+        ({"shares": np.zeros((2, 2, 2))}, r"\(layers, snapshots, 3\) of 2 layers; got \(2, 2, 2\)"),
+        ({"shares": np.zeros((1, 2, 3))}, r"of 2 layers; got \(1, 2, 3\)"),
+        ({"drift": np.zeros((2, 3))}, r"\(2, 2\); got \(2, 3\)"),
+        ({"starts_known": [True]}, "starts_known must have one entry for each of 2 layers, or none; got 1"),
+        ({"paths": ["a", "b", "c"]}, "paths must have one entry for each of 2 layers, or none; got 3"),
+    ],
+)
+def test_parts_of_other_layers_are_refused_with_a_sentence(changes: dict[str, Any], sentence: str) -> None:
+    right: dict[str, Any] = {"layers": ["a", "b"], "shares": np.zeros((2, 2, 3))}
+    with pytest.raises(ValueError, match=sentence):
+        LayerShares(**{**right, **changes})
+
+
+def choice_page() -> None:
+    import numpy as np
+    import streamlit as st
+
+    from app.components import kernel_barcode
+
+    state = st.session_state
+    choice = kernel_barcode(
+        np.zeros((2, 4, 3)),
+        [0, 1],
+        title="layer1.0",
+        key="kernels",
+        form="triangle",
+        order=state.get("order"),
+        output=state.get("output"),
+    )
+    st.text(f"{choice.form} {choice.output}")
+
+
+def test_the_form_the_order_and_the_selected_output_go_to_the_browser_and_come_back() -> None:
+    at = AppTest.from_function(choice_page, default_timeout=TIMEOUT_SECONDS)
+    at.session_state["order"] = np.array([3, 1, 2, 0])
+    at.session_state["output"] = 2
+    at.run()
+    data = json.loads(at.get("bidi_component")[0].proto.json)
+    assert (data["form"], data["order"], data["output"]) == ("triangle", [3, 1, 2, 0], 2)
+    assert at.text[0].value == "triangle 2"
+
+
+def test_a_selection_follows_the_argument() -> None:
+    at = AppTest.from_function(choice_page, default_timeout=TIMEOUT_SECONDS).run()
+    assert at.text[0].value == "triangle None"
+    at.session_state["output"] = 3
+    assert at.run().text[0].value == "triangle 3"
+    del at.session_state["output"]
+    assert at.run().text[0].value == "triangle None"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"form": "circle"}, "rows, triangle; got 'circle'"),
+        ({"order": [0, 1, 2]}, r"each of the 4 outputs once; got \[0, 1, 2\]"),
+        ({"order": [0, 1, 2, 2]}, "each of the 4 outputs once"),
+        ({"output": 4}, "0 to 3; got 4"),
+        ({"output": -1}, "0 to 3; got -1"),
+    ],
+)
+def test_the_barcode_refuses_choices_that_are_not_there(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        kernel_barcode(np.zeros((2, 4, 3)), [0, 1], title="layer1.0", key="kernels", **changes)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +305,7 @@ def test_shares_of_layers_with_unequal_histories_are_refused() -> None:
         ({"taps": np.full((2, 4, 3), np.nan)}, "not numbers"),
         ({"snapshot": 2}, "one of the 2 snapshots; got 2"),
         ({"height": 20}, "at least 120 pixels"),
-        ({"shares": LayerShares(layers=["a"], shares=np.zeros((1, 3, 3)))}, r"\(1, 2, 3\)"),
+        ({"shares": LayerShares(layers=["a"], shares=np.zeros((1, 1, 3)))}, "at least the 2 snapshots.*got 1"),
     ],
 )
 def test_the_barcode_refuses_wrong_sizes_with_a_sentence(changes: dict[str, Any], sentence: str) -> None:

@@ -202,7 +202,7 @@ UNKNOWN = {"dataset": "", "classes": tuple(f"class {index}" for index in range(4
 
 def test_the_kernels_of_a_network_with_a_known_start_are_compared_with_it(two_networks):
     save_moved(two_networks["runs/"] / "i3d.safetensors", "i3d", known=True)
-    at = open_page("kernels", ckpt="runs/i3d")
+    at = open_page("kernels", ckpt="runs/i3d", view="Over training")
     assert not at.exception
     assert not at.error
     assert finding(at).startswith('<p class="finding">layer1.0 moved most:')
@@ -212,7 +212,7 @@ def test_the_kernels_of_a_network_with_a_known_start_are_compared_with_it(two_ne
 
 def test_the_kernels_of_a_network_with_an_unknown_start_are_shown_as_they_are(two_networks):
     save_moved(two_networks["runs/"] / "c3d.safetensors", "c3d", known=False, **UNKNOWN)
-    at = open_page("kernels", ckpt="runs/c3d")
+    at = open_page("kernels", ckpt="runs/c3d", view="Over training")
     assert not at.exception
     assert not at.error
     assert "How the layers began is unknown, and so is their drift. layer1.0 looks ahead most" in finding(at)

@@ -1,16 +1,15 @@
-"""What training did to the kernels over time of a network: where each output looks, and how far it moved.
+"""What training did to the kernels over time of a network, layer by layer and snapshot by snapshot.
 
 A learnable shift is a dense convolution over three frames. At its initialisation half of the outputs read the next
-frame ("look ahead") and half the previous one ("look back"). Here every output's kernel is reduced to its effective
-taps and sorted into looks back, stays or looks ahead, for every snapshot that training left. Other networks have
-kernels over three frames or more, in space too, over which they are summed; where nobody knows how a layer began,
-everything that compares with its beginning is NaN.
+frame ("look ahead") and half the previous one ("look back"). Here every output's kernel is reduced to a few taps and
+sorted, for every snapshot that training left. Other networks have kernels over three frames or more, in space too, over
+which they are summed; where nobody knows how a layer began, everything that compares with its beginning is NaN.
 """
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,157 +17,159 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
+from analysis.kernels.directions import (
+    KINDS,
+    UNDEFINED,
+    centre_of_mass,
+    direction,
+    effective_taps,
+    kind,
+    own_inputs,
+    own_taps,
+)
 from analysis.palette import DIRECTION_VERBS, DIRECTION_WORDS, DIRECTIONS, Direction
-from analysis.wording import block_name, block_names, percent, three_digits
-from gte import checkpoint, cli
-from gte.checkpoint import KernelHistory
-
-UNDEFINED = "undefined"
-"""The direction of a kernel that holds NaN or infinity."""
-
-THRESHOLD = 1 / 3
-"""Frames between the present and the centre of mass of an output that looks away: a third of [-1, 1] for each class.
-
-It is the same for kernels of more taps: an output that reads the next frame alone looks ahead, however far it could.
-"""
+from analysis.wording import block_name, block_names, percent
+from gte.snapshots import KernelHistory
 
 NO_KERNELS = (
     "has no kernels over time: a hard shift (TSM), or no mixing of frames at all (C2D), leaves nothing to learn."
 )
 """What is said of such a network, behind its name."""
 
-
-def effective_taps(weight: Float[Tensor, "*s o i k 1"]) -> Float[Tensor, "*s o k"]:
-    """Each output's kernel over time, summed over its inputs: its answer to a signal that all channels share.
-
-    The k taps are those of frames t-k//2 to t+k//2; of three, t-1, t and t+1. Weights of opposite sign cancel, while
-    many small ones of one sign add up: an output can change its direction although the one large weight that it
-    started with hardly moved.
-    """
-    return weight.squeeze(-1).sum(dim=-2)
+Reading = Literal["summed", "own"]
+"""Which taps of an output are read: summed over its inputs, or those for the one input that it began with."""
+READINGS: Final[tuple[Reading, ...]] = get_args(Reading)
 
 
-def centre_of_mass(taps: Float[Tensor, "*s o k"]) -> Float[Tensor, "*s o"]:
-    """Where in time each output looks, in frames of its layer's input: sum(j |a_j|) / sum |a_j|, j from -k//2 to k//2.
-
-    -1 reads the previous frame alone, 1 the next one alone. A kernel of zeros favours neither: 0. NaN stays NaN.
-    Raises ValueError for an even number of taps, which has none for the present.
-    """
-    num_taps = taps.shape[-1]
-    if num_taps % 2 == 0:
-        raise ValueError(f"A kernel over time has an odd number of taps, the present in the middle; got {num_taps}.")
-    size = taps.double().abs()
-    mass = size.sum(dim=-1)
-    offsets = torch.arange(num_taps, dtype=torch.float64) - num_taps // 2
-    moment = (size * offsets).sum(dim=-1)
-    return torch.where(mass == 0, torch.zeros_like(mass), moment / mass)
+def read_taps(history: KernelHistory, reading: Reading = "summed") -> Float[Tensor, "s o k"]:
+    """The taps of every output at each snapshot. A layer whose outputs began with no input of their own is summed."""
+    weights = history.weights.float()
+    own = own_inputs(history.initial) if reading == "own" else None
+    return effective_taps(weights) if own is None else own_taps(weights, own)
 
 
-def direction(taps: Float[Tensor, "*s o k"], threshold: float = THRESHOLD) -> Shaped[np.ndarray, "*s o"]:
-    """ "back", "stay" or "ahead" for each output, by its centre of mass c of |a|: back if c < -1/3, ahead if c > 1/3.
-
-    What lies exactly on a threshold stays. A kernel of zeros looks nowhere and counts as "stay"; `summarise` counts
-    those as `silent` as well. A kernel with NaN or infinity is "undefined" and belongs to none of the three.
-    """
-    centre = centre_of_mass(taps).numpy()
-    names = np.select(
-        [~np.isfinite(centre), _beyond(-centre, threshold), _beyond(centre, threshold)],
-        [UNDEFINED, "back", "ahead"],
-        default="stay",
-    )
-    return np.asarray(names)
+def reduced(history: KernelHistory, reading: Reading = "summed") -> KernelHistory:
+    """The history of the taps alone, as of a layer with one input: small, and read in the same way."""
+    return replace(history, weights=read_taps(history, reading)[:, :, None, :, None])
 
 
-def _beyond(centre: np.ndarray, threshold: float) -> np.ndarray:
-    # (0, 2, 1) has its centre at exactly 1/3; the quotient of two rounded sums must not decide its class.
-    return centre > threshold + 1e-6
-
-
-def summarise(histories: Sequence[KernelHistory]) -> pd.DataFrame:
+def summarise(histories: Sequence[KernelHistory], reading: Reading = "summed") -> pd.DataFrame:
     """One row per layer and snapshot, in the order given.
 
     Columns: layer (module path), block (its short name), step, outputs; back, stay, ahead (shares of the outputs) and
     back0, stay0, ahead0 (at the initialisation); left_back, left_stay, left_ahead (shares of all outputs that began in
     that class and are in another one now); turned (their sum); silent, undefined (numbers of outputs); centre_of_mass
-    (mean, in frames); drift |W - W0| / |W0| and cosine of W and W0 (both NaN where they are not defined). Where the
-    initialisation is unknown, all columns that compare with it are NaN. No two layers share a short name.
+    and centre_of_mass0 (means, in frames); for each of KINDS kind_... and kind0_... (shares of the outputs by the finer
+    sorting); drift |W - W0| / |W0| and cosine of W and W0 (both NaN where they are not defined), and of |W - W0|^2 the
+    shares drift_tap, drift_softening and drift_mixing, as `drift_parts` has them. Where the initialisation is unknown,
+    all columns that compare with it are NaN. No two layers share a short name. Drift does not depend on the reading.
     """
     if not histories:
         return pd.DataFrame(columns=pd.Index(_COLUMNS))
-    table = pd.concat([pd.DataFrame(_measure(history)) for history in histories], ignore_index=True)
+    table = pd.concat([pd.DataFrame(_measure(history, reading)) for history in histories], ignore_index=True)
     names = block_names([history.layer for history in histories])
     return table.assign(block=[names[layer] for layer in table["layer"]])
 
 
+DRIFT_PARTS: Final = ("drift_tap", "drift_softening", "drift_mixing")
+
+_STARTS = (*(f"{name}0" for name in DIRECTIONS), *(f"left_{name}" for name in DIRECTIONS), "turned")
+_KINDS = tuple(f"kind_{name}" for name in KINDS)
+_STARTING_KINDS = tuple(f"kind0_{name}" for name in KINDS)
+_COMPARISONS = (*_STARTS, "centre_of_mass0", *_STARTING_KINDS, "drift", "cosine", *DRIFT_PARTS)
+"""The columns that compare with the initialisation."""
+
 _COLUMNS = (
     *("layer", "block", "step", "outputs"),
     *DIRECTIONS,
-    *(f"{name}0" for name in DIRECTIONS),
-    *(f"left_{name}" for name in DIRECTIONS),
-    *("turned", "silent", "undefined", "centre_of_mass", "drift", "cosine"),
+    *_STARTS,
+    *("silent", "undefined", "centre_of_mass", "centre_of_mass0"),
+    *_KINDS,
+    *_STARTING_KINDS,
+    *("drift", "cosine"),
+    *DRIFT_PARTS,
 )
 
 
-def _measure(history: KernelHistory) -> dict[str, list]:
+def _measure(history: KernelHistory, reading: Reading) -> dict[str, list]:
     """The columns of `summarise` for one layer, one value per snapshot."""
-    weights = history.weights.float()
     steps = history.steps.tolist()
-    taps = effective_taps(weights)
-    now = direction(taps)  # (snapshots, outputs)
+    taps = read_taps(history, reading)
+    now, kinds = direction(taps), kind(taps)  # (snapshots, outputs)
     repeat = len(steps)
     columns: dict[str, list] = {
         "layer": [history.layer] * repeat,
         "block": [block_name(history.layer)] * repeat,
         "step": steps,
         "outputs": [now.shape[1]] * repeat,
-    }
-    columns |= {name: (now == name).mean(axis=1).tolist() for name in DIRECTIONS}
-    columns |= _comparison(weights, now, history.initial)
-    columns |= {
         "silent": (taps == 0).all(dim=-1).sum(dim=-1).tolist(),
         "undefined": (now == UNDEFINED).sum(axis=1).tolist(),
         "centre_of_mass": centre_of_mass(taps).mean(dim=-1).tolist(),
     }
+    columns |= {name: (now == name).mean(axis=1).tolist() for name in DIRECTIONS}
+    columns |= {f"kind_{name}": (kinds == name).mean(axis=1).tolist() for name in KINDS}
+    start = history.initial
+    if start is None:
+        columns |= {name: [math.nan] * repeat for name in _COMPARISONS}
+    else:
+        columns |= _changes(taps, now) | _movement(history.weights.float(), start.float())
     return {name: columns[name] for name in _COLUMNS}
 
 
-_COMPARISONS = (
-    *(f"{name}0" for name in DIRECTIONS),
-    *(f"left_{name}" for name in DIRECTIONS),
-    *("turned", "drift", "cosine"),
-)
-
-
-def _comparison(
-    weights: Float[Tensor, "s o i k 1"], now: Shaped[np.ndarray, "s o"], start: Float[Tensor, "o i k 1"] | None
-) -> dict[str, list]:
-    """Those columns that compare each snapshot with the initialisation."""
-    if start is None:
-        return {name: [math.nan] * len(weights) for name in _COMPARISONS}
-    initial = direction(effective_taps(start.float()))  # (outputs,)
-    drift, cosine = _movement(weights, start.float())
+def _changes(taps: Float[Tensor, "s o k"], now: Shaped[np.ndarray, "s o"]) -> dict[str, list]:
+    """Those columns that compare the directions of each snapshot with those of the first, the initialisation."""
+    repeat = len(taps)
+    initial = now[0]
     left = {name: ((initial == name) & (now != name)).mean(axis=1) for name in DIRECTIONS}
-    columns: dict[str, list] = {f"{name}0": [float((initial == name).mean())] * len(weights) for name in DIRECTIONS}
+    columns: dict[str, list] = {f"{name}0": [float((initial == name).mean())] * repeat for name in DIRECTIONS}
     columns |= {f"left_{name}": left[name].tolist() for name in DIRECTIONS}
-    turned = (now != initial).mean(axis=1)
-    return columns | {"turned": turned.tolist(), "drift": drift.tolist(), "cosine": cosine.tolist()}
+    columns |= {f"kind0_{name}": [float((kind(taps[0]) == name).mean())] * repeat for name in KINDS}
+    centre = float(centre_of_mass(taps[0]).mean())
+    return columns | {"turned": (now != initial).mean(axis=1).tolist(), "centre_of_mass0": [centre] * repeat}
 
 
-def _movement(
-    weights: Float[Tensor, "s o i k 1"], initial: Float[Tensor, "o i k 1"]
-) -> tuple[Float[Tensor, " s"], Float[Tensor, " s"]]:
-    """Relative distance |W - W0| / |W0| and cosine to the initialisation, per snapshot."""
+def _movement(weights: Float[Tensor, "s o i k 1"], initial: Float[Tensor, "o i k 1"]) -> dict[str, list]:
+    """Relative distance |W - W0| / |W0|, its parts, and cosine to the initialisation, per snapshot."""
     flat, origin = weights.flatten(1), initial.flatten()  # (snapshots, o*i*k) and (o*i*k,)
     norm, norm_origin = torch.linalg.vector_norm(flat, dim=1), torch.linalg.vector_norm(origin)
-    drift = torch.linalg.vector_norm(flat - origin, dim=1) / norm_origin
+    parts = drift_parts(weights, initial)
+    drift = parts.sum(dim=1).sqrt() / norm_origin
     # Rounding puts the cosine of a vector with itself a hair above one.
     cosine = (flat @ origin / (norm * norm_origin)).clamp(-1, 1)
-    return drift, cosine
+    shares = torch.where(parts.sum(dim=1, keepdim=True) == 0, 0, parts / parts.sum(dim=1, keepdim=True))
+    columns = {"drift": drift.tolist(), "cosine": cosine.tolist()}
+    return columns | {name: share.tolist() for name, share in zip(DRIFT_PARTS, shares.T, strict=True)}
+
+
+def drift_parts(weights: Float[Tensor, "s o i k 1"], initial: Float[Tensor, "o i k 1"]) -> Float[Tensor, "s 3"]:
+    """|W - W0|^2 of each snapshot in three parts, which add up to it.
+
+    Along the taps that the initialisation has; onto the other taps of the inputs that it reads (the hard shift
+    softens); onto inputs that it does not read (channels mix).
+    """
+    change = (weights - initial).square().double()
+    has_tap = initial != 0
+    reads = has_tap.any(dim=2, keepdim=True).expand_as(has_tap)
+    masks = (has_tap, reads & ~has_tap, ~reads)
+    return torch.stack([(change * mask).flatten(1).sum(dim=1) for mask in masks], dim=1).float()
 
 
 def at_the_end(summary: pd.DataFrame) -> pd.DataFrame:
     """The rows of `summarise` for the last snapshot of each layer, in order of depth."""
     return summary.groupby("layer", sort=False).tail(1)
+
+
+def at_snapshot(summary: pd.DataFrame, snapshot: int) -> pd.DataFrame:
+    """One row of `summarise` per layer, of a snapshot, or of the last where a layer has fewer.
+
+    Negative numbers count from the last. Raises IndexError for a snapshot that no layer has.
+    """
+    parts = [part for _, part in summary.groupby("layer", sort=False)]
+    longest = max(map(len, parts), default=0)
+    if parts and not -longest <= snapshot < longest:
+        raise IndexError(f"The layers have {longest} snapshots; got {snapshot}.")
+    place = range(longest)[snapshot] if parts else 0
+    return pd.concat([summary.iloc[:0], *(part.iloc[[min(place, len(part) - 1)]] for part in parts)])
 
 
 def block_names_of(summary: pd.DataFrame) -> dict[str, str]:
@@ -270,44 +271,3 @@ def _most_moved(last: pd.DataFrame) -> str:
     if only:
         return f"{subject}, yet every output still looks where it began."
     return f"{subject}, by {percent(row['drift'])} of its initial weight, yet every output still looks where it began."
-
-
-def main(ckpt: Path, json: bool = False) -> None:
-    """Print, per layer, where the outputs of its kernels over time look and how far they drifted.
-
-    Kernels that span space as well are summed over it. What nobody knows is "unknown", in JSON null.
-
-    Args:
-        ckpt: A .safetensors file written by gte.train or gte.convert.
-        json: Print a list of objects on standard output.
-    """
-    summary = at_the_end(summarise(checkpoint.load_histories(ckpt)))
-    rows = [{str(name): value for name, value in row.items()} for row in summary.to_dict("records")]
-    if json:
-        cli.print_json(rows)
-        return
-    if rows:
-        print(_as_text(rows))
-    cli.say(drift_finding(summary))
-
-
-def _as_text(rows: list[dict[str, Any]]) -> str:
-    width = max(12, 2 + max(len(row["block"]) for row in rows))
-    titles = f"{'outputs':>9}{'looks back':>20}{'stays':>16}{'looks ahead':>20}{'drift':>10}{'cosine':>9}"
-    lines = [f"{'layer':<{width}}{titles}"]
-    for row in rows:
-        unknown = math.isnan(row["back0"])
-        shares = [
-            percent(row[name]) if unknown else f"{percent(row[f'{name}0'])} → {percent(row[name])}"
-            for name in DIRECTIONS
-        ]
-        drift, cosine = ("unknown" if unknown else three_digits(row[name]) for name in ("drift", "cosine"))
-        lines.append(
-            f"{row['block']:<{width}}{row['outputs']:>9}{shares[0]:>20}{shares[1]:>16}{shares[2]:>20}"
-            f"{drift:>10}{cosine:>9}"
-        )
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    cli.run_command(main, prog="python -m analysis.kernels")

@@ -1,0 +1,55 @@
+"""The figures: tables in, plotly figures out. They work in the app and in a notebook, on light and on dark pages."""
+
+from analysis.figures.answers import class_bars, training_curves
+from analysis.figures.costs import NATIVE_MARK, cost_bars, is_native
+from analysis.figures.depth import (
+    MOST_CENTRES,
+    PathKind,
+    centres_by_layer,
+    drift_by_depth,
+    kinds_by_layer,
+    reach_by_depth,
+    shares_side_by_side,
+)
+from analysis.figures.layers import LABEL_PITCH, direction_shares, drift_over_training, pushed_apart
+from analysis.figures.rows import ROW_PITCH
+from analysis.figures.weights import (
+    MOST_CELLS,
+    MOST_CURVES,
+    corner_shares,
+    frequency_curves,
+    matched_centres,
+    output_stem,
+    singular_values,
+    tap_triangle,
+    weight_maps,
+)
+
+__all__ = [
+    "LABEL_PITCH",
+    "MOST_CELLS",
+    "MOST_CENTRES",
+    "MOST_CURVES",
+    "NATIVE_MARK",
+    "ROW_PITCH",
+    "PathKind",
+    "centres_by_layer",
+    "class_bars",
+    "corner_shares",
+    "cost_bars",
+    "direction_shares",
+    "drift_by_depth",
+    "drift_over_training",
+    "frequency_curves",
+    "is_native",
+    "kinds_by_layer",
+    "matched_centres",
+    "output_stem",
+    "pushed_apart",
+    "reach_by_depth",
+    "shares_side_by_side",
+    "singular_values",
+    "tap_triangle",
+    "training_curves",
+    "weight_maps",
+]

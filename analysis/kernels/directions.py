@@ -1,0 +1,128 @@
+"""Where an output looks in time, and what it does there: effective taps, centre of mass, three directions, six kinds.
+
+Kernels have k taps, k odd, the middle one the frame itself. Of three taps (a1, a2, a3) the first weighs the previous
+frame and the last the next.
+"""
+
+from typing import Final, Literal, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+UNDEFINED = "undefined"
+"""The direction and the kind of a kernel that holds NaN or infinity."""
+
+THRESHOLD = 1 / 3
+"""Frames between the present and the centre of mass of an output that looks away: a third of [-1, 1] for each class.
+
+It is the same for kernels of more taps: an output that reads the next frame alone looks ahead, however far it could.
+"""
+
+Kind = Literal["back", "stay", "ahead", "smoothing", "differencing", "mixed"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+"""What an output does in time, the finer sorting."""
+
+CANCELLED = 1 / 3
+"""Taps whose sum is below this part of their mass answer to change: they difference."""
+DOMINANT = 1 / 2
+"""A tap above this part of the mass gives the output its direction."""
+AGREED = 2 / 3
+"""Taps whose sum is above this part of their mass, and of which none is dominant, smooth."""
+
+_ROUNDING = 1e-6
+"""(0, 2, 1) has its centre at exactly 1/3; the quotient of two rounded sums must not decide its class."""
+
+
+def effective_taps(weight: Float[Tensor, "*s o i k 1"]) -> Float[Tensor, "*s o k"]:
+    """Each output's kernel over time, summed over its inputs: its answer to a signal that all channels share.
+
+    The k taps are those of frames t-k//2 to t+k//2; of three, t-1, t and t+1. Weights of opposite sign cancel, while
+    many small ones of one sign add up: an output can change its direction although the one large weight that it
+    started with hardly moved.
+    """
+    return weight.squeeze(-1).sum(dim=-2)
+
+
+def own_inputs(initial: Float[Tensor, "o i k 1"] | None) -> Int[Tensor, " o"] | None:
+    """The one input that each output reads at its initialisation; None where an output reads several, or none.
+
+    A learnable shift starts with one: input o mod C_in. A dense kernel has no input of its own.
+    """
+    if initial is None:
+        return None
+    reads = (initial != 0).any(dim=2).squeeze(-1)  # (o, i)
+    return reads.float().argmax(dim=1) if (reads.sum(dim=1) == 1).all() else None
+
+
+def own_taps(weight: Float[Tensor, "*s o i k 1"], own: Int[Tensor, " o"]) -> Float[Tensor, "*s o k"]:
+    """Each output's taps for the one input that it began with: the diagonal of the layer."""
+    place = own.view(-1, 1, 1, 1).expand(*weight.shape[:-3], 1, *weight.shape[-2:])
+    return weight.gather(-3, place).squeeze(-1).squeeze(-2)
+
+
+def centre_of_mass(taps: Float[Tensor, "*s o k"]) -> Float[Tensor, "*s o"]:
+    """Where in time each output looks, in frames of its layer's input: sum(j |a_j|) / sum |a_j|, j from -k//2 to k//2.
+
+    -1 reads the previous frame alone, 1 the next one alone. A kernel of zeros favours neither: 0. NaN stays NaN.
+    Raises ValueError for an even number of taps, which has none for the present.
+    """
+    num_taps = taps.shape[-1]
+    if num_taps % 2 == 0:
+        raise ValueError(f"A kernel over time has an odd number of taps, the present in the middle; got {num_taps}.")
+    size = taps.double().abs()
+    mass = size.sum(dim=-1)
+    offsets = torch.arange(num_taps, dtype=torch.float64) - num_taps // 2
+    moment = (size * offsets).sum(dim=-1)
+    return torch.where(mass == 0, torch.zeros_like(mass), moment / mass)
+
+
+def direction(taps: Float[Tensor, "*s o k"], threshold: float = THRESHOLD) -> Shaped[np.ndarray, "*s o"]:
+    """ "back", "stay" or "ahead" for each output, by its centre of mass c of |a|: back if c < -1/3, ahead if c > 1/3.
+
+    What lies exactly on a threshold stays. A kernel of zeros looks nowhere and counts as "stay"; `summarise` counts
+    those as `silent` as well. A kernel with NaN or infinity is "undefined" and belongs to none of the three.
+    """
+    centre = centre_of_mass(taps).numpy()
+    names = np.select(
+        [~np.isfinite(centre), _above(-centre, threshold), _above(centre, threshold)],
+        [UNDEFINED, "back", "ahead"],
+        default="stay",
+    )
+    return np.asarray(names)
+
+
+def kind(taps: Float[Tensor, "*s o k"]) -> Shaped[np.ndarray, "*s o"]:
+    """One of KINDS for each output; with the mass m = sum |a_k|, the first rule that holds decides.
+
+    1. differencing: |sum a_k| < m / 3. The taps cancel, what does not change in time gives next to nothing.
+    2. back, stay or ahead: one |a_k| > m / 2, and its frame is a past one, the present or a coming one.
+    3. smoothing: |sum a_k| >= 2 m / 3. Several frames are averaged.
+    4. mixed: all else.
+
+    A kernel of zeros stays, as it does in `direction`; one with NaN or infinity is "undefined".
+    """
+    values = taps.double().numpy()
+    size = np.abs(values)
+    mass = size.sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        agreement = np.abs(values.sum(axis=-1)) / mass
+        largest = size.max(axis=-1) / mass
+    present = values.shape[-1] // 2
+    side = np.sign(np.where(np.isfinite(size), size, 0).argmax(axis=-1) - present)
+    dominant = _above(largest, DOMINANT)
+    rules: list[tuple[Bool[np.ndarray, "*s o"], str]] = [
+        (~np.isfinite(mass), UNDEFINED),
+        (mass == 0, "stay"),
+        (_above(-agreement, -CANCELLED), "differencing"),
+        (dominant & (side < 0), "back"),
+        (dominant & (side == 0), "stay"),
+        (dominant & (side > 0), "ahead"),
+        (~_above(-agreement, -AGREED), "smoothing"),
+    ]
+    return np.asarray(np.select([mask for mask, _ in rules], [name for _, name in rules], default="mixed"))
+
+
+def _above(values: np.ndarray, threshold: float) -> np.ndarray:
+    return values > threshold + _ROUNDING

@@ -1,0 +1,128 @@
+"""One layer in full: its outputs one by one, in any order, and the weights between inputs and outputs."""
+
+import math
+from collections.abc import Sequence
+from typing import Final, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from analysis.kernels.directions import centre_of_mass, direction, kind, own_inputs
+from analysis.kernels.layers import Reading, read_taps
+from analysis.wording import block_names
+from gte.snapshots import KernelHistory
+
+Order = Literal["index", "drift", "shift", "norm"]
+ORDERS: Final[tuple[Order, ...]] = get_args(Order)
+"""How the outputs of a layer can be sorted: as they are, by drift or norm (largest first), from back to ahead."""
+
+
+def tap_names(num_taps: int) -> tuple[str, ...]:
+    """The frames that the taps of a kernel weigh: "t-1", "t", "t+1" of three."""
+    offsets = range(-(num_taps // 2), num_taps // 2 + 1)
+    return tuple("t" if offset == 0 else f"t{offset:+d}" for offset in offsets)
+
+
+def outputs_table(history: KernelHistory, snapshot: int = -1, reading: Reading = "summed") -> pd.DataFrame:
+    """One row per output of a layer, at one snapshot.
+
+    Columns: output; own_input (the one that it began with; missing where it has none); direction and kind; the taps,
+    by the names of their frames; centre_of_mass, in frames; drift |w - w0| / |w0| and norm |w| over all inputs; and,
+    where the initialisation is known, direction0, kind0, the taps with a 0 behind their name, centre_of_mass0.
+    """
+    taps = read_taps(history, reading)
+    weight, start = history.weights[snapshot].float(), history.initial
+    own = own_inputs(start)
+    now = taps[snapshot]
+    num_outputs = len(now)
+    columns: dict[str, object] = {
+        "output": range(num_outputs),
+        "own_input": pd.array([pd.NA] * num_outputs if own is None else own.tolist(), dtype="Int64"),
+        **_described(now, ""),
+        "norm": _norms(weight).tolist(),
+        "drift": [math.nan] * num_outputs,
+    }
+    if start is not None:
+        columns |= _described(taps[0], "0")
+        columns["drift"] = (_norms(weight - start.float()) / _norms(start.float())).tolist()
+    return pd.DataFrame(columns)
+
+
+def _described(taps: Float[Tensor, "o k"], suffix: str) -> dict[str, object]:
+    names = tap_names(taps.shape[1])
+    return {
+        f"direction{suffix}": direction(taps),
+        f"kind{suffix}": kind(taps),
+        **{f"{name}{suffix}": column.tolist() for name, column in zip(names, taps.T, strict=True)},
+        f"centre_of_mass{suffix}": centre_of_mass(taps).tolist(),
+    }
+
+
+def _norms(weight: Float[Tensor, "o i k 1"]) -> Float[Tensor, " o"]:
+    return torch.linalg.vector_norm(weight.flatten(1), dim=1)
+
+
+def order_of(outputs: pd.DataFrame, order: Order) -> Int[np.ndarray, " o"]:
+    """The outputs of `outputs_table` in that order, by number; ties keep theirs, what is not a number comes last."""
+    keys = {
+        "index": outputs["output"],
+        "drift": -outputs["drift"],
+        "shift": outputs["centre_of_mass"],
+        "norm": -outputs["norm"],
+    }
+    return np.argsort(keys[order].to_numpy(dtype=float), kind="stable")
+
+
+def coarsened(matrix: Float[np.ndarray, "o i"], most: int) -> tuple[Float[np.ndarray, "p j"], int, int]:
+    """A matrix with at most `most` rows and columns, and how many of them one cell stands for.
+
+    A cell holds the value farthest from zero among those that it stands for, sign included, so that nothing large is
+    averaged away.
+    """
+    tall, wide = (max(1, math.ceil(side / most)) for side in matrix.shape)
+    if tall == wide == 1:
+        return matrix, 1, 1
+    rows, columns = (math.ceil(side / step) for side, step in zip(matrix.shape, (tall, wide), strict=True))
+    padded = np.zeros((rows * tall, columns * wide), matrix.dtype)
+    padded[: matrix.shape[0], : matrix.shape[1]] = matrix
+    # (rows, columns, tall * wide)
+    cells = padded.reshape(rows, tall, columns, wide).swapaxes(1, 2).reshape(rows, columns, tall * wide)
+    farthest = np.abs(cells).argmax(axis=2)[..., None]
+    return np.take_along_axis(cells, farthest, axis=2)[..., 0], tall, wide
+
+
+def centres(histories: Sequence[KernelHistory], snapshot: int = -1, reading: Reading = "summed") -> pd.DataFrame:
+    """One row per output of every layer at a snapshot (the last, where a layer has fewer).
+
+    Columns: layer, block (its short name), output, direction, centre_of_mass and centre_of_mass0, in frames; the last
+    is NaN where the initialisation is unknown.
+    """
+    names = block_names([history.layer for history in histories])
+    tables = []
+    for history in histories:
+        taps = read_taps(history, reading)
+        now = taps[min(snapshot, len(taps) - 1)]
+        start = centre_of_mass(taps[0]).numpy() if history.starts_known else np.full(len(now), math.nan)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "layer": history.layer,
+                    "block": names[history.layer],
+                    "output": range(len(now)),
+                    "direction": direction(now),
+                    "centre_of_mass": centre_of_mass(now).tolist(),
+                    "centre_of_mass0": start,
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def snapshot_at(steps: Sequence[int], step: int) -> int:
+    """The number of the last snapshot taken at `step` or before it; of the last one if `step` is negative."""
+    if step < 0:
+        return len(steps) - 1
+    return max((place for place, taken in enumerate(steps) if taken <= step), default=0)

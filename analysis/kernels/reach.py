@@ -1,0 +1,105 @@
+"""How far a network sees in time: along its learnable shifts by arithmetic, and as a whole by measurement."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gte.models import block_outputs
+
+PROBES = 4
+"""Random directions per clip and block; the expectation over them is the exact energy of the gradient."""
+
+
+def energy_profile(weight: Float[Tensor, "o i k 1"]) -> Float[np.ndarray, " k"]:
+    """How a layer's energy spreads over its taps: sum_oi w_oik^2, as shares of the whole. Zeros give NaN."""
+    energy = weight.double().square().sum(dim=(0, 1, 3)).numpy()
+    with np.errstate(invalid="ignore"):
+        return energy / energy.sum()
+
+
+def path_reach(weights: Sequence[Tensor]) -> list[np.ndarray]:
+    """The energy profiles of the layers convolved with one another: after each layer, where its answer comes from.
+
+    The path through the temporal kernels only, as if their signs and channels were unrelated; shortcuts and other
+    paths, which pass frames unchanged, are left out. Each weight is (o, i, k, 1), of sizes of its own; each profile is
+    odd in length, the present in the middle.
+    """
+    profiles: list[np.ndarray] = []
+    for weight in weights:
+        profile = energy_profile(weight)
+        profiles.append(np.convolve(profiles[-1], profile) if profiles else profile)
+    return profiles
+
+
+def spread_of(offsets: Sequence[float], shares: Sequence[float]) -> float:
+    """The root mean square of offsets in frames, weighted by shares: how far a profile reaches around the present."""
+    places, weights = np.asarray(offsets, dtype=float), np.asarray(shares, dtype=float)
+    return float(np.sqrt((weights * places**2).sum() / weights.sum()))
+
+
+def path_table(layers: Sequence[str], weights: Sequence[Tensor]) -> pd.DataFrame:
+    """`path_reach` as rows: layer, offset (frames), share."""
+    return pd.DataFrame(
+        [
+            {"layer": layer, "offset": offset - len(profile) // 2, "share": share}
+            for layer, profile in zip(layers, path_reach(weights), strict=True)
+            for offset, share in enumerate(profile.tolist())
+        ]
+    )
+
+
+def measured_reach(
+    model: nn.Module, clips: Float[Tensor, "n 3 t h w"], blocks: Sequence[str], *, seed: int = 0, probes: int = PROBES
+) -> pd.DataFrame:
+    """How much each input frame moves the centre frame's features, behind each of the blocks, on real clips.
+
+    Rows: block, offset (input frames from the one in the centre), share: the energy of the gradient of the features of
+    the block's centre frame with respect to that input frame, as shares over the clip. The gradient is taken along
+    random directions of +1 and -1 over all features, whose mean energy is that of the whole Jacobian. In evaluation
+    mode; leaves no hook and no gradient behind. Raises KeyError for an unknown block.
+    """
+    modules = block_outputs(model)
+    chosen = {block: modules[block] for block in blocks}
+    outputs: dict[str, Tensor] = {}
+    energy = {block: torch.zeros(clips.shape[2], dtype=torch.float64) for block in blocks}
+    generator = torch.Generator().manual_seed(seed)
+    handles = [
+        module.register_forward_hook(lambda _module, _inputs, out, block=block: outputs.update({block: out}))
+        for block, module in chosen.items()
+    ]
+    try:
+        for clip in clips:
+            outputs.clear()
+            pixels = clip[None].detach().requires_grad_()
+            with torch.enable_grad():
+                model(pixels)
+            for block, features in outputs.items():
+                energy[block] += _gradient_energy(features, pixels, generator, probes)
+    finally:
+        for handle in handles:
+            handle.remove()
+    centre = clips.shape[2] // 2
+    return pd.DataFrame(
+        [
+            {"block": block, "offset": frame - centre, "share": float(part / total.sum())}
+            for block, total in energy.items()
+            for frame, part in enumerate(total)
+        ]
+    )
+
+
+def _gradient_energy(
+    features: Float[Tensor, "1 c t h w"], pixels: Float[Tensor, "1 3 t2 h2 w2"], generator: torch.Generator, probes: int
+) -> Float[Tensor, " t2"]:
+    """For each input frame the energy of the gradient of the centre frame's features, over random directions."""
+    centre = features[:, :, features.shape[2] // 2]
+    total = torch.zeros(pixels.shape[2], dtype=torch.float64)
+    for _ in range(probes):
+        signs = torch.randint(0, 2, centre.shape, generator=generator).to(centre) * 2 - 1
+        (gradient,) = torch.autograd.grad((centre * signs).sum(), pixels, retain_graph=True)
+        total += gradient.detach().double().square().sum(dim=(0, 1, 3, 4))
+    return total

@@ -1,0 +1,230 @@
+"""What the kernels page holds below its first screen: tabs that draw when they are opened, comparison and export.
+
+A tab is one entry of TABS.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from analysis import kernels, network_cards, palette
+from analysis.card import Card
+from analysis.kernel_cards import View
+from app import resources, scaffold, state, uploads
+from app.kernel_reading import READING
+from gte.checkpoint import CheckpointHeader
+
+Others = Mapping[str, CheckpointHeader]
+
+NOT_NUMBERS = "The weights of this layer are not all numbers at this snapshot; choose an earlier one, or another layer."
+NO_COURSE = "This file holds no course of a training: {why}. The bars above show what the layers are now."
+ENDS_ALONE = "Of these layers the file knows the two ends alone; what lies between them is not in it."
+NO_OTHERS = "Choose one or more checkpoints under *Compare* above to see them side by side, on one axis."
+UPLOAD_NOTE = "{names} stays on this server for this visit only: a link to this page does not carry it."
+
+SHOWN = {
+    "block": "layer",
+    "outputs": "outputs",
+    "back0": "back at start",
+    "back": "looks back",
+    "stay": "stays",
+    "ahead0": "ahead at start",
+    "ahead": "looks ahead",
+    "turned": "turned",
+    "centre_of_mass": "centre, frames",
+    "drift": "drift",
+    "cosine": "cosine",
+}
+"""Columns of the layers' table that the page shows; the CSV has all."""
+
+MOST_OTHERS = 3
+
+
+def pick_others(found: Mapping[str, CheckpointHeader], name: str) -> list[str]:
+    """A popover in which the checkpoints to compare with are chosen; those that the link asks for come chosen."""
+    options = [other for other in found if other != name]
+    chosen = [other for other in st.session_state.get(state.COMPARE.name, []) if other in options]
+    with st.popover(f"Compare ({len(chosen)})" if chosen else "Compare"):
+        if not options:
+            st.caption("There is no other checkpoint here; open one of yours, or train one.")
+            return []
+        if state.COMPARE.name in st.session_state and chosen != st.session_state[state.COMPARE.name]:
+            st.session_state[state.COMPARE.name] = chosen
+        picked = state.checked(
+            state.COMPARE,
+            lambda: st.pills(
+                "Compare with", options, selection_mode="multi", key=state.COMPARE.name, bind="query-params"
+            ),
+        )
+        if len(picked) > MOST_OTHERS:
+            st.caption(f"The first {MOST_OTHERS} are drawn: more columns could not be read.")
+    return list(picked)[:MOST_OTHERS]
+
+
+def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View) -> None:
+    """The inside of the export menu: figures' format, the layers' table, the report."""
+    state.checked(
+        state.FORMAT,
+        lambda: st.segmented_control(
+            "A figure's own download button saves",
+            palette.FORMATS,
+            default=palette.FORMATS[0],
+            required=True,
+            key=state.FORMAT.name,
+            bind="query-params",
+        ),
+    )
+    st.download_button(
+        "Every layer and snapshot, CSV",
+        summary.to_csv(index=False),
+        f"{header.name}-kernels.csv",
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
+    )
+    st.download_button(
+        "Everything in one HTML report",
+        lambda: resources.kernel_report(header, view),
+        f"{header.name}-kernels.html",
+        "text/html",
+        on_click="ignore",
+        width="stretch",
+    )
+    st.caption(f"`python -m analysis.report {view.path} --out report.html` writes the same report.")
+    if name in uploads.opened():
+        st.caption(scaffold.plain(UPLOAD_NOTE.format(names=name)))
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What a tab draws."""
+
+    header: CheckpointHeader
+    name: str
+    """As the app calls the checkpoint."""
+    summary: pd.DataFrame
+    view: View
+    others: Others
+
+
+def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View, others: Others) -> None:
+    """The tabs; only the open one is computed and drawn."""
+    subject = _Subject(header, name, summary, view, others)
+    tabs = st.tabs(list(TABS), key=state.VIEW.name, on_change="rerun", bind="query-params")
+    for tab, render in zip(tabs, TABS.values(), strict=True):
+        if tab.open:
+            with tab, scaffold.errors_as_sentences():
+                render(subject)
+
+
+def _layers(subject: _Subject) -> None:
+    _draw(subject, resources.kernel_card_list(subject.header, subject.view, "layers"))
+
+
+def _layer(subject: _Subject) -> None:
+    cards = resources.kernel_card_list(subject.header, subject.view, "layer")
+    if not cards:
+        st.info(NOT_NUMBERS)
+    _draw(subject, cards)
+
+
+def _training(subject: _Subject) -> None:
+    cards = resources.kernel_card_list(subject.header, subject.view, "training")
+    if not cards:
+        began = kernels.knows_start(subject.summary).any()
+        st.info(NO_COURSE.format(why="no step of it is counted" if began else "how the layers began is unknown"))
+    elif not subject.header.layers:
+        st.caption(ENDS_ALONE)
+    _draw(subject, cards)
+
+
+def _reach(subject: _Subject) -> None:
+    _draw(subject, [resources.reach_card(subject.header, subject.view)])
+
+
+def _compare(subject: _Subject) -> None:
+    if not subject.others:
+        st.info(NO_OTHERS)
+        return
+    names = [subject.name, *subject.others]
+    if mine := [name for name in names if name in uploads.opened()]:
+        st.caption(scaffold.plain(UPLOAD_NOTE.format(names=", ".join(mine))))
+    summaries = [resources.kernel_summary(header, subject.view.reading) for header in subject.others.values()]
+    bare = [name for name, summary in zip(subject.others, summaries, strict=True) if summary.empty]
+    if bare:
+        st.info(scaffold.plain(f"{', '.join(bare)} {kernels.NO_KERNELS}"))
+    shown = [subject.name, *(name for name in subject.others if name not in bare)]
+    if len(shown) == 1:
+        return
+    kept = [subject.summary, *(summary for summary in summaries if not summary.empty)]
+    _draw(subject, [network_cards.side_by_side(kept, shown, subject.view)])
+    for name in shown[1:]:
+        header = subject.others[name]
+        if subject.view.layer not in resources.temporal_layers(header):
+            st.caption(scaffold.plain(f"{name} has no layer {subject.view.layer}."))
+            continue
+        with scaffold.errors_as_sentences():
+            pair = (subject.name, name)
+            card = resources.matched_card(subject.header, header, pair, subject.view)
+            _draw(subject, [card], prefix=f"{name} ")
+
+
+def _table(subject: _Subject) -> None:
+    rows = kernels.at_snapshot(subject.summary, subject.view.snapshot)
+    st.dataframe(pd.DataFrame({title: rows[column] for column, title in SHOWN.items()}), hide_index=True)
+    st.caption("At the chosen snapshot. The CSV under *Export* has every column of every snapshot.")
+
+
+def _read(_subject: _Subject) -> None:
+    st.markdown(READING)
+
+
+TABS: Mapping[str, Callable[[_Subject], None]] = {
+    "Layers": _layers,
+    "Layer in full": _layer,
+    "Over training": _training,
+    "Reach": _reach,
+    "Compare": _compare,
+    "Table": _table,
+    "How to read this": _read,
+}
+
+
+def _draw(subject: _Subject, cards: Sequence[Card], prefix: str = "") -> None:
+    """Each card: title, sentence, figure, and an expander with definition, code and numbers."""
+    names = kernels.block_names_of(subject.summary)
+    config = palette.plotly_config(st.session_state.get(state.FORMAT.name) or palette.FORMATS[0])
+    for card in cards:
+        key = f"{prefix}{card.key} {subject.header.path}"
+        st.subheader(card.title, anchor=False)
+        st.markdown(scaffold.plain(card.sentence))
+        st.plotly_chart(
+            card.figure,
+            key=key,
+            on_select=(lambda key=key: open_clicked_layer(key, names)) if card.clickable else "ignore",
+            selection_mode="points",
+            config=config,
+            alt=card.sentence,
+        )
+        with st.expander("Definition, formula and code"):
+            st.markdown(card.definition)
+            st.code(card.code, "python")
+            if card.table is not None:
+                st.download_button(
+                    "The numbers, CSV",
+                    card.table.to_csv(index=False),
+                    f"{subject.header.name}-{card.key}.csv",
+                    "text/csv",
+                    key=f"csv {key}",
+                    on_click="ignore",
+                )
+
+
+def open_clicked_layer(key: str, names: Mapping[str, str]) -> None:
+    """Choose the layer whose mark was clicked in the chart with this key."""
+    points = st.session_state[key].selection.points
+    # A second click on the same bar deselects it: nothing is to be opened then.
+    if points:
+        st.session_state[state.LAYER.name] = names[points[0]["customdata"][0]]

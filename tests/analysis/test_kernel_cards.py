@@ -1,0 +1,238 @@
+"""Cards: sentences from the data, code that runs and gives the figure, figures that stay small, and the report."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+import torch
+
+from analysis import figures, kernel_cards, kernels, network_cards, report
+from analysis.kernel_cards import View
+from gte import checkpoint, cli
+from gte.data import DATASETS
+from gte.snapshots import KernelHistory
+from tests.moved import save_moved
+from tests.tiny import CLASSES, save_tiny
+
+LARGEST_BYTES = 2_000_000
+FIRST = "layer1.0.conv2.temporal.shift"
+
+
+def metrics():
+    entry = {
+        "epoch": 0,
+        "step": 1,
+        "train_loss": 1.0,
+        "train_top1": 0.4,
+        "val_loss": 1.0,
+        "val_top1": 0.5,
+        "seconds": 1,
+    }
+    return (entry, entry | {"epoch": 1, "step": 3, "val_top1": 0.9})
+
+
+@pytest.fixture
+def gte(tmp_path, monkeypatch) -> Path:
+    """A checkpoint in the current folder, as a notebook would have it."""
+    monkeypatch.chdir(tmp_path)
+    return save_tiny(Path("gte.safetensors"), "gte", metrics=metrics(), training={"seed": 0})
+
+
+def everything(path: Path, view: View):
+    header, histories = checkpoint.read_header(path), checkpoint.load_histories(path)
+    summary = kernels.summarise(histories, view.reading)
+    return header, histories, summary
+
+
+def last_value(code: str):
+    """What a notebook's cell would show."""
+    *before, last = code.rstrip().splitlines()
+    space: dict[str, object] = {}
+    exec("\n".join(before), space)
+    return eval(last, space)
+
+
+@pytest.mark.parametrize("reading", kernels.READINGS)
+@pytest.mark.parametrize("snapshot", [0, 1])
+def test_the_code_of_every_card_makes_its_figure(gte, reading, snapshot):
+    view = View(path=str(gte), layer=FIRST, snapshot=snapshot, reading=reading, order="drift", output=2)
+    header, histories, summary = everything(gte, view)
+    cards = report.cards_of(histories, summary, header, view)
+    assert [card.key for card in cards] == [
+        *("moved", "became", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training")
+    ]
+    for card in cards:
+        made = last_value(card.code)
+        assert isinstance(made, go.Figure)
+        if card.key != "output":  # there the code draws the chosen reading alone, beside which the card has the other
+            assert made.to_json() == card.figure.to_json()
+
+
+def test_the_code_of_the_comparison_makes_its_figures(gte):
+    other = save_tiny(Path("other.safetensors"), "gte", training={"seed": 0})
+    view = View(path=str(gte), layer=FIRST)
+    names = (str(gte), str(other))
+    summaries = [everything(Path(name), view)[2] for name in names]
+    card = network_cards.side_by_side(summaries, names, view)
+    assert last_value(card.code).to_json() == card.figure.to_json()
+    first, second = (checkpoint.load_history(name, FIRST) for name in names)
+    card = network_cards.matched(first, second, kernels.by_index(first.weights.shape[1]), names, view)
+    made = last_value(card.code)
+    assert made.data[0].x.tolist() == card.figure.data[0].x.tolist()
+    assert "matched by number" in card.sentence
+
+
+def test_the_code_of_the_reach_measures_it_anew(gte):
+    view = View(path=str(gte), layer=FIRST)
+    header, histories, _ = everything(gte, view)
+    model, _ = checkpoint.load_model(gte)
+    clips = torch.rand(2, 3, header.num_frames, header.size, header.size)
+    measured = kernels.measured_reach(model, clips, ["layer1.0", "layer2.0"])
+    card = network_cards.reach(histories, measured, header, view, "noise")
+    assert "LTS path only" in card.definition
+    assert set(card.table["line"]) == {"measured", "learned", "start"}
+    rows = last_value(card.code.replace("header.size", "32"))
+    assert set(rows["block"]) == {"layer1.0"}
+    assert rows["share"].sum() == pytest.approx(1)
+
+
+def test_sentences_are_written_from_the_data(gte):
+    view = View(path=str(gte), layer=FIRST)
+    header, histories, summary = everything(gte, view)
+    said = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
+    # tests.tiny adds 10 to the present tap of input 0 of every output of the first layer, and moves no other.
+    assert said["moved"].startswith("layer1.0 moved most, by")
+    outputs = histories[0].weights.shape[1]
+    assert f"{outputs} of {outputs} outputs of layer1.0 put most of their weight on the present" in said["triangle"]
+    assert said["triangle"].endswith("at the start none did.")
+    assert "the largest is 10, from input 0 at t to output 0" in said["maps"]
+    assert said["output"].startswith("Output 0: looks ahead at the start, stays here")
+    assert f"Of {outputs} outputs" in said["frequency"]
+    assert said["frequency"].endswith(f"at the start {outputs} were all-pass.")
+    assert "Of layer1.0 both ends are known alone" in said["training"]
+    assert said["centres"].startswith("The outputs of layer1.0 went farthest")
+
+
+def test_at_the_initialisation_every_sentence_says_that_nothing_moved(gte):
+    view = View(path=str(gte), layer=FIRST, snapshot=0)
+    header, histories, summary = everything(gte, view)
+    said = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
+    assert said["moved"] == "No layer has moved from its initialisation."
+    assert said["maps"] == "At this snapshot the weights are those of the initialisation."
+    assert said["centres"] == "Every output looks exactly where it began."
+    assert said["became"].endswith("read mainly one other frame, as at the start.")
+
+
+def test_half_of_the_drift_is_dated_with_the_accuracy_of_then(gte):
+    weights = torch.zeros(4, 2, 1, 3, 1)
+    weights[:, :, 0, 2, 0] = 1
+    weights[:, 0, 0, 1, 0] = torch.tensor([0.0, 0.3, 0.6, 1.0])
+    history = KernelHistory(layer=FIRST, steps=torch.tensor([0, 1, 2, 3]), weights=weights)
+    header = checkpoint.read_header(gte)
+    card = kernel_cards.over_training(kernels.summarise([history]), header, View(path="x", layer=FIRST))
+    assert card is not None
+    assert card.sentence == (
+        "Half of layer1.0's final drift was there by step 2 of 3, at 50 % validation accuracy; it ended at 90 %."
+    )
+
+
+def test_seconds_are_told_where_all_clips_have_one_length(gte):
+    header = checkpoint.read_header(gte)
+    clips = DATASETS["motionpairs"].open("test", 32)
+    assert kernel_cards.seconds_per_frame(header) == clips.num_frames_stored / header.num_frames / clips.fps
+    elsewhere = checkpoint.read_header(save_moved(Path("x.safetensors"), "c3d", known=False, dataset=""))
+    assert kernel_cards.seconds_per_frame(elsewhere) is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("name", ["c3d", "i3d", "slowfast_4x16"])
+def test_foreign_kernels_have_the_cards_that_their_files_allow(tmp_path, name, known):
+    path = save_moved(tmp_path / "one.safetensors", name, known=known)
+    header, histories = checkpoint.read_header(path), checkpoint.load_histories(path)
+    summary = kernels.summarise(histories)
+    cards = report.cards_of(histories, summary, header, View(path=str(path), layer=histories[0].layer))
+    keys = {card.key for card in cards}
+    assert keys >= {"became", "centres", "maps", "output", "triangle", "spectrum", "frequency"}
+    assert ("moved" in keys) == ("training" in keys) == known
+    assert not any("nan" in card.sentence for card in cards)
+
+
+def test_a_layer_with_values_that_are_not_numbers_has_no_cards(gte):
+    history = checkpoint.load_history(gte, FIRST)
+    history.weights[-1, 0, 0, 0] = math.nan
+    assert kernel_cards.layer_in_full(history, View(path="x", layer=FIRST)) == []
+    assert kernel_cards.layer_in_full(history, View(path="x", layer=FIRST, snapshot=0))
+    summary = kernels.summarise([history])
+    assert "No layer" not in kernel_cards.became(summary, View(path="x", layer=FIRST)).sentence
+    assert kernel_cards.centres([history], View(path="x", layer=FIRST)).sentence
+
+
+def test_one_layer_alone_is_spoken_of_as_one(gte):
+    summary = kernels.summarise([checkpoint.load_history(gte, FIRST)])
+    card = kernel_cards.moved(summary, View(path="x", layer=FIRST))
+    assert card is not None
+    assert "of 1 layers" not in card.sentence
+
+
+def test_figures_of_the_largest_layers_stay_under_two_megabytes():
+    # The last layer of ResNet-50's dense LTS, and a 3x1x1 of I3D, each at 24 snapshots' last.
+    for outputs, inputs in ((128, 256), (512, 2048)):
+        weights = torch.randn(2, outputs, inputs, 3, 1)
+        history = KernelHistory(layer="layer4.2", steps=torch.tensor([0, 9]), weights=weights)
+        for card in kernel_cards.layer_in_full(history, View(path="x", layer="layer4.2")):
+            assert len(card.figure.to_json()) < LARGEST_BYTES, card.key
+        table = kernels.centres([history] * 8)
+        assert len(figures.centres_by_layer(table).to_json()) < LARGEST_BYTES
+
+
+def test_a_heat_map_names_the_outputs_in_the_order_asked_for(gte):
+    history = checkpoint.load_history(gte, FIRST)
+    order = np.arange(history.weights.shape[1])[::-1].copy()
+    figure = figures.weight_maps(history, -1, order)
+    first = figure.data[0]
+    assert list(first.y) == [str(output) for output in order]
+    assert first.z.tolist() == history.weights[0][order.copy(), :, 0, 0].tolist()
+    assert [trace.coloraxis for trace in figure.data] == ["coloraxis"] * 9
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-10, 10)
+
+
+def test_the_triangle_s_corners_are_past_present_and_future():
+    start = torch.tensor([[[1.0, 0, 0]], [[0, 3, 1]]]).unsqueeze(-1)
+    table = kernels.outputs_table(KernelHistory(layer="a", steps=torch.tensor([0]), weights=start[None]))
+    assert figures.corner_shares(table, 3).tolist() == [[1, 0, 0], [0, 0.75, 0.25]]
+
+
+def test_the_report_holds_everything_and_loads_nothing(gte, capsys):
+    report.main(gte, out=Path("out/report.html"), layer="layer1.0", reading="own", order="norm", output=1)
+    assert "Wrote out/report.html" in capsys.readouterr().err
+    text = Path("out/report.html").read_text(encoding="utf-8")
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", text)
+    for key in ("moved", "became", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training"):
+        assert f'id="figure-{key}"' in text
+    summary = kernels.summarise(checkpoint.load_histories(gte), "own")
+    assert summary.to_csv(index=False).splitlines()[1] in text
+    assert kernels.drift_finding(summary) in text
+
+
+def test_the_report_of_what_it_cannot_show_is_one_sentence(gte, capsys, tmp_path):
+    bare = save_tiny(tmp_path / "bare.safetensors", "c2d")
+    for arguments, told in (
+        ((bare, {}), "has no kernels over time"),
+        ((gte, {"layer": "layer9"}), "has no layer layer9; it has layer1.0"),
+        ((gte, {"output": 99}), "has the outputs 0 to"),
+    ):
+        with pytest.raises((ValueError, cli.GteError), match=told):
+            report.main(arguments[0], out=tmp_path / "no.html", **arguments[1])
+    assert not (tmp_path / "no.html").exists()
+
+
+def test_the_numbers_of_a_card_are_plain_data(gte):
+    view = View(path=str(gte), layer=FIRST)
+    header, histories, summary = everything(gte, view)
+    for card in report.cards_of(histories, summary, header, view):
+        assert json.loads(card.figure.to_json())["data"]
+    assert len(CLASSES) == len(header.classes)
