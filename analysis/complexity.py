@@ -20,6 +20,7 @@ from torch.utils.flop_counter import flop_registry
 from analysis.wording import large_count
 from gte import cli
 from gte.models import COMPARED, MODELS, ClipShape, ModelConfig, configure, temporal_layers, without_memory
+from gte.models.slowfast import SlowFastConfig
 
 with warnings.catch_warnings():
     # fvcore's imports announce that torch will rename and retire modules; nobody here can change that.
@@ -62,6 +63,8 @@ class Complexity:
     """Operators that fvcore met and did not count, with how often."""
     by_module: Mapping[str, int]
     """`macs` of every module, by its path; a module's count includes its parts."""
+    note: str = ""
+    """A sentence where this clip shows the network far less than its publication's does; else empty."""
 
     @property
     def agrees(self) -> bool:
@@ -131,6 +134,18 @@ def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
         macs_torch=torch_flops.total // 2,
         uncounted={_plain_kind(kind): times for kind, times in analysis.unsupported_ops().items()},
         by_module={path: int(macs) for path, macs in analysis.by_module().items()},
+        note=_note(config, clip),
+    )
+
+
+def _note(config: ModelConfig, clip: ClipShape) -> str:
+    """A pathway that takes every so many-th frame is cheap on a short clip because it hardly sees it."""
+    if not isinstance(config, SlowFastConfig) or clip.frames >= config.native.frames:
+        return ""
+    slow, fast = config.frames_seen(clip.frames)
+    return (
+        f"{config.label} is so cheap because its slow pathway sees {slow} and its fast one {fast} of {clip.frames} "
+        f"frames; its published figures hold at {config.native}."
     )
 
 
@@ -189,13 +204,26 @@ def count_each(names: Iterable[str], options: Options, clip: ClipShape) -> Itera
 
 
 _NUMBERS = ("params", "macs_conv_linear", "macs", "macs_temporal", "macs_torch")
-_COLUMNS = ("name", "label", "frames", "height", "width", "at_native", *_NUMBERS, "agrees", "uncounted", "reason")
+_COLUMNS = (
+    "name",
+    "label",
+    "frames",
+    "height",
+    "width",
+    "at_native",
+    *_NUMBERS,
+    "agrees",
+    "uncounted",
+    "reason",
+    "note",
+)
 
 
 def table(counts: Iterable[Complexity | Uncountable]) -> pd.DataFrame:
     """One row per network: names, clip, parameters, MACs, uncounted operators in words, or why there is no count.
 
-    `at_native` is true where the clip is not the one that was asked for but the network's native one.
+    `at_native` is true where the clip is not the one that was asked for but the network's native one; `note` says where
+    the clip shows the network far less than its publication's does.
     """
     rows = []
     for item in counts:
@@ -213,8 +241,9 @@ def as_plain(item: Complexity | Uncountable) -> dict[str, Any]:
     if isinstance(item, Complexity):
         row |= {column: getattr(item, column) for column in _NUMBERS}
         row |= {"agrees": item.agrees, "at_native": item.at_native, "uncounted": dict(item.uncounted), "reason": None}
+        row |= {"note": item.note}
     else:
-        row |= dict.fromkeys((*_NUMBERS, "agrees", "at_native", "uncounted")) | {"reason": item.reason}
+        row |= dict.fromkeys((*_NUMBERS, "agrees", "at_native", "uncounted")) | {"reason": item.reason, "note": ""}
     return row | {"clip": asdict(item.clip), "options": dict(item.options)}
 
 
@@ -282,6 +311,7 @@ def _line(item: Complexity) -> str:
         f"convolutions and linear layers (temporal {large_count(item.macs_temporal)}), "
         f"{large_count(item.macs)} in all; {check}"
         + (f"; counted at its native clip {item.clip}" if item.at_native else "")
+        + (f". {item.note}" if item.note else "")
     )
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
-from analysis import kernel_cards, kernels, palette
+from analysis import kernel_cards, kernels, layer_cards, palette
 from analysis.card import Card
 from analysis.kernel_cards import View
 from analysis.kernels import Order, Reading
@@ -46,7 +46,8 @@ def cards_of(
         kernel_cards.moved(summary, view),
         kernel_cards.became(summary, view),
         kernel_cards.centres(histories, view, kernel_cards.seconds_per_frame(header)),
-        *kernel_cards.layer_in_full(history, view),
+        *layer_cards.layer_in_full(history, view),
+        *layer_cards.spectrum(history, view),
         kernel_cards.over_training(summary, header, view),
     ]
     return [card for card in cards if card is not None]

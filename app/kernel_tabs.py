@@ -39,13 +39,17 @@ SHOWN = {
 }
 """Columns of the layers' table that the page shows; the CSV has all."""
 
+WHOLE = ("block", "outputs")
+SHARES = ("back0", "back", "stay", "ahead0", "ahead", "turned")
+
 MOST_OTHERS = 3
 
 
 def pick_others(found: Mapping[str, CheckpointHeader], name: str) -> list[str]:
     """A popover in which the checkpoints to compare with are chosen; those that the link asks for come chosen."""
     options = [other for other in found if other != name]
-    chosen = [other for other in st.session_state.get(state.COMPARE.name, []) if other in options]
+    asked = st.session_state.get(state.COMPARE.name, st.query_params.get_all(state.COMPARE.name))
+    chosen = [other for other in asked if other in options]
     with st.popover(f"Compare ({len(chosen)})" if chosen else "Compare"):
         if not options:
             st.caption("There is no other checkpoint here; open one of yours, or train one.")
@@ -120,14 +124,23 @@ def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View,
 
 
 def _layers(subject: _Subject) -> None:
-    _draw(subject, resources.kernel_card_list(subject.header, subject.view, "layers"))
+    for cards in ("moved", "outputs"):
+        _draw(subject, resources.kernel_card_list(subject.header, subject.view, cards))
 
 
 def _layer(subject: _Subject) -> None:
-    cards = resources.kernel_card_list(subject.header, subject.view, "layer")
-    if not cards:
+    _of_layer(subject, "layer")
+
+
+def _spectrum(subject: _Subject) -> None:
+    _of_layer(subject, "spectrum")
+
+
+def _of_layer(subject: _Subject, cards: str) -> None:
+    found = resources.kernel_card_list(subject.header, subject.view, cards)
+    if not found:
         st.info(NOT_NUMBERS)
-    _draw(subject, cards)
+    _draw(subject, found)
 
 
 def _training(subject: _Subject) -> None:
@@ -159,7 +172,10 @@ def _compare(subject: _Subject) -> None:
     if len(shown) == 1:
         return
     kept = [subject.summary, *(summary for summary in summaries if not summary.empty)]
-    _draw(subject, [network_cards.side_by_side(kept, shown, subject.view)])
+    card = network_cards.side_by_side(kept, shown, subject.view)
+    _draw(subject, [card])
+    if card.table is not None and not card.table.empty:
+        st.dataframe(card.table.drop(columns="layer").round(3), hide_index=True)
     for name in shown[1:]:
         header = subject.others[name]
         if subject.view.layer not in resources.temporal_layers(header):
@@ -173,7 +189,14 @@ def _compare(subject: _Subject) -> None:
 
 def _table(subject: _Subject) -> None:
     rows = kernels.at_snapshot(subject.summary, subject.view.snapshot)
-    st.dataframe(pd.DataFrame({title: rows[column] for column, title in SHOWN.items()}), hide_index=True)
+    table = pd.DataFrame({title: rows[column] for column, title in SHOWN.items()})
+    known = table.dropna(axis="columns", how="all")
+    shares = st.column_config.NumberColumn(format="percent")
+    numbers = st.column_config.NumberColumn(format="%.3f")
+    config = {title: shares if column in SHARES else numbers for column, title in SHOWN.items() if column not in WHOLE}
+    st.dataframe(known, hide_index=True, column_config=config)
+    if len(known.columns) < len(table.columns):
+        st.caption("How these layers began is unknown, so what compares with their beginning is left out.")
     st.caption("At the chosen snapshot. The CSV under *Export* has every column of every snapshot.")
 
 
@@ -184,6 +207,7 @@ def _read(_subject: _Subject) -> None:
 TABS: Mapping[str, Callable[[_Subject], None]] = {
     "Layers": _layers,
     "Layer in full": _layer,
+    "Spectrum": _spectrum,
     "Over training": _training,
     "Reach": _reach,
     "Compare": _compare,

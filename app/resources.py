@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from analysis import attribution, complexity, kernel_cards, kernels, network_cards, report
+from analysis import attribution, complexity, interventions, kernel_cards, kernels, layer_cards, network_cards, report
 from analysis.attribution import gradcam
 from analysis.card import Card
 from analysis.complexity import Complexity, Uncountable
@@ -146,13 +146,17 @@ def layer_taps(header: CheckpointHeader, layer: str, reading: Reading = "summed"
 def _cards(file: Stamp, view: View, tab: str, _header: CheckpointHeader) -> list[Card]:
     summary = _summary(file, view.reading)
     match tab:
-        case "layers":
-            seconds = kernel_cards.seconds_per_frame(_header)
+        case "moved":
+            found = [kernel_cards.moved(summary, view)]
+        case "outputs":
             # What is summed already reads the same either way.
+            seconds = kernel_cards.seconds_per_frame(_header)
             taps = kernel_cards.centres(_reduced(file, view.reading), view, seconds)
-            found = [kernel_cards.moved(summary, view), kernel_cards.became(summary, view), taps]
+            found = [kernel_cards.became(summary, view), taps]
         case "layer":
-            found = kernel_cards.layer_in_full(_history(file, view.layer), view)
+            found = layer_cards.layer_in_full(_history(file, view.layer), view)
+        case "spectrum":
+            found = layer_cards.spectrum(_history(file, view.layer), view)
         case "training":
             found = [kernel_cards.over_training(summary, _header, view)]
         case _:
@@ -161,7 +165,12 @@ def _cards(file: Stamp, view: View, tab: str, _header: CheckpointHeader) -> list
 
 
 def kernel_card_list(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
-    """The cards of one tab of the kernels page; shared, so nobody writes to their figures."""
+    """Cards of the kernels page: "moved", "outputs", "layer", "spectrum", "training"; shared, so nobody writes to them.
+
+    What does not depend on a part of the view is not made anew for it.
+    """
+    if tab not in ("layer", "spectrum"):
+        view = replace(view, output=0, order="index", layer="" if tab == "outputs" else view.layer)
     return _cards(stamp(header.path), view, tab, header)
 
 
@@ -225,6 +234,20 @@ def matched_card(first: CheckpointHeader, second: CheckpointHeader, names: tuple
         raise ValueError(f"{names[0]} and {names[1]} take clips of other sizes, so their answers cannot be compared.")
     matching = _matching(files, view.layer, (first, second))
     return network_cards.matched(_history(files[0], view.layer), _history(files[1], view.layer), matching, names, view)
+
+
+@st.cache_data(max_entries=256, show_spinner="Asking the network with other kernels")
+def _is_it_needed(file: Stamp, layer: str, num_clips: int, _header: CheckpointHeader) -> pd.DataFrame:
+    source = clip_source(_header)
+    shown = [dataset_clip(source.dataset, index, _header.num_frames, _header.size) for index in range(num_clips)]
+    labels = torch.tensor([-1 if clip.label is None else clip.label for clip in shown])
+    with model_of(_header) as model:
+        return interventions.is_it_needed(model, [layer], torch.stack([to_clip(clip.frames) for clip in shown]), labels)
+
+
+def is_it_needed(header: CheckpointHeader, layer: str, num_clips: int) -> pd.DataFrame:
+    """`analysis.interventions.is_it_needed` for one layer, on the first test clips of the checkpoint's own data set."""
+    return _is_it_needed(stamp(header.path), layer, num_clips, header)
 
 
 @st.cache_data(max_entries=4, show_spinner="Writing the report")
@@ -345,6 +368,17 @@ def _logits(file: Stamp, digest: str, _header: CheckpointHeader, _clip: Clip) ->
 def logits(header: CheckpointHeader, clip: Clip) -> Float[Tensor, " classes"]:
     """A network's answer to a clip."""
     return _logits(stamp(header.path), clip.digest, header, clip)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _weights_not_numbers(file: Stamp, _header: CheckpointHeader) -> tuple[str, ...]:
+    with model_of(_header) as model:
+        return tuple(name for name, tensor in model.state_dict().items() if not tensor.isfinite().all())
+
+
+def weights_not_numbers(header: CheckpointHeader) -> tuple[str, ...]:
+    """The tensors of a network that hold values which are not finite numbers, in the order of depth."""
+    return _weights_not_numbers(stamp(header.path), header)
 
 
 @st.cache_data(max_entries=512, show_spinner="Looking for evidence")

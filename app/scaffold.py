@@ -25,6 +25,8 @@ STYLE = """
 .st-key-cards a { padding-inline: 0; background: none; }
 .st-key-cards a p { font-size: 18px; font-weight: 600; }
 .card { margin: 0; line-height: 1.4; }
+/* As tall as the boxes beside it, so that its label stands in line with theirs. */
+.st-key-unit button { min-height: 40px; }
 .card b { display: block; font-weight: 600; }
 /* Streamlit draws ticks, axis titles and labels too faint in the light theme (3.7 : 1). */
 .js-plotly-plot .main-svg :is(.cartesianlayer, .infolayer) text { fill: currentColor !important; }
@@ -69,6 +71,7 @@ def streamlit_page(spec: PageSpec, *, default: bool = False) -> st.Page:
 
 def show(spec: PageSpec) -> None:
     """Draw a page: style, header, what its link asked for in vain, and its body with errors as sentences."""
+    state.arrive(spec.key)
     st.html(STYLE)
     st.html(
         f'<header class="page-header"><h1>{html.escape(spec.heading or spec.title)}</h1>'

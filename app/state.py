@@ -1,4 +1,4 @@
-"""What is chosen travels in the address: the keys that pages share, and what a link asks for that does not exist.
+"""What is chosen travels in the address and from page to page, and what a link asks for that does not exist is told.
 
 A page binds its widget to the address and lets this module find where it starts:
 
@@ -7,13 +7,19 @@ A page binds its widget to the address and lets this module find where it starts
 
 The default is given as `index`, not written into the session: the widget leaves its default out of the address, and a
 link to the first option would otherwise be indistinguishable from no link.
+
+The keys of SUBJECT belong to every page. Streamlit strikes from the address of the next page whatever a widget of the
+last one was bound to, even where the link itself asks for it, and forgets widgets that a page does not draw. So what a
+reader chose is kept here, under no widget's key, and put back when a page that shows it is opened.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import parse_qs
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 
 @dataclass(frozen=True)
@@ -37,17 +43,39 @@ OUTPUT = Key("output", "output")
 STEP = Key("step", "step")
 FORMAT = Key("format", "format of figures")
 
+SUBJECT = (CKPT, CLIP, LAYER)
+"""What the reader looks at: chosen on one page, it is shown on the next, unless a link asks for something else."""
+
 Value = TypeVar("Value")
 
+_PAGE = "state: the page of the last run"
 _CHECKED = "state: keys whose link was checked"
 _MISSING = "state: links to what does not exist"
+_CHOSEN = "state: what the reader chose of the subject"
+_SHOWN = "state: what the page showed of the subject"
+_WISHED = "state: what the next run is to show of the subject"
 
 
 @dataclass(frozen=True)
 class _Missing:
     noun: str
     asked: str
-    shown: str
+    shown: str | None
+    """What is shown instead, as its widget's value; None where no widget holds it."""
+
+
+def arrive(page: str) -> None:
+    """Note the page of this run; call it before anything is drawn.
+
+    When the page is another one than before, or the reader goes back or forward, links and the subject count anew.
+    """
+    context = get_script_run_ctx()
+    went_back = context is not None and context.is_history_navigation
+    if page == st.session_state.get(_PAGE) and not went_back:
+        return
+    st.session_state[_PAGE] = page
+    st.session_state.setdefault(_CHECKED, set()).difference_update(key.name for key in SUBJECT)
+    st.session_state[_MISSING] = {}
 
 
 def start(key: Key, options: Sequence[str], default: str) -> int:
@@ -61,16 +89,122 @@ def start(key: Key, options: Sequence[str], default: str) -> int:
         raise ValueError(f"There is no {key.noun} to choose from.")
     if default not in options:
         raise ValueError(f"The default {key.noun} must be one of {', '.join(options)}; got {default}.")
-    checked: set[str] = st.session_state.setdefault(_CHECKED, set())
-    if key.name not in checked:
-        checked.add(key.name)
-        asked = [value for value in st.query_params.get_all(key.name) if value not in options]
-        if asked:
-            missing: dict[str, _Missing] = st.session_state.setdefault(_MISSING, {})
-            missing[key.name] = _Missing(key.noun, asked[-1], default)
+    if key in SUBJECT:
+        _put_back(key, options, default)
+    elif _is_first(key):
+        _note_missing(key, st.query_params.get_all(key.name), options, default)
     if key.name in st.session_state and st.session_state[key.name] not in options:
         st.session_state[key.name] = default
+    if key in SUBJECT:
+        _shown()[key.name] = st.session_state.get(key.name, default)
     return list(options).index(default)
+
+
+def _put_back(key: Key, options: Sequence[str], default: str) -> None:
+    """Have the widget show what a link asks for, else what the reader chose; later, note what the reader chooses."""
+    value = st.session_state.get(key.name)
+    wished = st.session_state.get(_WISHED, {}).pop(key.name, None)
+    if wished in options:
+        _is_first(key)
+        choose(key, wished)
+        _show(key, wished, default)
+        return
+    if not _is_first(key):
+        # What this page itself fell back to is nobody's choice.
+        if value is not None and value in options and value != _shown().get(key.name):
+            choose(key, value)
+        return
+    wanted = _wanted(key, options, default)
+    if wanted is not None:
+        _show(key, wanted, default)
+    elif value is not None:
+        # Another page's default, which Streamlit has kept.
+        _show(key, default, default)
+
+
+def _wanted(key: Key, options: Collection[str], default: str | None) -> str | None:
+    """What a link asks for, or else what the reader chose; None if it is not among the options."""
+    chosen = chosen_of(key)
+    asked = _asked(key)
+    if asked is not None and asked in options:
+        choose(key, asked)
+        return asked
+    wanted = chosen if chosen in options else None
+    # An address that still carries what was chosen on the page before asks for nothing.
+    if asked is not None and asked != chosen:
+        _note_missing(key, [asked], options, default if default is None or wanted is None else wanted)
+    return wanted
+
+
+def _asked(key: Key) -> str | None:
+    """The value in the address as it came, before Streamlit struck anything from it.
+
+    A link's own values stand behind those that the page before left there.
+    """
+    context = get_script_run_ctx()
+    values = parse_qs(context.query_string).get(key.name) if context else None
+    return values[-1] if values else None
+
+
+def _show(key: Key, value: str, default: str) -> None:
+    """Give the widget of `key`, which is about to be drawn, a value, and the address as well."""
+    st.session_state[key.name] = value
+    context = get_script_run_ctx()
+    if context is None:
+        return
+    # st.query_params refuses keys that are bound, as after a step back on the same page. Where a reader has stepped
+    # back, the widget reads what the run began with and nothing else, so that is set as well.
+    with context.session_state.query_params() as address:
+        if value == default:
+            address.remove_param(key.name)
+        elif address.get_all(key.name) != [value]:
+            address.set_corrected_value(key.name, value, "string_value")
+        address.set_initial_query_params_from_current()
+
+
+def carried(key: Key, options: Collection[str]) -> str | None:
+    """What the subject is on a page that has no widget for `key`; it stands in the address. None if it is no option."""
+    if _is_first(key):
+        _wanted(key, options, None)
+    chosen = chosen_of(key)
+    value = chosen if chosen in options else None
+    write(key, value)
+    return value
+
+
+def chosen_of(key: Key) -> str | None:
+    """What the reader chose of the subject on any page of this visit."""
+    return st.session_state.get(_CHOSEN, {}).get(key.name)
+
+
+def choose(key: Key, value: str) -> None:
+    """Make this the subject, where a page's own widget chooses it."""
+    st.session_state.setdefault(_CHOSEN, {})[key.name] = value
+
+
+def wish(key: Key, value: str) -> None:
+    """Have the next run show this, where the widget of `key` may stand already; `st.rerun()` is the caller's."""
+    st.session_state.setdefault(_WISHED, {})[key.name] = value
+
+
+def _shown() -> dict[str, str]:
+    return st.session_state.setdefault(_SHOWN, {})
+
+
+def _is_first(key: Key) -> bool:
+    """True once for each key, and again after an arrival for those of the subject."""
+    seen: set[str] = st.session_state.setdefault(_CHECKED, set())
+    if key.name in seen:
+        return False
+    seen.add(key.name)
+    return True
+
+
+def _note_missing(key: Key, asked: Sequence[str], taken: Collection[str], shown: str | None) -> None:
+    vain = [value for value in asked if value not in taken]
+    if vain:
+        missing: dict[str, _Missing] = st.session_state.setdefault(_MISSING, {})
+        missing[key.name] = _Missing(key.noun, vain[-1], shown)
 
 
 def checked(key: Key, draw: Callable[[], Value]) -> Value:
@@ -78,15 +212,10 @@ def checked(key: Key, draw: Callable[[], Value]) -> Value:
 
     Streamlit replaces a value that the widget does not take by its default, in silence.
     """
-    seen: set[str] = st.session_state.setdefault(_CHECKED, set())
-    asked = [] if key.name in seen else st.query_params.get_all(key.name)
-    seen.add(key.name)
+    asked = st.query_params.get_all(key.name) if _is_first(key) else []
     value = draw()
     taken = [str(part) for part in value] if isinstance(value, list | tuple) else [str(value)]
-    vain = [text for text in asked if text not in taken]
-    if vain:
-        missing: dict[str, _Missing] = st.session_state.setdefault(_MISSING, {})
-        missing[key.name] = _Missing(key.noun, vain[-1], _in_words(value))
+    _note_missing(key, asked, taken, _in_words(value))
     return value
 
 
@@ -99,11 +228,8 @@ def number(key: Key, most: int) -> int | None:
     if asked is None:
         return None
     fits = asked.isdecimal() and int(asked) <= most
-    seen: set[str] = st.session_state.setdefault(_CHECKED, set())
-    if not fits and key.name not in seen:
-        missing: dict[str, _Missing] = st.session_state.setdefault(_MISSING, {})
-        missing[key.name] = _Missing(key.noun, asked, _in_words(None))
-    seen.add(key.name)
+    if _is_first(key) and not fits:
+        _note_missing(key, [asked], (), None)
     return int(asked) if fits else None
 
 
@@ -111,7 +237,7 @@ def write(key: Key, value: object) -> None:
     """Keep in the address what no widget holds; None takes it out."""
     if value is None:
         st.query_params.pop(key.name, None)
-    elif st.query_params.get(key.name) != str(value):
+    elif st.query_params.get_all(key.name) != [str(value)]:
         st.query_params[key.name] = str(value)
 
 
@@ -119,9 +245,10 @@ def not_found() -> list[str]:
     """One sentence for each link value that does not exist here, as long as its replacement is what is shown."""
     missing: dict[str, _Missing] = st.session_state.get(_MISSING, {})
     return [
-        f"The link asks for the {entry.noun} “{entry.asked}”, which is not here; “{entry.shown}” is shown instead."
+        f"The link asks for the {entry.noun} “{entry.asked}”, which is not here"
+        + (f"; “{entry.shown}” is shown instead." if entry.shown is not None else ".")
         for name, entry in missing.items()
-        if _in_words(st.session_state.get(name)) == entry.shown
+        if entry.shown is None or _in_words(st.session_state.get(name)) == entry.shown
     ]
 
 

@@ -59,6 +59,9 @@ class Uploads:
         Raises GteError, in one sentence that names the file, if it cannot be used; nothing changes then.
         """
         name = _clean(file_name)
+        types = tuple(f".{ending}" for ending in (*OWN_TYPES, *FOREIGN_TYPES))
+        if not name.lower().endswith(types):
+            raise GteError(f"{name} is no checkpoint; choose a file that ends in {', '.join(file_types())}.")
         if len(self.opened) >= MOST:
             raise GteError(f"A visit holds {MOST} checkpoints open at most; choose one of yours and remove it first.")
         if not content:
@@ -131,7 +134,8 @@ def foreign_allowed() -> bool:
 
 def file_types() -> list[str]:
     """Endings of the files that can be uploaded here."""
-    return [*OWN_TYPES, *FOREIGN_TYPES] if foreign_allowed() else list(OWN_TYPES)
+    types = [*OWN_TYPES, *FOREIGN_TYPES] if foreign_allowed() else OWN_TYPES
+    return [f".{ending}" for ending in types]
 
 
 def of_visit() -> Uploads:

@@ -24,18 +24,9 @@ from gte.models import ClipShape, configure
 from gte.models.config import ModelConfig
 from gte.models.memory import without_memory
 from gte.models.pretrained import check_resnet, inflate, sha256, what_is_random
-from gte.models.published import (
-    Colours,
-    Layout,
-    State,
-    load_published,
-    recognise,
-    set_normalization,
-    some_of,
-    strange_entries,
-    unwrapped,
-)
+from gte.models.published import Colours, Layout, load_published, recognise, set_normalization
 from gte.models.shift import shift_layers
+from gte.models.state_dicts import INSIDE, Contents, are, contents_of, listed, not_finite, printable, some_of
 from gte.recipes import TrainConfig
 from gte.snapshots import HISTORY, KernelSnapshots, initial_kernels
 
@@ -98,13 +89,16 @@ class Converted:
 
 DEFAULTS = ConvertOptions()
 
+CLASS_LISTS = ("meta/dataset_meta/classes", "meta/dataset_meta/CLASSES", "meta/CLASSES")
+"""Where OpenMMLab's trainers, newer and older ones, leave the names of the classes."""
+
 
 def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> str:
     """Write the weights in `source` as a checkpoint; the sentence says what they were recognised as.
 
     An existing target is replaced when the new one is complete. Raises GteError, in a sentence, for a file that cannot
-    be opened safely, is of no known layout, lacks a key or has one too many, and for options that do not fit it;
-    nothing is written then. Raises OSError if the target cannot be written.
+    be opened safely, is of no known layout, lacks a key or has one too many, holds NaN or infinity, and for options
+    that do not fit it; nothing is written then. Raises OSError if the target cannot be written.
     """
     if target.suffix != SUFFIX:
         raise WeightsError(f"A checkpoint is a {SUFFIX} file; got {target.name}. Give --to a name that ends so.")
@@ -115,7 +109,7 @@ def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> s
         converted = _ours(file, options) if _is_resume_file(file) else _published(file, options)
         converted.config.check_takes(ClipShape(converted.num_frames, converted.size, converted.size))
     except (WeightsError, ValueError) as error:
-        raise WeightsError(f"{source.name} cannot be converted: {error}") from error
+        raise WeightsError(f"{source.name} cannot be converted: {_inside_a_sentence(str(error))}") from error
     told = f"{source.name} was recognised as {converted.told}."
     start = {"start": converted.start} if converted.start else {}
     header = CheckpointHeader(
@@ -138,27 +132,31 @@ def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> s
     return told
 
 
+def _inside_a_sentence(text: str) -> str:
+    """A sentence that does not begin with a capital, unless with a name such as C2D or SlowFast."""
+    first, _, _ = text.partition(" ")
+    return text[:1].lower() + text[1:] if first == first.capitalize() else text
+
+
 def _published(file: ForeignFile, options: ConvertOptions) -> Converted:
     """A checkpoint of one of the layouts. Raises WeightsError or ValueError if it is not, or the options do not fit."""
-    state = unwrapped(file.tensors)
-    layout = recognise(state)
-    if strays := strange_entries(file.tensors, file.facts):
-        raise WeightsError(
-            f"left over are {some_of(strays)}, which are no tensors; give a state_dict of tensors alone."
-        )
+    contents = contents_of(file.tensors, file.facts.keys())
+    state = contents.state
+    layout = recognise(state, contents.strays)
     kernel_init: Mapping[str, Tensor] = checkpoint.UNKNOWN
-    shift = {} if options.shift_division is None else {"shift_division": options.shift_division}
+    shift = _shift(layout, contents, options)
     if options.model is None or not layout.flat:
         if options.model is not None:
             raise WeightsError(f"it is {layout.label}, which names its network itself; leave out --model.")
-        name, config, network = load_published(layout, state, shift)
+        name, config, network = load_published(layout, state, shift, contents.strays)
         random = ()
     else:
-        name, config, network, random = _inflated(layout, state, options.model, shift)
+        name, config, network, random = _inflated(layout, contents, options.model, shift)
         kernel_init = initial_kernels(network)
     mean, std = layout.normalization(state)
     set_normalization(network, options.mean or mean, options.std or std)
     num_classes = int(config.options()["num_classes"])
+    classes, named = _class_names(options.classes_from, num_classes, file, layout)
     about = ", ".join(f"{option} {value:g}" for option, value in config.options().items() if option != "dropout")
     return Converted(
         name=name,
@@ -166,31 +164,70 @@ def _published(file: ForeignFile, options: ConvertOptions) -> Converted:
         network=network,
         snapshots=KernelSnapshots.start(network),
         kernel_init=kernel_init,
-        classes=_class_names(options.classes_from, num_classes, layout.classes()),
+        classes=classes,
         num_frames=options.frames or layout.num_frames,
         size=options.size or layout.size,
-        told=f"{layout.label}, for the network {name} ({about}); {what_is_random(network, random)}",
+        told=f"{layout.label}, for the network {name} ({about}); {what_is_random(network, random)}"
+        + (f"; its classes are named as {named} in the file says" if named else "")
+        + _left_aside(contents, file, named),
     )
 
 
+def _shift(layout: Layout, contents: Contents, options: ConvertOptions) -> dict[str, int]:
+    """The option of TSM, where it was given. Raises WeightsError if the network is another."""
+    if options.shift_division is None:
+        return {}
+    name = options.model or layout.read(layout, contents.state)[0]
+    if "shift_division" not in configure(name).options():
+        raise WeightsError(
+            f"--shift-division is for TSM alone, and this is {layout.label}, for the network {name}; leave it out."
+        )
+    return {"shift_division": options.shift_division}
+
+
+def _left_aside(contents: Contents, file: ForeignFile, named: str) -> str:
+    """The end of a sentence: what stands beside the state_dict and was not read."""
+    entries = [path.partition(INSIDE)[0] for path in (*file.facts, *file.tensors) if path != named]
+    unread = [name for name in contents.beside if name in entries]
+    told = [f"the rest of {name}" if named.startswith(name + INSIDE) else name for name in unread]
+    return f"; left aside {are(told)} {listed(told)}" if told else ""
+
+
 def _inflated(
-    layout: Layout, state: State, name: str, shift: Mapping[str, int]
+    layout: Layout, contents: Contents, name: str, shift: Mapping[str, int]
 ) -> tuple[str, ModelConfig, nn.Module, tuple[str, ...]]:
     """A ResNet of the table that starts from weights for pictures, and what of it stays random."""
     check_resnet(configure(name))
     # Before anything is built in the sizes that a file claims, all of it is held against the 2D network.
-    _, flat, _ = load_published(layout, state)
+    _, flat, _ = load_published(layout, contents.state, strays=contents.strays)
     sizes = {option: value for option, value in flat.options().items() if option != "dropout"}
     config = check_resnet(configure(name, **sizes, **shift))
     with torch.random.fork_rng():
         network = config.build()
-    return name, config, network.eval(), inflate(network, config, state)
+    return name, config, network.eval(), inflate(network, config, contents.state)
 
 
-def _class_names(path: Path | None, num_classes: int, published: tuple[str, ...]) -> tuple[str, ...]:
-    """The names in a file, or the publisher's if they are as many as the outputs, or "class 0" and so on."""
-    if path is None:
-        return published if len(published) == num_classes else tuple(f"class {index}" for index in range(num_classes))
+def _class_names(path: Path | None, num_classes: int, file: ForeignFile, layout: Layout) -> tuple[tuple[str, ...], str]:
+    """The names in a text file, in the file of weights or of the publisher, if they are as many as the outputs.
+
+    Otherwise they are "class 0" and so on. The second is where in the file of weights they stand; empty if elsewhere.
+    """
+    if path is not None:
+        return _names_in(path, num_classes), ""
+    for entry in CLASS_LISTS:
+        kept = file.facts.get(entry)
+        if isinstance(kept, list):
+            names = tuple(printable(name).strip() for name in kept)
+            if len(names) == num_classes and all(names):
+                return names, entry
+    published = layout.classes()
+    if len(published) == num_classes:
+        return published, ""
+    return tuple(f"class {index}" for index in range(num_classes)), ""
+
+
+def _names_in(path: Path, num_classes: int) -> tuple[str, ...]:
+    """The lines of a text file. Raises WeightsError if they are not as many as the outputs, or empty."""
     try:
         names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:
@@ -213,6 +250,10 @@ def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
     given = [part.name for part in fields(options) if getattr(options, part.name) is not None]
     if given:
         raise WeightsError(f"it is a training of ours, which says all about itself; leave out {', '.join(given)}.")
+    if unbounded := not_finite(file.tensors):
+        raise WeightsError(
+            f"NaN or infinity is in {some_of(unbounded)}: the training diverged; train it again, with a smaller lr."
+        )
     try:
         facts = json.loads(str(file.facts["config"]))
         lists = {name: tuple(facts[name]) for name in ("lr_decay_epochs", "model_options")}
@@ -227,7 +268,7 @@ def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
         # In half precision, as they were before they were read.
         drifts = {key: tensor.half() for key, tensor in kept.items() if key.startswith(HISTORY)}
         snapshots = KernelSnapshots.from_tensors(kept | drifts)
-        step = int(file.facts["step"] or 0)
+        step = int(str(file.facts["step"] or 0))
         snapshots.tensors(step, network)  # as a checkpoint writes them: now, while it can still be said what is wrong
         metrics = tuple(dict(entry) for entry in json.loads(str(file.facts["metrics"])))
         start = str(file.facts.get("start", ""))
@@ -274,7 +315,7 @@ def main(
     Args:
         source: A checkpoint of TSM's or GST's repository, of mmaction2 (TSN, TSM) or of torchvision, or a resume.pt.
         to: The .safetensors file to write; it must be given.
-        classes_from: A text file with the name of a class on each line; the publisher's names when not given.
+        classes_from: A text file with the name of a class on each line; the file's or the publisher's if not given.
         mean: What is subtracted from each colour in [0, 1]; the publisher's when not given, as are the others.
         std: What each colour is divided by then.
         frames: Frames of a clip.

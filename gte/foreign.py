@@ -66,8 +66,8 @@ class ForeignFile:
 
     tensors: Mapping[str, Tensor]
     """On the CPU, real ones in 32 bits."""
-    facts: Mapping[str, str | int | float | bool | None]
-    """What else was in there: plain data, or the kind of what is none."""
+    facts: Mapping[str, str | int | float | bool | list[str] | None]
+    """What else was in there: plain data, lists of names, or the kind of what is neither."""
 
 
 def read_tensors(path: Path, timeout_seconds: float = TIMEOUT_SECONDS) -> ForeignFile:
@@ -151,32 +151,40 @@ def _plain(key: str, tensor: Tensor) -> Tensor:
 def flatten(loaded: Mapping[Any, Any]) -> ForeignFile:
     """The tensors and the plain facts in nested dictionaries, each by its path.
 
-    Of lists and whatever else is in there the kind is told, as a fact. Raises WeightsError if two entries have one
-    path, or if they are deeper or more than any network's: a dictionary may hold itself.
+    A list of strings is a fact too. Of whatever else is in there, of empty dictionaries and of what nobody asks for,
+    the kind is told. Raises WeightsError if two entries have one path, or if they are deeper or more than any
+    network's: a dictionary may hold itself.
     """
     entries = 0
     tensors: dict[str, Tensor] = {}
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {key: _kind(loaded[key]) for key in SKIPPED if key in loaded}
     waiting = deque((str(key), value, 1) for key, value in loaded.items() if key not in SKIPPED)
     while waiting:
         path, value, depth = waiting.popleft()
-        entries += 1
+        is_names = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+        entries += 1 + (len(value) if is_names else 0)
         if entries > MAX_ENTRIES or depth > MAX_DEPTH:
             raise WeightsError(
                 f"holds more than {MAX_ENTRIES:,} entries, or dictionaries more than {MAX_DEPTH} deep; "
                 "save its state_dict() alone."
             )
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             waiting.extend((f"{path}/{key}", entry, depth + 1) for key, entry in value.items())
             continue
         if path in tensors or path in facts:
             raise WeightsError(f"holds two entries named {path}; save its state_dict() alone.")
         if isinstance(value, Tensor):
             tensors[path] = value
+        elif is_names:
+            facts[path] = list(value)
         else:
             plain = value is None or isinstance(value, str | int | float | bool)
-            facts[path] = value if plain else f"a {type(value).__name__}"
+            facts[path] = value if plain else _kind(value)
     return ForeignFile(tensors, facts)
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}"
 
 
 def check_torch(version: str) -> None:
@@ -208,7 +216,8 @@ def extract(source: Path, target: Path) -> None:
     """
     try:
         if source.suffix.lower() == SAFETENSORS:
-            file = _read_safetensors(source)
+            # The metadata of such a file are about it, and no entries of it.
+            file = ForeignFile(_read_safetensors(source).tensors, {})
         else:
             loaded = _load(source)
             if not isinstance(loaded, Mapping):

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.attribution.evidence import Evidence
+from analysis.attribution.evidence import Evidence, NotNumbersError
 from analysis.attribution.gradcam import CONVENTIONS, Convention, grad_cam
 
-__all__ = ["CONVENTIONS", "METHODS", "Convention", "Evidence", "Method", "grad_cam"]
+__all__ = ["CONVENTIONS", "METHODS", "Convention", "Evidence", "Method", "NotNumbersError", "grad_cam"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,10 @@ MAIN_SHARE = 2 / 3
 """The share of the evidence that the frames named in `Evidence.finding` hold at least."""
 
 
+class NotNumbersError(ValueError):
+    """A network's answer, or its evidence, holds values that are not finite numbers."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Evidence for one class over the time and space of a layer; it is never negative."""
@@ -143,10 +147,14 @@ class ClassScore:
 def top_classes(logits: Float[Tensor, "*n c"], classes: tuple[str, ...], k: int = 5) -> list[ClassScore]:
     """The k most probable classes of one clip, best first; all of them if there are fewer.
 
-    Raises ValueError unless the logits are those of one clip, one for each class.
+    Raises ValueError unless the logits are those of one clip, one for each class, and NotNumbersError where they give
+    no probabilities.
     """
     if logits.numel() != len(classes):
         raise ValueError(f"One clip has {len(classes)} logits, one for each class; got {tuple(logits.shape)}.")
-    values, indices = logits.detach().flatten().double().softmax(dim=0).topk(min(k, len(classes)))
+    probabilities = logits.detach().flatten().double().softmax(dim=0)
+    if not probabilities.isfinite().all():
+        raise NotNumbersError("The network's answer is not a number, so no class is likelier than another.")
+    values, indices = probabilities.topk(min(k, len(classes)))
     pairs = zip(indices.tolist(), values.tolist(), strict=True)
     return [ClassScore(index=index, name=classes[index], probability=value) for index, value in pairs]

@@ -9,7 +9,7 @@ from captum.attr import LayerActivation, LayerGradCam, LayerGradientXActivation
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis.attribution.evidence import Evidence
+from analysis.attribution.evidence import Evidence, NotNumbersError
 from gte.models import ClipShape, block_outputs, configure, without_memory
 
 Convention = Literal["clip", "frame"]
@@ -33,7 +33,7 @@ def grad_cam(
 
     Leaves neither a hook nor a gradient behind and flips no `requires_grad`, after an error either; a model that
     others use as well needs its lock. Raises ValueError for a class or layer that does not exist and for a model in
-    training mode. Selvaraju et al. 2017, equations 1 and 2.
+    training mode, and NotNumbersError where the evidence is none. Selvaraju et al. 2017, equations 1 and 2.
     """
     if model.training:
         raise ValueError(
@@ -42,8 +42,11 @@ def grad_cam(
     outputs = block_outputs(model)
     if layer not in outputs:
         raise ValueError(f"Evidence is read from the output of a block, {', '.join(outputs)}; got {layer}.")
+    found = class_activation_map(model, outputs[layer], clip, target, weights)
+    if not found.isfinite().all():
+        raise NotNumbersError(f"The evidence in {layer} is not a number, so there is nothing to show.")
     return Evidence(
-        map=class_activation_map(model, outputs[layer], clip, target, weights),
+        map=found,
         target=target,
         layer=layer,
         method="Grad-CAM",

@@ -1,7 +1,7 @@
 """The figures: tables in, plotly figures out. They work in the app and in a notebook, on light and on dark pages."""
 
 from analysis.figures.answers import class_bars, training_curves
-from analysis.figures.costs import NATIVE_MARK, cost_bars, is_native
+from analysis.figures.costs import FEW_MARK, NATIVE_MARK, cost_bars, is_native, mark_of
 from analysis.figures.depth import (
     MOST_CENTRES,
     PathKind,
@@ -26,6 +26,7 @@ from analysis.figures.weights import (
 )
 
 __all__ = [
+    "FEW_MARK",
     "LABEL_PITCH",
     "MOST_CELLS",
     "MOST_CENTRES",
@@ -43,6 +44,7 @@ __all__ = [
     "frequency_curves",
     "is_native",
     "kinds_by_layer",
+    "mark_of",
     "matched_centres",
     "output_stem",
     "pushed_apart",

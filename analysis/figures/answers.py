@@ -44,6 +44,10 @@ def _whole_step(num_epochs: int) -> int:
     return max(1, -(-num_epochs // 10))
 
 
+NUMBER_ROOM = 64
+"""Pixels beside the longest possible bar for its number."""
+
+
 def class_bars(scores: Sequence[ClassScore], selected: int | None = None) -> go.Figure:
     """The most probable classes, best on top; `selected` is the index of the class in question.
 
@@ -65,9 +69,7 @@ def class_bars(scores: Sequence[ClassScore], selected: int | None = None) -> go.
         )
     )
     palette.style(figure, size="medium", categories="y")
-    figure.update_layout(margin_t=8, showlegend=False)
-    figure.update_xaxes(
-        title_text="probability", range=[0, 1.18], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=True
-    )
+    figure.update_layout(margin_t=8, margin_r=NUMBER_ROOM, showlegend=False)
+    figure.update_xaxes(title_text="probability", range=[0, 1], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8)
     return figure

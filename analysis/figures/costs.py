@@ -14,6 +14,17 @@ NATIVE_MARK = "*"
 """Stands behind the name of a network that was counted at its native clip, because it cannot take the chosen one."""
 
 
+FEW_MARK = "†"
+"""Stands behind the name of a network that sees far less of the clip than of its publication's, as its note says."""
+
+
+def mark_of(row: Mapping[Any, Any]) -> str:
+    """What stands behind a network's name in a row of `complexity.table`; empty for most."""
+    if is_native(row):
+        return NATIVE_MARK
+    return FEW_MARK if row["note"] else ""
+
+
 def is_native(row: Mapping[Any, Any]) -> bool:
     """True for a row of `complexity.table` whose clip is not the one that was asked for."""
     return not pd.isna(row["at_native"]) and bool(row["at_native"])
@@ -26,11 +37,12 @@ def cost_bars(
 
     The dotted line and the factors compare with the network `reference`. `flops_per_mac` = 2 shows FLOPs instead of
     MACs. A network that was counted at its native clip is marked and stands below the others, with its number and that
-    clip in place of a bar; one without a count keeps its row. Every bar carries its network's name as customdata.
+    clip in place of a bar; one with a note is marked as well; one without a count keeps its row. Every bar carries its
+    network's name as customdata.
     """
     table = table.sort_values("macs_conv_linear", kind="stable", na_position="last")
     rows: list[dict[Any, Any]] = [
-        row | {"label": f"{row['label']} {NATIVE_MARK}" if is_native(row) else row["label"]}
+        row | {"label": f"{row['label']} {mark_of(row)}".rstrip()}
         for row in sorted(table.to_dict("records"), key=is_native)
     ]
     counted = [row for row in rows if not pd.isna(row["macs_conv_linear"]) and not is_native(row)]
@@ -77,7 +89,17 @@ def cost_bars(
         if compared:
             _write_in_row(figure, row["label"], 0.99, f"{three_digits(cost / compared)}x", "right")
     if compared:
-        figure.add_vline(x=compared, line={"dash": "dot", "width": 1.5, "color": palette.NEUTRAL}, layer="below")
+        # Across the bars alone: in the rows below them stand texts.
+        figure.add_shape(
+            type="line",
+            x0=compared,
+            x1=compared,
+            yref="y",
+            y0=-0.5,
+            y1=len(counted) - 0.5,
+            line={"dash": "dot", "width": 1.5, "color": palette.NEUTRAL},
+            layer="below",
+        )
     return mark_row(figure, [row["name"] for row in rows], selected)
 
 

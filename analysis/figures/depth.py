@@ -281,7 +281,9 @@ def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind
 
 def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str]) -> go.Figure:
     """The directions in each layer of several checkpoints, a column each, on one axis; outlines are the starts."""
-    blocks = list(dict.fromkeys(block for summary in summaries for block in summary["block"]))
+    # The deepest network first, so that its layers keep their order and the others' stand among them.
+    deepest = sorted(summaries, key=lambda summary: -summary["block"].nunique())
+    blocks = list(dict.fromkeys(block for summary in deepest for block in summary["block"]))
     figure = make_subplots(cols=len(summaries), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=list(names))
     longest = 0.0
     for column, summary in enumerate(summaries, start=1):
@@ -304,13 +306,14 @@ def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str])
                 row=1,
                 col=column,
             )
-        known = rows.dropna(subset=["back0"])
-        for name, base in (("back", -known["stay0"] / 2 - known["back0"]), ("ahead", known["stay0"] / 2)):
+        for name in palette.DIRECTIONS:
+            known = where(rows, (rows[f"{name}0"] > 0).to_numpy(dtype=bool))
+            half = known["stay0"] / 2
             figure.add_trace(
                 go.Bar(
                     y=known["block"],
                     x=known[f"{name}0"],
-                    base=base,
+                    base={"back": -half - known["back0"], "stay": -half, "ahead": half}[name],
                     orientation="h",
                     marker={"color": palette.TRANSPARENT, "line": {"width": 1.5, "color": palette.NEUTRAL}},
                     hoverinfo="skip",

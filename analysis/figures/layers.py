@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis import palette
-from analysis.figures.rows import customdata, every_name, height_for, mark_row
+from analysis.figures.rows import customdata, every_name, height_for, mark_row, where
 from analysis.kernels import at_snapshot
 from analysis.palette import DIRECTION_COLOURS, DIRECTION_GLYPHS, DIRECTION_VERBS, DIRECTION_WORDS
 from analysis.wording import percent, three_digits
@@ -33,7 +33,7 @@ def direction_shares(summary: pd.DataFrame, snapshot: int = -1, selected: str | 
     for name in palette.DIRECTIONS:
         figure.add_trace(_share_bars(rows, name), row=1, col=1)
     if comparable:
-        for name in ("back", "ahead"):
+        for name in palette.DIRECTIONS:
             figure.add_trace(_initial_outline(rows.dropna(subset=["back0"]), name), row=1, col=1)
         figure.add_trace(_drift_dots(rows), row=1, col=2)
     palette.style(figure, categories="y")
@@ -91,17 +91,18 @@ def _percent_if_known(share: float) -> str:
 
 
 def _initial_outline(rows: pd.DataFrame, name: palette.Direction) -> go.Bar:
+    rows = where(rows, (rows[f"{name}0"] > 0).to_numpy(dtype=bool))
     half = rows["stay0"] / 2
     return go.Bar(
         name="at the start",
         y=rows["block"],
         x=rows[f"{name}0"],
-        base=half if name == "ahead" else -half - rows["back0"],
+        base={"back": -half - rows["back0"], "stay": -half, "ahead": half}[name],
         orientation="h",
         marker={"color": palette.TRANSPARENT, "line": {"width": 1.5, "color": palette.NEUTRAL}},
         customdata=customdata(rows),
         hoverinfo="skip",
-        showlegend=name == "ahead",
+        showlegend=name == palette.DIRECTIONS[-1],
         legendgroup="start",
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
@@ -160,10 +161,13 @@ def drift_over_training(
             )
         )
     palette.style(figure)
-    figure.update_layout(margin_r=96, margin_t=24)
-    figure.update_xaxes(
-        title_text="training step", showgrid=False, zeroline=False, range=[0, max(summary["step"].tolist(), default=1)]
-    )
+    longest = max(map(len, summary["block"].unique()), default=0)
+    figure.update_layout(margin_r=32 + round(0.58 * palette.FONT_SIZE * longest), margin_t=24)
+    last_step = max(summary["step"].tolist(), default=1)
+    figure.update_xaxes(title_text="training step", showgrid=False, zeroline=False, range=[0, last_step])
+    # Of a handful of steps every one has a tick, and no half step has.
+    if last_step <= 8:
+        figure.update_xaxes(dtick=1)
     top = 1.05 * max(summary["drift"].dropna().tolist(), default=0.0) or 1.0
     figure.update_yaxes(title_text="drift |W − W₀| / |W₀|", range=[-0.02 * top, top], zeroline=False)
     if metrics:

@@ -120,6 +120,7 @@ def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " 
     # What W₀ began with is as large as any weight: the scale ends at the largest change and lets it saturate.
     ends = [float(matrix.abs().nan_to_num(0, 0, 0).max()) for matrix in reversed(matrices.values())]
     largest = next(filter(None, ends), 1.0)
+    cells = np.zeros((1, 1))
     figure = make_subplots(
         rows=len(matrices),
         cols=len(names),
@@ -157,15 +158,18 @@ def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " 
             "colorbar": {"thickness": 12, "len": 0.5, "tickfont": {"size": palette.FONT_SIZE}, "x": 1.05},
         },
     )
-    figure.update_xaxes(
-        showgrid=False, showticklabels=False, ticks="", showline=True, mirror=True, linecolor=palette.NEUTRAL
-    )
-    figure.update_yaxes(
-        autorange="reversed", showgrid=False, ticks="", nticks=6, showline=True, mirror=True, linecolor=palette.NEUTRAL
-    )
-    for column in range(1, len(names) + 1):
-        figure.update_xaxes(title_text="input", row=len(matrices), col=column)
-    figure.update_yaxes(title_text="output", col=1)
+    # Exactly the cells, the first output on top, in one update, because each costs milliseconds.
+    height, width = cells.shape
+    frame = {"showgrid": False, "ticks": "", "showline": True, "mirror": True, "linecolor": palette.NEUTRAL}
+    axes: dict[str, dict[str, Any]] = {}
+    for panel in range(len(matrices) * len(names)):
+        row, column = divmod(panel, len(names))
+        below = {"title": {"text": "input"}} if row == len(matrices) - 1 else {}
+        beside = {"title": {"text": "output"}} if column == 0 else {}
+        number = panel + 1 if panel else ""
+        axes[f"xaxis{number}"] = {**frame, "showticklabels": False, "range": [-0.5, width - 0.5], **below}
+        axes[f"yaxis{number}"] = {**frame, "nticks": 6, "range": [height - 0.5, -0.5], **beside}
+    figure.update_layout(axes)
     return figure
 
 

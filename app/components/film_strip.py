@@ -149,3 +149,5 @@ def _check(row: StripRow, num_frames: int) -> None:
         raise ValueError(f"{row.label}: the evidence holds values that are not numbers, so it cannot be drawn.")
     if row.frame_shares is not None and len(row.frame_shares) != num_frames:
         raise ValueError(f"{row.label}: there must be {num_frames} frame shares; got {len(row.frame_shares)}.")
+    if row.frame_shares is not None and not np.isfinite(row.frame_shares).all():
+        raise ValueError(f"{row.label}: the shares of the frames are not all numbers, so they cannot be drawn.")

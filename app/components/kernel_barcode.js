@@ -4,7 +4,7 @@ const PLAY_MS = 4000;
 const HEAD = 22;
 const MARGIN = 36;
 const LEGENDS = {
-  rows: ["Strength of colour: size of the tap. Hatched: negative.", " Outline: at the start of training."],
+  rows: ["Strength of colour: size of the tap. Hatched: negative.", " Outline: at the start, taps above half of the largest."],
   triangle: ["Each dot is an output, close to the frames that weigh most in it.", " Circles: at the start of training."],
 };
 

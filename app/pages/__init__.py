@@ -1,6 +1,6 @@
 """The pages, in the order of a reader's questions: adding one is a file here and an entry in this table."""
 
-from app.pages import architectures, evidence, kernels, library, start
+from app.pages import architectures, evidence, kernels, library, start, whatif
 from app.scaffold import PageSpec
 
 PAGES: dict[str, PageSpec] = {
@@ -26,6 +26,13 @@ PAGES: dict[str, PageSpec] = {
         url_path="evidence",
         question="Which pixels and frames count?",
         render=evidence.render,
+    ),
+    "whatif": PageSpec(
+        key="whatif",
+        title="What if",
+        url_path="whatif",
+        question="Is a layer's learned shift needed?",
+        render=whatif.render,
     ),
     "architectures": PageSpec(
         key="architectures",

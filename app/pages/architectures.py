@@ -56,6 +56,7 @@ READING = """
   published figure says otherwise stands in the network's note below.
 - Depth and t change the networks that have them: the ResNets of the table, and SlowFast its depth.
 - A network marked * takes no clip as small as the chosen one; it is counted at its native clip.
+- A network marked † is counted at the chosen clip, of which it sees far less than of its publication's.
 """
 
 
@@ -82,10 +83,12 @@ def render() -> None:
             )
         with st.container():
             st.dataframe(
-                _rows(table, UNITS[unit], unit), hide_index=True, column_config=_widths(unit), height="content"
+                _rows(table, UNITS[unit], unit), hide_index=True, column_config=column_widths(unit), height="content"
             )
             if any(isinstance(item, Complexity) and item.at_native for item in counts):
                 st.caption(scaffold.plain(NATIVE_NOTE.format(clip=ClipShape(frames, size, size))))
+            if notes := [item.note for item in counts if isinstance(item, Complexity) and item.note]:
+                st.caption(scaffold.plain(f"{figures.FEW_MARK} {' '.join(notes)}"))
             st.download_button(
                 "Download as CSV", table.to_csv(index=False), "complexity.csv", "text/csv", on_click="ignore"
             )
@@ -173,7 +176,9 @@ def _finding(counts: Sequence[Complexity | Uncountable], flops_per_mac: int) -> 
             f"GTE needs {cost} {unit}, {ratio} of C2D's, and {large_count(gte.params)} parameters, "
             f"{three_digits(gte.params / c2d.params)} of C2D's."
         )
-    comparable = sorted(by_name.values() or counted, key=lambda item: item.macs_conv_linear)
+    # A network that hardly sees the clip is no cheap one.
+    seeing = [item for item in by_name.values() if not item.note]
+    comparable = sorted(seeing or by_name.values() or counted, key=lambda item: item.macs_conv_linear)
     least, most = comparable[0], comparable[-1]
     finding = f"{least.label} needs {large_count(least.macs_conv_linear * flops_per_mac)} {unit}"
     if least is most:
@@ -188,10 +193,9 @@ def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> pd.DataFrame:
         return ["" if pd.isna(value) else large_count(factor * value) for value in table[column].tolist()]
 
     rows = table.to_dict("records")
-    marks = [f" {figures.NATIVE_MARK}" if figures.is_native(row) else "" for row in rows]
     return pd.DataFrame(
         {
-            "Network": [row["label"] + mark for row, mark in zip(rows, marks, strict=True)],
+            "Network": [f"{row['label']} {figures.mark_of(row)}".rstrip() for row in rows],
             "Parameters": counted("params"),
             unit: counted("macs_conv_linear", flops_per_mac),
             "Mixing frames": counted("macs_temporal", flops_per_mac),
@@ -201,9 +205,9 @@ def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> pd.DataFrame:
     )
 
 
-def _widths(unit: str) -> dict[str, Any]:
+def column_widths(unit: str) -> dict[str, Any]:
     """Widths in pixels with which the table needs no scrolling sideways."""
-    widths = {"Network": 120, "Parameters": 95, unit: 75, "Mixing frames": 80, "Agreement": 40, "Clip": 118}
+    widths = {"Network": 153, "Parameters": 91, unit: 68, "Mixing frames": 76, "Agreement": 34, "Clip": 118}
     titles = {"Mixing frames": "Mixing", "Agreement": "✓"}
     told = {
         unit: f"{unit} of convolutions and linear layers, for one clip",
@@ -224,8 +228,13 @@ def _descriptions(names: Sequence[str]) -> pd.DataFrame:
         {
             "What it is": [scaffold.plain(config.note) for config in configs],
             "Paper": [scaffold.plain(config.paper) for config in configs],
-            "Native clip": [str(config.native) for config in configs],
-            "Smallest clip": [str(config.smallest) for config in configs],
+            "Native clip": [_unbroken(config.native) for config in configs],
+            "Smallest clip": [_unbroken(config.smallest) for config in configs],
         },
         index=[scaffold.plain(config.label) for config in configs],
     )
+
+
+def _unbroken(clip: ClipShape) -> str:
+    """The clip on one line, however narrow its column."""
+    return str(clip).replace(" ", "\N{NO-BREAK SPACE}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from analysis import figures, palette
-from analysis.attribution import Evidence
+from analysis.attribution import Evidence, NotNumbersError
 from analysis.attribution.evidence import ClassScore, preselect_layer, top_classes
 from analysis.wording import percent
 from app import resources, scaffold, state, widgets
@@ -21,6 +21,8 @@ PREDICTED = "as predicted"
 SHARED_SCALE = "one for all"
 OWN_SCALE = "one each"
 MOST_NETWORKS = 4
+_SUBJECT = "evidence: the checkpoint on top"
+_BROUGHT = "evidence: the checkpoint that the reader came with"
 FAINT = 0.2
 """Below this part of the common scale a network's evidence is hardly seen, which is said."""
 CONTROL_WIDTHS = (210, 200, 210, 150, 110, 140)
@@ -38,6 +40,18 @@ OTHER_CLIPS = (
     "{name} was not trained on these clips of {data}, and its classes are others: read the evidence as mechanism, not "
     "as recognition."
 )
+
+NOT_NUMBERS = (
+    "{name} gives no answer that is a number, because its weights hold values that are none ({tensors}); choose "
+    "another network, or train this one anew."
+)
+TOO_LARGE = (
+    "{name} gives no answer that is a number, because what it computes of this clip grows too large; choose another "
+    "network or another layer."
+)
+COUNTS = ("no", "one", "two", "three", "four", "five")
+MOST_CLASSES = len(COUNTS) - 1
+"""Classes whose bars are drawn."""
 
 READING = """
 **Grad-CAM** takes the feature maps of one block, weighs each channel by how much it pushes the chosen class (the mean
@@ -97,10 +111,16 @@ def render() -> None:
             )
             continue
         clip = _open_clip(title, video, source, header, backwards)
-        one = _find(name, header, clip, block, target)
+        try:
+            one = _find(name, header, clip, block, target)
+        except NotNumbersError:
+            st.warning(scaffold.plain(_why_no_numbers(name, header)))
+            continue
         # The other networks are asked about the class that the first one predicts.
         target = one.evidence.target
         findings.append(one)
+    if not findings:
+        return
     shown = video if title == widgets.YOUR_VIDEO else None
     if shown is None and not source.trained_on:
         data = DATASETS[source.dataset].label
@@ -109,21 +129,37 @@ def render() -> None:
 
 
 def _pick_networks(found: Mapping[str, CheckpointHeader]) -> list[str]:
+    """The networks to compare, on top the checkpoint that the reader comes with."""
     names = list(found)
-    shipped = [name for name in names if "/" not in name][:2] or names[:1]
-    # The checkpoint that a reader comes from stands above a network of the same classes to compare it with.
-    subject = st.query_params.get(state.CKPT.name)
-    default = shipped
-    if subject is not None and subject in found:
-        same = [name for name in shipped if name != subject and found[name].classes == found[subject].classes]
-        default = [subject, *same][:2]
+    subject = state.carried(state.CKPT, names)
+    if subject != st.session_state.get(_SUBJECT):
+        st.session_state[_SUBJECT] = st.session_state[_BROUGHT] = subject
+        # A link's own networks win; those of an earlier visit to this page are another subject's.
+        if NETWORKS.name not in st.query_params:
+            st.session_state[NETWORKS.name] = _to_compare(found, subject)
+    default = _to_compare(found, st.session_state.get(_BROUGHT))
     chosen = state.checked(
         NETWORKS,
         lambda: st.pills(
             "Networks", names, selection_mode="multi", default=default, key=NETWORKS.name, bind="query-params"
         ),
     )
-    return [name for name in names if name in chosen][:MOST_NETWORKS]
+    picked = [name for name in names if name in chosen]
+    # Whoever takes the subject away, or chooses others from the start, goes on with the first that is left.
+    if picked and subject not in picked and picked != default:
+        subject = st.session_state[_SUBJECT] = picked[0]
+        state.choose(state.CKPT, subject)
+        state.write(state.CKPT, subject)
+    return sorted(picked, key=lambda name: name != subject)[:MOST_NETWORKS]
+
+
+def _to_compare(found: Mapping[str, CheckpointHeader], subject: str | None) -> list[str]:
+    """A checkpoint and a network that ships and has the same classes; without a subject, the first two that ship."""
+    shipped = [name for name in found if "/" not in name][:2] or list(found)[:1]
+    if subject is None or subject not in found:
+        return shipped
+    same = [name for name in shipped if name != subject and found[name].classes == found[subject].classes]
+    return [subject, *same][:2]
 
 
 def _pick_scale() -> str:
@@ -162,6 +198,14 @@ def _find(name: str, header: CheckpointHeader, clip: resources.Clip, block: str,
     return Finding(name=name, header=header, clip=clip, scores=scores, evidence=evidence)
 
 
+def _why_no_numbers(name: str, header: CheckpointHeader) -> str:
+    tensors = resources.weights_not_numbers(header)
+    if not tensors:
+        return TOO_LARGE.format(name=name)
+    named = tensors[0] if len(tensors) == 1 else f"{tensors[0]} and {len(tensors) - 1} more"
+    return NOT_NUMBERS.format(name=name, tensors=named)
+
+
 def _draw(findings: Sequence[Finding], video: resources.Video | None, scale: str) -> None:
     """The strips of all networks; `video` is the reader's own where it is the clip."""
     first = findings[0]
@@ -184,8 +228,10 @@ def _draw(findings: Sequence[Finding], video: resources.Video | None, scale: str
         )
     for place, one in zip(st.columns(len(findings)), findings, strict=True):
         with place:
-            st.markdown(f"The five likeliest classes of **{scaffold.plain(one.name)}**")
-            bars = figures.class_bars(one.scores[:5], selected=one.evidence.target)
+            scores = one.scores[:MOST_CLASSES]
+            many = f"{COUNTS[len(scores)]} likeliest classes" if len(scores) > 1 else "one class"
+            st.markdown(f"The {many} of **{scaffold.plain(one.name)}**")
+            bars = figures.class_bars(scores, selected=one.evidence.target)
             st.plotly_chart(bars, key=f"top {one.name}", config=palette.PLOTLY_CONFIG)
     with st.expander("What exactly is shown"):
         st.markdown(READING)

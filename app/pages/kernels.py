@@ -31,7 +31,7 @@ def render() -> None:
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     opener.tell_of_last_upload()
     with controls:
-        header = widgets.pick_checkpoint(found, width=210)
+        header = widgets.pick_checkpoint(found, width=195)
         name = next(name for name, other in found.items() if other is header)
         summary = resources.kernel_summary(header)
         if summary.empty:
@@ -41,7 +41,7 @@ def render() -> None:
         return
     names = kernels.block_names_of(summary)
     with controls:
-        layer = widgets.pick_layer(names, default=kernels.most_moved(summary), width=150)
+        layer = widgets.pick_layer(names, default=kernels.most_moved(summary), width=140)
         reading = _pick_reading(header)
         order = ORDERS[widgets.pick(state.SORT, "Outputs", list(ORDERS), default=next(iter(ORDERS)), width=165)]
         others = kernel_tabs.pick_others(found, name)
@@ -49,10 +49,15 @@ def render() -> None:
         opener.open_one_of_yours()
     summary = resources.kernel_summary(header, reading)
     scaffold.finding(kernels.drift_finding(summary))
-    st.caption(scaffold.plain(_facts(header)))
+    st.caption(scaffold.plain(_facts(header, layer)))
     view = _first_screen(header, summary, View(path=_path(header), layer=layer, reading=reading, order=order))
     with export:
         kernel_tabs.export(header, name, summary, view)
+    if header.layers:
+        # Imported here because the table of pages imports this one.
+        from app.pages import PAGES
+
+        scaffold.link(PAGES["whatif"], f"Is {names[layer]} needed?", ckpt=name, layer=names[layer])
     kernel_tabs.draw(header, name, summary, view, {other: found[other] for other in others})
 
 
@@ -69,10 +74,10 @@ def _path(header: CheckpointHeader) -> str:
     return header.path.relative_to(resources.ROOT).as_posix() if shipped else header.path.name
 
 
-def _facts(header: CheckpointHeader) -> str:
+def _facts(header: CheckpointHeader, layer: str) -> str:
     accuracy = f", {percent(header.metrics[-1]['val_top1'])} in validation" if header.metrics else ""
     trained = f"on {header.dataset}, {header.step:,} steps{accuracy}" if header.dataset else "trained elsewhere"
-    return f"{header.model}, {trained}. Click a row to open its layer, an output to read its taps."
+    return f"{header.model}, {trained}. In the state_dict the layer is {layer}. Click a row to open its layer."
 
 
 def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -> View:
@@ -122,3 +127,5 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
 def _open(block: str, names: Mapping[str, str]) -> None:
     if block in names.values():
         st.session_state[state.LAYER.name] = block
+        # Output 7 of another layer is another output.
+        state.write(state.OUTPUT, None)

@@ -1,5 +1,7 @@
 """Library: the checkpoints that are here, what their headers say, and the runs that made them."""
 
+import re
+
 import pandas as pd
 import streamlit as st
 
@@ -12,6 +14,13 @@ from gte.errors import CheckpointError
 from gte.models import MODELS
 
 NO_METRICS = "This checkpoint holds no metrics: no epoch was complete when it was written."
+
+
+SOURCE = re.compile(r"(?P<told>.*?)\s*Its SHA-256 is (?P<digest>[0-9a-f]{64})\.", re.DOTALL)
+"""How the header of a converted checkpoint says what it was made from."""
+
+DIGEST_GROUP = 32
+"""Digits of a SHA-256 that stay on one line."""
 
 
 def render() -> None:
@@ -30,7 +39,7 @@ def render() -> None:
     with summary:
         scaffold.finding(_finding(found))
         rows = pd.DataFrame([_row(name, header) for name, header in found.items()])
-        st.dataframe(rows, hide_index=True, column_config={"Made": st.column_config.Column(width=95)})
+        st.dataframe(rows, hide_index=True)
     with choice:
         header = widgets.pick_checkpoint(found)
     name = next(name for name, other in found.items() if other is header)
@@ -49,14 +58,16 @@ def render() -> None:
     with curves:
         if header.metrics:
             st.plotly_chart(figures.training_curves(header.metrics), key="curves", config=palette.PLOTLY_CONFIG)
-        if not header.metrics or "source" in header.environment:
-            st.info(scaffold.plain(str(header.environment.get("source", NO_METRICS))))
+        if "source" in header.environment:
+            _source(str(header.environment["source"]))
+        elif not header.metrics:
+            st.info(NO_METRICS)
     with facts:
         # What was converted in the app itself was made by no command that a reader could repeat.
         if name not in uploads.opened() or "source" not in header.environment:
             command = str(header.environment.get("command", "made by an unknown command"))
             st.code(command, language=None, wrap_lines=True)
-        st.dataframe(_facts(header), hide_index=True)
+        st.table(_facts(header), border="horizontal", hide_header=True)
     with st.expander("Everything in its header"):
         st.json({"options": header.options, "training": header.training, "environment": header.environment})
     _links(header, name)
@@ -88,30 +99,40 @@ def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
         "Network": MODELS[header.model].label if header.model in MODELS else f"{header.model} (unknown here)",
         "Data": DATASETS[header.dataset].label if header.dataset in DATASETS else header.dataset or "unknown",
         "Val. top-1": percent(last["val_top1"]) if last else "",
-        "Epochs": len(header.metrics),
-        "Steps": f"{header.step:,}",
         "Parameters": large_count(header.num_params),
         "Clip": f"{header.num_frames} x {header.size} x {header.size}",
-        "LTS layers": len(header.layers),
-        "Made": str(header.environment.get("date", ""))[:10],
         "File": f"{header.path.stat().st_size / 1e6:.1f} MB",
     }
 
 
+def _source(text: str) -> None:
+    """What a converted checkpoint was made from; the SHA-256 of that file breaks between groups of its digits alone."""
+    parts = SOURCE.fullmatch(text)
+    st.info(scaffold.plain(parts["told"] if parts else text))
+    if parts:
+        digest = parts["digest"]
+        groups = [digest[at : at + DIGEST_GROUP] for at in range(0, len(digest), DIGEST_GROUP)]
+        st.html(f"<p>Its SHA-256 is<br><code>{'<wbr>'.join(groups)}</code></p>")
+
+
 def _facts(header: CheckpointHeader) -> pd.DataFrame:
-    """How the checkpoint came to be, a fact a row."""
+    """What the table above leaves out, and how the checkpoint came to be, a fact a row."""
     environment = header.environment
     modified = " with local changes" if environment.get("modified") else ""
     seconds = sum(entry["seconds"] for entry in header.metrics)
     training = {"Time in training": f"{seconds / 60:.0f} minutes"} if header.metrics else {}
     facts = {
+        "Epochs": len(header.metrics),
+        "Steps": f"{header.step:,}",
+        "LTS layers": len(header.layers),
+        "Made": str(environment.get("date", "unknown"))[:10],
         "Source revision": f"{str(environment.get('revision', 'unknown'))[:12]}{modified}",
         "Machine": environment.get("machine", "unknown"),
         **training,
         "Python": environment.get("python", "unknown"),
         **environment.get("packages", {}),
     }
-    return pd.DataFrame({"Fact": list(facts), "Value": [str(value) for value in facts.values()]})
+    return pd.DataFrame({"Value": [scaffold.plain(str(value)) for value in facts.values()]}, index=pd.Index(facts))
 
 
 def _links(header: CheckpointHeader, name: str) -> None:

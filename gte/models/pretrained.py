@@ -23,9 +23,10 @@ from gte.models import MODELS
 from gte.models.config import ModelConfig
 from gte.models.designs import FrameByFrame
 from gte.models.memory import without_memory
-from gte.models.published import COUNTER, NORMALIZE, State, check_fit, recognise, some_of, unwrapped
+from gte.models.published import NORMALIZE, load_published, recognise
 from gte.models.resnet import Bottleneck, ResNetConfig, VideoResNet
 from gte.models.shift import TAPS, shift_layers
+from gte.models.state_dicts import COUNTER, State, check_fit, contents_of, some_of
 from gte.models.temporal import (
     FrameConv,
     ShiftAlone,
@@ -75,7 +76,7 @@ def initialise(network: nn.Module, config: ModelConfig, pretrained: str) -> str:
     WeightsError if there are no such weights or they do not fit.
     """
     fitting = check_pretrained(config, pretrained)
-    path, weights = _imagenet(fitting.depth) if pretrained == IMAGENET else _local(Path(pretrained))
+    path, weights = _imagenet(fitting.depth) if pretrained == IMAGENET else _local(Path(pretrained), fitting)
     try:
         random = inflate(network, fitting, weights)
     except WeightsError as error:
@@ -113,10 +114,11 @@ def _imagenet(depth: int) -> tuple[Path, State]:
     return path, state
 
 
-def _local(path: Path) -> tuple[Path, State]:
-    state = unwrapped(read_tensors(path).tensors)
+def _local(path: Path, config: ResNetConfig) -> tuple[Path, State]:
+    file = read_tensors(path)
     try:
-        layout = recognise(state)
+        contents = contents_of(file.tensors, file.facts.keys())
+        layout = recognise(contents.state, contents.strays)
     except WeightsError as error:
         raise WeightsError(f"{path.name} holds no weights of torchvision's ResNet: {error}") from error
     if not layout.flat:
@@ -124,7 +126,19 @@ def _local(path: Path) -> tuple[Path, State]:
             f"{path.name} is {layout.label}, and a network starts from weights for pictures: "
             "give a state_dict of torchvision's ResNet."
         )
-    return path, state
+    try:
+        _, flat, _ = load_published(layout, contents.state, strays=contents.strays)
+    except WeightsError as error:
+        raise WeightsError(f"{path.name} is no whole ResNet of torchvision's: {error}") from error
+    own, wanted = flat.options(), config.options()
+    sizes = [size for size in ("depth", "base_width") if own[size] != wanted[size]]
+    if sizes:
+        raise WeightsError(
+            f"{path.name} has {' and '.join(f'{size} {own[size]}' for size in sizes)}, and {config.label} is to have "
+            f"{' and '.join(str(wanted[size]) for size in sizes)}; give weights of its size, or "
+            f"--model-options {' '.join(f'{size}={own[size]}' for size in sizes)}."
+        )
+    return path, contents.state
 
 
 def inflate(network: nn.Module, config: ResNetConfig, weights: State) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ what is missing or left over is an error that names it, under the publisher's ow
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,24 +16,19 @@ from gte.models import configure
 from gte.models.clip import IMAGENET_MEAN, IMAGENET_STD, KINETICS_MEAN, KINETICS_STD
 from gte.models.config import ModelConfig
 from gte.models.memory import without_memory
-from gte.models.resnet import STAGE_DEPTHS
+from gte.models.resnet import STAGE_DEPTHS, ResNetConfig
+from gte.models.state_dicts import State, check_fit, not_finite, some_of
 from gte.models.temporal import ShiftedFrameConv
-
-State = Mapping[str, Tensor]
-"""Tensors by the names that their publisher gave them."""
 
 Colours = tuple[float, float, float]
 
 NORMALIZE = "normalize."
 OUR_CLASSIFIER = "fc."
-COUNTER = "num_batches_tracked"
-"""What BatchNorm counts and no network here reads; it may be missing."""
-WRAPPERS = ("state_dict/", "model/")
-"""Entries of a file that may hold the state_dict; the first that is there does."""
-PARALLEL = "module."
-"""What nn.DataParallel puts in front of every key."""
-NAMED = 10
-"""So many keys are named before the rest are counted."""
+STAGES = (1, 2, 3, 4)
+GST_PATHS = ("spatial", "temporal")
+AS_WIDE_AS_THE_STEM = ("conv1.weight", "bn1.weight", "bn1.bias", "layer1.0.bn1.weight", "layer1.0.bn2.weight")
+AS_MANY_AS_CLASSES = ("fc.weight", "fc.bias")
+"""Parameters whose outputs tell of a size: the first that is there does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,24 +63,26 @@ class Layout:
     def key(self, name: str, state: Collection[str]) -> str:
         """The publisher's name for one of our parameters, in a file with the keys `state`."""
         if name.startswith(OUR_CLASSIFIER):
-            found = [prefix for prefix in self.classifiers if f"{prefix}.weight" in state]
+            found = [
+                prefix for prefix in self.classifiers if any(f"{prefix}.{kind}" in state for kind in ("weight", "bias"))
+            ]
             return f"{(found or self.classifiers)[0]}.{name.removeprefix(OUR_CLASSIFIER)}"
         for pattern, replacement in self.names:
             name = re.sub(pattern, replacement, name)
         return name
 
-    def tensor(self, name: str, state: State) -> Tensor:
-        """What the file gives for one of our parameters, as the publisher shapes it; WeightsError if there is none."""
-        key = self.key(name, state)
-        if key not in state or not state[key].dim():
-            raise WeightsError(f"it lacks {key}, which belongs to {self.label}; give the whole state_dict().")
-        return state[key]
+    def outputs(self, state: State, names: tuple[str, ...], default: int) -> int:
+        """How many outputs the first of our parameters has that is in the file; the table's number if none is."""
+        found = (state[key] for key in (self.key(name, state) for name in names) if key in state)
+        return next((tensor.shape[0] for tensor in found if tensor.dim()), default)
 
     def normalization(self, state: State) -> tuple[Colours, Colours]:
         """Mean and deviation of each colour in [0, 1]: the file's own where it holds them, in 0 to 255.
 
-        Raises WeightsError if it holds one of the two, or not three numbers.
+        Raises WeightsError if it holds one of the two, or not three finite numbers.
         """
+        if unbounded := not_finite({key: state[key] for key in self.spare if key in state}):
+            raise WeightsError(f"NaN or infinity is in {some_of(unbounded)}; give finite numbers, or leave both out.")
         own = [state[key].flatten() / 255 for key in self.spare if key in state]
         if not own:
             return self.mean, self.std
@@ -102,23 +98,37 @@ class Layout:
 
 
 def read_resnet(layout: Layout, state: State) -> tuple[str, dict[str, int | float]]:
-    """c2d with the depth, width and classes that the shapes tell."""
-    blocks = []
-    for stage in (1, 2, 3, 4):
-        count = 0
-        while any(f"layer{stage}.{count}." in key for key in state):
-            count += 1
-        blocks.append(count)
-    depths = [depth for depth, known in STAGE_DEPTHS.items() if list(known) == blocks]
-    if not depths:
+    """c2d with the depth, width and classes that the keys and shapes tell, as far as they are there."""
+    return "c2d", {
+        "depth": read_depth(layout, state),
+        "base_width": layout.outputs(state, AS_WIDE_AS_THE_STEM, ResNetConfig.base_width),
+        "num_classes": layout.outputs(state, AS_MANY_AS_CLASSES, ResNetConfig.num_classes),
+    }
+
+
+def read_depth(layout: Layout, state: State) -> int:
+    """The depth whose blocks differ least from those in the file; keys that it lacks do not make it another network.
+
+    Raises WeightsError if whole blocks are left over then: it is a deeper network.
+    """
+
+    def is_whole(stage: int, block: int) -> bool:
+        parts = ("conv3.weight", "bn1.weight", "bn2.weight", "bn3.weight")
+        return all(layout.key(f"layer{stage}.{block}.{part}", state) in state for part in parts)
+
+    pattern = re.compile(f"{re.escape(layout.key('layer', state))}([1-4])\\.(\\d{{1,3}})\\.")
+    found = {(int(match[1]), int(match[2])) for key in state if (match := pattern.match(key))}
+    whole = {place for place in found if is_whole(*place)}
+    places = {
+        depth: {(stage, block) for stage, count in zip(STAGES, blocks, strict=True) for block in range(count)}
+        for depth, blocks in STAGE_DEPTHS.items()
+    }
+    depth = min(places, key=lambda depth: len(places[depth] ^ found))
+    if whole - places[depth]:
+        counts = ", ".join(str(sum(place[0] == stage for place in found)) for stage in STAGES)
         known = "; ".join(f"{', '.join(map(str, blocks))} (depth {depth})" for depth, blocks in STAGE_DEPTHS.items())
-        raise WeightsError(
-            f"its stages have {', '.join(map(str, blocks))} blocks, and the ResNets here have {known}; "
-            "give one of those."
-        )
-    base_width = layout.tensor("conv1.weight", state).shape[0]
-    classes = layout.tensor("fc.weight", state).shape[0]
-    return "c2d", {"depth": depths[0], "base_width": base_width, "num_classes": classes}
+        raise WeightsError(f"its stages have {counts} blocks, and the ResNets here have {known}; give one of those.")
+    return depth
 
 
 def read_tsm(layout: Layout, state: State) -> tuple[str, dict[str, int | float]]:
@@ -133,31 +143,41 @@ def read_gst(layout: Layout, state: State) -> tuple[str, dict[str, int | float]]
     gst is beta = 2, gst_large is beta = 1; the temporal share t is 1 / alpha.
     """
     _, options = read_resnet(layout, state)
-    block = "layer1.0.conv2"
-    spatial = layout.tensor(f"{block}.spatial.weight", state)
-    temporal = layout.tensor(f"{block}.temporal.weight", state)
-    width = spatial.shape[0] + temporal.shape[0]
+    told: list[tuple[int, dict[str, torch.Size]]] = []
+    for stage, count in zip(STAGES, STAGE_DEPTHS[int(options["depth"])], strict=True):
+        for block in range(count):
+            keys = {path: layout.key(f"layer{stage}.{block}.conv2.{path}.weight", state) for path in GST_PATHS}
+            shapes = {path: state[key].shape for path, key in keys.items() if key in state and state[key].dim() == 5}
+            told.append((stage, shapes))
+    # Where the file lacks one path of a block, or both, the other or another block tells as much.
+    stage, shapes = max(told, key=lambda block: len(block[1]))
+    if not shapes:
+        return "gst", options
+    sizes = {path: shape[0] for path, shape in shapes.items()}
+    width = sum(sizes.values()) if len(sizes) == 2 else int(options["base_width"]) * 2 ** (stage - 1)
+    temporal = sizes.get("temporal", width - sizes.get("spatial", 0))
+    inputs = [shape[1] for shape in shapes.values()]
     names = {width // 2: "gst", width: "gst_large"}
-    if spatial.shape[1] != temporal.shape[1] or spatial.shape[1] not in names:
+    if len(set(inputs)) > 1 or inputs[0] not in names:
         raise WeightsError(
-            f"its paths read {spatial.shape[1]} and {temporal.shape[1]} of {width} channels, and GST here reads half "
-            "of them in each path (beta = 2) or all of them (beta = 1); no network of the table has another beta."
+            f"its paths read {' and '.join(map(str, inputs))} of {width} channels, and GST here reads half of them in "
+            "each path (beta = 2) or all of them (beta = 1); no network of the table has another beta."
         )
-    return names[spatial.shape[1]], options | {"temporal_share": temporal.shape[0] / width}
+    return names[inputs[0]], options | {"temporal_share": temporal / max(width, 1)}
 
 
 def read_video(name: str) -> Callable[[Layout, State], tuple[str, dict[str, int | float]]]:
     """A network that comes in one form, but for its number of classes."""
 
     def read(layout: Layout, state: State) -> tuple[str, dict[str, int | float]]:
-        return name, {"num_classes": layout.tensor("fc.weight", state).shape[0]}
+        return name, {"num_classes": layout.outputs(state, AS_MANY_AS_CLASSES, ModelConfig.num_classes)}
 
     return read
 
 
 def taps_below(weight: Tensor) -> Tensor:
     """A 3D kernel (o, i, k, h, w) as ours, (k·o, i, h, w), its taps one below the other; other tensors as they are."""
-    return torch.cat(weight.unbind(2)) if weight.dim() == 5 else weight
+    return torch.cat(weight.unbind(2)) if weight.dim() == 5 and weight.shape[2] else weight
 
 
 def imagenet_classes() -> tuple[str, ...]:
@@ -265,60 +285,75 @@ LAYOUTS: tuple[Layout, ...] = (
 """What is recognised. A published 2D network whose depth, width or classes differ is the same layout."""
 
 
-def wrapper_of(tensors: State) -> str:
-    """The entry of a file that holds its state_dict; empty for a bare one."""
-    return next((wrapper for wrapper in WRAPPERS if any(key.startswith(wrapper) for key in tensors)), "")
+BASIC_BLOCK = re.compile(r"(^|\.)layer1\.0\.conv1\.((conv|net)\.)*weight$")
+"""The first convolution of a block: 1x1 in a bottleneck, 3x3 in the blocks of ResNet-18 and -34."""
 
 
-def unwrapped(tensors: State) -> dict[str, Tensor]:
-    """The state_dict of a file: bare or an entry of it, with or without what nn.DataParallel puts before its keys."""
-    wrapper = wrapper_of(tensors)
-    inside = {key.removeprefix(wrapper): tensor for key, tensor in tensors.items() if key.startswith(wrapper)}
-    if all(key.startswith(PARALLEL) for key in inside):
-        return {key.removeprefix(PARALLEL): tensor for key, tensor in inside.items()}
-    return inside
+def recognise(state: State, strays: Collection[str] = ()) -> Layout:
+    """The layout that the keys give away, or that most of them belong to where some of the marks are missing.
 
-
-def strange_entries(tensors: State, facts: Collection[str]) -> list[str]:
-    """What stands inside a file's state_dict and is no tensor; `facts` are the names of all that is none."""
-    wrapper = wrapper_of(tensors)
-    return [key for key in facts if wrapper and key.startswith(wrapper)]
-
-
-def recognise(state: State) -> Layout:
-    """The layout that the keys give away. Raises WeightsError, which lists what is recognised and what came."""
+    `strays` are keys of what is no tensor. Raises WeightsError, which lists what is recognised and what came.
+    """
+    if any(BASIC_BLOCK.search(key) and tensor.dim() >= 4 and tensor.shape[-1] == 3 for key, tensor in state.items()):
+        depths = ", ".join(f"ResNet-{depth}" for depth in STAGE_DEPTHS)
+        raise WeightsError(
+            "it is a ResNet of basic blocks, such as ResNet-18 and -34, which is not among the networks here; "
+            f"give one of bottlenecks: {depths}."
+        )
     for layout in LAYOUTS:
         if all(key in state and state[key].dim() == dims for key, dims in layout.marks.items()):
             return layout
-    for layout in LAYOUTS:
-        lacking = [key for key in layout.marks if key not in state]
-        if 0 < len(lacking) < len(layout.marks):
-            raise WeightsError(
-                f"it lacks {some_of(lacking)}, by which {layout.label} is recognised; give the whole state_dict()."
-            )
+    if layout := _nearest(state, strays):
+        return layout
     labels = ", ".join(layout.label for layout in LAYOUTS)
     held = f"its tensors are {some_of(state)}" if state else "it holds no tensors"
     raise WeightsError(f"no layout fits; recognised are {labels}, and resume.pt of gte.train, but {held}.")
 
 
+def _nearest(state: State, strays: Collection[str]) -> Layout | None:
+    """The layout with the fewest keys missing and left over, if the file holds half of its keys at least."""
+    faults: dict[int, int] = {}
+    for index, layout in enumerate(LAYOUTS):
+        if any(key in state and state[key].dim() != dims for key, dims in layout.marks.items()):
+            continue
+        try:
+            _, _, network = _built(layout, state, {})
+        except WeightsError:
+            continue
+        expected = _names(layout, network, state).keys()
+        held = {*state, *strays}
+        if 2 * len(expected & held) >= len(expected):
+            faults[index] = len(expected ^ held)
+    return LAYOUTS[min(faults, key=faults.__getitem__)] if faults else None
+
+
 def load_published(
-    layout: Layout, state: State, options: Mapping[str, int | float] | None = None
+    layout: Layout, state: State, options: Mapping[str, int | float] | None = None, strays: Collection[str] = ()
 ) -> tuple[str, ModelConfig, nn.Module]:
     """The network of a published state_dict: its name in the table, its configuration, and itself, in eval mode.
 
-    `options` replaces what the layout takes for granted, such as shift_division. Raises WeightsError for keys that are
-    missing, left over or of another shape, and for a network that the table cannot express.
+    `options` replaces what the layout takes for granted, such as shift_division; `strays` are keys of what is no
+    tensor. Raises WeightsError for keys that are missing, left over or of another shape, for what is no finite number,
+    and for a network that the table cannot express.
     """
-    name, found = layout.read(layout, state)
-    try:
-        config = configure(name, **found | dict(options or {}))
-        with without_memory():
-            network = config.build()
-    except ValueError as error:
-        raise WeightsError(str(error)) from error
-    network.load_state_dict(translated(layout, network, state), assign=True, strict=False)
+    name, config, network = _built(layout, state, options or {})
+    network.load_state_dict(translated(layout, network, state, strays), assign=True, strict=False)
     set_normalization(network, *layout.normalization(state))
     return name, config, network.requires_grad_(True).eval()
+
+
+def _built(layout: Layout, state: State, options: Mapping[str, int | float]) -> tuple[str, ModelConfig, nn.Module]:
+    """The network that the keys and shapes tell of, without memory. Raises WeightsError if there is none such."""
+    name, found = layout.read(layout, state)
+    try:
+        config = configure(name, **found | dict(options))
+        with without_memory():
+            return name, config, config.build()
+    except ValueError as error:
+        raise WeightsError(str(error)) from error
+    except (RuntimeError, OverflowError) as error:
+        sizes = ", ".join(f"{option} {value:g}" for option, value in found.items())
+        raise WeightsError(f"its shapes are those of no network that can be built ({sizes}); save it again.") from error
 
 
 def set_normalization(network: nn.Module, mean: Colours, std: Colours) -> None:
@@ -328,53 +363,26 @@ def set_normalization(network: nn.Module, mean: Colours, std: Colours) -> None:
     )
 
 
-def translated(layout: Layout, network: nn.Module, state: State) -> dict[str, Tensor]:
+def translated(layout: Layout, network: nn.Module, state: State, strays: Collection[str] = ()) -> dict[str, Tensor]:
     """A published state_dict under our names and in our shapes, without `normalize`.
 
-    Raises WeightsError for keys that are missing, left over or of another shape, with the first of them.
+    Raises WeightsError, as `check_fit` does, for what does not fit.
     """
-    behind_a_shift = {path for path, module in network.named_modules() if isinstance(module, ShiftedFrameConv)}
-    expected: dict[str, Tensor] = {}
-    ours: dict[str, str] = {}
-    for name, tensor in network.state_dict().items():
-        if name.startswith(NORMALIZE):
-            continue
-        path, _, kind = name.rpartition(".")
-        key = layout.key(f"{path}.shifted.{kind}" if path in behind_a_shift else name, state)
-        expected[key] = tensor
-        ours[key] = name
+    own = network.state_dict()
+    ours = _names(layout, network, state)
+    expected = {key: own[name] for key, name in ours.items()}
     given = {key: layout.take(tensor) for key, tensor in state.items() if key not in layout.spare}
-    check_fit(expected, given)
+    check_fit(expected, given, strays)
     found = {key: given[key] if key in given else torch.zeros(()) for key in ours}
     return {ours[key]: tensor.to(expected[key].dtype) for key, tensor in found.items()}
 
 
-def check_fit(expected: State, given: State) -> None:
-    """Raise WeightsError unless both have the same keys and shapes, but for BatchNorm's counters.
-
-    It lists what is missing, what is left over and what has another shape.
-    """
-    wanted = [key for key in expected if key not in given and not key.endswith(COUNTER)]
-    left = [key for key in given if key not in expected and not key.endswith(COUNTER)]
-    unlike = [
-        f"{key} ({_shape(given[key])} and not {_shape(expected[key])})"
-        for key in expected
-        if key in given and given[key].shape != expected[key].shape
-    ]
-    faults = [
-        f"{what} {some_of(keys)}"
-        for what, keys in (("it lacks", wanted), ("left over are", left), ("of another shape are", unlike))
-        if keys
-    ]
-    if faults:
-        raise WeightsError(f"{'; '.join(faults)}; give a file of this network as its publisher wrote it.")
-
-
-def some_of(keys: Collection[Any]) -> str:
-    """The first ten, and how many more there are."""
-    more = len(keys) - NAMED
-    return ", ".join(list(map(str, keys))[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _shape(tensor: Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "one number"
+def _names(layout: Layout, network: nn.Module, state: Collection[str]) -> dict[str, str]:
+    """Our names of a network's parameters, without `normalize`, by those of the publisher."""
+    behind_a_shift = {path for path, module in network.named_modules() if isinstance(module, ShiftedFrameConv)}
+    ours = {}
+    for name in network.state_dict():
+        if not name.startswith(NORMALIZE):
+            path, _, kind = name.rpartition(".")
+            ours[layout.key(f"{path}.shifted.{kind}" if path in behind_a_shift else name, state)] = name
+    return ours

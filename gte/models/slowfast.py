@@ -140,6 +140,10 @@ class SlowFastConfig(ModelConfig):
                 f"{CHANNEL_RATIO} of the slow one; got {self.base_width}."
             )
 
+    def frames_seen(self, frames: int) -> tuple[int, int]:
+        """How many of a clip's frames the slow and the fast pathway see."""
+        return -(-frames // self.slow_stride), frames
+
     def build(self) -> SlowFast:
         """A new network with random weights."""
         return SlowFast(self)

@@ -70,9 +70,20 @@ def test_outlines_show_the_initialisation_once_in_the_legend(summary):
     outlines = [trace for trace in figures.direction_shares(summary).data if trace.name == "at the start"]
     assert [(list(trace.base), list(trace.x)) for trace in outlines] == [
         ([-0.5, -0.5], [0.5, 0.5]),
+        ([], []),  # at a hard shift no output stays
         ([0, 0], [0.5, 0.5]),
     ]
-    assert [trace.showlegend for trace in outlines] == [False, True]
+    assert [trace.showlegend for trace in outlines] == [False, False, True]
+
+
+def test_a_layer_whose_outputs_all_began_in_the_present_has_an_outline_as_well():
+    weights = torch.zeros(2, 4, 2, 3, 1)
+    weights[:, :, :, 1] = 1
+    began = summarise([KernelHistory(layer="layer1.0", steps=torch.tensor([0, 1]), weights=weights)])
+    for figure in (figures.direction_shares(began), figures.shares_side_by_side([began, began], ["a", "b"])):
+        outlined = [trace for trace in figure.data if trace.marker.color == palette.TRANSPARENT and len(trace.x)]
+        assert [(list(trace.base), list(trace.x)) for trace in outlined] == [([-0.5], [1])] * len(outlined)
+        assert outlined
 
 
 def test_drift_stands_beside_the_shares_in_three_digits(summary):
@@ -260,6 +271,16 @@ def test_a_network_counted_at_its_native_clip_is_marked_and_compared_with_none(c
         "at 8 x 224 x 224": "GTE *",
         "24.00 G": "GTE *",
     }
+    # The line ends with the bars, above the rows that hold texts.
+    line = next(shape for shape in figure.layout.shapes if shape.type == "line")
+    assert (line.yref, line.y0, line.y1) == ("y", -0.5, 0.5)
+
+
+def test_a_network_with_a_note_is_marked_and_keeps_its_bar(costs):
+    costs = costs.assign(note=["sees little" if name == "gte" else "" for name in costs["name"]])
+    figure = figures.cost_bars(costs)
+    assert list(figure.data[0].y) == ["GTE †", "C2D"]
+    assert texts(figure)["0.75x"] == "GTE †"
 
 
 def test_cost_bars_of_the_whole_table_keep_every_name():
@@ -314,6 +335,13 @@ def test_class_bars_stand_best_first_with_the_class_in_question_marked():
     assert list(bars.text) == ["92 %", "5.4 %"]
     assert list(bars.marker.color) == [palette.ACCENT, palette.NEUTRAL]
     assert [list(entry) for entry in bars.customdata] == [[4], [0]]
+
+
+def test_the_number_of_the_longest_class_bar_has_room_beside_it():
+    layout = figures.class_bars([ClassScore(index=0, name="turns", probability=1.0)]).layout
+    assert list(layout.xaxis.range) == [0, 1]
+    # "99.9 %" takes 50 pixels at 14 px.
+    assert layout.margin.r >= 60
 
 
 def test_axes_of_names_are_categories_and_no_figure_sets_a_background_or_a_font_colour(summary, costs):

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from analysis import figures, kernel_cards, kernels, network_cards, report
+from analysis import figures, kernel_cards, kernels, layer_cards, network_cards, report
 from analysis.kernel_cards import View
 from gte import checkpoint, cli
 from gte.data import DATASETS
@@ -82,7 +82,7 @@ def test_the_code_of_the_comparison_makes_its_figures(gte):
     first, second = (checkpoint.load_history(name, FIRST) for name in names)
     card = network_cards.matched(first, second, kernels.by_index(first.weights.shape[1]), names, view)
     made = last_value(card.code)
-    assert made.data[0].x.tolist() == card.figure.data[0].x.tolist()
+    assert made.data[0]["x"].tolist() == np.asarray(card.figure.data[0]["x"]).tolist()
     assert "matched by number" in card.sentence
 
 
@@ -94,6 +94,7 @@ def test_the_code_of_the_reach_measures_it_anew(gte):
     measured = kernels.measured_reach(model, clips, ["layer1.0", "layer2.0"])
     card = network_cards.reach(histories, measured, header, view, "noise")
     assert "LTS path only" in card.definition
+    assert card.table is not None
     assert set(card.table["line"]) == {"measured", "learned", "start"}
     rows = last_value(card.code.replace("header.size", "32"))
     assert set(rows["block"]) == {"layer1.0"}
@@ -164,8 +165,9 @@ def test_foreign_kernels_have_the_cards_that_their_files_allow(tmp_path, name, k
 def test_a_layer_with_values_that_are_not_numbers_has_no_cards(gte):
     history = checkpoint.load_history(gte, FIRST)
     history.weights[-1, 0, 0, 0] = math.nan
-    assert kernel_cards.layer_in_full(history, View(path="x", layer=FIRST)) == []
-    assert kernel_cards.layer_in_full(history, View(path="x", layer=FIRST, snapshot=0))
+    assert layer_cards.layer_in_full(history, View(path="x", layer=FIRST)) == []
+    assert layer_cards.spectrum(history, View(path="x", layer=FIRST)) == []
+    assert layer_cards.layer_in_full(history, View(path="x", layer=FIRST, snapshot=0))
     summary = kernels.summarise([history])
     assert "No layer" not in kernel_cards.became(summary, View(path="x", layer=FIRST)).sentence
     assert kernel_cards.centres([history], View(path="x", layer=FIRST)).sentence
@@ -183,10 +185,11 @@ def test_figures_of_the_largest_layers_stay_under_two_megabytes():
     for outputs, inputs in ((128, 256), (512, 2048)):
         weights = torch.randn(2, outputs, inputs, 3, 1)
         history = KernelHistory(layer="layer4.2", steps=torch.tensor([0, 9]), weights=weights)
-        for card in kernel_cards.layer_in_full(history, View(path="x", layer="layer4.2")):
-            assert len(card.figure.to_json()) < LARGEST_BYTES, card.key
+        view = View(path="x", layer="layer4.2")
+        for card in [*layer_cards.layer_in_full(history, view), *layer_cards.spectrum(history, view)]:
+            assert len(str(card.figure.to_json())) < LARGEST_BYTES, card.key
         table = kernels.centres([history] * 8)
-        assert len(figures.centres_by_layer(table).to_json()) < LARGEST_BYTES
+        assert len(str(figures.centres_by_layer(table).to_json())) < LARGEST_BYTES
 
 
 def test_a_heat_map_names_the_outputs_in_the_order_asked_for(gte):
@@ -194,10 +197,10 @@ def test_a_heat_map_names_the_outputs_in_the_order_asked_for(gte):
     order = np.arange(history.weights.shape[1])[::-1].copy()
     figure = figures.weight_maps(history, -1, order)
     first = figure.data[0]
-    assert list(first.y) == [str(output) for output in order]
-    assert first.z.tolist() == history.weights[0][order.copy(), :, 0, 0].tolist()
-    assert [trace.coloraxis for trace in figure.data] == ["coloraxis"] * 9
-    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-10, 10)
+    assert list(first["y"]) == [str(output) for output in order]
+    assert np.asarray(first["z"]).tolist() == history.weights[0][order.copy(), :, 0, 0].tolist()
+    assert sum(1 for _ in figure.data) == 9
+    assert (figure.layout["coloraxis"]["cmin"], figure.layout["coloraxis"]["cmax"]) == (-10, 10)
 
 
 def test_the_triangle_s_corners_are_past_present_and_future():
@@ -220,19 +223,19 @@ def test_the_report_holds_everything_and_loads_nothing(gte, capsys):
 
 def test_the_report_of_what_it_cannot_show_is_one_sentence(gte, capsys, tmp_path):
     bare = save_tiny(tmp_path / "bare.safetensors", "c2d")
-    for arguments, told in (
-        ((bare, {}), "has no kernels over time"),
-        ((gte, {"layer": "layer9"}), "has no layer layer9; it has layer1.0"),
-        ((gte, {"output": 99}), "has the outputs 0 to"),
-    ):
-        with pytest.raises((ValueError, cli.GteError), match=told):
-            report.main(arguments[0], out=tmp_path / "no.html", **arguments[1])
-    assert not (tmp_path / "no.html").exists()
+    out = tmp_path / "no.html"
+    with pytest.raises(cli.GteError, match="has no kernels over time"):
+        report.main(bare, out=out)
+    with pytest.raises(ValueError, match=r"has no layer layer9; it has layer1\.0"):
+        report.main(gte, out=out, layer="layer9")
+    with pytest.raises(ValueError, match="has the outputs 0 to"):
+        report.main(gte, out=out, output=99)
+    assert not out.exists()
 
 
 def test_the_numbers_of_a_card_are_plain_data(gte):
     view = View(path=str(gte), layer=FIRST)
     header, histories, summary = everything(gte, view)
     for card in report.cards_of(histories, summary, header, view):
-        assert json.loads(card.figure.to_json())["data"]
+        assert json.loads(str(card.figure.to_json()))["data"]
     assert len(CLASSES) == len(header.classes)

@@ -145,8 +145,8 @@ def test_the_table_of_outputs_has_their_taps_kinds_and_drifts_by_hand():
 
 def test_outputs_with_an_unknown_start_have_neither_drift_nor_an_input_of_their_own():
     table = kernels.outputs_table(history([[AHEAD], [BACK]], known=False))
-    assert table["drift"].isna().sum() == 2
-    assert table["own_input"].isna().sum() == 2
+    assert np.isnan(table["drift"].to_numpy(dtype=float)).all()
+    assert table["own_input"].tolist() == [pd.NA, pd.NA]
     assert "kind0" not in table
 
 
@@ -263,7 +263,7 @@ def test_the_measured_reach_behind_the_first_block_is_what_it_can_read(name, see
     rows = kernels.measured_reach(model, clips, ["layer1.0"])
     reached = rows[rows["share"] > 0]
     assert set(reached["offset"]) == seen
-    assert rows["share"].sum() == pytest.approx(1)
+    assert sum(rows["share"].tolist()) == pytest.approx(1)
 
 
 def test_the_measured_reach_leaves_no_hook_and_no_gradient_and_changes_nothing():

@@ -1,13 +1,19 @@
 """Every page, run without a browser: it opens, says what is wrong in a sentence, and keeps to the choices made."""
 
+import math
+from pathlib import Path
+
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
 from analysis import kernels
 from app import resources, widgets
 from app.pages import PAGES
 from gte.checkpoint import read_header
+from gte.data import open_dataset
 from gte.data.video import write_webm
 from tests.moved import save_moved
 from tests.tiny import save_tiny
@@ -174,6 +180,38 @@ def test_a_link_to_a_network_brings_it_to_the_evidence_page(two_networks):
     assert any("nothing" in text for text in sentences(open_page("evidence", networks="nothing")))
 
 
+def test_a_network_whose_weights_are_no_numbers_is_told_in_a_sentence_and_the_others_stay(two_networks):
+    broken = two_networks["runs/"] / "diverged.safetensors"
+    motions = open_dataset("motionpairs", "test", 32)
+    save_tiny(broken, "gte", classes=motions.classes, twins=motions.twins)
+    spoil(broken, "bn1.weight")
+    at = open_page("evidence", ckpt="runs/diverged")
+    assert not at.exception
+    assert not at.error
+    [told] = [warning.value for warning in at.warning]
+    assert told.startswith("runs/diverged gives no answer that is a number, because its weights hold")
+    assert "bn1.weight" in told.replace("\\", "")
+    assert finding(at).startswith('<p class="finding">gte-tiny:')
+    assert "not a number" not in finding(at)
+    at.pills(key="networks").set_value(["runs/diverged"]).run()
+    assert not at.exception
+    assert finding(at) == ""
+
+
+def spoil(path: Path, tensor: str) -> None:
+    """Have a tensor of a checkpoint's network hold no numbers, as after a training that diverged."""
+    with safe_open(path, framework="pt") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    tensors[f"model/{tensor}"].fill_(math.nan)
+    save_file(tensors, path, metadata)
+
+
+def test_a_network_with_three_classes_has_its_three_likeliest(two_networks):
+    save_tiny(two_networks["runs/"] / "three.safetensors", "gte")
+    texts = " ".join(text.value for text in open_page("evidence", ckpt="runs/three").markdown)
+    assert "The three likeliest classes of" in texts
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -193,7 +231,21 @@ def test_a_checkpoint_with_a_damaged_header_spoils_no_page(two_networks, damage)
 def test_the_library_lists_every_checkpoint_with_its_facts(two_networks):
     at = open_page("library")
     assert at.dataframe[0].value["Checkpoint"].tolist() == ["gte-tiny", "c2d-tiny"]
-    assert at.dataframe[0].value["LTS layers"].tolist() == [8, 0]
+    facts = at.table[0].value["Value"]
+    assert (facts["LTS layers"], facts["Steps"], facts["Epochs"]) == ("8", "3", "0")
+
+
+def test_the_digest_of_what_a_checkpoint_was_made_from_breaks_between_groups_of_its_digits(two_networks):
+    told = "net.pth was recognised as torchvision: ResNet."
+    digest = "0123456789abcdef" * 4
+    save_tiny(
+        two_networks["runs/"] / "net.safetensors", "c2d", environment={"source": f"{told} Its SHA-256 is {digest}."}
+    )
+    at = open_page("library", ckpt="runs/net")
+    assert [info.value.replace("\\", "") for info in at.info] == [told]
+    [shown] = [element.value for element in at.html if "SHA-256" in element.value]
+    assert digest not in shown
+    assert digest in shown.replace("<wbr>", "")
 
 
 UNKNOWN = {"dataset": "", "classes": tuple(f"class {index}" for index in range(400)), "twins": (-1,) * 400}
@@ -296,7 +348,8 @@ def test_architectures_open_on_the_compared_networks_and_take_others_from_a_link
     assert sentences(at) == []
     assert at.dataframe[0].value["Network"].tolist() == ["C2D", "TSM", "C3D", "GST", "GTE", "GTE, fixed shift", "I3D"]
     described = at.table[0].value
-    assert described.loc["I3D", "Native clip"] == "8 x 224 x 224"
+    # No line breaks inside a clip.
+    assert described.loc["I3D", "Native clip"].split("\N{NO-BREAK SPACE}") == ["8", "x", "224", "x", "224"]
     assert "Carreira" in described.loc["I3D", "Paper"]
 
 
@@ -307,6 +360,20 @@ def test_a_network_that_takes_no_clip_so_small_is_counted_at_its_own_and_says_so
     assert rows.loc["C3D, original *", "Clip"] == "16 x 112 x 112"
     assert rows.loc["GTE", "Clip"] == "2 x 32 x 32"
     assert any("takes no clip as small as 2 x 32 x 32" in caption.value for caption in at.caption)
+
+
+def test_slowfast_on_a_short_clip_is_marked_with_what_each_pathway_sees(folders):
+    at = open_page("architectures", **SMALL | {"frames": "9"}, compared="C2D", relatives="SlowFast 4x16")
+    assert not at.exception
+    assert at.dataframe[0].value["Network"].tolist() == ["C2D", "SlowFast 4x16 †"]
+    [told] = [caption.value for caption in at.caption if "SlowFast" in caption.value]
+    assert "its slow pathway sees 2 and its fast one 9 of 9 frames" in told
+    assert "its published figures hold at 32 x 256 x 256" in told
+    # It needs the least of all, which is no finding.
+    assert finding(at).startswith('<p class="finding">C2D needs')
+    at.number_input(key="frames").set_value(32).run()
+    assert at.dataframe[0].value["Network"].tolist() == ["C2D", "SlowFast 4x16"]
+    assert not [caption for caption in at.caption if "SlowFast" in caption.value]
 
 
 def test_architectures_without_gte_or_c2d_name_the_cheapest_and_the_dearest(folders):

@@ -8,7 +8,7 @@ import torch
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from app import uploads
+from app import opener, uploads
 from app.uploads import LARGEST_MEGABYTES, MOST, Uploads
 from gte.checkpoint import load_histories
 from gte.errors import GteError
@@ -121,7 +121,7 @@ def test_the_limit_is_the_server_s_own():
 @pytest.mark.parametrize("value", ["off", " OFF ", "no", "0", "false", "disabled", ""])
 def test_a_server_s_owner_switches_files_from_elsewhere_off(own, foreign, monkeypatch, value):
     monkeypatch.setenv(uploads.SWITCH, value)
-    assert uploads.file_types() == ["safetensors"]
+    assert uploads.file_types() == [".safetensors"]
     visit = Uploads()
     with pytest.raises(GteError, match=r"this server takes no others; .*gte\.convert gst\.pth --to gst\.safetensors"):
         visit.add("gst.pth", foreign)
@@ -195,12 +195,38 @@ def test_another_visit_sees_no_upload_and_a_link_to_one_says_that_it_is_not_here
 
 def test_the_page_says_which_files_it_takes(two_networks, monkeypatch):
     told = " ".join(caption.value for caption in open_page("library").caption)
-    assert f"At most {LARGEST_MEGABYTES} MB" in told
-    assert "GST's repository" in told
+    assert f"at most {LARGEST_MEGABYTES} MB; {MOST} of yours can be open at a time" in told
+    assert "GST from GST's repository" in told
     monkeypatch.setenv(uploads.SWITCH, "off")
     told = " ".join(caption.value for caption in open_page("library").caption)
     assert "takes no files from elsewhere" in told
     assert "GST's repository" not in told
+
+
+def test_the_layouts_are_grouped_by_who_publishes_them():
+    labels = ["a: One", "b: One", "a: Two", "b: Two", "b: Three"]
+    assert opener.by_publisher(labels) == ["One and Two from a", "One, Two and Three from b"]
+
+
+def test_a_file_of_another_type_is_refused_in_a_sentence_and_its_memory_given_back(two_networks, own):
+    at = upload(open_page("library"), "mine.safetensors", own)
+    assert at.success
+    at = upload(at, "wrong.txt", b"hello", number=1)
+    assert [error.value for error in at.error] == [
+        "wrong.txt is no checkpoint; choose a file that ends in .safetensors, .pth, .pt, .tar, .ckpt."
+    ]
+    # What was told of the file before has gone.
+    assert not at.success
+    assert at.selectbox(key="ckpt").value == "yours/mine"
+
+
+def test_what_is_told_of_an_upload_goes_when_the_reader_does_something_else(two_networks, own):
+    at = upload(open_page("library"), "mine.safetensors", own)
+    assert at.success
+    at.selectbox(key="ckpt").select("c2d-tiny").run()
+    assert not at.success
+    at.selectbox(key="ckpt").select("yours/mine").run()
+    assert not at.success
 
 
 def test_a_library_without_checkpoints_takes_an_upload(folders, tmp_path):

@@ -60,11 +60,12 @@ class Server:
 
 
 @contextmanager
-def serve(script: Path = APP) -> Iterator[Server]:
+def serve(script: Path = APP, own_folder: Path | None = None) -> Iterator[Server]:
     """Run `script` as `make app` does, in the script's folder, and stop it with its children on leaving.
 
     The home folder is an empty one and no STREAMLIT_ variable is passed on, so that the developer's own settings
-    change nothing. Raises RuntimeError with what the server printed when it does not start.
+    change nothing; `own_folder` is the server owner's folder of checkpoints. Raises RuntimeError with what the server
+    printed when it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="browser-test-", ignore_cleanup_errors=True) as home:
         port = free_port()
@@ -72,6 +73,8 @@ def serve(script: Path = APP) -> Iterator[Server]:
         options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
         # Without TERM=dumb the tracebacks come in colours and frames.
         settings = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home, "TERM": "dumb", "NO_COLOR": "1"}
+        if own_folder:
+            settings["GTE_CHECKPOINTS"] = str(own_folder)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("STREAMLIT_")}
         with (
             polite_end(),

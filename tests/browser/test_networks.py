@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from analysis import figures
+from app.pages import architectures
+from gte.models import MODELS
 from tests.browser import harness
 from tests.browser.harness import open_page, rerun
 from tests.browser.shots import OVERHANG
@@ -24,7 +27,7 @@ sys.path.insert(0, {root!r})
 
 from app import resources
 
-resources.FOLDERS = {{"": Path({folder!r})}}
+resources.FOLDERS = {{"": Path({folder!r}) / "checkpoints", "runs/": Path({folder!r}) / "runs"}}
 exec(compile(Path({script!r}).read_text(), {script!r}, "exec"), {{"__name__": "__main__", "__file__": {script!r}}})
 """
 
@@ -39,9 +42,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_moved(checkpoints / "i3d-ours.safetensors", "i3d", known=True)
     save_moved(checkpoints / "i3d-elsewhere.safetensors", "i3d", known=False, **ELSEWHERE)
     save_moved(checkpoints / "slowfast.safetensors", "slowfast_4x16", known=False, **ELSEWHERE)
+    save_moved(folder / "runs" / "mine" / "i3d-mine.safetensors", "i3d", known=True)
     (folder / ".streamlit").symlink_to(harness.ROOT / ".streamlit")
     script = str(harness.ROOT / "streamlit_app.py")
-    (folder / "app.py").write_text(APP.format(root=str(harness.ROOT), folder=str(checkpoints), script=script))
+    (folder / "app.py").write_text(APP.format(root=str(harness.ROOT), folder=str(folder), script=script))
     return folder
 
 
@@ -66,13 +70,14 @@ def give(page: Page, path: Path) -> None:
     with rerun(page):
         page.locator('input[type="file"]').set_input_files(path)
     harness.wait_until_idle(page)
-    page.keyboard.press("Escape")
+    # The popover has closed by itself: it would hide what is told.
+    expect(page.locator('input[type="file"]')).to_have_count(0)
 
 
 def test_kernels_with_a_known_start_are_compared_with_it(networks):
     open_page(networks, "/kernels?ckpt=i3d-ours")
     expect(networks.locator(".finding")).to_contain_text("layer1.0 moved most")
-    expect(networks.get_by_text("Outline: at the start of training")).to_be_visible()
+    expect(networks.get_by_text("Outline: at the start")).to_be_visible()
     with rerun(networks):
         networks.get_by_role("slider", name="Snapshot of training").press("Home")
     expect(networks.get_by_text("step 0", exact=True)).to_be_visible()
@@ -84,7 +89,7 @@ def test_kernels_with_an_unknown_start_have_no_ghost_no_drift_and_no_scrubber(ne
     expect(networks.locator(".finding")).to_contain_text("How the layers began is unknown")
     expect(networks.get_by_role("slider", name="Snapshot of training")).to_be_hidden()
     expect(networks.get_by_role("button", name="Play")).to_be_hidden()
-    expect(networks.get_by_text("Outline: at the start of training")).to_have_count(0)
+    expect(networks.get_by_text("Outline: at the start")).to_have_count(0)
     assert "at the start" not in networks.locator(".js-plotly-plot").first.inner_text()
     assert networks.locator(".js-plotly-plot .textpoint").count() == 0
     assert drawn_colours(networks.locator(".kernels canvas")) > 5
@@ -137,6 +142,141 @@ def test_a_file_from_elsewhere_is_converted_and_can_be_taken_along(networks, tmp
     expect(networks.get_by_text("each tap is the sum over its rows and columns")).to_be_visible()
 
 
+def test_a_file_of_another_type_gets_one_sentence_in_place_of_the_last(networks, tmp_path):
+    path = tmp_path / "wrong.txt"
+    path.write_text("hello")
+    open_page(networks, "/library")
+    give(networks, save_tiny(tmp_path / "first.safetensors", "gte"))
+    give(networks, path)
+    [told] = alerts_about(networks, "is no checkpoint", "is open as")
+    assert told.startswith("wrong.txt is no checkpoint; choose a file that ends in .safetensors,")
+
+
+def test_what_is_told_of_an_upload_goes_with_the_page(networks, tmp_path):
+    open_page(networks, "/kernels")
+    give(networks, save_tiny(tmp_path / "mine.safetensors", "gte"))
+    assert len(alerts_about(networks, "is open as")) == 1
+    go(networks, "Library")
+    go(networks, "Shift kernels")
+    assert alerts_about(networks, "is open as") == []
+    expect(checkpoint_of(networks)).to_have_value("yours/mine")
+
+
+def alerts_about(page: Page, *words: str) -> list[str]:
+    return [text for text in alerts(page) if any(word in text for word in words)]
+
+
+def go(page: Page, link: str) -> None:
+    """Follow a link of the page or of the navigation."""
+    with rerun(page):
+        page.get_by_role("link", name=link, exact=True).first.click()
+
+
+def checkpoint_of(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Checkpoint")
+
+
+def on_top(page: Page) -> Locator:
+    """The name above the first film strip."""
+    return page.locator(".rows figcaption b").first
+
+
+RUN = "runs/mine/i3d-mine"
+
+
+@pytest.mark.parametrize("how", ["opened by a link", "picked"])
+def test_links_of_the_library_lead_to_the_checkpoint_that_it_shows(networks, how):
+    open_page(networks, f"/library?ckpt={RUN}" if how == "opened by a link" else "/library")
+    if how == "picked":
+        choose(networks, "Checkpoint", RUN)
+    go(networks, "See its evidence")
+    expect(on_top(networks)).to_have_text(RUN)
+    expect(networks).to_have_url(re.compile(rf"/evidence\?(.*&)?ckpt={RUN.replace('/', '(/|%2F)')}\b"))
+    go(networks, "Library")
+    expect(checkpoint_of(networks)).to_have_value(RUN)
+    go(networks, "See its kernels over time")
+    expect(checkpoint_of(networks)).to_have_value(RUN)
+    expect(networks).to_have_url(re.compile(r"/kernels\?(.*&)?ckpt="))
+    # What the address says is what a reload and another reader see.
+    open_page(networks, networks.url)
+    expect(checkpoint_of(networks)).to_have_value(RUN)
+
+
+def test_links_of_the_library_lead_to_an_upload(networks, tmp_path):
+    open_page(networks, "/library")
+    give(networks, save_tiny(tmp_path / "mine.safetensors", "gte"))
+    go(networks, "See its evidence")
+    expect(on_top(networks)).to_have_text("yours/mine")
+    go(networks, "Library")
+    go(networks, "See its kernels over time")
+    expect(checkpoint_of(networks)).to_have_value("yours/mine")
+
+
+def test_checkpoint_and_layer_travel_by_the_navigation_and_a_step_back_finds_them(networks):
+    open_page(networks, "/kernels?ckpt=i3d-ours")
+    choose(networks, "Checkpoint", RUN)
+    choose(networks, "Layer", "layer2.1")
+    go(networks, "Evidence")
+    expect(on_top(networks)).to_have_text(RUN)
+    expect(networks.get_by_role("combobox", name="Layer")).to_have_value("layer2.1")
+    go(networks, "Architectures")
+    go(networks, "Shift kernels")
+    expect(checkpoint_of(networks)).to_have_value(RUN)
+    expect(networks.get_by_role("combobox", name="Layer")).to_have_value("layer2.1")
+    expect(networks.get_by_text("layer2.1, 32 outputs")).to_be_visible()
+    with rerun(networks):
+        networks.go_back()
+    go(networks, "Shift kernels")
+    expect(checkpoint_of(networks)).to_have_value(RUN)
+    assert alerts(networks) == []
+
+
+def test_a_layer_that_a_page_does_not_have_comes_back_on_the_page_that_has_it(networks):
+    open_page(networks, "/kernels?ckpt=slowfast&layer=fast.conv1")
+    go(networks, "Evidence")
+    expect(on_top(networks)).to_have_text("slowfast")
+    expect(networks.get_by_role("combobox", name="Layer")).not_to_have_value("fast.conv1")
+    assert alerts_about(networks, "not here") == []
+    go(networks, "Shift kernels")
+    expect(networks.get_by_role("combobox", name="Layer")).to_have_value("fast.conv1")
+
+
+def test_the_layer_that_a_page_opens_on_is_no_choice_and_stays_there(networks):
+    open_page(networks, "/evidence?ckpt=i3d-ours")
+    go(networks, "Shift kernels")
+    # The layer that moved most, whatever the page before opened on.
+    expect(networks.get_by_role("combobox", name="Layer")).to_have_value("layer1.0")
+
+
+def test_a_link_wins_over_what_the_visit_remembers(networks):
+    open_page(networks, f"/library?ckpt={RUN}")
+    go(networks, "See its evidence")
+    go(networks, "Library")
+    choose(networks, "Checkpoint", "slowfast")
+    go(networks, "See its evidence")
+    expect(on_top(networks)).to_have_text("slowfast")
+    go(networks, "Shift kernels")
+    expect(checkpoint_of(networks)).to_have_value("slowfast")
+
+
+def test_a_link_to_a_checkpoint_that_is_not_here_is_told_on_the_evidence_page(networks):
+    open_page(networks, "/evidence?ckpt=nowhere")
+    [told] = alerts_about(networks, "not here")
+    assert told == "The link asks for the checkpoint “nowhere”, which is not here."
+
+
+def test_whoever_takes_the_subject_away_goes_on_with_the_next(networks):
+    open_page(networks, "/evidence?ckpt=i3d-elsewhere&networks=i3d-elsewhere&networks=slowfast")
+    expect(on_top(networks)).to_have_text("i3d-elsewhere")
+    networks.get_by_role("button", name="Networks").click()
+    with rerun(networks):
+        networks.get_by_role("button", name="i3d-elsewhere", exact=True).click()
+    networks.keyboard.press("Escape")
+    expect(on_top(networks)).to_have_text("slowfast")
+    go(networks, "Library")
+    expect(checkpoint_of(networks)).to_have_value("slowfast")
+
+
 def test_a_broken_file_gets_one_sentence_and_nothing_is_lost(networks, tmp_path):
     path = tmp_path / "broken.pth"
     path.write_bytes(b"PK\x03\x04 this was a checkpoint once")
@@ -185,6 +325,25 @@ def test_relatives_are_chosen_beside_the_compared_networks_and_stay_in_the_link(
     expect(networks.get_by_text("Carreira and Zisserman")).to_be_visible()
     open_page(networks, networks.url)
     expect(networks.locator(".js-plotly-plot")).to_contain_text("I3D")
+
+
+def test_no_network_s_name_is_cut_in_the_table_of_costs(page):
+    open_page(page, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
+    names = [f"{config.label} {figures.FEW_MARK if 'SlowFast' in config.label else ''}" for config in MODELS.values()]
+    widths = page.locator('[data-testid="stDataFrame"] canvas').first.evaluate(
+        "(canvas, names) => names.map((name) => canvas.getContext('2d').measureText(name.trim()).width)", names
+    )
+    padding = 2 * 8
+    assert max(widths) + padding <= architectures.column_widths("MACs")["Network"]["width"]
+
+
+def test_the_controls_of_the_architectures_stand_in_line(page):
+    open_page(page, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
+    tops = {
+        label: page.get_by_test_id("stWidgetLabel").get_by_text(label, exact=True).bounding_box()
+        for label in ("Depth", "Frames", "Share t", "Unit")
+    }
+    assert len({box and round(box["y"]) for box in tops.values()}) == 1
 
 
 @pytest.mark.parametrize("width", [1280, 800])

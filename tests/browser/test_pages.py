@@ -91,6 +91,28 @@ def test_an_uploaded_video_gets_predictions_and_evidence(page, video):
     expect(page.get_by_text("The five likeliest classes of")).to_have_count(2)
 
 
+def test_no_number_of_a_class_bar_is_cut_in_a_narrow_window(page):
+    page.set_viewport_size({"width": 800, "height": 800})
+    open_page(page, "/evidence")
+    charts = page.locator(".js-plotly-plot")
+    expect(charts).to_have_count(2)
+    for chart in charts.all():
+        room = chart.bounding_box()
+        boxes = [text.bounding_box() for text in chart.locator(".bartext").all()]
+        assert len(boxes) == 5
+        assert room is not None
+        assert all(box is not None and box["x"] + box["width"] <= room["x"] + room["width"] for box in boxes)
+
+
+def test_the_library_s_table_needs_no_scrolling_sideways_in_a_narrow_window(page):
+    page.set_viewport_size({"width": 800, "height": 800})
+    open_page(page, "/library")
+    scroller = page.locator('[data-testid="stDataFrame"] .dvn-scroller')
+    assert scroller.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
+    machine = page.get_by_test_id("stTable").get_by_text("CPU cores")
+    assert machine.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
+
+
 def test_the_overlay_can_be_faded_out_and_back_in_the_browser(page):
     open_page(page, "/evidence")
     strip = page.locator(".rows canvas").first

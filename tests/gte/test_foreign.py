@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from gte.errors import WeightsError
-from gte.foreign import MAX_BYTES, REFUSED, check_torch, extract, outcome, read_tensors
+from gte.foreign import MAX_BYTES, MAX_ENTRIES, REFUSED, check_torch, extract, outcome, read_tensors
 
 # Every file is opened by a process of its own, which imports torch first.
 pytestmark = pytest.mark.slow
@@ -56,9 +56,18 @@ def test_tensors_come_as_32_bits_in_memory_of_their_own_and_facts_as_plain_data(
         "count": torch.tensor(7),
         "parameter": nn.Parameter(weight),
     }
-    torch.save({"state_dict": inside, "epoch": 3, "name": "r50", "deep": {"er": 0.5}}, tmp_path / "file.pth")
+    beside = {"epoch": 3, "name": "r50", "deep": {"er": 0.5}, "empty": {}, "names": ("a", "левый"), "mixed": ["a", 1]}
+    torch.save({"state_dict": inside, "optimizer": {"lr": 0.1}, **beside}, tmp_path / "file.pth")
     file = read_tensors(tmp_path / "file.pth")
-    assert dict(file.facts) == {"epoch": 3, "name": "r50", "deep/er": 0.5}
+    assert dict(file.facts) == {
+        "epoch": 3,
+        "name": "r50",
+        "deep/er": 0.5,
+        "empty": "a dict",
+        "names": ["a", "левый"],
+        "mixed": "a list",
+        "optimizer": "a dict",
+    }
     assert set(file.tensors) == {f"state_dict/{key}" for key in inside}
     for key, tensor in inside.items():
         read = file.tensors[f"state_dict/{key}"]
@@ -138,7 +147,7 @@ def test_safetensors_files_are_read_as_well_and_damaged_ones_are_named(tmp_path)
     save_file({"weight": torch.ones(2, dtype=torch.float16)}, tmp_path / "good.safetensors", {"source": "elsewhere"})
     file = read_tensors(tmp_path / "good.safetensors")
     assert file.tensors["weight"].dtype == torch.float32
-    assert file.facts == {"source": "elsewhere"}
+    assert file.facts == {}
     whole = (tmp_path / "good.safetensors").read_bytes()
     for content in (whole[:-1], b"", b"text that is long enough"):
         (tmp_path / "bad.safetensors").write_bytes(content)
@@ -205,6 +214,7 @@ def saves(value: object) -> Callable[[Path], None]:
         (write_other_zip, "is no file of tensors"),
         (write_program, "is a TorchScript program, not weights"),
         (write_circle, "or dictionaries more than 10 deep"),
+        (saves({"names": ["a"] * MAX_ENTRIES}), "holds more than 100,000 entries"),
         (write_quantised, "holds in weight a sparse, quantised, nested or empty tensor"),
         (saves({"a": {"b": torch.eye(2).to_sparse()}}), "holds in a/b a sparse"),
         (saves({"weight": torch.empty(2, device="meta")}), "holds in weight a sparse"),

@@ -244,7 +244,7 @@ def test_weights_of_another_network_are_refused_with_what_is_missing_left_over_o
     state["layer9.weight"] = state.pop("layer1.0.bn3.bias")
     state["layer2.0.conv2.weight"] = state["layer2.0.conv2.weight"][:, :4]
     message = (
-        r"it lacks layer1\.0\.bn3\.bias; left over are layer9\.weight; of another shape are layer2\.0\.conv2\.weight "
+        r"it lacks layer1\.0\.bn3\.bias; left over is layer9\.weight; of another shape is layer2\.0\.conv2\.weight "
         r"\(32 x 4 x 3 x 3 and not 32 x 32 x 3 x 3\)"
     )
     with pytest.raises(WeightsError, match=message):
@@ -272,6 +272,31 @@ def test_a_file_of_something_else_is_no_start(tmp_path: Path):
     config = configure("c2d", **SIZES)
     with pytest.raises(WeightsError, match=r"linear\.pth holds no weights of torchvision's ResNet: .* weight"):
         initialise(config.build(), config, str(path))
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"epoch": 3}, r"no whole ResNet of torchvision's: left over is epoch \(no tensor\);"),
+        ({"fc.bias": torch.full((CLASSES,), float("nan"))}, r"no whole ResNet of torchvision's: NaN .* in fc\.bias;"),
+    ],
+)
+def test_a_file_that_holds_something_else_or_no_numbers_is_no_start(flat, tmp_path: Path, extra, message):
+    torch.save(flat.state_dict() | extra, tmp_path / "r26.pth")
+    config = configure("c2d", **SIZES)
+    with pytest.raises(WeightsError, match=message):
+        initialise(config.build(), config, str(tmp_path / "r26.pth"))
+
+
+def test_a_file_of_another_size_is_said_to_be_one_without_a_list_of_its_keys(flat, tmp_path: Path):
+    torch.save(flat.state_dict(), tmp_path / "r26.pth")
+    config = configure("gte", **SIZES | {"depth": 50, "base_width": 32})
+    message = (
+        r"r26\.pth has depth 26 and base_width 16, and GTE is to have 50 and 32; give weights of its size, or "
+        r"--model-options depth=26 base_width=16\.$"
+    )
+    with pytest.raises(WeightsError, match=message):
+        initialise(config.build(), config, str(tmp_path / "r26.pth"))
 
 
 def test_without_a_network_the_way_out_is_a_local_file(tmp_path: Path, monkeypatch):
