@@ -1,5 +1,6 @@
 """The cards of one layer: its weights, its outputs one by one and together, their independence and frequencies."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
         Card(
             key="maps",
             title=f"The weights of {block}",
-            sentence=_maps_sentence(history, view.snapshot),
+            sentence=_maps_sentence(history, view.snapshot) + _coarse_sentence(history),
             figure=figures.weight_maps(history, view.snapshot, order),
             definition=(
                 "A map of outputs (rows, sorted as chosen) x inputs (columns) for each tap: the initialisation W₀, the "
@@ -102,7 +103,7 @@ def spectrum(history: KernelHistory, view: View) -> list[Card]:
         Card(
             key="frequency",
             title="Which frequencies pass?",
-            sentence=_frequency_sentence(history, view.snapshot),
+            sentence=_frequency_sentence(history, view.snapshot) + _drawn_sentence(history),
             figure=figures.frequency_curves(history, view.snapshot, output),
             definition=(
                 "The response of an output to f cycles per frame is √(Σᵢ |Hᵢ(f)|²), Hᵢ(f) = Σₖ wᵢₖ exp(2πi f k), "
@@ -133,6 +134,20 @@ def _maps_sentence(history: KernelHistory, snapshot: int) -> str:
         f"{percent(mixing)} of the squared change lies in channels that the output did not read at the start; the "
         f"largest is {largest}."
     )
+
+
+def _coarse_sentence(history: KernelHistory) -> str:
+    """What a cell of the heat maps stands for, where it is more than one weight."""
+    tall, wide = (max(1, math.ceil(side / figures.MOST_CELLS)) for side in history.weights.shape[1:3])
+    if tall == wide == 1:
+        return ""
+    return f" A cell stands for {tall} x {wide} weights and shows the one farthest from zero."
+
+
+def _drawn_sentence(history: KernelHistory) -> str:
+    """Which outputs have a curve, where not all have."""
+    step = math.ceil(history.weights.shape[1] / figures.MOST_CURVES)
+    return f" One output in {step} is drawn." if step > 1 else ""
 
 
 def _output_sentence(row: Mapping[Any, Any]) -> str:

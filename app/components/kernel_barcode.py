@@ -69,7 +69,8 @@ class LayerShares:
     def from_summary(cls, summary: pd.DataFrame, selected: str = "") -> "LayerShares":
         """Take them from `analysis.kernels.summarise`, with the layers' short names; so is `selected`.
 
-        A layer with fewer snapshots than others stays as it is at its last. Raises ValueError if there is no layer.
+        A layer with fewer snapshots than others stays as it is at its last. Where no drift is known there is none to
+        draw. Raises ValueError if there is no layer.
         """
         if summary.empty:
             raise ValueError("There must be at least one layer; the summary has none.")
@@ -80,10 +81,11 @@ class LayerShares:
             values = part[columns].to_numpy(dtype=np.float32)
             return np.pad(values, [(0, longest - len(part)), (0, 0)], mode="edge")
 
+        drift = np.concatenate([padded(part, ["drift"]).T for part in parts])
         return cls(
             layers=[str(part["block"].iloc[0]) for part in parts],
             shares=np.stack([padded(part, list(palette.DIRECTIONS)) for part in parts]),
-            drift=np.concatenate([padded(part, ["drift"]).T for part in parts]),
+            drift=None if np.isnan(drift).all() else drift,
             starts_known=[bool(kernels.knows_start(part).all()) for part in parts],
             paths=[str(part["layer"].iloc[0]) for part in parts],
             selected=selected,

@@ -188,6 +188,11 @@ def test_figures_of_the_largest_layers_stay_under_two_megabytes():
         view = View(path="x", layer="layer4.2")
         for card in [*layer_cards.layer_in_full(history, view), *layer_cards.spectrum(history, view)]:
             assert len(str(card.figure.to_json())) < LARGEST_BYTES, card.key
+        said = " ".join(card.sentence for card in layer_cards.layer_in_full(history, view))
+        # What is left out is said where the figure stands.
+        assert ("A cell stands for" in said) == (max(outputs, inputs) > figures.MOST_CELLS)
+        [curves] = [card for card in layer_cards.spectrum(history, view) if card.key == "frequency"]
+        assert ("One output in 2 is drawn." in curves.sentence) == (outputs > figures.MOST_CURVES)
         table = kernels.centres([history] * 8)
         assert len(str(figures.centres_by_layer(table).to_json())) < LARGEST_BYTES
 

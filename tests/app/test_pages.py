@@ -1,19 +1,13 @@
 """Every page, run without a browser: it opens, says what is wrong in a sentence, and keeps to the choices made."""
 
-import math
-from pathlib import Path
-
 import numpy as np
 import pytest
-from safetensors import safe_open
-from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
 from analysis import kernels
 from app import resources, widgets
 from app.pages import PAGES
 from gte.checkpoint import read_header
-from gte.data import open_dataset
 from gte.data.video import write_webm
 from tests.moved import save_moved
 from tests.tiny import save_tiny
@@ -178,32 +172,6 @@ def test_a_link_to_a_network_brings_it_to_the_evidence_page(two_networks):
         "gte-tiny",
     ]
     assert any("nothing" in text for text in sentences(open_page("evidence", networks="nothing")))
-
-
-def test_a_network_whose_weights_are_no_numbers_is_told_in_a_sentence_and_the_others_stay(two_networks):
-    broken = two_networks["runs/"] / "diverged.safetensors"
-    motions = open_dataset("motionpairs", "test", 32)
-    save_tiny(broken, "gte", classes=motions.classes, twins=motions.twins)
-    spoil(broken, "bn1.weight")
-    at = open_page("evidence", ckpt="runs/diverged")
-    assert not at.exception
-    assert not at.error
-    [told] = [warning.value for warning in at.warning]
-    assert told.startswith("runs/diverged gives no answer that is a number, because its weights hold")
-    assert "bn1.weight" in told.replace("\\", "")
-    assert finding(at).startswith('<p class="finding">gte-tiny:')
-    assert "not a number" not in finding(at)
-    at.pills(key="networks").set_value(["runs/diverged"]).run()
-    assert not at.exception
-    assert finding(at) == ""
-
-
-def spoil(path: Path, tensor: str) -> None:
-    """Have a tensor of a checkpoint's network hold no numbers, as after a training that diverged."""
-    with safe_open(path, framework="pt") as file:
-        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    tensors[f"model/{tensor}"].fill_(math.nan)
-    save_file(tensors, path, metadata)
 
 
 def test_a_network_with_three_classes_has_its_three_likeliest(two_networks):

@@ -283,9 +283,8 @@ def test_a_file_of_something_else_is_no_start(tmp_path: Path):
 )
 def test_a_file_that_holds_something_else_or_no_numbers_is_no_start(flat, tmp_path: Path, extra, message):
     torch.save(flat.state_dict() | extra, tmp_path / "r26.pth")
-    config = configure("c2d", **SIZES)
     with pytest.raises(WeightsError, match=message):
-        initialise(config.build(), config, str(tmp_path / "r26.pth"))
+        initialise(configure("c2d", **SIZES).build(), configure("c2d", **SIZES), str(tmp_path / "r26.pth"))
 
 
 def test_a_file_of_another_size_is_said_to_be_one_without_a_list_of_its_keys(flat, tmp_path: Path):
