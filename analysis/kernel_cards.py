@@ -36,6 +36,11 @@ KIND_RULES = """With the mass m = Σ |aₖ| of an output's taps, the first rule 
 The first screen sorts by the centre of mass alone, Σ k·|aₖ| / m: below −1/3 looks back, above 1/3 looks ahead."""
 
 
+def snippet(*lines: str) -> str:
+    """Python that can be run: what every snippet imports, and the lines."""
+    return "from analysis import figures, kernels\nfrom gte import checkpoint\n\n" + "".join(lines)
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """What of a checkpoint is looked at."""
@@ -50,9 +55,8 @@ class View:
     output: int = 0
 
     def code(self, *lines: str) -> str:
-        """A snippet that can be run."""
-        setup = "from analysis import figures, kernels\nfrom gte import checkpoint\n\n"
-        return f"{setup}path = {self.path!r}\n" + "".join(lines)
+        """A snippet that can be run, on the checkpoint at `path`."""
+        return snippet(f"path = {self.path!r}\n", *lines)
 
     @property
     def read_summary(self) -> str:
@@ -115,7 +119,7 @@ def became(summary: pd.DataFrame, view: View) -> Card:
     rows = kernels.at_snapshot(summary, view.snapshot)
     return Card(
         key="became",
-        title="What did they become?",
+        title="What did they become, in six kinds?",
         sentence=_became_sentence(rows),
         figure=figures.kinds_by_layer(summary, view.snapshot),
         definition=f"An output's taps a₁ … aₖ are read {TAPS_READ[view.reading]}. {KIND_RULES}\n\nThick bars: at the "
@@ -219,9 +223,13 @@ def over_training(summary: pd.DataFrame, header: CheckpointHeader, view: View) -
 
 
 def _training_sentence(summary: pd.DataFrame, header: CheckpointHeader, layer: str) -> str:
-    rows = summary.loc[summary["layer"] == layer].dropna(subset=["drift"])
+    rows = summary.loc[summary["layer"] == layer]
     block = block_name(layer)
-    if rows.empty or not (final := float(rows["drift"].iloc[-1])):
+    if not kernels.knows_start(rows).all():
+        return f"How {block} began is unknown, so nobody can tell when it moved."
+    if broken := rows.loc[rows["drift"].isna(), "step"].tolist():
+        return f"At step {broken[0]:,} the weights of {block} are not all numbers, so its curve ends before."
+    if not (final := float(rows["drift"].iloc[-1])):
         return f"{block} has not moved."
     if len(rows) < 3:
         return f"Of {block} both ends are known alone: it moved by {percent(final)} of its initial weight."

@@ -11,6 +11,7 @@ from analysis import figures, kernels
 from analysis.card import Card
 from analysis.figures.weights import corner_shares
 from analysis.kernel_cards import TAPS_READ, View
+from analysis.kernels import Reading
 from analysis.palette import KIND_WORDS
 from analysis.wording import block_name, percent, three_digits
 from gte.snapshots import KernelHistory
@@ -31,7 +32,9 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
     block = block_name(history.layer)
     output = min(view.output, len(table) - 1)
     order = kernels.order_of(table, view.order)
-    shown = {"summed over its inputs": tables["summed"]} | ({"its own input alone": tables["own"]} if own else {})
+    panels: dict[str, Reading] = {"summed over its inputs": "summed"}
+    if own:
+        panels["its own input alone"] = "own"
     return [
         Card(
             key="maps",
@@ -55,15 +58,17 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
             key="output",
             title=f"Output {output} of {block}",
             sentence=_output_sentence(table.iloc[output].to_dict()),
-            figure=figures.output_stem(shown, output, num_taps),
+            figure=figures.output_stem({title: tables[reading] for title, reading in panels.items()}, output, num_taps),
             definition=(
                 "The taps of one output: summed over its inputs, its answer to a signal that all channels share, and, "
                 "where it began with one input, for that input alone. Solid at the snapshot, hollow at the start."
             ),
             code=view.code(
                 view.read_history,
-                outputs_code,
-                f"figures.output_stem({{{TAPS_READ[view.reading]!r}: outputs}}, {output}, {num_taps})",
+                f"panels = {panels!r}\n",
+                "rows = {title: kernels.outputs_table(history, "
+                f"{view.snapshot}, reading) for title, reading in panels.items()}}\n",
+                f"figures.output_stem(rows, {output}, {num_taps})",
             ),
             table=table,
         ),
@@ -106,6 +111,8 @@ def spectrum(history: KernelHistory, view: View) -> list[Card]:
             sentence=_frequency_sentence(history, view.snapshot) + _drawn_sentence(history),
             figure=figures.frequency_curves(history, view.snapshot, output),
             definition=(
+                "Of all inputs of an output at once, so *Taps* changes nothing here, and an output whose summed taps "
+                "are of the kind *differencing* may be of another band. "
                 "The response of an output to f cycles per frame is √(Σᵢ |Hᵢ(f)|²), Hᵢ(f) = Σₖ wᵢₖ exp(2πi f k), "
                 "from 0 to half the frame rate, as a share of its largest. **All-pass**: nowhere below 0.8. "
                 "**Low-pass**: more power in the lowest third than in the highest, by a tenth. **Differencing**: the "
@@ -193,8 +200,8 @@ def _frequency_sentence(history: KernelHistory, snapshot: int) -> str:
         return {name: int((bands == name).sum()) for name in kernels.BANDS}
 
     now = counts(snapshot)
-    words = [f"{count} {name}" for name, count in now.items() if count]
-    sentence = f"Of {sum(now.values())} outputs {', '.join(words)}"
+    words = [f"{count} are {name}" for name, count in now.items() if count]
+    sentence = f"Of {sum(now.values())} outputs, each over all its inputs, {', '.join(words)}"
     if not history.starts_known:
         return f"{sentence}."
     return f"{sentence}; at the start {counts(0)['all-pass']} were all-pass."

@@ -75,7 +75,7 @@ def as_html(
         facts=f"{header.model}, {header.num_params:,} parameters, "
         f"{f'trained on {header.dataset}' if header.dataset else 'trained elsewhere'}; "
         f"snapshot of step {', '.join(f'{step:,}' for step in steps)}.",
-        finding=kernels.drift_finding(summary),
+        finding=kernels.drift_finding(summary, view.snapshot),
         sections=[
             {
                 "key": card.key,
@@ -147,7 +147,7 @@ def main(
     text = as_html(histories, summary, header, view)
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    cli.say(f"Wrote {out}: {kernels.drift_finding(summary)}")
+    cli.say(f"Wrote {out}: {kernels.drift_finding(summary, view.snapshot)}")
 
 
 if __name__ == "__main__":

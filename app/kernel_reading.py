@@ -8,7 +8,8 @@ of the outputs read the next frame alone, the second half the previous one.
 - **Effective taps** of an output are its a1, a2, a3 summed over the inputs: its answer to a signal that all channels
   share.
 - An output's **centre of mass** is Σ k·|aₖ| / Σ |aₖ| with k = −1, 0, 1, in frames. Below −1/3 it *looks back*, above
-  1/3 it *looks ahead*, between them it *stays*.
+  1/3 it *looks ahead*, between them it *stays*. The first screen sorts into these three; the tab *Layers* has six
+  kinds as well, which tell outputs that average frames or subtract them from those that read one frame.
 - Small weights of one sign from many inputs add up in the effective taps. A layer whose cosine to its initialisation is
   near 1 (see the table) still spends most of its weight where it began, whatever its outputs answer to a shared signal.
 - *Taps* above the figures chooses between these sums and an output's taps for **its own input**, the one that it began

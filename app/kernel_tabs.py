@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from analysis import kernels, network_cards, palette
 from analysis.card import Card
 from analysis.kernel_cards import View
-from app import resources, scaffold, state, uploads
+from app import kernel_resources, resources, scaffold, state, uploads
 from app.kernel_reading import READING
 from gte.checkpoint import CheckpointHeader
 
@@ -45,23 +47,25 @@ SHARES = ("back0", "back", "stay", "ahead0", "ahead", "turned")
 MOST_OTHERS = 3
 
 
+def path_in_code(header: CheckpointHeader) -> str:
+    """What a snippet of code calls the file: never where it lies on this server, but for what ships."""
+    shipped = header.path.is_relative_to(resources.ROOT)
+    return header.path.relative_to(resources.ROOT).as_posix() if shipped else header.path.name
+
+
 def pick_others(found: Mapping[str, CheckpointHeader], name: str) -> list[str]:
     """A popover in which the checkpoints to compare with are chosen; those that the link asks for come chosen."""
     options = [other for other in found if other != name]
-    asked = st.session_state.get(state.COMPARE.name, st.query_params.get_all(state.COMPARE.name))
-    chosen = [other for other in asked if other in options]
+    state.only_what_is_here(state.COMPARE, options)
+    chosen = st.session_state.get(state.COMPARE.name, st.query_params.get_all(state.COMPARE.name))
+    if any(other not in options for other in chosen):
+        # The checkpoint that is now compared with the others, for one.
+        chosen = st.session_state[state.COMPARE.name] = [other for other in chosen if other in options]
     with st.popover(f"Compare ({len(chosen)})" if chosen else "Compare"):
         if not options:
             st.caption("There is no other checkpoint here; open one of yours, or train one.")
             return []
-        if state.COMPARE.name in st.session_state and chosen != st.session_state[state.COMPARE.name]:
-            st.session_state[state.COMPARE.name] = chosen
-        picked = state.checked(
-            state.COMPARE,
-            lambda: st.pills(
-                "Compare with", options, selection_mode="multi", key=state.COMPARE.name, bind="query-params"
-            ),
-        )
+        picked = st.pills("Compare with", options, selection_mode="multi", key=state.COMPARE.name, bind="query-params")
         if len(picked) > MOST_OTHERS:
             st.caption(f"The first {MOST_OTHERS} are drawn: more columns could not be read.")
     return list(picked)[:MOST_OTHERS]
@@ -90,7 +94,7 @@ def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: Vie
     )
     st.download_button(
         "Everything in one HTML report",
-        lambda: resources.kernel_report(header, view),
+        lambda: kernel_resources.kernel_report(header, view),
         f"{header.name}-kernels.html",
         "text/html",
         on_click="ignore",
@@ -116,8 +120,15 @@ class _Subject:
 def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View, others: Others) -> None:
     """The tabs; only the open one is computed and drawn."""
     subject = _Subject(header, name, summary, view, others)
-    tabs = st.tabs(list(TABS), key=state.VIEW.name, on_change="rerun", bind="query-params")
-    for tab, render in zip(tabs, TABS.values(), strict=True):
+    tabs: dict[str, TabContainer] = {}
+
+    def open_tab() -> str:
+        drawn = st.tabs(list(TABS), key=state.VIEW.name, on_change="rerun", bind="query-params")
+        tabs.update(zip(TABS, drawn, strict=True))
+        return next(name for name, tab in tabs.items() if tab.open)
+
+    state.checked(state.VIEW, open_tab)
+    for tab, render in zip(tabs.values(), TABS.values(), strict=True):
         if tab.open:
             with tab, scaffold.errors_as_sentences():
                 render(subject)
@@ -125,7 +136,7 @@ def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View,
 
 def _layers(subject: _Subject) -> None:
     for cards in ("moved", "outputs"):
-        _draw(subject, resources.kernel_card_list(subject.header, subject.view, cards))
+        _draw(subject, kernel_resources.kernel_card_list(subject.header, subject.view, cards))
 
 
 def _layer(subject: _Subject) -> None:
@@ -137,14 +148,14 @@ def _spectrum(subject: _Subject) -> None:
 
 
 def _of_layer(subject: _Subject, cards: str) -> None:
-    found = resources.kernel_card_list(subject.header, subject.view, cards)
+    found = kernel_resources.kernel_card_list(subject.header, subject.view, cards)
     if not found:
         st.info(NOT_NUMBERS)
     _draw(subject, found)
 
 
 def _training(subject: _Subject) -> None:
-    cards = resources.kernel_card_list(subject.header, subject.view, "training")
+    cards = kernel_resources.kernel_card_list(subject.header, subject.view, "training")
     if not cards:
         began = kernels.knows_start(subject.summary).any()
         st.info(NO_COURSE.format(why="no step of it is counted" if began else "how the layers began is unknown"))
@@ -154,7 +165,7 @@ def _training(subject: _Subject) -> None:
 
 
 def _reach(subject: _Subject) -> None:
-    _draw(subject, [resources.reach_card(subject.header, subject.view)])
+    _draw(subject, [kernel_resources.reach_card(subject.header, subject.view)])
 
 
 def _compare(subject: _Subject) -> None:
@@ -164,7 +175,7 @@ def _compare(subject: _Subject) -> None:
     names = [subject.name, *subject.others]
     if mine := [name for name in names if name in uploads.opened()]:
         st.caption(scaffold.plain(UPLOAD_NOTE.format(names=", ".join(mine))))
-    summaries = [resources.kernel_summary(header, subject.view.reading) for header in subject.others.values()]
+    summaries = [kernel_resources.kernel_summary(header, subject.view.reading) for header in subject.others.values()]
     bare = [name for name, summary in zip(subject.others, summaries, strict=True) if summary.empty]
     if bare:
         st.info(scaffold.plain(f"{', '.join(bare)} {kernels.NO_KERNELS}"))
@@ -172,29 +183,48 @@ def _compare(subject: _Subject) -> None:
     if len(shown) == 1:
         return
     kept = [subject.summary, *(summary for summary in summaries if not summary.empty)]
-    card = network_cards.side_by_side(kept, shown, subject.view)
+    paths = {name: path_in_code(header) for name, header in {subject.name: subject.header, **subject.others}.items()}
+    card = network_cards.side_by_side(kept, {name: paths[name] for name in shown}, subject.view)
     _draw(subject, [card])
     if card.table is not None and not card.table.empty:
-        st.dataframe(card.table.drop(columns="layer").round(3), hide_index=True)
+        _comparison(card.table, shown)
     for name in shown[1:]:
         header = subject.others[name]
-        if subject.view.layer not in resources.temporal_layers(header):
+        if subject.view.layer not in kernel_resources.temporal_layers(header):
             st.caption(scaffold.plain(f"{name} has no layer {subject.view.layer}."))
             continue
         with scaffold.errors_as_sentences():
-            pair = (subject.name, name)
-            card = resources.matched_card(subject.header, header, pair, subject.view)
+            pair = {one: paths[one] for one in (subject.name, name)}
+            card = kernel_resources.matched_card(subject.header, header, pair, subject.view)
             _draw(subject, [card], prefix=f"{name} ")
+
+
+def _comparison(table: pd.DataFrame, names: Sequence[str]) -> None:
+    """`kernels.differences` for reading: under each layer of the first checkpoint how the others differ from it."""
+    parts = []
+    for number, name in enumerate(names, start=1):
+        suffix = f" ({number})" if number > 1 else ""
+        part = table[["block", *(f"{column}{suffix}" for column in kernels.COMPARED_COLUMNS)]]
+        part.columns = pd.Index(["layer", *(SHOWN[column] for column in kernels.COMPARED_COLUMNS)])
+        part.insert(1, "checkpoint", name if number == 1 else f"{name}, difference")
+        parts.append(part)
+    # Stable, so that a layer's rows keep the order of the checkpoints.
+    rows = pd.concat(parts).sort_index(kind="stable")
+    st.dataframe(rows, hide_index=True, column_config=_columns(), width="stretch")
+
+
+def _columns() -> dict[str, ColumnConfig]:
+    """How the columns of SHOWN are written."""
+    shares = st.column_config.NumberColumn(format="percent")
+    numbers = st.column_config.NumberColumn(format="%.3f")
+    return {title: shares if column in SHARES else numbers for column, title in SHOWN.items() if column not in WHOLE}
 
 
 def _table(subject: _Subject) -> None:
     rows = kernels.at_snapshot(subject.summary, subject.view.snapshot)
     table = pd.DataFrame({title: rows[column] for column, title in SHOWN.items()})
     known = table.dropna(axis="columns", how="all")
-    shares = st.column_config.NumberColumn(format="percent")
-    numbers = st.column_config.NumberColumn(format="%.3f")
-    config = {title: shares if column in SHARES else numbers for column, title in SHOWN.items() if column not in WHOLE}
-    st.dataframe(known, hide_index=True, column_config=config)
+    st.dataframe(known, hide_index=True, column_config=_columns())
     if len(known.columns) < len(table.columns):
         st.caption("How these layers began is unknown, so what compares with their beginning is left out.")
     st.caption("At the chosen snapshot. The CSV under *Export* has every column of every snapshot.")

@@ -13,19 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from analysis import attribution, complexity, interventions, kernel_cards, kernels, layer_cards, network_cards, report
+from analysis import attribution, complexity
 from analysis.attribution import gradcam
-from analysis.card import Card
 from analysis.complexity import Complexity, Uncountable
-from analysis.kernel_cards import View
-from analysis.kernels import Matching, Reading
-from analysis.wording import block_name
 from app import uploads
 from gte import checkpoint
 from gte.checkpoint import CheckpointHeader
@@ -35,7 +30,6 @@ from gte.data.transforms import to_clip
 from gte.data.video import read_clip
 from gte.errors import CheckpointError, VideoError
 from gte.models import ClipShape
-from gte.snapshots import KernelHistory
 
 ROOT = Path(__file__).parents[1]
 
@@ -100,165 +94,6 @@ def model_of(header: CheckpointHeader) -> Iterator[nn.Module]:
     shared = _shared(stamp(header.path))
     with shared.lock:
         yield shared.model
-
-
-@st.cache_resource(max_entries=16, show_spinner="Reading the kernels")
-def _reduced(file: Stamp, reading: Reading) -> list[KernelHistory]:
-    return [kernels.reduced(history, reading) for history in checkpoint.load_histories(file[0])]
-
-
-@st.cache_data(max_entries=32, show_spinner="Reading the kernels")
-def _summary(file: Stamp, reading: Reading) -> pd.DataFrame:
-    return kernels.summarise(checkpoint.load_histories(file[0]), reading)
-
-
-def kernel_summary(header: CheckpointHeader, reading: Reading = "summed") -> pd.DataFrame:
-    """`analysis.kernels.summarise` of a checkpoint."""
-    return _summary(stamp(header.path), reading)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _history(file: Stamp, layer: str) -> KernelHistory:
-    return checkpoint.load_history(file[0], layer)
-
-
-def history(header: CheckpointHeader, layer: str) -> KernelHistory:
-    """One layer's kernels at every snapshot; shared, so nobody writes to it."""
-    return _history(stamp(header.path), layer)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _temporal_layers(model: str, options: Options, _header: CheckpointHeader) -> tuple[str, ...]:
-    return checkpoint.temporal_layers_of(_header)
-
-
-def temporal_layers(header: CheckpointHeader) -> tuple[str, ...]:
-    """The layers of a checkpoint with a kernel over several frames, in order of depth."""
-    return _temporal_layers(header.model, tuple(header.options.items()), header)
-
-
-def layer_taps(header: CheckpointHeader, layer: str, reading: Reading = "summed") -> KernelHistory:
-    """The effective taps of a layer's outputs at each snapshot, as `analysis.kernels.reduced` has them."""
-    return next(taps for taps in _reduced(stamp(header.path), reading) if taps.layer == layer)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _cards(file: Stamp, view: View, tab: str, _header: CheckpointHeader) -> list[Card]:
-    summary = _summary(file, view.reading)
-    match tab:
-        case "moved":
-            found = [kernel_cards.moved(summary, view)]
-        case "outputs":
-            # What is summed already reads the same either way.
-            seconds = kernel_cards.seconds_per_frame(_header)
-            taps = kernel_cards.centres(_reduced(file, view.reading), view, seconds)
-            found = [kernel_cards.became(summary, view), taps]
-        case "layer":
-            found = layer_cards.layer_in_full(_history(file, view.layer), view)
-        case "spectrum":
-            found = layer_cards.spectrum(_history(file, view.layer), view)
-        case "training":
-            found = [kernel_cards.over_training(summary, _header, view)]
-        case _:
-            raise ValueError(f"There are no cards for {tab}.")
-    return [card for card in found if card is not None]
-
-
-def kernel_card_list(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
-    """Cards of the kernels page: "moved", "outputs", "layer", "spectrum", "training"; shared, so nobody writes to them.
-
-    What does not depend on a part of the view is not made anew for it.
-    """
-    if tab not in ("layer", "spectrum"):
-        view = replace(view, output=0, order="index", layer="" if tab == "outputs" else view.layer)
-    return _cards(stamp(header.path), view, tab, header)
-
-
-REACH_CLIPS = 4
-"""Clips on which the reach of a network is measured; of a large one, one."""
-LARGE_SIDE = 112
-"""Pixels from which on a network's reach is measured on one clip, and behind the last block of each stage alone."""
-
-
-@st.cache_data(max_entries=32, show_spinner="Measuring how far the network sees")
-def _measured_reach(file: Stamp, blocks: tuple[str, ...], _header: CheckpointHeader) -> tuple[pd.DataFrame, str]:
-    large = _header.size >= LARGE_SIDE
-    clips, words = reach_clips(_header, 1 if large else REACH_CLIPS)
-    with model_of(_header) as model:
-        return kernels.measured_reach(model, clips, blocks, probes=1 if large else kernels.PROBES), words
-
-
-def reach_clips(header: CheckpointHeader, count: int) -> tuple[Float[Tensor, "n 3 t h w"], str]:
-    """The first test clips of the data set that a checkpoint is asked about, and what they are in words."""
-    source = clip_source(header)
-    frames = [dataset_clip(source.dataset, index, header.num_frames, header.size).frames for index in range(count)]
-    clips = "one clip" if count == 1 else f"{count} clips"
-    return torch.stack([to_clip(one) for one in frames]), f"{clips} of {DATASETS[source.dataset].label}"
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _reach_card(file: Stamp, view: View, _header: CheckpointHeader) -> Card:
-    every = tuple(map_shapes(_header))
-    block = block_name(view.layer)
-    if _header.size >= LARGE_SIDE:
-        last = {name.split(".")[0]: name for name in every}
-        every = tuple(name for name in every if name in last.values() or name == block)
-    measured, words = _measured_reach(file, every, _header)
-    histories = checkpoint.load_histories(file[0])
-    return network_cards.reach(histories, measured, _header, view, words)
-
-
-def reach_card(header: CheckpointHeader, view: View) -> Card:
-    """How far a network sees in time."""
-    return _reach_card(stamp(header.path), view, header)
-
-
-@st.cache_data(max_entries=32, show_spinner="Matching the outputs")
-def _matching(files: tuple[Stamp, Stamp], layer: str, _headers: tuple[CheckpointHeader, CheckpointHeader]) -> Matching:
-    first, second = _headers
-    outputs = [_history(file, layer).weights.shape[1] for file in files]
-    if kernels.same_start(first, second):
-        return kernels.by_index(outputs[0])
-    clips, _ = reach_clips(first, REACH_CLIPS)
-    answers = []
-    for header in _headers:
-        with model_of(header) as model:
-            answers.append(kernels.answers_of(model, layer, clips))
-    return kernels.by_answers(*answers)
-
-
-def matched_card(first: CheckpointHeader, second: CheckpointHeader, names: tuple[str, str], view: View) -> Card:
-    """Which output of a layer of one checkpoint is which of the other. Raises ValueError where nobody can tell."""
-    files = stamp(first.path), stamp(second.path)
-    if (first.num_frames, first.size) != (second.num_frames, second.size):
-        raise ValueError(f"{names[0]} and {names[1]} take clips of other sizes, so their answers cannot be compared.")
-    matching = _matching(files, view.layer, (first, second))
-    return network_cards.matched(_history(files[0], view.layer), _history(files[1], view.layer), matching, names, view)
-
-
-@st.cache_data(max_entries=256, show_spinner="Asking the network with other kernels")
-def _is_it_needed(file: Stamp, layer: str, num_clips: int, _header: CheckpointHeader) -> pd.DataFrame:
-    source = clip_source(_header)
-    shown = [dataset_clip(source.dataset, index, _header.num_frames, _header.size) for index in range(num_clips)]
-    labels = torch.tensor([-1 if clip.label is None else clip.label for clip in shown])
-    with model_of(_header) as model:
-        return interventions.is_it_needed(model, [layer], torch.stack([to_clip(clip.frames) for clip in shown]), labels)
-
-
-def is_it_needed(header: CheckpointHeader, layer: str, num_clips: int) -> pd.DataFrame:
-    """`analysis.interventions.is_it_needed` for one layer, on the first test clips of the checkpoint's own data set."""
-    return _is_it_needed(stamp(header.path), layer, num_clips, header)
-
-
-@st.cache_data(max_entries=4, show_spinner="Writing the report")
-def _report(file: Stamp, view: View, _header: CheckpointHeader) -> str:
-    histories = checkpoint.load_histories(file[0])
-    return report.as_html(histories, kernels.summarise(histories, view.reading), _header, view)
-
-
-def kernel_report(header: CheckpointHeader, view: View) -> str:
-    """Everything about a checkpoint's kernels as one HTML page."""
-    return _report(stamp(header.path), view, header)
 
 
 @dataclass(frozen=True, kw_only=True)

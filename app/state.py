@@ -13,8 +13,9 @@ last one was bound to, even where the link itself asks for it, and forgets widge
 reader chose is kept here, under no widget's key, and put back when a page that shows it is opened.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import parse_qs
 
@@ -36,7 +37,7 @@ CLIP = Key("clip", "clip")
 LAYER = Key("layer", "layer")
 VIEW = Key("view", "view")
 CLASS = Key("class", "class")
-COMPARE = Key("compare", "checkpoint to compare")
+COMPARE = Key("compare", "checkpoint to compare with")
 TAPS = Key("taps", "reading of the taps")
 SORT = Key("sort", "order of the outputs")
 OUTPUT = Key("output", "output")
@@ -62,6 +63,8 @@ class _Missing:
     asked: str
     shown: str | None
     """What is shown instead, as its widget's value; None where no widget holds it."""
+    instead: str = ""
+    """What is shown instead, as a sentence, where no widget holds it."""
 
 
 def arrive(page: str) -> None:
@@ -78,8 +81,10 @@ def arrive(page: str) -> None:
     st.session_state[_MISSING] = {}
 
 
-def start(key: Key, options: Sequence[str], default: str) -> int:
+def start(key: Key, options: Sequence[str], default: str, also: Mapping[str, str] = MappingProxyType({})) -> int:
     """Return the `index` for the widget of `key`; call it right above the widget.
+
+    `also` has further names by which a link may ask for an option of the subject.
 
     On the first opening it notes a value in the address that is not among the options. A value that an earlier choice
     left over, and that is no option any more, gives way to the default. Raises ValueError if there are no options or
@@ -90,7 +95,7 @@ def start(key: Key, options: Sequence[str], default: str) -> int:
     if default not in options:
         raise ValueError(f"The default {key.noun} must be one of {', '.join(options)}; got {default}.")
     if key in SUBJECT:
-        _put_back(key, options, default)
+        _put_back(key, options, default, also)
     elif _is_first(key):
         _note_missing(key, st.query_params.get_all(key.name), options, default)
     if key.name in st.session_state and st.session_state[key.name] not in options:
@@ -100,7 +105,7 @@ def start(key: Key, options: Sequence[str], default: str) -> int:
     return list(options).index(default)
 
 
-def _put_back(key: Key, options: Sequence[str], default: str) -> None:
+def _put_back(key: Key, options: Sequence[str], default: str, also: Mapping[str, str]) -> None:
     """Have the widget show what a link asks for, else what the reader chose; later, note what the reader chooses."""
     value = st.session_state.get(key.name)
     wished = st.session_state.get(_WISHED, {}).pop(key.name, None)
@@ -114,7 +119,7 @@ def _put_back(key: Key, options: Sequence[str], default: str) -> None:
         if value is not None and value in options and value != _shown().get(key.name):
             choose(key, value)
         return
-    wanted = _wanted(key, options, default)
+    wanted = _wanted(key, options, default, also)
     if wanted is not None:
         _show(key, wanted, default)
     elif value is not None:
@@ -122,10 +127,14 @@ def _put_back(key: Key, options: Sequence[str], default: str) -> None:
         _show(key, default, default)
 
 
-def _wanted(key: Key, options: Collection[str], default: str | None) -> str | None:
+def _wanted(
+    key: Key, options: Collection[str], default: str | None, also: Mapping[str, str] = MappingProxyType({})
+) -> str | None:
     """What a link asks for, or else what the reader chose; None if it is not among the options."""
     chosen = chosen_of(key)
     asked = _asked(key)
+    if asked is not None and asked not in options:
+        asked = also.get(asked, asked)
     if asked is not None and asked in options:
         choose(key, asked)
         return asked
@@ -159,6 +168,25 @@ def _show(key: Key, value: str, default: str) -> None:
             address.remove_param(key.name)
         elif address.get_all(key.name) != [value]:
             address.set_corrected_value(key.name, value, "string_value")
+        address.set_initial_query_params_from_current()
+
+
+def only_what_is_here(key: Key, options: Collection[str]) -> None:
+    """Have the widget of `key`, which is about to be drawn and takes several, open without what is not here.
+
+    Streamlit would drop all that a link asks for where one of it does not exist.
+    """
+    asked = st.query_params.get_all(key.name)
+    here = [value for value in asked if value in options]
+    if not _is_first(key) or here == asked:
+        return
+    _note_missing(key, asked, options, _in_words(here))
+    st.session_state[key.name] = here
+    context = get_script_run_ctx()
+    if context is None:
+        return
+    with context.session_state.query_params() as address:
+        address.set_corrected_value(key.name, here, "string_array_value")
         address.set_initial_query_params_from_current()
 
 
@@ -200,11 +228,11 @@ def _is_first(key: Key) -> bool:
     return True
 
 
-def _note_missing(key: Key, asked: Sequence[str], taken: Collection[str], shown: str | None) -> None:
+def _note_missing(key: Key, asked: Sequence[str], taken: Collection[str], shown: str | None, instead: str = "") -> None:
     vain = [value for value in asked if value not in taken]
     if vain:
         missing: dict[str, _Missing] = st.session_state.setdefault(_MISSING, {})
-        missing[key.name] = _Missing(key.noun, vain[-1], shown)
+        missing[key.name] = _Missing(key.noun, vain[-1], shown, instead)
 
 
 def checked(key: Key, draw: Callable[[], Value]) -> Value:
@@ -219,22 +247,25 @@ def checked(key: Key, draw: Callable[[], Value]) -> Value:
     return value
 
 
-def number(key: Key, most: int) -> int | None:
+def number(key: Key, most: int, instead: str) -> int | None:
     """A whole number from 0 to `most` that a link asks for, where no widget holds it; None if it asks for none.
 
-    On the first opening it notes a value that is none of them.
+    On the first opening it notes a value that is none of them; `instead` says what is shown then.
     """
     asked = st.query_params.get(key.name)
     if asked is None:
         return None
     fits = asked.isdecimal() and int(asked) <= most
     if _is_first(key) and not fits:
-        _note_missing(key, [asked], (), None)
+        _note_missing(key, [asked], (), None, instead)
     return int(asked) if fits else None
 
 
 def write(key: Key, value: object) -> None:
     """Keep in the address what no widget holds; None takes it out."""
+    if value is not None:
+        # What the link asked for in vain has been replaced by a choice.
+        st.session_state.get(_MISSING, {}).pop(key.name, None)
     if value is None:
         st.query_params.pop(key.name, None)
     elif st.query_params.get_all(key.name) != [str(value)]:
@@ -246,7 +277,7 @@ def not_found() -> list[str]:
     missing: dict[str, _Missing] = st.session_state.get(_MISSING, {})
     return [
         f"The link asks for the {entry.noun} “{entry.asked}”, which is not here"
-        + (f"; “{entry.shown}” is shown instead." if entry.shown is not None else ".")
+        + (f"; “{entry.shown}” is shown instead." if entry.shown is not None else f"; {entry.instead}.")
         for name, entry in missing.items()
         if entry.shown is None or _in_words(st.session_state.get(name)) == entry.shown
     ]

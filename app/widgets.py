@@ -1,6 +1,7 @@
 """The controls that several pages share; each keeps its choice in the address."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import streamlit as st
@@ -28,9 +29,19 @@ def checkpoints_or_stop() -> dict[str, CheckpointHeader]:
 Width = int | Literal["stretch"]
 
 
-def pick(key: state.Key, label: str, options: Sequence[str], default: str, width: Width = "stretch") -> str:
-    """A selectbox that keeps its choice in the address and opens on `default`, or on what a link asks for."""
-    start = state.start(key, options, default=default)
+def pick(
+    key: state.Key,
+    label: str,
+    options: Sequence[str],
+    default: str,
+    width: Width = "stretch",
+    also: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """A selectbox that keeps its choice in the address and opens on `default`, or on what a link asks for.
+
+    `also` has further names by which a link may ask for an option.
+    """
+    start = state.start(key, options, default=default, also=also)
     return st.selectbox(label, options, index=start, key=key.name, bind="query-params", width=width)
 
 
@@ -40,9 +51,12 @@ def pick_checkpoint(found: Mapping[str, CheckpointHeader], width: Width = "stret
 
 
 def pick_layer(names: Mapping[str, str], default: str, width: Width = "stretch") -> str:
-    """A selectbox of layers by their short names, of which `names` has one for each; opens on the layer `default`."""
+    """A selectbox of layers by their short names, of which `names` has one for each; opens on the layer `default`.
+
+    A link may name the layer in full, as the state_dict does.
+    """
     layers = {name: layer for layer, name in names.items()}
-    return layers[pick(state.LAYER, "Layer", list(layers), default=names[default], width=width)]
+    return layers[pick(state.LAYER, "Layer", list(layers), default=names[default], width=width, also=names)]
 
 
 def upload_video() -> resources.Video | None:

@@ -133,7 +133,13 @@ def kinds_by_layer(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
     palette.style(figure, categories="y")
     figure.update_layout(barmode="overlay", height=height_for(len(rows)))
     figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8, **every_name(rows["block"].tolist()))
-    figure.update_xaxes(title_text="share of the layer's outputs", range=[0, 1], tickformat=".0%", zeroline=False)
+    figure.update_xaxes(
+        title_text="share of the layer's outputs",
+        range=[0, 1.004],
+        tickvals=[0, 0.25, 0.5, 0.75, 1],
+        tickformat=".0%",
+        zeroline=False,
+    )
     return mark_row(figure, rows["layer"].tolist(), selected)
 
 
@@ -245,7 +251,7 @@ def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind
     "start" and "learned", along the path, and "measured"; any may be missing.
     """
     words = {"start": f"{path}, at the start", "learned": f"{path}, learned", "measured": "measured on clips"}
-    figure = make_subplots(cols=2, horizontal_spacing=0.1, column_widths=[0.6, 0.4])
+    figure = make_subplots(cols=2, horizontal_spacing=0.15, column_widths=[0.6, 0.4])
     for line, form in _REACH_LINES.items():
         for column, table, x, y in ((1, spreads, "block", "spread"), (2, profiles, "offset", "share")):
             part = table[table["line"] == line]

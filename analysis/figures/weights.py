@@ -99,7 +99,8 @@ def tap_triangle(outputs: pd.DataFrame, num_taps: int, selected: int | None = No
             "aaxis": {**axis, "title": {"text": "● present", **title}},
             "caxis": {**axis, "title": {"text": "▶ future", **title}},
         },
-        margin={"l": 40, "r": 40},
+        margin={"l": 40, "r": 40, "t": 96},
+        legend_y=1.2,
     )
     return figure
 
@@ -129,7 +130,7 @@ def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " 
         horizontal_spacing=0.03,
         vertical_spacing=0.04,
         column_titles=[_frame_title(name, len(names)) for name in names],
-        row_titles=list(matrices),
+        row_titles=[title.replace(" ", "\N{NO-BREAK SPACE}") for title in matrices],
     )
     for row, (title, matrix) in enumerate(matrices.items(), start=1):
         for tap, name in enumerate(names):
@@ -158,6 +159,9 @@ def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " 
             "colorbar": {"thickness": 12, "len": 0.5, "tickfont": {"size": palette.FONT_SIZE}, "x": 1.05},
         },
     )
+    # Without this the titles of columns and rows touch the frames.
+    figure.update_annotations({"yshift": 6}, selector={"yanchor": "bottom"})
+    figure.update_annotations({"xshift": 8}, selector={"textangle": 90})
     # Exactly the cells, the first output on top, in one update, because each costs milliseconds.
     height, width = cells.shape
     frame = {"showgrid": False, "ticks": "", "showline": True, "mirror": True, "linecolor": palette.NEUTRAL}

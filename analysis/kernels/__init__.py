@@ -39,6 +39,7 @@ from analysis.kernels.layers import (
     summarise,
 )
 from analysis.kernels.matching import (
+    COMPARED_COLUMNS,
     Matching,
     answers_of,
     by_answers,
@@ -76,6 +77,7 @@ from analysis.kernels.spectrum import (
 
 __all__ = [
     "BANDS",
+    "COMPARED_COLUMNS",
     "DRIFT_PARTS",
     "KINDS",
     "NO_KERNELS",

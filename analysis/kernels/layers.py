@@ -201,14 +201,22 @@ def most_moved(summary: pd.DataFrame) -> str:
     return str(last.loc[drift.idxmax(), "layer"])
 
 
-def drift_finding(summary: pd.DataFrame) -> str:
-    """One to three sentences on the last snapshot of each layer of `summarise`: what moved most, and what it did.
+def drift_finding(summary: pd.DataFrame, snapshot: int = -1) -> str:
+    """One to three sentences on a snapshot of each layer of `summarise`: what moved most, and what it did.
 
-    Where the initialisation is unknown it says so, and what the layers do now.
+    Where the initialisation is unknown it says so, and what the layers do now. A snapshot before the last is named by
+    its step. Raises IndexError for a snapshot that no layer has.
     """
     if summary.empty:
         return f"This network {NO_KERNELS}"
-    last = at_the_end(summary)
+    rows = at_snapshot(summary, snapshot)
+    when = max(rows["step"].tolist())
+    if when == max(summary["step"].tolist()):
+        return _finding(rows)
+    return f"At step {when:,}: {_finding(rows)}"
+
+
+def _finding(last: pd.DataFrame) -> str:
     drift_missing = np.isnan(last["drift"].to_numpy(dtype=float)) & knows_start(last)
     is_broken = last["undefined"].to_numpy(dtype=int).astype(bool) | drift_missing
     if is_broken.all():

@@ -7,7 +7,7 @@ const threeDigits = new Intl.NumberFormat("en", { minimumSignificantDigits: 3, m
 function layersPlan(context, width, layers, theme) {
   context.font = `700 14px ${theme.font}`;
   const label = 12 + Math.max(...layers.names.map((name) => context.measureText(name).width));
-  const drift = layers.drift ? clamp(0.2 * width, 96, 150) : 0;
+  const drift = layers.drift ? clamp(0.2 * width, 104, 158) : 0;
   const middle = width - label - drift;
   const side = middle >= 250 ? 50 : 4;
   const words = middle >= 280 ? VERBS : middle >= 190 ? NAMES : ["", "", ""];
@@ -65,8 +65,8 @@ function drawLayers(canvas, data, now, pointed, theme) {
       context.globalAlpha = 1;
     }
     if (l === pointed) context.strokeRect(1, y + 0.5, width - 2, row - 1);
-    if (drift) drawDrift(context, now.drift[l] / layers.largestDrift, width - drift + 12, drift - 66, y + row / 2, theme);
-    if (drift) write(driftInWords(now.drift[l]), width - 46, y + row / 2, "left");
+    if (drift) drawDrift(context, now.drift[l] / layers.largestDrift, width - drift + 12, drift - 74, y + row / 2, theme);
+    if (drift) write(driftInWords(now.drift[l]), width - 54, y + row / 2, "left");
   });
   return (y) => {
     const l = Math.floor((y - HEAD) / row);

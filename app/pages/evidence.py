@@ -8,8 +8,8 @@ import streamlit as st
 from analysis import figures, palette
 from analysis.attribution import Evidence, NotNumbersError
 from analysis.attribution.evidence import ClassScore, preselect_layer, top_classes
-from analysis.wording import percent
-from app import resources, scaffold, state, widgets
+from analysis.wording import block_name, percent
+from app import kernel_resources, resources, scaffold, state, widgets
 from app.components import StripRow, film_strip
 from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
@@ -100,7 +100,8 @@ def render() -> None:
         wanted = widgets.pick(state.CLASS, "Class", [PREDICTED, *first.classes], default=PREDICTED)
     with layer_place:
         shapes = resources.map_shapes(first)
-        block = widgets.pick(state.LAYER, "Layer", list(shapes), default=preselect_layer(shapes))
+        in_full = {layer: block_name(layer) for layer in kernel_resources.temporal_layers(first)}
+        block = widgets.pick(state.LAYER, "Layer", list(shapes), default=preselect_layer(shapes), also=in_full)
     findings: list[Finding] = []
     target = None if wanted == PREDICTED else first.classes.index(wanted)
     for name in chosen:

@@ -9,7 +9,7 @@ from analysis import kernels
 from analysis.kernel_cards import View
 from analysis.kernels import Order, Reading
 from analysis.wording import percent
-from app import kernel_tabs, opener, resources, scaffold, state, widgets
+from app import kernel_resources, kernel_tabs, opener, scaffold, state, widgets
 from app.components import LayerShares, kernel_barcode
 from gte.checkpoint import CheckpointHeader
 
@@ -33,7 +33,7 @@ def render() -> None:
     with controls:
         header = widgets.pick_checkpoint(found, width=195)
         name = next(name for name, other in found.items() if other is header)
-        summary = resources.kernel_summary(header)
+        summary = kernel_resources.kernel_summary(header)
         if summary.empty:
             opener.open_one_of_yours()
     if summary.empty:
@@ -43,14 +43,18 @@ def render() -> None:
     with controls:
         layer = widgets.pick_layer(names, default=kernels.most_moved(summary), width=140)
         reading = _pick_reading(header)
-        order = ORDERS[widgets.pick(state.SORT, "Outputs", list(ORDERS), default=next(iter(ORDERS)), width=165)]
+        order = ORDERS[widgets.pick(state.SORT, "Outputs", list(ORDERS), default=next(iter(ORDERS)), width=155)]
         others = kernel_tabs.pick_others(found, name)
         export = st.popover("Export")
         opener.open_one_of_yours()
-    summary = resources.kernel_summary(header, reading)
-    scaffold.finding(kernels.drift_finding(summary))
+    summary = kernel_resources.kernel_summary(header, reading)
+    # Its place is above the scrubber, which says of what it speaks.
+    finding = st.container()
     st.caption(scaffold.plain(_facts(header, layer)))
-    view = _first_screen(header, summary, View(path=_path(header), layer=layer, reading=reading, order=order))
+    path = kernel_tabs.path_in_code(header)
+    view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order))
+    with finding:
+        scaffold.finding(kernels.drift_finding(summary, view.snapshot))
     with export:
         kernel_tabs.export(header, name, summary, view)
     if header.layers:
@@ -68,12 +72,6 @@ def _pick_reading(header: CheckpointHeader) -> Reading:
     return READINGS[widgets.pick(state.TAPS, "Taps", list(READINGS), default=next(iter(READINGS)), width=195)]
 
 
-def _path(header: CheckpointHeader) -> str:
-    """What a snippet of code calls the file: never where it lies on this server, but for what ships."""
-    shipped = header.path.is_relative_to(resources.ROOT)
-    return header.path.relative_to(resources.ROOT).as_posix() if shipped else header.path.name
-
-
 def _facts(header: CheckpointHeader, layer: str) -> str:
     accuracy = f", {percent(header.metrics[-1]['val_top1'])} in validation" if header.metrics else ""
     trained = f"on {header.dataset}, {header.step:,} steps{accuracy}" if header.dataset else "trained elsewhere"
@@ -82,16 +80,15 @@ def _facts(header: CheckpointHeader, layer: str) -> str:
 
 def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -> View:
     """Layers on the left, the kernels of one on the right, one scrubber for both; returns what the reader looks at."""
-    taps = resources.layer_taps(header, view.layer, view.reading)
+    taps = kernel_resources.layer_taps(header, view.layer, view.reading)
     names = kernels.block_names_of(summary)
     steps = tuple(taps.steps.tolist())
     num_outputs = taps.weights.shape[1]
     # What a link asks for; later the scrubber and the clicks know better than the address.
-    asked = state.number(state.STEP, max(summary["step"].tolist()))
+    asked = state.number(state.STEP, max(summary["step"].tolist()), "the last step is shown")
     first = kernels.snapshot_at(steps, -1 if asked is None else asked)
     first = st.session_state.setdefault(f"kernels: first snapshot of {header.path}", first)
-    output = state.number(state.OUTPUT, num_outputs - 1)
-    table = kernels.outputs_table(taps, min(first, len(steps) - 1), "summed")
+    output = state.number(state.OUTPUT, num_outputs - 1, f"{names[view.layer]} has the outputs 0 to {num_outputs - 1}")
     key = f"barcode {header.path}"
     with scaffold.errors_as_sentences():
         choice = kernel_barcode(
@@ -102,7 +99,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
             snapshot=min(first, len(steps) - 1),
             shares=LayerShares.from_summary(summary, selected=names[view.layer]),
             starts_known=taps.starts_known,
-            order=kernels.order_of(table, view.order).tolist(),
+            order=_order(header, view, key, min(first, len(steps) - 1)),
             output=output,
             on_layer=lambda block: _open(block, names),
         )
@@ -122,6 +119,16 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
             output=choice.output or 0,
         )
     return view
+
+
+def _order(header: CheckpointHeader, view: View, key: str, first: int) -> list[int] | None:
+    """The layer's outputs as they are sorted at the snapshot where the scrubber was last released."""
+    if view.order == "index":
+        return None
+    history = kernel_resources.history(header, view.layer)
+    snapshot = st.session_state[key]["snapshot"] if key in st.session_state else first
+    table = kernels.outputs_table(history, min(int(snapshot), len(history.steps) - 1), view.reading)
+    return kernels.order_of(table, view.order).tolist()
 
 
 def _open(block: str, names: Mapping[str, str]) -> None:

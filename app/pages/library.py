@@ -7,7 +7,7 @@ import streamlit as st
 
 from analysis import figures, palette
 from analysis.wording import large_count, percent
-from app import opener, resources, scaffold, uploads, widgets
+from app import kernel_resources, opener, resources, scaffold, uploads, widgets
 from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
 from gte.errors import CheckpointError
@@ -148,6 +148,6 @@ def _links(header: CheckpointHeader, name: str) -> None:
 def _has_kernels(header: CheckpointHeader) -> bool:
     """True if the kernels page has something to show of it; not for a network that is unknown here."""
     try:
-        return bool(resources.temporal_layers(header))
+        return bool(kernel_resources.temporal_layers(header))
     except CheckpointError:
         return False

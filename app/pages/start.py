@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from analysis import kernels
-from app import resources, scaffold, widgets
+from app import kernel_resources, resources, scaffold, widgets
 from app.components import LayerShares, kernel_barcode, shift_toy
 from gte.checkpoint import CheckpointHeader
 from gte.models import MODELS
@@ -47,9 +47,9 @@ def _training() -> None:
         st.info(widgets.NO_CHECKPOINT)
         return
     header = found[name]
-    summary = resources.kernel_summary(header)
+    summary = kernel_resources.kernel_summary(header)
     layer = kernels.most_moved(summary)
-    history = resources.layer_taps(header, layer)
+    history = kernel_resources.layer_taps(header, layer)
     names = kernels.block_names_of(summary)
     st.header(f"What training did to {scaffold.plain(name)}")
     scaffold.finding(kernels.drift_finding(summary))

@@ -4,7 +4,7 @@ import streamlit as st
 
 from analysis import interventions, kernels, palette
 from analysis.figures.interventions import need_bars
-from app import resources, scaffold, widgets
+from app import kernel_resources, resources, scaffold, widgets
 from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
 
@@ -39,7 +39,7 @@ def render() -> None:
     if not header.layers:
         st.info(scaffold.plain(NO_SHIFTS.format(name=header.name)))
         return
-    summary = resources.kernel_summary(header)
+    summary = kernel_resources.kernel_summary(header)
     names = kernels.block_names_of(summary)
     with controls:
         layer = widgets.pick_layer(names, kernels.most_moved(summary), width=200)
@@ -49,7 +49,7 @@ def render() -> None:
         st.info(scaffold.plain(NO_LABELS.format(name=header.name, dataset=label)))
         return
     num_clips = CLIPS_A_CLASS * len(source.classes)
-    table = resources.is_it_needed(header, layer, num_clips)
+    table = kernel_resources.is_it_needed(header, layer, num_clips)
     scaffold.finding(interventions.need_finding(table, names[layer], num_clips))
     st.caption(scaffold.plain(f"{num_clips} test clips of {label}, {CLIPS_A_CLASS} of each class."))
     st.plotly_chart(

@@ -12,8 +12,11 @@ import torch
 
 from analysis import figures, kernel_cards, kernels, layer_cards, network_cards, report
 from analysis.kernel_cards import View
+from analysis.network_cards import FirstClips, Measured
 from gte import checkpoint, cli
-from gte.data import DATASETS
+from gte.data import DATASETS, open_dataset
+from gte.data.sampling import segment_indices
+from gte.data.transforms import to_clip
 from gte.snapshots import KernelHistory
 from tests.moved import save_moved
 from tests.tiny import CLASSES, save_tiny
@@ -68,37 +71,67 @@ def test_the_code_of_every_card_makes_its_figure(gte, reading, snapshot):
     for card in cards:
         made = last_value(card.code)
         assert isinstance(made, go.Figure)
-        if card.key != "output":  # there the code draws the chosen reading alone, beside which the card has the other
-            assert made.to_json() == card.figure.to_json()
+        assert made.to_json() == card.figure.to_json()
 
 
-def test_the_code_of_the_comparison_makes_its_figures(gte):
-    other = save_tiny(Path("other.safetensors"), "gte", training={"seed": 0})
-    view = View(path=str(gte), layer=FIRST)
-    names = (str(gte), str(other))
-    summaries = [everything(Path(name), view)[2] for name in names]
-    card = network_cards.side_by_side(summaries, names, view)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
+    other = save_tiny(Path("other.safetensors"), "gte", training={"seed": seed})
+    view = View(path=str(gte), layer=FIRST, reading="own")
+    paths = {"mine": str(gte), "yours": str(other)}
+    summaries = [everything(Path(path), view)[2] for path in paths.values()]
+    card = network_cards.side_by_side(summaries, paths, view)
     assert last_value(card.code).to_json() == card.figure.to_json()
-    first, second = (checkpoint.load_history(name, FIRST) for name in names)
-    card = network_cards.matched(first, second, kernels.by_index(first.weights.shape[1]), names, view)
-    made = last_value(card.code)
-    assert made.data[0]["x"].tolist() == np.asarray(card.figure.data[0]["x"]).tolist()
-    assert "matched by number" in card.sentence
+    first, second = (checkpoint.load_history(path, FIRST) for path in paths.values())
+    clips = FirstClips(dataset="motionpairs", count=2)
+    if seed == 0:
+        matching = kernels.by_index(first.weights.shape[1])
+    else:
+        networks = [checkpoint.load_model(path)[0] for path in paths.values()]
+        pixels = first_clips(checkpoint.read_header(gte), clips)
+        matching = kernels.by_answers(*(kernels.answers_of(network, FIRST, pixels) for network in networks))
+    card = network_cards.matched(first, second, matching, paths, view, clips)
+    assert last_value(card.code).to_json() == card.figure.to_json()
+    assert ("matched by number" in card.sentence) == (seed == 0)
 
 
-def test_the_code_of_the_reach_measures_it_anew(gte):
-    view = View(path=str(gte), layer=FIRST)
+def first_clips(header: checkpoint.CheckpointHeader, clips: FirstClips) -> torch.Tensor:
+    dataset = open_dataset(clips.dataset, "test", header.size)
+    which = segment_indices(dataset.num_frames_stored, header.num_frames)
+    return torch.stack([to_clip(dataset.frames(index, which)) for index in range(clips.count)])
+
+
+def measure(path: Path, blocks: tuple[str, ...]) -> Measured:
+    clips = FirstClips(dataset="motionpairs", count=2)
+    model, header = checkpoint.load_model(path)
+    table = kernels.measured_reach(model, first_clips(header, clips), blocks, probes=1)
+    return Measured(table=table, blocks=blocks, probes=1, clips=clips)
+
+
+@pytest.mark.parametrize("snapshot", [0, 1])
+def test_the_code_of_the_reach_makes_its_figure(gte, snapshot):
+    view = View(path=str(gte), layer=FIRST, snapshot=snapshot)
     header, histories, _ = everything(gte, view)
-    model, _ = checkpoint.load_model(gte)
-    clips = torch.rand(2, 3, header.num_frames, header.size, header.size)
-    measured = kernels.measured_reach(model, clips, ["layer1.0", "layer2.0"])
-    card = network_cards.reach(histories, measured, header, view, "noise")
+    card = network_cards.reach(histories, measure(gte, ("layer1.0", "layer2.0")), header, view)
     assert "LTS path only" in card.definition
+    assert "on 2 clips of MotionPairs" in card.definition
     assert card.table is not None
     assert set(card.table["line"]) == {"measured", "learned", "start"}
-    rows = last_value(card.code.replace("header.size", "32"))
-    assert set(rows["block"]) == {"layer1.0"}
-    assert rows["share"].sum() == pytest.approx(1)
+    assert last_value(card.code).to_json() == card.figure.to_json()
+
+
+def test_weights_that_are_not_numbers_are_said_to_be_so(gte):
+    view = View(path=str(gte), layer=FIRST)
+    header, histories, _ = everything(gte, view)
+    measured = measure(gte, ("layer1.0", "layer2.0"))
+    histories[0].weights[-1, 0, 0, 0] = math.nan
+    reach = network_cards.reach(histories, measured, header, view)
+    assert reach.sentence.endswith("behind layer1.0 cannot be told: weights before it are not all numbers.")
+    training = kernel_cards.over_training(kernels.summarise(histories), header, view)
+    assert training is not None
+    assert training.sentence == (
+        f"At step {header.step} the weights of layer1.0 are not all numbers, so its curve ends before."
+    )
 
 
 def test_sentences_are_written_from_the_data(gte):
@@ -112,7 +145,7 @@ def test_sentences_are_written_from_the_data(gte):
     assert said["triangle"].endswith("at the start none did.")
     assert "the largest is 10, from input 0 at t to output 0" in said["maps"]
     assert said["output"].startswith("Output 0: looks ahead at the start, stays here")
-    assert f"Of {outputs} outputs" in said["frequency"]
+    assert said["frequency"].startswith(f"Of {outputs} outputs, each over all its inputs, ")
     assert said["frequency"].endswith(f"at the start {outputs} were all-pass.")
     assert "Of layer1.0 both ends are known alone" in said["training"]
     assert said["centres"].startswith("The outputs of layer1.0 went farthest")
@@ -186,12 +219,13 @@ def test_figures_of_the_largest_layers_stay_under_two_megabytes():
         weights = torch.randn(2, outputs, inputs, 3, 1)
         history = KernelHistory(layer="layer4.2", steps=torch.tensor([0, 9]), weights=weights)
         view = View(path="x", layer="layer4.2")
-        for card in [*layer_cards.layer_in_full(history, view), *layer_cards.spectrum(history, view)]:
+        in_full, spectrum = layer_cards.layer_in_full(history, view), layer_cards.spectrum(history, view)
+        for card in [*in_full, *spectrum]:
             assert len(str(card.figure.to_json())) < LARGEST_BYTES, card.key
-        said = " ".join(card.sentence for card in layer_cards.layer_in_full(history, view))
+        said = " ".join(card.sentence for card in in_full)
         # What is left out is said where the figure stands.
         assert ("A cell stands for" in said) == (max(outputs, inputs) > figures.MOST_CELLS)
-        [curves] = [card for card in layer_cards.spectrum(history, view) if card.key == "frequency"]
+        [curves] = [card for card in spectrum if card.key == "frequency"]
         assert ("One output in 2 is drawn." in curves.sentence) == (outputs > figures.MOST_CURVES)
         table = kernels.centres([history] * 8)
         assert len(str(figures.centres_by_layer(table).to_json())) < LARGEST_BYTES

@@ -76,11 +76,52 @@ def test_a_step_in_the_link_is_the_snapshot_that_is_shown(two_networks):
     assert "step" not in late.query_params
 
 
-@pytest.mark.parametrize(("key", "value"), [("step", "soon"), ("step", "-4"), ("output", "1000"), ("output", "x")])
-def test_a_link_to_a_step_or_an_output_that_does_not_exist_is_told(two_networks, key, value):
+@pytest.mark.parametrize(
+    ("key", "value", "instead"),
+    [
+        ("step", "soon", "the last step is shown."),
+        ("step", "99999", "the last step is shown."),
+        ("output", "1000", "layer1.0 has the outputs 0 to "),
+        ("output", "x", "layer1.0 has the outputs 0 to "),
+        ("view", "Nope", "“Layers” is shown instead."),
+        ("layer", "layer9.9", "“layer1.0” is shown instead."),
+    ],
+)
+def test_a_link_to_what_does_not_exist_is_told_with_what_is_shown_instead(two_networks, key, value, instead):
     at = open_page("kernels", **{key: value})
     assert not at.exception
-    assert any(value in text and "not here" in text for text in sentences(at))
+    [told] = [warning.value for warning in at.warning]
+    assert f"“{value}”, which is not here; {instead}" in told.replace("\\", "")
+
+
+def test_what_a_link_asked_for_in_vain_is_forgotten_once_it_is_chosen(two_networks):
+    at = open_page("kernels", view="Nope")
+    at.session_state["view"] = "Table"
+    at.run()
+    assert not at.warning
+
+
+@pytest.mark.parametrize("page", ["kernels", "evidence", "whatif"])
+def test_a_link_may_name_the_layer_as_the_state_dict_does(two_networks, page):
+    at = open_page(page, layer="layer2.0.conv2.temporal.shift")
+    assert not at.exception
+    assert at.selectbox(key="layer").value == "layer2.0"
+    assert not [warning for warning in at.warning if "not here" in warning.value]
+
+
+def test_the_finding_and_the_order_are_those_of_the_snapshot_that_is_shown(two_networks):
+    at = open_page("kernels", step="0")
+    assert "At step 0: No layer has moved from its initialisation." in finding(at)
+    assert "layer1.0 moved most" in finding(open_page("kernels"))
+
+
+def test_of_a_comparison_what_is_here_is_drawn_and_the_rest_is_told(two_networks):
+    save_tiny(two_networks["runs/"] / "again.safetensors", "gte", training={"seed": 1})
+    at = open_page("kernels", view="Compare", compare=["runs/again", "nope"])
+    assert charts(at) == 2
+    [told] = [warning.value for warning in at.warning]
+    assert "the checkpoint to compare with “nope”, which is not here; “runs/again” is shown instead" in told
+    assert not any("nope" in block.value for block in at.code)
 
 
 def test_an_output_in_the_link_is_the_one_whose_taps_are_drawn(two_networks):
@@ -103,7 +144,11 @@ def test_comparison_asks_for_a_checkpoint_and_then_draws_both(two_networks):
     assert charts(at) == 2
     titles = [title.value for title in at.subheader]
     assert titles == ["How do they compare?", "Which output of layer1.0 is which?"]
-    assert len(at.dataframe) == 1
+    [table] = at.dataframe
+    assert [*table.value.columns][:3] == ["layer", "checkpoint", "looks back"]
+    # Of each layer first the one, then what the other one has more or less of.
+    assert table.value["checkpoint"].tolist()[:2] == ["gte-tiny", "runs/again, difference"]
+    assert table.value["layer"].iloc[0] == table.value["layer"].iloc[1]
 
 
 def test_a_network_without_temporal_kernels_is_said_to_be_no_match(two_networks):

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analysis.interventions import SETTINGS
-from app import resources
+from app import kernel_resources, resources
 from tests.app.test_pages import finding, open_page, sentences
 from tests.tiny import save_tiny
 
@@ -37,7 +37,7 @@ def test_the_kernels_page_links_to_it_with_its_layer(two_networks):
 
 def test_the_answer_is_measured_and_remembered(two_networks):
     found, _ = resources.checkpoints()
-    first = resources.is_it_needed(found["gte-tiny"], "layer1.0.conv2.temporal.shift", 14)
+    first = kernel_resources.is_it_needed(found["gte-tiny"], "layer1.0.conv2.temporal.shift", 14)
     assert first["setting"].tolist() == list(SETTINGS)
-    again = resources.is_it_needed(found["gte-tiny"], "layer1.0.conv2.temporal.shift", 14)
+    again = kernel_resources.is_it_needed(found["gte-tiny"], "layer1.0.conv2.temporal.shift", 14)
     pd.testing.assert_frame_equal(first, again)

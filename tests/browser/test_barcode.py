@@ -138,8 +138,8 @@ def point_to(canvas: Locator, x: float, y: float) -> None:
 def drift_dot(page: Page, part: float, layer: int) -> tuple[float, float]:
     """Where a layer's dot stands if its drift is that part of the largest one."""
     width = box_of(layers(page))["width"]
-    column = min(150, max(96, 0.2 * width))
-    return width - column + 12 + part * (column - 66), HEAD + LAYER * (layer + 0.5)
+    column = min(158, max(104, 0.2 * width))
+    return width - column + 12 + part * (column - 74), HEAD + LAYER * (layer + 0.5)
 
 
 def choose_triangle(page: Page) -> None:

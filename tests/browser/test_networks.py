@@ -57,11 +57,18 @@ def own_server(browser: Browser, folder: Path) -> Iterator[harness.Server]:
 
 @pytest.fixture(params=[("light", 1280), ("dark", 800)], ids=["light-1280", "dark-800"])
 def networks(browser: Browser, own_server: harness.Server, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A fresh page of that app."""
+    """A fresh page of that app, for what a test looks at."""
     theme, width = request.param
     with harness.watched_page(browser, own_server, theme=theme, width=width) as page:
         yield page
         assert page.evaluate(OVERHANG) <= 0
+
+
+@pytest.fixture
+def visit(browser: Browser, own_server: harness.Server) -> Iterator[Page]:
+    """A fresh page of that app, for where its links lead, which no theme and no width changes."""
+    with harness.watched_page(browser, own_server) as page:
+        yield page
 
 
 def give(page: Page, path: Path) -> None:
@@ -187,96 +194,96 @@ RUN = "runs/mine/i3d-mine"
 
 
 @pytest.mark.parametrize("how", ["opened by a link", "picked"])
-def test_links_of_the_library_lead_to_the_checkpoint_that_it_shows(networks, how):
-    open_page(networks, f"/library?ckpt={RUN}" if how == "opened by a link" else "/library")
+def test_links_of_the_library_lead_to_the_checkpoint_that_it_shows(visit, how):
+    open_page(visit, f"/library?ckpt={RUN}" if how == "opened by a link" else "/library")
     if how == "picked":
-        choose(networks, "Checkpoint", RUN)
-    go(networks, "See its evidence")
-    expect(on_top(networks)).to_have_text(RUN)
-    expect(networks).to_have_url(re.compile(rf"/evidence\?(.*&)?ckpt={RUN.replace('/', '(/|%2F)')}\b"))
-    go(networks, "Library")
-    expect(checkpoint_of(networks)).to_have_value(RUN)
-    go(networks, "See its kernels over time")
-    expect(checkpoint_of(networks)).to_have_value(RUN)
-    expect(networks).to_have_url(re.compile(r"/kernels\?(.*&)?ckpt="))
+        choose(visit, "Checkpoint", RUN)
+    go(visit, "See its evidence")
+    expect(on_top(visit)).to_have_text(RUN)
+    expect(visit).to_have_url(re.compile(rf"/evidence\?(.*&)?ckpt={RUN.replace('/', '(/|%2F)')}\b"))
+    go(visit, "Library")
+    expect(checkpoint_of(visit)).to_have_value(RUN)
+    go(visit, "See its kernels over time")
+    expect(checkpoint_of(visit)).to_have_value(RUN)
+    expect(visit).to_have_url(re.compile(r"/kernels\?(.*&)?ckpt="))
     # What the address says is what a reload and another reader see.
-    open_page(networks, networks.url)
-    expect(checkpoint_of(networks)).to_have_value(RUN)
+    open_page(visit, visit.url)
+    expect(checkpoint_of(visit)).to_have_value(RUN)
 
 
-def test_links_of_the_library_lead_to_an_upload(networks, tmp_path):
-    open_page(networks, "/library")
-    give(networks, save_tiny(tmp_path / "mine.safetensors", "gte"))
-    go(networks, "See its evidence")
-    expect(on_top(networks)).to_have_text("yours/mine")
-    go(networks, "Library")
-    go(networks, "See its kernels over time")
-    expect(checkpoint_of(networks)).to_have_value("yours/mine")
+def test_links_of_the_library_lead_to_an_upload(visit, tmp_path):
+    open_page(visit, "/library")
+    give(visit, save_tiny(tmp_path / "mine.safetensors", "gte"))
+    go(visit, "See its evidence")
+    expect(on_top(visit)).to_have_text("yours/mine")
+    go(visit, "Library")
+    go(visit, "See its kernels over time")
+    expect(checkpoint_of(visit)).to_have_value("yours/mine")
 
 
-def test_checkpoint_and_layer_travel_by_the_navigation_and_a_step_back_finds_them(networks):
-    open_page(networks, "/kernels?ckpt=i3d-ours")
-    choose(networks, "Checkpoint", RUN)
-    choose(networks, "Layer", "layer2.1")
-    go(networks, "Evidence")
-    expect(on_top(networks)).to_have_text(RUN)
-    expect(networks.get_by_role("combobox", name="Layer")).to_have_value("layer2.1")
-    go(networks, "Architectures")
-    go(networks, "Shift kernels")
-    expect(checkpoint_of(networks)).to_have_value(RUN)
-    expect(networks.get_by_role("combobox", name="Layer")).to_have_value("layer2.1")
-    expect(networks.get_by_text("layer2.1, 32 outputs")).to_be_visible()
-    with rerun(networks):
-        networks.go_back()
-    go(networks, "Shift kernels")
-    expect(checkpoint_of(networks)).to_have_value(RUN)
-    assert alerts(networks) == []
+def test_checkpoint_and_layer_travel_by_the_navigation_and_a_step_back_finds_them(visit):
+    open_page(visit, "/kernels?ckpt=i3d-ours")
+    choose(visit, "Checkpoint", RUN)
+    choose(visit, "Layer", "layer2.1")
+    go(visit, "Evidence")
+    expect(on_top(visit)).to_have_text(RUN)
+    expect(visit.get_by_role("combobox", name="Layer")).to_have_value("layer2.1")
+    go(visit, "Architectures")
+    go(visit, "Shift kernels")
+    expect(checkpoint_of(visit)).to_have_value(RUN)
+    expect(visit.get_by_role("combobox", name="Layer")).to_have_value("layer2.1")
+    expect(visit.get_by_text("layer2.1, 32 outputs")).to_be_visible()
+    with rerun(visit):
+        visit.go_back()
+    go(visit, "Shift kernels")
+    expect(checkpoint_of(visit)).to_have_value(RUN)
+    assert alerts(visit) == []
 
 
-def test_a_layer_that_a_page_does_not_have_comes_back_on_the_page_that_has_it(networks):
-    open_page(networks, "/kernels?ckpt=slowfast&layer=fast.conv1")
-    go(networks, "Evidence")
-    expect(on_top(networks)).to_have_text("slowfast")
-    expect(networks.get_by_role("combobox", name="Layer")).not_to_have_value("fast.conv1")
-    assert alerts_about(networks, "not here") == []
-    go(networks, "Shift kernels")
-    expect(networks.get_by_role("combobox", name="Layer")).to_have_value("fast.conv1")
+def test_a_layer_that_a_page_does_not_have_comes_back_on_the_page_that_has_it(visit):
+    open_page(visit, "/kernels?ckpt=slowfast&layer=fast.conv1")
+    go(visit, "Evidence")
+    expect(on_top(visit)).to_have_text("slowfast")
+    expect(visit.get_by_role("combobox", name="Layer")).not_to_have_value("fast.conv1")
+    assert alerts_about(visit, "not here") == []
+    go(visit, "Shift kernels")
+    expect(visit.get_by_role("combobox", name="Layer")).to_have_value("fast.conv1")
 
 
-def test_the_layer_that_a_page_opens_on_is_no_choice_and_stays_there(networks):
-    open_page(networks, "/evidence?ckpt=i3d-ours")
-    go(networks, "Shift kernels")
+def test_the_layer_that_a_page_opens_on_is_no_choice_and_stays_there(visit):
+    open_page(visit, "/evidence?ckpt=i3d-ours")
+    go(visit, "Shift kernels")
     # The layer that moved most, whatever the page before opened on.
-    expect(networks.get_by_role("combobox", name="Layer")).to_have_value("layer1.0")
+    expect(visit.get_by_role("combobox", name="Layer")).to_have_value("layer1.0")
 
 
-def test_a_link_wins_over_what_the_visit_remembers(networks):
-    open_page(networks, f"/library?ckpt={RUN}")
-    go(networks, "See its evidence")
-    go(networks, "Library")
-    choose(networks, "Checkpoint", "slowfast")
-    go(networks, "See its evidence")
-    expect(on_top(networks)).to_have_text("slowfast")
-    go(networks, "Shift kernels")
-    expect(checkpoint_of(networks)).to_have_value("slowfast")
+def test_a_link_wins_over_what_the_visit_remembers(visit):
+    open_page(visit, f"/library?ckpt={RUN}")
+    go(visit, "See its evidence")
+    go(visit, "Library")
+    choose(visit, "Checkpoint", "slowfast")
+    go(visit, "See its evidence")
+    expect(on_top(visit)).to_have_text("slowfast")
+    go(visit, "Shift kernels")
+    expect(checkpoint_of(visit)).to_have_value("slowfast")
 
 
-def test_a_link_to_a_checkpoint_that_is_not_here_is_told_on_the_evidence_page(networks):
-    open_page(networks, "/evidence?ckpt=nowhere")
-    [told] = alerts_about(networks, "not here")
+def test_a_link_to_a_checkpoint_that_is_not_here_is_told_on_the_evidence_page(visit):
+    open_page(visit, "/evidence?ckpt=nowhere")
+    [told] = alerts_about(visit, "not here")
     assert told == "The link asks for the checkpoint “nowhere”, which is not here."
 
 
-def test_whoever_takes_the_subject_away_goes_on_with_the_next(networks):
-    open_page(networks, "/evidence?ckpt=i3d-elsewhere&networks=i3d-elsewhere&networks=slowfast")
-    expect(on_top(networks)).to_have_text("i3d-elsewhere")
-    networks.get_by_role("button", name="Networks").click()
-    with rerun(networks):
-        networks.get_by_role("button", name="i3d-elsewhere", exact=True).click()
-    networks.keyboard.press("Escape")
-    expect(on_top(networks)).to_have_text("slowfast")
-    go(networks, "Library")
-    expect(checkpoint_of(networks)).to_have_value("slowfast")
+def test_whoever_takes_the_subject_away_goes_on_with_the_next(visit):
+    open_page(visit, "/evidence?ckpt=i3d-elsewhere&visit=i3d-elsewhere&visit=slowfast")
+    expect(on_top(visit)).to_have_text("i3d-elsewhere")
+    visit.get_by_role("button", name="Networks").click()
+    with rerun(visit):
+        visit.get_by_role("button", name="i3d-elsewhere", exact=True).click()
+    visit.keyboard.press("Escape")
+    expect(on_top(visit)).to_have_text("slowfast")
+    go(visit, "Library")
+    expect(checkpoint_of(visit)).to_have_value("slowfast")
 
 
 def test_a_broken_file_gets_one_sentence_and_nothing_is_lost(networks, tmp_path):
