@@ -42,6 +42,7 @@ TAPS = Key("taps", "reading of the taps")
 SORT = Key("sort", "order of the outputs")
 OUTPUT = Key("output", "output")
 STEP = Key("step", "step")
+FORM = Key("form", "form of the kernels")
 FORMAT = Key("format", "format of figures")
 
 SUBJECT = (CKPT, CLIP, LAYER)
@@ -64,7 +65,13 @@ class _Missing:
     shown: str | None
     """What is shown instead, as its widget's value; None where no widget holds it."""
     instead: str = ""
-    """What is shown instead, as a sentence, where no widget holds it."""
+    """What is shown instead, as a sentence, where no widget holds it; empty where the page shows that by itself."""
+
+    def replacement(self) -> str:
+        """The end of the sentence: what is shown instead."""
+        if self.shown is not None:
+            return f"; “{self.shown}” is shown instead"
+        return f"; {self.instead}" if self.instead else ""
 
 
 def arrive(page: str) -> None:
@@ -252,13 +259,26 @@ def number(key: Key, most: int, instead: str) -> int | None:
 
     On the first opening it notes a value that is none of them; `instead` says what is shown then.
     """
+    asked = _unheld(key, lambda text: text.isdecimal() and int(text) <= most, instead)
+    return None if asked is None else int(asked)
+
+
+def one_of(key: Key, options: Collection[str], instead: str) -> str | None:
+    """One of some words that a link asks for, as `number` is for numbers."""
+    return _unheld(key, lambda text: text in options, instead)
+
+
+def _unheld(key: Key, fits: Callable[[str], bool], instead: str) -> str | None:
+    """What a link asks for, where no widget holds it; None if it asks for nothing, or for what does not fit."""
     asked = st.query_params.get(key.name)
     if asked is None:
         return None
-    fits = asked.isdecimal() and int(asked) <= most
-    if _is_first(key) and not fits:
+    first = _is_first(key)
+    if fits(asked):
+        return asked
+    if first:
         _note_missing(key, [asked], (), None, instead)
-    return int(asked) if fits else None
+    return None
 
 
 def write(key: Key, value: object) -> None:
@@ -276,8 +296,7 @@ def not_found() -> list[str]:
     """One sentence for each link value that does not exist here, as long as its replacement is what is shown."""
     missing: dict[str, _Missing] = st.session_state.get(_MISSING, {})
     return [
-        f"The link asks for the {entry.noun} “{entry.asked}”, which is not here"
-        + (f"; “{entry.shown}” is shown instead." if entry.shown is not None else f"; {entry.instead}.")
+        f"The link asks for the {entry.noun} “{entry.asked}”, which is not here{entry.replacement()}."
         for name, entry in missing.items()
         if entry.shown is None or _in_words(st.session_state.get(name)) == entry.shown
     ]

@@ -298,7 +298,9 @@ function makeBarcode(root) {
     const named = hovered ?? selected;
     if (pointed !== null) readout.textContent = layerInWords(layers, pointed, now);
     else if (named !== null) {
-      readout.textContent = `Output ${named}: ${inWords(taps.subarray(numTaps * named, numTaps * (named + 1)))}`;
+      const others = drawn.sharing?.(named);
+      const more = others ? `; ${others} more lie${others > 1 ? "" : "s"} here` : "";
+      readout.textContent = `Output ${named}: ${inWords(taps.subarray(numTaps * named, numTaps * (named + 1)))}${more}`;
     } else readout.textContent = legend();
   }
   function legend() {

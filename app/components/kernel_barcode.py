@@ -18,6 +18,8 @@ MOST_OUTPUTS = 4096
 Form = Literal["rows", "triangle"]
 """A row for each output and a column for each tap, or a point for each output between past, present and future."""
 
+FORMS: tuple[Form, ...] = get_args(Form)
+
 _barcode = component(
     "kernel_barcode",
     html=read("kernel_barcode.html"),
@@ -236,8 +238,8 @@ def _check(taps: np.ndarray, steps: Sequence[int], shares: LayerShares | None, h
 
 
 def _check_choices(num_outputs: int, form: str, order: Sequence[int] | None, output: int | None) -> None:
-    if form not in get_args(Form):
-        raise ValueError(f"form must be one of {', '.join(get_args(Form))}; got {form!r}.")
+    if form not in FORMS:
+        raise ValueError(f"form must be one of {', '.join(FORMS)}; got {form!r}.")
     if order is not None and sorted(order) != list(range(num_outputs)):
         raise ValueError(f"order must name each of the {num_outputs} outputs once; got {list(order)}.")
     if output is not None and not 0 <= output < num_outputs:

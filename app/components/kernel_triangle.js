@@ -115,6 +115,11 @@ function drawTriangle(canvas, data, taps, hovered, selected, theme) {
   return {
     silent: now.filter((point) => !point).length,
     stride: 1,
+    // How many other outputs lie upon this one, as nearly all do at the start of training.
+    sharing(output) {
+      if (!now[output]) return 0;
+      return now.filter((point, o) => o !== output && distance(point, ...now[output].place) < 1).length;
+    },
     outputAt(x, y) {
       const nearest = now.reduce((best, point, o) => (distance(point, x, y) < distance(now[best], x, y) ? o : best), 0);
       return distance(now[nearest], x, y) <= REACH ? nearest : null;

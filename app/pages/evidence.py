@@ -1,16 +1,17 @@
 """Evidence: where in a clip each network finds evidence for a class, several networks under one another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import streamlit as st
 
 from analysis import figures, palette
-from analysis.attribution import Evidence, NotNumbersError
-from analysis.attribution.evidence import ClassScore, preselect_layer, top_classes
+from analysis.attribution import NotNumbersError
+from analysis.attribution.evidence import preselect_layer, top_classes
 from analysis.wording import block_name, percent
 from app import kernel_resources, resources, scaffold, state, widgets
 from app.components import StripRow, film_strip
+from app.evidence_findings import Finding
 from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
 
@@ -60,18 +61,6 @@ of its gradient over time and space), adds them up and keeps what is positive. W
 It says what the network used, not what it should have used, and it is as coarse as the block's grid: the cards below
 give its size. The bars show which share of the evidence lies in each frame.
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What one network says of the clip, and its evidence for the class in question."""
-
-    name: str
-    header: CheckpointHeader
-    clip: resources.Clip
-    scores: list[ClassScore]
-    """All classes, the most probable first."""
-    evidence: Evidence
 
 
 def render() -> None:

@@ -10,7 +10,7 @@ from analysis.kernel_cards import View
 from analysis.kernels import Order, Reading
 from analysis.wording import percent
 from app import kernel_resources, kernel_tabs, opener, scaffold, state, widgets
-from app.components import LayerShares, kernel_barcode
+from app.components import FORMS, LayerShares, kernel_barcode
 from gte.checkpoint import CheckpointHeader
 
 READINGS: Mapping[str, Reading] = {"summed over inputs": "summed", "own input alone": "own"}
@@ -90,6 +90,8 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
     first = st.session_state.setdefault(f"kernels: first snapshot of {header.path}", first)
     output = state.number(state.OUTPUT, num_outputs - 1, f"{names[view.layer]} has the outputs 0 to {num_outputs - 1}")
     key = f"barcode {header.path}"
+    asked_form = state.one_of(state.FORM, FORMS, f"{FORMS[0]} are shown")
+    form = st.session_state.setdefault(f"kernels: first form of {header.path}", asked_form or FORMS[0])
     with scaffold.errors_as_sentences():
         choice = kernel_barcode(
             kernels.read_taps(taps).numpy(),
@@ -101,6 +103,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
             starts_known=taps.starts_known,
             order=_order(header, view, key, min(first, len(steps) - 1)),
             output=output,
+            form=form,
             on_layer=lambda block: _open(block, names),
         )
         for told, text in ((taps.spans_space, SUMMED), (not taps.starts_known, NO_START)):
@@ -110,6 +113,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
         snapshot = choice.snapshot if last else 0
         state.write(state.STEP, None if snapshot == last else steps[snapshot])
         state.write(state.OUTPUT, choice.output)
+        state.write(state.FORM, None if choice.form == FORMS[0] else choice.form)
         return View(
             path=view.path,
             layer=view.layer,

@@ -85,6 +85,7 @@ def test_a_step_in_the_link_is_the_snapshot_that_is_shown(two_networks):
         ("output", "x", "layer1.0 has the outputs 0 to "),
         ("view", "Nope", "“Layers” is shown instead."),
         ("layer", "layer9.9", "“layer1.0” is shown instead."),
+        ("form", "circle", "rows are shown."),
     ],
 )
 def test_a_link_to_what_does_not_exist_is_told_with_what_is_shown_instead(two_networks, key, value, instead):

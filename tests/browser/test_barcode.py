@@ -255,6 +255,16 @@ def test_the_nearest_point_within_twelve_pixels_is_named(parts: Page) -> None:
         expect(readout).to_contain_text(said)
 
 
+def test_of_outputs_that_lie_upon_one_another_the_number_is_told(parts: Page) -> None:
+    choose_triangle(parts)
+    drag(parts, 0)
+    alone = "previous frame 1.00, same frame 0.00, next frame 0.00"
+    twice = "previous frame 0.00, same frame 0.00, next frame 1.00; 1 more lies here"
+    for place, said in (((0, 0, 1), f"Output 0: {twice}"), ((1, 0, 0), f"Output 2: {alone}")):
+        point_to(kernels(parts), *point(parts, *place))
+        expect(parts.locator(".readout")).to_have_text(said)
+
+
 def test_the_triangle_draws_where_outputs_came_from_only_if_that_is_known(parts: Page) -> None:
     seen = []
     for path in ("/", "/?unknown=1"):

@@ -74,6 +74,19 @@ def test_an_output_clicked_among_the_rows_is_drawn_in_full_and_stays_in_the_link
     expect(page).not_to_have_url(re.compile("output="))
 
 
+def test_the_form_of_the_kernels_stays_in_the_link(page):
+    open_page(page, "/kernels")
+    with rerun(page):
+        page.get_by_role("button", name="Triangle").click()
+    expect(page).to_have_url(re.compile("form=triangle"))
+    open_page(page, page.url)
+    expect(page.get_by_role("button", name="Triangle")).to_have_attribute("aria-pressed", "true")
+    with rerun(page):
+        page.get_by_role("button", name="Rows").click()
+    expect(page).not_to_have_url(re.compile("form="))
+    expect(page.get_by_role("button", name="Rows")).to_have_attribute("aria-pressed", "true")
+
+
 def test_the_report_is_saved_whole(page, tmp_path):
     open_page(page, "/kernels?view=Table")
     page.get_by_role("button", name="Export").click()

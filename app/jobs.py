@@ -1,0 +1,200 @@
+"""Work that takes longer than a reader likes to wait: done in the background, one piece at a time for the whole server.
+
+A page offers it, and gets its result once it is there:
+
+    scores = jobs.offer(("need", stamp, layer), "Is it needed?", work)
+    if scores is not None:
+        draw(scores)
+
+`work(report)` runs in a thread that knows nothing of the page: it takes what it needs with it, calls nothing of
+Streamlit's, and says now and then how far it is, `report(0.3, "layer2.0")`, which is also where a cancelled one ends.
+What has the same key is the same work, for every reader; a finished result is kept, the last of them at least.
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, Literal, TypeVar, cast
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from app import scaffold
+from gte.cli import sentence
+from gte.errors import GteError
+
+logger = logging.getLogger(__name__)
+
+MOST_KEPT = 64
+"""Finished jobs whose results are kept."""
+SECONDS_BETWEEN_LOOKS = 0.5
+"""How often a page looks how far a job is."""
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+Result = TypeVar("Result")
+
+
+class Cancelled(Exception):
+    """Raised inside of work that nobody wants any more."""
+
+
+class Job(Generic[Result]):
+    """One piece of work, as all readers who asked for it see it."""
+
+    def __init__(self, work: "Callable[[Report], Result]") -> None:
+        self.state: State = "waiting"
+        self.part = 0.0
+        """How much is done, from 0 to 1."""
+        self.text = ""
+        """What is being done."""
+        self.told = ""
+        """Why it failed, in one sentence."""
+        self.result: Result | None = None
+        self.wanted_by: set[str] = set()
+        self._work = work
+        self._unwanted = threading.Event()
+        self._ended = threading.Event()
+
+    def is_over(self) -> bool:
+        """True when nothing about it changes any more."""
+        return self._ended.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is over; False if it is not by then."""
+        return self._ended.wait(seconds)
+
+    def leave(self, reader: str) -> None:
+        """Note that a reader wants it no longer; when nobody does, it ends at its next report."""
+        self.wanted_by.discard(reader)
+        if not self.wanted_by:
+            self._unwanted.set()
+
+    def run(self) -> None:
+        """Do the work in this thread; an error becomes a sentence."""
+        try:
+            self.report(0.0)
+            self.state = "running"
+            self.result = self._work(self.report)
+            self.state = "done"
+        except Cancelled:
+            self.state = "cancelled"
+        except (GteError, ValueError, OSError) as error:
+            self.state, self.told = "failed", sentence(error)
+        except Exception:
+            logger.exception("A job failed")
+            self.state, self.told = "failed", scaffold.DEFECT
+        finally:
+            self._ended.set()
+
+    def report(self, part: float, text: str = "") -> None:
+        """Say how far the work is. Raises Cancelled if nobody wants it any more."""
+        if self._unwanted.is_set():
+            raise Cancelled
+        self.part, self.text = min(max(part, 0.0), 1.0), text
+
+
+Report = Callable[[float, str], None]
+"""(part done from 0 to 1, what is being done); raises Cancelled, which work lets through."""
+
+
+class Queue:
+    """The jobs of a server, one at a time in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job")
+
+    def find(self, key: Hashable) -> Job[Any] | None:
+        """The job of this key that waits, runs, is done or has failed."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None:
+                self._jobs.move_to_end(key)
+            return job
+
+    def start(self, key: Hashable, work: Callable[[Report], Result], reader: str) -> Job[Result]:
+        """Ask for work, or join those who did already."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None or job.state in ("cancelled", "failed"):
+                job = self._jobs[key] = Job(work)
+                job.wanted_by.add(reader)
+                self._worker.submit(job.run)
+            else:
+                job.wanted_by.add(reader)
+            over = [old for old, other in self._jobs.items() if other.is_over() and old != key]
+            for old in over[: max(0, len(self._jobs) - MOST_KEPT)]:
+                del self._jobs[old]
+            return job
+
+    def ahead_of(self, job: Job[Any]) -> int:
+        """How many jobs come before this one, the running one among them."""
+        with self._lock:
+            open_jobs = [other for other in self._jobs.values() if not other.is_over()]
+            return open_jobs.index(job) if job in open_jobs else 0
+
+
+@st.cache_resource
+def queue() -> Queue:
+    """The one queue of this server."""
+    return Queue()
+
+
+def offer(
+    key: Hashable, label: str, work: Callable[[Report], Result], *, told: str = "", at_once: bool = False
+) -> Result | None:
+    """A button that starts the work; while it runs, how far it is and a way to cancel it; then its result.
+
+    `told` stands beside the button: what it does and how long it takes. With `at_once` there is no button: the work
+    starts when the page is opened, unless this reader has cancelled it.
+    """
+    reader = _reader()
+    name = f"job {key}"
+    job = queue().find(key)
+    if job is not None and job.state == "done":
+        return cast(Result, job.result)
+    cancelled = f"cancelled {name}"
+    if job is None and at_once and not st.session_state.get(cancelled):
+        job = queue().start(key, work, reader)
+    if job is not None and not job.is_over() and reader in job.wanted_by:
+        _watch(job, name, cancelled)
+        return None
+    if job is not None and job.state == "failed":
+        st.error(scaffold.plain(job.told))
+    elif job is not None and job.state == "cancelled":
+        st.caption("Cancelled; nothing was kept of it.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(label, key=name, icon=":material/play_arrow:"):
+            st.session_state.pop(cancelled, None)
+            queue().start(key, work, reader)
+            st.rerun()
+        if told:
+            st.caption(told)
+    return None
+
+
+def _watch(job: Job[Any], name: str, cancelled: str) -> None:
+    @st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+    def look() -> None:
+        if job.is_over():
+            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            ahead = queue().ahead_of(job)
+            if job.state == "waiting" and ahead:
+                st.progress(0.0, text=f"Waiting: {ahead} more before it on this server")
+            else:
+                st.progress(job.part, text=scaffold.plain(job.text or "At work"))
+            if st.button("Cancel", key=f"cancel {name}"):
+                job.leave(_reader())
+                st.session_state[cancelled] = True
+                st.rerun()
+
+    look()
+
+
+def _reader() -> str:
+    context = get_script_run_ctx()
+    return "" if context is None else context.session_id

@@ -1,0 +1,130 @@
+import threading
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import jobs, scaffold
+from app.jobs import Queue, Report
+
+SECONDS = 30
+
+
+def test_a_job_gives_its_result_and_is_found_again():
+    queue = Queue()
+    job = queue.start("key", lambda report: 7, "reader")
+    assert job.wait(SECONDS)
+    assert (job.state, job.result) == ("done", 7)
+    assert queue.find("key") is job
+    assert queue.start("key", lambda report: 8, "another") is job
+
+
+def test_one_job_runs_at_a_time_in_the_order_asked_for():
+    queue, go_on, order = Queue(), threading.Event(), []
+
+    def work(name: str, report: Report) -> None:
+        assert go_on.wait(SECONDS)
+        order.append(name)
+
+    started = [queue.start(name, lambda report, name=name: work(name, report), "reader") for name in "abc"]
+    assert [queue.ahead_of(job) for job in started] == [0, 1, 2]
+    go_on.set()
+    assert all(job.wait(SECONDS) for job in started)
+    assert order == ["a", "b", "c"]
+
+
+def test_what_is_reported_is_seen_while_it_runs():
+    queue, told, go_on = Queue(), threading.Event(), threading.Event()
+
+    def work(report: Report) -> None:
+        report(0.25, "layer1.0")
+        told.set()
+        assert go_on.wait(SECONDS)
+
+    job = queue.start("key", work, "reader")
+    assert told.wait(SECONDS)
+    assert (job.state, job.part, job.text) == ("running", 0.25, "layer1.0")
+    go_on.set()
+    assert job.wait(SECONDS)
+
+
+def test_a_cancelled_job_ends_at_its_next_report_and_can_be_asked_for_anew():
+    queue, started, go_on = Queue(), threading.Event(), threading.Event()
+
+    def work(report: Report) -> str:
+        started.set()
+        assert go_on.wait(SECONDS)
+        report(0.5, "")
+        return "never"
+
+    job = queue.start("key", work, "reader")
+    assert started.wait(SECONDS)
+    job.leave("reader")
+    go_on.set()
+    assert job.wait(SECONDS)
+    assert (job.state, job.result) == ("cancelled", None)
+    again = queue.start("key", work, "reader")
+    assert again.wait(SECONDS)
+    assert again.result == "never"
+
+
+def test_a_job_goes_on_as_long_as_one_reader_wants_it():
+    queue, go_on = Queue(), threading.Event()
+
+    def work(report: Report) -> int:
+        assert go_on.wait(SECONDS)
+        report(1.0, "")
+        return 1
+
+    job = queue.start("key", work, "first")
+    queue.start("key", work, "second")
+    job.leave("first")
+    go_on.set()
+    assert job.wait(SECONDS)
+    assert job.state == "done"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(ValueError("The clip is too short."), "The clip is too short"), (ZeroDivisionError(), "")]
+)
+def test_an_error_becomes_a_sentence_and_the_next_job_runs(error, told):
+    def work(report: Report) -> None:
+        raise error
+
+    queue = Queue()
+    job = queue.start("key", work, "reader")
+    assert job.wait(SECONDS)
+    assert job.state == "failed"
+    assert job.told.startswith(told or scaffold.DEFECT)
+    after = queue.start("other", lambda report: 3, "reader")
+    assert after.wait(SECONDS)
+    assert after.result == 3
+
+
+def test_old_results_are_dropped_and_what_still_runs_is_not(monkeypatch):
+    monkeypatch.setattr(jobs, "MOST_KEPT", 2)
+    queue = Queue()
+    for name in "abc":
+        assert queue.start(name, lambda report: 1, "reader").wait(SECONDS)
+    assert queue.find("a") is None
+    assert queue.find("c") is not None
+
+
+def test_a_page_offers_work_and_draws_its_result():
+    def script():
+        import streamlit as st
+
+        from app import jobs
+
+        result = jobs.offer("a job of a test", "Count", lambda report: 41 + 1)
+        if result is not None:
+            st.write(f"counted {result}")
+
+    app = AppTest.from_function(script, default_timeout=SECONDS).run()
+    app.button[0].click().run()
+    job = jobs.queue().find("a job of a test")
+    assert job is not None
+    assert job.wait(SECONDS)
+    app.run()
+    assert not app.exception
+    assert app.markdown[0].value == "counted 42"
+    assert not app.button
