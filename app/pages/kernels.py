@@ -89,7 +89,8 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
     first = kernels.snapshot_at(steps, -1 if asked is None else asked)
     first = st.session_state.setdefault(f"kernels: first snapshot of {header.path}", first)
     output = state.number(state.OUTPUT, num_outputs - 1, f"{names[view.layer]} has the outputs 0 to {num_outputs - 1}")
-    key = f"barcode {header.path}"
+    # Streamlit refuses a component whose key has two underscores in a row, as the name of a folder may.
+    key = f"barcode {header.path}".replace("_", "-_")
     asked_form = state.one_of(state.FORM, FORMS, f"{FORMS[0]} are shown")
     form = st.session_state.setdefault(f"kernels: first form of {header.path}", asked_form or FORMS[0])
     with scaffold.errors_as_sentences():

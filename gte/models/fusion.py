@@ -2,6 +2,7 @@
 
 import copy
 from itertools import pairwise
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -22,6 +23,9 @@ from gte.models.temporal import (
 
 BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
+PLAIN_CONVS = (nn.Conv2d, FrameConv)
+"""Convolutions that are torch's own to the letter, but for arguments that they do not use."""
+
 
 def fuse(model: nn.Module) -> nn.Module:
     """A copy for inference alone: every BatchNorm folded into the convolution before it, nothing done twice.
@@ -29,7 +33,8 @@ def fuse(model: nn.Module) -> nn.Module:
     Where a block splits its channels, the 1x1 in front becomes two, so that neither path copies its half out of the
     other's memory, and the 1x1 behind the paths takes the shortcut's over. Logits equal the original's within 1e-4 of
     their scale. A BatchNorm behind a layer that cannot hold a bias stays, and its block with it. The block outputs stay
-    where they are. Raises ValueError for a network in training mode, whose BatchNorms still move.
+    where they are. On a CPU with oneDNN a convolution lays its weight out once for the size of its input, and not at
+    every call. Raises ValueError for a network in training mode, whose BatchNorms still move.
     """
     if model.training:
         raise ValueError("Only a network in evaluation mode can be fused; this one is in training mode. Call eval().")
@@ -45,7 +50,49 @@ def fuse(model: nn.Module) -> nn.Module:
                     and isinstance(child.bn2, nn.Identity)
                 ):
                     setattr(module, name, SplitBottleneck(child))
-    return to_channels_last(fused)
+    fused = to_channels_last(fused)
+    if torch.backends.mkldnn.is_available():
+        for module in list(fused.modules()):
+            for name, child in module.named_children():
+                if type(child) in PLAIN_CONVS:
+                    setattr(module, name, LaidOutConv(child))
+    return fused
+
+
+class LaidOutConv(nn.Conv2d):
+    """A convolution that keeps its weight in the order that oneDNN wants for the size of input that it saw last.
+
+    torch puts a weight into that order at every call, which in a late stage, with many weights and few pixels, takes a
+    quarter of the call. With gradients, or on another device, this is an ordinary convolution.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        pairs = (cast(tuple[int, int], pair) for pair in (conv.kernel_size, conv.stride, conv.padding, conv.dilation))
+        super().__init__(conv.in_channels, conv.out_channels, *pairs, groups=conv.groups, device="meta")
+        self.weight, self.bias = conv.weight, conv.bias
+        self._ordered: tuple[tuple[int, ...], Tensor, int, Tensor] | None = None
+        """Shape of the input, the weight and its version, and that weight in order."""
+        self.train(conv.training)
+
+    def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int = 1) -> Float[Tensor, "nt o h2 w2"]:
+        plain = (x.device.type, x.dtype, self.weight.dtype) == ("cpu", torch.float32, torch.float32)
+        if torch.is_grad_enabled() or not plain or self.weight.is_inference():
+            return super().forward(x)
+        geometry = (self.padding, self.stride, self.dilation, self.groups)
+        weight = self._in_order(x, geometry)
+        return torch.ops.mkldnn._convolution_pointwise(x, weight, self.bias, *geometry, "none", [], "")
+
+    def _in_order(self, x: Tensor, geometry: tuple[Any, ...]) -> Tensor:
+        """The weight in oneDNN's order; worked out anew where the input's size or the weight is another than before."""
+        kept, shape = self._ordered, tuple(x.shape)
+        if kept is None or kept[0] != shape or kept[1] is not self.weight or kept[2] != self.weight._version:
+            ordered = torch.ops.aten.mkldnn_reorder_conv2d_weight(self.weight.detach().to_mkldnn(), *geometry, shape)
+            kept = self._ordered = (shape, self.weight, self.weight._version, ordered)
+        return kept[3]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # oneDNN's tensors can be neither copied nor saved.
+        return self.__dict__ | {"_ordered": None}
 
 
 class SplitBottleneck(nn.Module):

@@ -40,6 +40,15 @@ def test_every_tab_draws_its_figures_each_with_definition_and_code(two_networks,
     assert len(at.subheader) == figures
 
 
+def test_two_underscores_in_the_name_of_a_checkpoint_are_no_obstacle(two_networks):
+    path = two_networks[""] / "gte-tiny.safetensors"
+    path.rename(path.with_stem("gte___tiny"))
+    at = open_page("kernels")
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="ckpt").value == "gte___tiny"
+
+
 def test_no_other_tab_than_the_open_one_is_drawn(two_networks):
     assert charts(open_page("kernels", view="Table")) == 0
     assert charts(open_page("kernels", view="How to read this")) == 0

@@ -6,9 +6,10 @@ from dataclasses import astuple
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from gte.models import block_outputs, build, fuse
-from gte.models.fusion import BATCH_NORMS, SplitBottleneck
+from gte.models.fusion import BATCH_NORMS, LaidOutConv, SplitBottleneck
 from tests.tiny import NETWORKS, tiny_clip, tiny_options
 
 
@@ -81,3 +82,21 @@ def test_the_exit_of_a_block_takes_its_shortcut_s_convolution_over():
 def test_a_network_in_training_mode_is_refused_with_the_way_out():
     with pytest.raises(ValueError, match=r"in evaluation mode.*Call eval\(\)"):
         fuse(build("gte", **tiny_options("gte")))
+
+
+def test_a_weight_laid_out_once_follows_its_changes_other_sizes_and_copies():
+    fused = fuse(trained("gte"))
+    small, large = torch.rand(1, 3, 4, 32, 40), torch.rand(2, 3, 4, 48, 48)
+    conv = next(module for module in fused.modules() if isinstance(module, LaidOutConv))
+    with torch.no_grad():
+        first = fused(small)
+        conv.weight *= 2
+        for clip in (small, large, small):
+            # A copy has laid out nothing yet.
+            torch.testing.assert_close(fused(clip), copy.deepcopy(fused)(clip), rtol=1e-5, atol=1e-5)
+        assert not torch.allclose(fused(small), first, rtol=1e-3)
+        conv.weight /= 2
+        torch.testing.assert_close(fused(small), first, rtol=1e-5, atol=1e-5)
+        silent = functional_call(fused, {name: torch.zeros_like(w) for name, w in fused.named_parameters()}, (small,))
+        assert not silent.any()
+        torch.testing.assert_close(fused(small), first, rtol=1e-5, atol=1e-5)
