@@ -54,7 +54,7 @@ def fuse(model: nn.Module) -> nn.Module:
     if torch.backends.mkldnn.is_available():
         for module in list(fused.modules()):
             for name, child in module.named_children():
-                if type(child) in PLAIN_CONVS:
+                if isinstance(child, nn.Conv2d) and type(child) in PLAIN_CONVS:
                     setattr(module, name, LaidOutConv(child))
     return fused
 
