@@ -29,10 +29,12 @@ from gte import cli
 from gte.models import ClipShape
 
 MARGIN = 12
+EDGE = 2
+"""Around a drawing that has no paper of its own."""
 HEADING_SIZE = 18
 HEADING_HEIGHT, FOOT_HEIGHT = 34, 30
 ARROW = 7
-BREAK = 9
+BREAK = 8
 """A line leaves so much free above and below the middle of the text on it."""
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 
@@ -69,10 +71,11 @@ def draw(graph: BlockGraph, look: Look = LOOKS["light"]) -> str:
     heading = f"{graph.label}, block {graph.block}"
     foot = f"{AXES}; {SOLID}" if any(operator.temporal for operator in graph.operators) else AXES
     above, below = (HEADING_HEIGHT, FOOT_HEIGHT) if look.framed else (0, 0)
+    margin = MARGIN if look.framed else EDGE
     needed = layout.width
     if look.framed:
         needed = max(needed, text_width(heading, HEADING_SIZE), text_width(foot, TEXT_SIZE))
-    width, height = math.ceil(needed + 2 * MARGIN), math.ceil(layout.height + above + below + 2 * MARGIN)
+    width, height = math.ceil(needed + 2 * margin), math.ceil(layout.height + above + below + 2 * margin)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'role="img" aria-label="{html.escape(in_a_sentence(graph))}" font-family="{look.fonts}" color="{look.ink}">',
@@ -82,11 +85,11 @@ def draw(graph: BlockGraph, look: Look = LOOKS["light"]) -> str:
         parts.append(f'<rect width="{width}" height="{height}" fill="{look.paper}"/>')
     if look.framed:
         parts.append(
-            _text(MARGIN, MARGIN + HEADING_SIZE - 3, heading, HEADING_SIZE, look.ink, bold=True, anchor="start")
+            _text(margin, margin + HEADING_SIZE - 3, heading, HEADING_SIZE, look.ink, bold=True, anchor="start")
         )
-        parts.append(_text(MARGIN, height - MARGIN - 3, foot, TEXT_SIZE, look.ink, anchor="start"))
-    left = MARGIN + (needed - layout.width) / 2
-    parts.append(f'<g transform="translate({left:g} {MARGIN + above})">')
+        parts.append(_text(margin, height - margin - 3, foot, TEXT_SIZE, look.ink, anchor="start"))
+    left = margin + (needed - layout.width) / 2
+    parts.append(f'<g transform="translate({left:g} {margin + above})">')
     parts += [_line(line, look) for line in layout.lines]
     parts += [_operator(graph, place, layout, look) for place in range(len(graph.operators))]
     parts.append("</g></svg>")

@@ -16,10 +16,12 @@ TEXT_SIZE = 13
 """Height of everything else that is written."""
 CHARACTER = 0.59
 """Width of an average character, as a part of the text's height; rather too wide than too narrow."""
+BOLD = 1.1
+"""A bold text is so much wider."""
 
 BOX_HEIGHT, BAR_HEIGHT, JOIN_SIZE, END_HEIGHT = 42, 24, 22, 16
 LEAST_WIDTH = 96
-LABELLED_GAP, PLAIN_GAP = 34, 20
+LABELLED_GAP, PLAIN_GAP = 30, 20
 """Between two operators, with and without a shape on the line."""
 BEND = 12
 """From an operator to the horizontal part of a line that leaves or enters it."""
@@ -197,7 +199,7 @@ class _Arranger:
                 return JOIN_SIZE, JOIN_SIZE
             case "split" | "concat":
                 return text_width(bar_text(operator), TEXT_SIZE) + 24, BAR_HEIGHT
-        needed = max(text_width(name, TITLE_SIZE), text_width(below, TEXT_SIZE)) + 22
+        needed = max(BOLD * text_width(name, TITLE_SIZE), text_width(below, TEXT_SIZE)) + 22
         return max(LEAST_WIDTH, needed), BOX_HEIGHT
 
     def _end_text(self, place: int) -> str:
