@@ -10,7 +10,7 @@ import streamlit as st
 from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
 from analysis.wording import large_count, three_digits
-from app import resources, scaffold, state, widgets
+from app import block_view, resources, scaffold, state, widgets
 from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
 from gte.models.resnet import STAGE_DEPTHS
@@ -81,7 +81,6 @@ def render() -> None:
                 key="cost",
                 config=palette.PLOTLY_CONFIG,
             )
-        with st.container():
             st.dataframe(
                 _rows(table, UNITS[unit], unit), hide_index=True, column_config=column_widths(unit), height="content"
             )
@@ -94,6 +93,8 @@ def render() -> None:
             )
             with st.expander("How this is counted"):
                 st.markdown(READING)
+        with st.container():
+            block_view.render(names, options, ClipShape(frames, size, size))
     for item in counts:
         if isinstance(item, Uncountable):
             st.warning(scaffold.plain(f"{item.label}: {item.reason}"))

@@ -32,15 +32,29 @@ class FrameConv(nn.Conv2d):
         return super().forward(x)
 
 
+class HardTemporalShift(nn.Module):
+    """The temporal shift of TSM: `num_shifted` channels take the next frame's values and as many the previous one's."""
+
+    def __init__(self, num_shifted: int) -> None:
+        super().__init__()
+        self.num_shifted = num_shifted
+
+    def forward(self, x: Float[Tensor, "nt c h w"], num_frames: int) -> Float[Tensor, "nt c h w"]:
+        return fold(temporal_shift(unfold(x, num_frames), self.num_shifted))
+
+    def extra_repr(self) -> str:
+        return f"{self.num_shifted} channels each way"
+
+
 class ShiftedFrameConv(FrameConv):
     """A pointwise convolution behind a temporal shift of C/shift_division channels each way (TSM's `blockres`)."""
 
     def __init__(self, in_channels: int, out_channels: int, num_shifted: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size=1)
-        self.num_shifted = num_shifted
+        self.shift = HardTemporalShift(num_shifted)
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h w"]:
-        return super().forward(fold(temporal_shift(unfold(x, num_frames), self.num_shifted)), num_frames)
+        return super().forward(self.shift(x, num_frames), num_frames)
 
 
 class SpatioTemporalConv(nn.Conv2d):
@@ -150,6 +164,36 @@ def temporal_layers(model: nn.Module) -> Mapping[str, nn.Module]:
         for name, module in model.named_modules()
         if isinstance(module, TEMPORAL) or (isinstance(module, nn.Conv3d) and module.kernel_size[0] > 1)
     }
+
+
+def kernel_size(layer: nn.Module) -> tuple[int, int, int] | None:
+    """Frames, rows and columns that a convolution or a pool reads for one output; None for what has no kernel.
+
+    A layer of frames, `Conv2d` say, reads one frame, unless it is one of TEMPORAL.
+    """
+    match layer:
+        case LearnableTemporalShift() | TemporalConv():
+            return TAPS, 1, 1
+        case SpatioTemporalConv():
+            rows, columns = _repeated(layer.kernel_size, 2)
+            return TAPS, rows, columns
+        case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d():
+            rows, columns = _repeated(layer.kernel_size, 2)
+            return 1, rows, columns
+        case nn.Conv3d() | nn.MaxPool3d() | nn.AvgPool3d():
+            frames, rows, columns = _repeated(layer.kernel_size, 3)
+            return frames, rows, columns
+    return None
+
+
+def _repeated(size: int | tuple[int, ...], times: int) -> tuple[int, ...]:
+    return (size,) * times if isinstance(size, int) else size
+
+
+def mixes_frames(layer: nn.Module) -> bool:
+    """True for a layer that reads other frames than the one it answers for: by a kernel over time or a hard shift."""
+    kernel = kernel_size(layer)
+    return isinstance(layer, HardTemporalShift) or (kernel is not None and kernel[0] > 1)
 
 
 def time_kernel(layer: nn.Module) -> Float[Tensor, "o i k 1"]:

@@ -1,0 +1,97 @@
+"""The block diagram on the page Architectures: which network, which block, the drawing, and it as a file."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from analysis import block_diagrams, block_graph, complexity
+from analysis.block_graph import BlockGraph
+from app import resources, scaffold, state
+from app.components import block_diagram
+from gte.models import MODELS, ClipShape
+
+NETWORK = state.Key("diagram", "network of the diagram")
+BLOCK = state.Key("block", "block")
+SHOWN_FIRST = "gte"
+
+SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}
+"""What can be saved, by the look of the drawing."""
+
+NATIVE = "{label} takes no clip as small as {clip}; the shapes are those of its native clip, {native}."
+
+
+def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape) -> None:
+    """Draw one block of a network; opens on GTE, or on the first of `names` where GTE is none of them.
+
+    `options` that a network does not have are left out.
+    """
+    controls = st.container(horizontal=True, vertical_alignment="bottom")
+    with controls:
+        name = _pick_network(names)
+        own = tuple(complexity.applicable(name, options).items())
+        block = _pick_block(name, own)
+        graph = _graph(name, own, clip, block)
+        _save(graph)
+    told = block_diagrams.finding(graph)
+    block_diagram(block_diagrams.draw(graph, block_diagrams.LOOKS["page"]), key=f"diagram of {name}")
+    legend = f"{block_diagrams.AXES}; {block_diagrams.SOLID}. {told}"
+    if graph.at_native:
+        legend += " " + NATIVE.format(label=graph.label, clip=clip, native=graph.clip)
+    st.caption(scaffold.plain(legend))
+    with st.expander("Definition, numbers and code"):
+        st.markdown(block_diagrams.DEFINITION)
+        table = block_diagrams.table(graph)
+        st.dataframe(table, hide_index=True, height="content")
+        st.code(block_diagrams.snippet(graph, dict(own)), "python")
+        st.download_button(
+            "The numbers, CSV",
+            table.to_csv(index=False),
+            f"{graph.network}-{graph.block}.csv",
+            "text/csv",
+            key="csv of the block",
+            on_click="ignore",
+        )
+
+
+def _pick_network(names: Sequence[str]) -> str:
+    labels = {config.label: name for name, config in MODELS.items()}
+    first = SHOWN_FIRST if SHOWN_FIRST in names or not names else names[0]
+    label = _pick(NETWORK, "Network of the diagram", list(labels), MODELS[first].label)
+    return labels[label]
+
+
+def _pick_block(name: str, options: resources.Options) -> str:
+    blocks, typical = _blocks(name, options)
+    return _pick(BLOCK, "Block", list(blocks), typical)
+
+
+def _pick(key: state.Key, label: str, options: Sequence[str], default: str) -> str:
+    start = state.start(key, options, default=default)
+    return st.selectbox(
+        label, options, index=start, key=key.name, bind="query-params", label_visibility="collapsed", width=190
+    )
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _blocks(name: str, options: resources.Options) -> tuple[tuple[str, ...], str]:
+    return block_graph.blocks_of(name, dict(options)), block_graph.typical_block(name, dict(options))
+
+
+@st.cache_data(max_entries=256, show_spinner="Reading the network")
+def _graph(name: str, options: resources.Options, clip: ClipShape, block: str) -> BlockGraph:
+    return block_graph.trace(name, dict(options), clip, block)
+
+
+def _save(graph: BlockGraph) -> None:
+    with st.popover("Save", icon=":material/download:"):
+        for look, label in SLIDES.items():
+            st.download_button(
+                label,
+                block_diagrams.draw(graph, block_diagrams.LOOKS[look]),
+                f"{graph.network}-{graph.block}-{look}.svg",
+                "image/svg+xml",
+                key=f"save {look}",
+                on_click="ignore",
+                width="stretch",
+            )
+        st.caption(f"`python -m analysis.block_diagrams {graph.network} --block {graph.block} --out block.svg`")

@@ -1,0 +1,49 @@
+"""The block diagram on the page Architectures, run without a browser."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+
+from streamlit.testing.v1 import AppTest
+
+from tests.app.test_pages import SMALL, open_page, sentences
+
+
+def drawing(at: AppTest) -> str:
+    [element] = at.get("bidi_component")
+    return json.loads(element.proto.json)["svg"]
+
+
+def shown(at: AppTest) -> tuple[str, str]:
+    return at.selectbox(key="diagram").value, at.selectbox(key="block").value
+
+
+def test_the_page_opens_on_a_gte_block_with_the_shapes_of_the_chosen_numbers(folders):
+    at = open_page("architectures", **SMALL, compared="GTE")
+    assert not at.exception
+    assert shown(at)[0] == "GTE"
+    assert "LTS 3×1×1" in drawing(at)
+    assert " × 2 × " in ElementTree.fromstring(drawing(at)).attrib["aria-label"]
+    at.number_input(key="frames").set_value(3).run()
+    assert " × 3 × " in ElementTree.fromstring(drawing(at)).attrib["aria-label"]
+
+
+def test_without_gte_it_opens_on_the_first_chosen_network(folders):
+    assert shown(open_page("architectures", **SMALL, compared="TSM"))[0] == "TSM"
+
+
+def test_a_link_chooses_network_and_block_and_another_network_keeps_a_block_that_it_has(folders):
+    at = open_page("architectures", **SMALL, compared="C2D", diagram="I3D", block="layer2.0")
+    assert shown(at) == ("I3D", "layer2.0")
+    assert sentences(at) == []
+    at.selectbox(key="diagram").set_value("P3D").run()
+    assert shown(at) == ("P3D", "layer2.0")
+    at.selectbox(key="diagram").set_value("C3D, original").run()
+    assert not at.exception
+    assert shown(at)[1].startswith("conv")
+    assert any("takes no clip as small as 2 x 32 x 32" in caption.value for caption in at.caption)
+
+
+def test_a_link_to_a_block_that_is_not_there_is_told(folders):
+    at = open_page("architectures", **SMALL, compared="C2D", block="layer9.9")
+    assert not at.exception
+    assert ["layer9.9" in text for text in sentences(at)] == [True]
