@@ -11,7 +11,7 @@ import torch
 import tyro
 from jaxtyping import Float, Int, UInt8
 
-from analysis.attribution import Convention, Evidence, grad_cam
+from analysis.attribution import METHODS, Evidence
 from analysis.attribution.evidence import preselect_layer, top_classes
 from analysis.attribution.gradcam import map_shapes
 from analysis.attribution.overlay import film_strip, overlay
@@ -81,10 +81,10 @@ def main(
     out: Path | None = None,
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None,
     layer: str | None = None,
-    weights: Convention = "clip",
+    method: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(METHODS) + "}")] = "gradcam",
     opacity: float = 0.8,
 ) -> None:
-    """Show by Grad-CAM where in a video a network finds evidence for a class; prints what must be known to judge it.
+    """Show where in a video a network finds evidence for a class; prints what must be known to judge it.
 
     Args:
         ckpt: A .safetensors file written by gte.train.
@@ -92,11 +92,13 @@ def main(
         out: What to write: arrays (.npz), a film strip (.png) or a video (.webm); nothing when not given.
         class_: The class, by name or number; the predicted one when not given.
         layer: The block to read, such as layer3.1; when not given the last one with a map of at least 7 x 7.
-        weights: Channel weights averaged over the clip, or over each frame by itself.
+        method: How evidence is looked for; integrated_gradients and occlusion read no block, and take longer.
         opacity: How much the strongest evidence covers the frame, from 0 to 1.
     """
     if out is not None and out.suffix.lower() not in WRITERS:
         raise ValueError(f"--out takes a file that ends in {', '.join(WRITERS)}; got {out.name}.")
+    if method not in METHODS:
+        raise ValueError(f"--method is one of {', '.join(METHODS)}; got {method}.")
     if not 0 <= opacity <= 1:
         raise ValueError(f"--opacity must lie between 0 and 1; got {opacity:g}.")
     model, header = load_model(ckpt)
@@ -106,7 +108,7 @@ def main(
         ranking = top_classes(model(clip), header.classes)
     target = ranking[0].index if class_ is None else class_index(class_, header.classes)
     shapes = map_shapes(header.model, header.options, ClipShape(header.num_frames, header.size, header.size))
-    evidence = grad_cam(model, clip, target, layer or preselect_layer(shapes), weights=weights)
+    evidence = METHODS[method].attribute(model, clip, target, layer or preselect_layer(shapes))
     card: dict[str, Any] = evidence.card(header.name, header.classes)
     card |= {
         "finding": evidence.finding(),

@@ -3,11 +3,12 @@
 A file is cached under its path, time and size, so that a checkpoint written anew is read anew. Caches are bounded.
 """
 
+import copy
 import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,6 +95,20 @@ def model_of(header: CheckpointHeader) -> Iterator[nn.Module]:
     shared = _shared(stamp(header.path))
     with shared.lock:
         yield shared.model
+
+
+def copier_of(header: CheckpointHeader) -> Callable[[], nn.Module]:
+    """What makes a copy of the network of a checkpoint, for work in the background that others need not wait for.
+
+    It may be called from any thread, and takes the network's lock for as long as copying takes.
+    """
+    shared = _shared(stamp(header.path))
+
+    def copied() -> nn.Module:
+        with shared.lock:
+            return copy.deepcopy(shared.model)
+
+    return copied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,15 +233,25 @@ def weights_not_numbers(header: CheckpointHeader) -> tuple[str, ...]:
 
 @st.cache_data(max_entries=512, show_spinner="Looking for evidence")
 def _evidence(
-    file: Stamp, digest: str, target: int, layer: str, method: str, _header: CheckpointHeader, _clip: Clip
+    file: Stamp,
+    digest: str,
+    target: int,
+    layer: str,
+    method: str,
+    contrast: int | None,
+    _header: CheckpointHeader,
+    _clip: Clip,
 ) -> attribution.Evidence:
     with model_of(_header) as model:
-        return attribution.METHODS[method].attribute(model, to_clip(_clip.frames)[None], target, layer)
+        attribute = attribution.METHODS[method].attribute
+        return attribute(model, to_clip(_clip.frames)[None], target, layer, contrast=contrast)
 
 
-def evidence(header: CheckpointHeader, clip: Clip, target: int, layer: str, method: str) -> attribution.Evidence:
-    """Evidence for a class in a block of a network, over a clip."""
-    return _evidence(stamp(header.path), clip.digest, target, layer, method, header, clip)
+def evidence(
+    header: CheckpointHeader, clip: Clip, target: int, layer: str, method: str, contrast: int | None = None
+) -> attribution.Evidence:
+    """Evidence for a class, or for it rather than a contrast class, in a block of a network, over a clip."""
+    return _evidence(stamp(header.path), clip.digest, target, layer, method, contrast, header, clip)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

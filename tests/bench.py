@@ -27,17 +27,18 @@ from gte.models import COMPARED, ClipShape, build, configure, fuse, to_channels_
 from gte.models.config import NUM_CLASSES
 from gte.models.resnet import STAGE_DEPTHS, check_depth
 from gte.models.shift import LearnableTemporalShift, fold, unfold
+from tests import bench_gradcam
 
 BASELINE = "2D"
 FUSED = " fused"
 
-Part = Literal["inference", "training", "shift", "memory", "profile"]
+Part = Literal["inference", "training", "shift", "memory", "profile", "gradcam"]
 Jobs = Mapping[str, Callable[[], object]]
 
 
 def main(
     *,
-    parts: tuple[Part, ...] = ("inference", "training", "shift", "memory", "profile"),
+    parts: tuple[Part, ...] = ("inference", "training", "shift", "memory", "profile", "gradcam"),
     models: tuple[str, ...] = COMPARED,
     rounds: int = 11,
     frames: int = 8,
@@ -53,7 +54,7 @@ def main(
     Args:
         parts: inference: one forward pass, plain and fused; training: forward and backward; shift: LTS alone against
             nn.Conv3d with the same kernel; memory: the most that a training step needs; profile: where the time of the
-            fused networks goes.
+            fused networks goes; gradcam: one Grad-CAM of gte against a pass each way, and against pytorch-grad-cam.
         models: Names in the table of networks.
         rounds: How often everything runs; the median is printed, between the quartiles.
         frames: Frames of the clip.
@@ -80,6 +81,11 @@ def main(
         print_memory(names, clip, depth, threads)
     if "profile" in parts:
         print_profile(names, clip, depth, rounds)
+    if "gradcam" in parts:
+        large = bench_gradcam.Setting(name="gte", clip=clip, options={"depth": depth})
+        for setting in (bench_gradcam.SMALL, large):
+            layer, timed = bench_gradcam.jobs(setting)
+            bench_gradcam.print_ratios(setting, layer, measure(timed, rounds))
 
 
 def takes(models: Sequence[str], clip: ClipShape) -> list[str]:

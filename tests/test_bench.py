@@ -2,11 +2,14 @@
 
 import sys
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import zoom
 
+from analysis.attribution import Evidence
 from gte.cli import run_command
-from tests import bench
+from tests import bench, bench_gradcam
 
 SMALL = {"rounds": 1, "frames": 2, "size": 32, "depth": 26}
 
@@ -29,6 +32,32 @@ def test_a_shift_alone_is_measured_in_every_stage_both_ways(capsys):
     bench.main(parts=("shift",), rounds=1, frames=2, size=32)
     lines = capsys.readouterr().out.splitlines()
     assert [sum(line.startswith(f"{stage}, ") for line in lines) for stage in (1, 2, 3, 4)] == [2, 2, 2, 2]
+
+
+@pytest.mark.slow
+def test_grad_cam_is_measured_against_a_pass_each_way_and_another_library(capsys):
+    bench.main(parts=("gradcam",), **SMALL)
+    lines = capsys.readouterr().out.splitlines()
+    for name in ("grad_cam / a pass each way", "grad_cam, on the clip's grid / pytorch-grad-cam"):
+        assert [float(line.removeprefix(name).split()[0]) > 0 for line in lines if line.startswith(name)] == [True] * 2
+
+
+def test_the_grad_cams_that_are_compared_find_the_same():
+    setting = bench_gradcam.Setting(
+        name="gte", clip=bench.ClipShape(4, 32, 32), options={"depth": 26, "base_width": 16}
+    )
+    _, jobs = bench_gradcam.jobs(setting)
+    ours, theirs = jobs[bench_gradcam.OURS](), jobs[bench_gradcam.THEIRS]()
+    assert isinstance(ours, Evidence)
+    assert isinstance(theirs, np.ndarray)
+
+    # It stretches each map from its least to its largest value, before it is enlarged and behind.
+    def stretched(found):
+        return (found - found.min()) / np.ptp(found)
+
+    factors = [size / cells for size, cells in zip((4, 32, 32), ours.map.shape, strict=True)]
+    enlarged = zoom(stretched(ours.map.numpy()), factors)
+    np.testing.assert_allclose(theirs[0], stretched(enlarged.clip(0)), atol=1e-3)
 
 
 def test_the_shift_and_the_3d_convolution_that_are_compared_do_the_same():

@@ -21,6 +21,13 @@ class NotNumbersError(ValueError):
     """A network's answer, or its evidence, holds values that are not finite numbers."""
 
 
+def finite(found: Float[Tensor, "t h w"], layer: str) -> Float[Tensor, "t h w"]:
+    """What was found in a layer, if it is all numbers. Raises NotNumbersError if it is not."""
+    if not found.isfinite().all():
+        raise NotNumbersError(f"The evidence in {layer} is not a number, so there is nothing to show.")
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Evidence for one class over the time and space of a layer; it is never negative."""
@@ -30,13 +37,17 @@ class Evidence:
     target: int
     """Index of the class."""
     layer: str
-    """The block that it was read from, such as "layer3.1"."""
+    """The block that it was read from, such as "layer3.1"; "the pixels" or "the frames" where it was none."""
     method: str
     """The method, in words."""
     convention: str
     """How the method was applied, in words."""
     num_frames: int
     """T, the frames of the clip that the network saw."""
+    contrast: int | None = None
+    """Index of the class that this is evidence against; None for evidence for the class alone."""
+    told: str = ""
+    """What the method found besides, in whole sentences: what speaks against the class, what does not add up."""
 
     @property
     def maximum(self) -> float:
@@ -99,10 +110,11 @@ class Evidence:
         """What a reader must know to judge the picture, in words."""
         steps, height, width = self.map.shape
         cells = f"{steps} x {height} x {width} cells, interpolated linearly to the frames"
-        return {
+        rival = "" if self.contrast is None else f" rather than {classes[self.contrast]}"
+        facts = {
             "network": network,
             "layer": self.layer,
-            "class": classes[self.target],
+            "class": f"{classes[self.target]}{rival}",
             "method": self.method,
             "convention": self.convention,
             "map": cells,
@@ -110,6 +122,7 @@ class Evidence:
             "raw maximum": three_digits(self.maximum),
             "normalisation": "none: there is no evidence for this class" if self.is_empty else "once per clip",
         }
+        return facts | ({"besides": self.told} if self.told else {})
 
 
 def _time_mapping(steps: int, frames: int) -> str:

@@ -1,15 +1,19 @@
-"""Grad-CAM on the output of a block, by captum."""
+"""Grad-CAM on the output of a block.
+
+captum's LayerGradCam gives the same for one weight per clip. It records the graph of the whole network, though, and has
+no weights per frame; both conventions here come out of one pass each way that begins its graph at the block.
+"""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Literal
 
 import torch
-from captum.attr import LayerActivation, LayerGradCam, LayerGradientXActivation
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis.attribution.evidence import Evidence, NotNumbersError
+from analysis.attribution.evidence import Evidence, finite
+from analysis.attribution.passes import block_of, read_output_and_gradient
 from gte.models import ClipShape, block_outputs, configure, without_memory
 
 Convention = Literal["clip", "frame"]
@@ -20,6 +24,8 @@ CONVENTIONS: dict[Convention, str] = {
 }
 """What the gradients are averaged over to weigh a channel; "clip" is the literal generalisation to time."""
 
+LABELS: dict[Convention, str] = {"clip": "Grad-CAM", "frame": "Grad-CAM, per frame"}
+
 
 def grad_cam(
     model: nn.Module,
@@ -27,61 +33,50 @@ def grad_cam(
     target: int,
     layer: str,
     *,
+    contrast: int | None = None,
     weights: Convention = "clip",
 ) -> Evidence:
     """Evidence for class `target` in a block's output: its channels, weighed by their mean gradients, ReLU applied.
 
-    Leaves neither a hook nor a gradient behind and flips no `requires_grad`, after an error either; a model that
-    others use as well needs its lock. Raises ValueError for a class or layer that does not exist and for a model in
-    training mode, and NotNumbersError where the evidence is none. Selvaraju et al. 2017, equations 1 and 2.
+    With `contrast` it is evidence for the one class rather than the other. Leaves neither a hook nor a gradient behind
+    and flips no `requires_grad`, after an error either; a model that others use as well needs its lock. Raises
+    ValueError for a class or layer that does not exist and for a model in training mode, and NotNumbersError where the
+    evidence is none. Selvaraju et al. 2017, equations 1 and 2.
     """
-    if model.training:
-        raise ValueError(
-            "Evidence is read from a network in evaluation mode; this one is in training mode. Call eval()."
-        )
-    outputs = block_outputs(model)
-    if layer not in outputs:
-        raise ValueError(f"Evidence is read from the output of a block, {', '.join(outputs)}; got {layer}.")
-    found = class_activation_map(model, outputs[layer], clip, target, weights)
-    if not found.isfinite().all():
-        raise NotNumbersError(f"The evidence in {layer} is not a number, so there is nothing to show.")
+    found = class_activation_map(model, block_of(model, layer), clip, target, weights, contrast)
     return Evidence(
-        map=found,
+        map=finite(found, layer),
         target=target,
+        contrast=contrast,
         layer=layer,
-        method="Grad-CAM",
+        method=LABELS[weights],
         convention=CONVENTIONS[weights],
         num_frames=clip.shape[2],
     )
 
 
+def grad_cam_per_frame(
+    model: nn.Module, clip: Float[Tensor, "1 3 t h w"], target: int, layer: str, *, contrast: int | None = None
+) -> Evidence:
+    """`grad_cam` that weighs the channels of each frame by the gradients of that frame alone."""
+    return grad_cam(model, clip, target, layer, contrast=contrast, weights="frame")
+
+
 def class_activation_map(
-    model: nn.Module, module: nn.Module, clip: Float[Tensor, "1 c t h w"], target: int, weights: Convention
+    model: nn.Module,
+    module: nn.Module,
+    clip: Float[Tensor, "1 c t h w"],
+    target: int,
+    weights: Convention,
+    contrast: int | None = None,
 ) -> Float[Tensor, "t2 h2 w2"]:
     """The Grad-CAM of a module with output (1, C, T', H', W'), before any normalisation.
 
     Raises ValueError for a class that does not exist.
     """
-
-    def logits(pixels: Tensor) -> Tensor:
-        out = model(pixels)
-        if not 0 <= target < out.shape[1]:
-            raise ValueError(f"The classes are numbered 0 to {out.shape[1] - 1}; got {target}.")
-        return out
-
-    if weights == "clip":
-        # captum averages the gradients over every dimension behind the channels: time and space.
-        return _one(LayerGradCam(logits, module).attribute(clip, target, relu_attributions=True))[0, 0]
-    gradient = _one(LayerGradientXActivation(logits, module, multiply_by_inputs=False).attribute(clip, target))
-    activation = _one(LayerActivation(logits, module).attribute(clip))
-    weight = gradient.mean(dim=(3, 4), keepdim=True)  # (1, c, t2, 1, 1)
+    activation, gradient = read_output_and_gradient(model, module, clip, target, contrast)
+    weight = gradient.mean(dim=(2, 3, 4) if weights == "clip" else (3, 4), keepdim=True)  # (1, c, 1 or t2, 1, 1)
     return (weight * activation).sum(dim=1).relu()[0]
-
-
-def _one(attribution: object) -> Tensor:
-    """What captum returns for a layer with one output, off the graph; for several it returns tuples."""
-    assert isinstance(attribution, Tensor)
-    return attribution.detach()
 
 
 def map_shapes(name: str, options: Mapping[str, int | float], clip: ClipShape) -> dict[str, tuple[int, int, int]]:

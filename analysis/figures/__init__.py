@@ -1,6 +1,7 @@
 """The figures: tables in, plotly figures out. They work in the app and in a notebook, on light and on dark pages."""
 
 from analysis.figures.answers import class_bars, training_curves
+from analysis.figures.belief import axis_end, hit_bars, randomisation_curve, removal_curves
 from analysis.figures.costs import FEW_MARK, NATIVE_MARK, cost_bars, is_native, mark_of
 from analysis.figures.depth import (
     MOST_CENTRES,
@@ -34,6 +35,7 @@ __all__ = [
     "NATIVE_MARK",
     "ROW_PITCH",
     "PathKind",
+    "axis_end",
     "centres_by_layer",
     "class_bars",
     "corner_shares",
@@ -42,13 +44,16 @@ __all__ = [
     "drift_by_depth",
     "drift_over_training",
     "frequency_curves",
+    "hit_bars",
     "is_native",
     "kinds_by_layer",
     "mark_of",
     "matched_centres",
     "output_stem",
     "pushed_apart",
+    "randomisation_curve",
     "reach_by_depth",
+    "removal_curves",
     "shares_side_by_side",
     "singular_values",
     "tap_triangle",

@@ -9,7 +9,7 @@ from analysis import figures, palette
 from analysis.attribution import NotNumbersError
 from analysis.attribution.evidence import preselect_layer, top_classes
 from analysis.wording import block_name, percent
-from app import kernel_resources, resources, scaffold, state, widgets
+from app import evidence_belief, evidence_methods, kernel_resources, resources, scaffold, state, widgets
 from app.components import StripRow, film_strip
 from app.evidence_findings import Finding
 from gte.checkpoint import CheckpointHeader
@@ -226,6 +226,8 @@ def _draw(findings: Sequence[Finding], video: resources.Video | None, scale: str
     with st.expander("What exactly is shown"):
         st.markdown(READING)
         st.dataframe([one.evidence.card(one.name, one.header.classes) for one in findings], hide_index=True)
+    evidence_methods.render(findings)
+    evidence_belief.render(findings)
 
 
 def _answer_in_words(findings: Sequence[Finding]) -> str:

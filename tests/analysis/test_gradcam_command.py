@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from analysis import gradcam
-from analysis.attribution import CONVENTIONS, grad_cam
+from analysis.attribution import CONVENTIONS, METHODS, grad_cam
 from analysis.attribution.overlay import GAP, overlay
 from gte import cli
 from gte.checkpoint import load_model
@@ -46,7 +46,7 @@ def test_arrays_hold_the_evidence_of_the_predicted_class_in_the_preselected_laye
     assert sum(card["prediction"].values()) == pytest.approx(1)
 
 
-def test_choices_of_class_layer_and_weights_are_taken(tiny_checkpoint, short_video, tmp_path, capsys):
+def test_choices_of_class_layer_and_method_are_taken(tiny_checkpoint, short_video, tmp_path, capsys):
     card = run(
         capsys,
         tiny_checkpoint,
@@ -54,9 +54,18 @@ def test_choices_of_class_layer_and_weights_are_taken(tiny_checkpoint, short_vid
         out=tmp_path / "evidence.npz",
         class_="Turns",
         layer="layer2.0",
-        weights="frame",
+        method="gradcam_frame",
     )
     assert (card["class"], card["layer"], card["convention"]) == ("turns", "layer2.0", CONVENTIONS["frame"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_asked_for(method, tiny_checkpoint, short_video, tmp_path, capsys):
+    out = tmp_path / "evidence.npz"
+    card = run(capsys, tiny_checkpoint, short_video, out=out, method=method)
+    assert card["method"] == METHODS[method].label
+    with np.load(out) as arrays:
+        assert arrays["evidence"].shape == (4, 32, 32)
 
 
 def test_picture_is_a_film_strip_of_painted_frames(tiny_checkpoint, short_video, tmp_path, capsys):
@@ -89,6 +98,7 @@ def test_video_shows_the_frames_that_were_seen_for_as_long_as_the_original(
         (["--out", "e.npz", "--class", "jumps"], "The classes are moves left, moves right, turns, or their numbers"),
         (["--out", "e.npz", "--class", "3"], "The classes are moves left, moves right, turns, or their numbers"),
         (["--out", "e.npz", "--layer", "conv1"], "Evidence is read from the output of a block, layer1.0,"),
+        (["--out", "e.npz", "--method", "saliency"], f"--method is one of {', '.join(METHODS)}; got saliency."),
         (["--out", "e.npz", "--opacity", "2"], "--opacity must lie between 0 and 1; got 2."),
     ],
 )

@@ -1,0 +1,109 @@
+"""How much of the evidence lies on what really moves, over a fixed set of clips whose masks are known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from analysis.attribution import METHODS, Evidence
+from analysis.attribution.passes import Report, silent
+from analysis.attribution.randomcam import random_cam
+from analysis.wording import percent, three_digits
+
+BASELINE = "randomcam"
+SEEDS = 5
+"""RandomCAMs of a clip, whose mean share counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hits:
+    """How much of the evidence of each method lies on the mover, clip by clip."""
+
+    table: pd.DataFrame
+    """Rows: method (in words), clip, share (of the evidence; missing where there is none), area (the mask's share)."""
+
+    def summary(self) -> pd.DataFrame:
+        """For each method the mean share, its quartiles over the clips, times chance, and clips without evidence."""
+        rows = []
+        for method, found in self.table.groupby("method", sort=False):
+            share = found["share"].astype(float)
+            quartiles = share.quantile([0.25, 0.75]).tolist()
+            rows.append(
+                {
+                    "method": method,
+                    "share": float(share.mean()),
+                    "low": quartiles[0],
+                    "high": quartiles[1],
+                    "times chance": float(share.mean()) / self.chance,
+                    "without evidence": int(share.isna().sum()),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    @property
+    def chance(self) -> float:
+        """The mean share of the area that the mover covers: what evidence spread evenly would have on it."""
+        return float(self.table.groupby("clip")["area"].first().mean())
+
+    def verdict(self) -> str:
+        """One sentence on which method finds the mover, against chance and against weights drawn by chance."""
+        summary = self.summary().set_index("method")["share"]
+        random = float(summary.pop(METHODS[BASELINE].label))
+        best = str(summary.idxmax())
+        share, chance = float(summary[best]), self.chance
+        numbers = (
+            f"{percent(share)} of it lies on the mover, which covers {percent(chance)} of the frames "
+            f"({three_digits(share / chance)} times chance); of RandomCAM {percent(random)}."
+        )
+        if share <= chance:
+            return f"No method finds the mover better than chance; the best is {best}: {numbers}"
+        if share <= random:
+            return f"No method finds the mover better than weights drawn by chance; the best is {best}: {numbers}"
+        return f"{best} finds the mover best: {numbers}"
+
+
+def hits(
+    model: nn.Module,
+    clips: Sequence[Float[Tensor, "3 t h w"]],
+    masks: Sequence[Bool[Tensor, "t h w"]],
+    targets: Sequence[int | None],
+    layer: str,
+    *,
+    report: Report = silent,
+) -> Hits:
+    """The share of each method's evidence that lies inside the mask of each clip, for every method that says where.
+
+    The evidence is for the clip's target, or for the class that the network predicts where that is None. Leaves the
+    model as it was.
+    """
+    asked = {name: method for name, method in METHODS.items() if method.says_where}
+    cost = {name: method.passes(clips[0].shape[1]) for name, method in asked.items()}
+    cost[BASELINE] *= SEEDS
+    total, done = len(clips) * sum(cost.values()), 0
+    rows: list[dict[str, object]] = []
+    for number, (pixels, mask, given) in enumerate(zip(clips, masks, targets, strict=True)):
+        clip = pixels[None]
+        with torch.no_grad():
+            target = int(model(clip).argmax()) if given is None else given
+        for name, method in asked.items():
+            report(done / total, f"clip {number + 1} of {len(clips)}, {method.label}")
+            if name == BASELINE:
+                drawn = [random_cam(model, clip, target, layer, seed=seed) for seed in range(SEEDS)]
+            else:
+                drawn = [method.attribute(model, clip, target, layer)]
+            shares = pd.Series([share_inside(evidence, mask) for evidence in drawn], dtype=float)
+            row = {"method": method.label, "clip": number, "share": shares.mean(), "area": float(mask.float().mean())}
+            rows.append(row)
+            done += cost[name]
+    return Hits(table=pd.DataFrame(rows))
+
+
+def share_inside(evidence: Evidence, mask: Bool[Tensor, "t h w"]) -> float | None:
+    """The share of the evidence, interpolated to the clip's grid, that lies inside a mask; None if there is none."""
+    if evidence.is_empty:
+        return None
+    values = evidence.upsampled(*mask.shape).double()
+    return float(values[mask].sum() / values.sum())
