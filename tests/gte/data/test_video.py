@@ -12,6 +12,7 @@ import pytest
 from jaxtyping import UInt8
 
 from gte.data import video
+from gte.data.capture import open_capture
 from gte.data.motionpairs import MotionPairs
 from gte.data.opencv import cv2
 from gte.data.sampling import segment_indices
@@ -136,7 +137,7 @@ def declare_frames(path: Path, count: int) -> Path:
 @pytest.mark.parametrize("declared", [1, 19, 21, 22, 40, 4000, 0])
 def test_a_container_that_lies_about_its_length_is_found_out(tmp_path: Path, declared: int):
     path = declare_frames(encode(tmp_path / "liar.avi", numbered(20), "MJPG"), declared)
-    with video._open(path) as capture:
+    with open_capture(path) as capture:
         assert capture.get(cv2.CAP_PROP_FRAME_COUNT) != 20
     assert probe(path).num_frames == 20
     frames, indices, _ = read_clip(path, 8, 32)
