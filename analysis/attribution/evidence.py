@@ -37,6 +37,8 @@ class Evidence:
     """How the method was applied, in words."""
     num_frames: int
     """T, the frames of the clip that the network saw."""
+    contrast: int | None = None
+    """Index of the class that this is evidence against; None for evidence for the class alone."""
 
     @property
     def maximum(self) -> float:
@@ -99,10 +101,11 @@ class Evidence:
         """What a reader must know to judge the picture, in words."""
         steps, height, width = self.map.shape
         cells = f"{steps} x {height} x {width} cells, interpolated linearly to the frames"
+        rival = "" if self.contrast is None else f" rather than {classes[self.contrast]}"
         return {
             "network": network,
             "layer": self.layer,
-            "class": classes[self.target],
+            "class": f"{classes[self.target]}{rival}",
             "method": self.method,
             "convention": self.convention,
             "map": cells,

@@ -28,9 +28,12 @@ def grad_cam(
     layer: str,
     *,
     weights: Convention = "clip",
+    contrast: int | None = None,
 ) -> Evidence:
     """Evidence for class `target` in a block's output: its channels, weighed by their mean gradients, ReLU applied.
 
+    With `contrast` it is evidence for `target` rather than for that class: the gradients of the difference of the two
+    logits.
     Leaves neither a hook nor a gradient behind and flips no `requires_grad`, after an error either; a model that
     others use as well needs its lock. Raises ValueError for a class or layer that does not exist and for a model in
     training mode, and NotNumbersError where the evidence is none. Selvaraju et al. 2017, equations 1 and 2.
@@ -42,7 +45,7 @@ def grad_cam(
     outputs = block_outputs(model)
     if layer not in outputs:
         raise ValueError(f"Evidence is read from the output of a block, {', '.join(outputs)}; got {layer}.")
-    found = class_activation_map(model, outputs[layer], clip, target, weights)
+    found = class_activation_map(model, outputs[layer], clip, target, weights, contrast)
     if not found.isfinite().all():
         raise NotNumbersError(f"The evidence in {layer} is not a number, so there is nothing to show.")
     return Evidence(
@@ -52,11 +55,17 @@ def grad_cam(
         method="Grad-CAM",
         convention=CONVENTIONS[weights],
         num_frames=clip.shape[2],
+        contrast=contrast,
     )
 
 
 def class_activation_map(
-    model: nn.Module, module: nn.Module, clip: Float[Tensor, "1 c t h w"], target: int, weights: Convention
+    model: nn.Module,
+    module: nn.Module,
+    clip: Float[Tensor, "1 c t h w"],
+    target: int,
+    weights: Convention,
+    contrast: int | None = None,
 ) -> Float[Tensor, "t2 h2 w2"]:
     """The Grad-CAM of a module with output (1, C, T', H', W'), before any normalisation.
 
@@ -65,9 +74,10 @@ def class_activation_map(
 
     def logits(pixels: Tensor) -> Tensor:
         out = model(pixels)
-        if not 0 <= target < out.shape[1]:
-            raise ValueError(f"The classes are numbered 0 to {out.shape[1] - 1}; got {target}.")
-        return out
+        for one in (target, target if contrast is None else contrast):
+            if not 0 <= one < out.shape[1]:
+                raise ValueError(f"The classes are numbered 0 to {out.shape[1] - 1}; got {one}.")
+        return out if contrast is None else out - out[:, [contrast]]
 
     if weights == "clip":
         # captum averages the gradients over every dimension behind the channels: time and space.

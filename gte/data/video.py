@@ -16,6 +16,7 @@ from jaxtyping import Float, Int, UInt8
 
 from gte.data import seeking
 from gte.data.capture import in_rgb, name_of, open_capture
+from gte.data.matroska import append_comment
 from gte.data.opencv import cv2
 from gte.data.sampling import FrameNumbers, segment_indices
 from gte.errors import VideoError
@@ -130,8 +131,10 @@ def read_clip(
     return _stack(path, [frames[int(index)] for index in indices]), indices, decoded.info
 
 
-def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: float) -> None:
+def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: float, comment: str = "") -> None:
     """Write RGB frames as VP8 in WebM, which every browser plays; a killed write leaves no file of that name.
+
+    `comment` is kept in the file as its tag COMMENT.
 
     VP8 wants even sides: an odd one is lengthened by repeating its last pixels. Raises ValueError for an empty clip or
     an fps that is not positive, OSError where nothing can be written, VideoError if this OpenCV cannot encode VP8.
@@ -163,6 +166,8 @@ def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: floa
         finally:
             writer.release()
         _declare_webm(beside)
+        if comment:
+            append_comment(beside, comment)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

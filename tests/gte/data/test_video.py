@@ -295,6 +295,21 @@ def test_a_written_file_says_that_it_is_webm_with_vp8(tmp_path: Path):
     assert b"V_VP8" in head
 
 
+def test_a_comment_stands_in_the_file_s_own_tags_and_the_video_stays_whole(tmp_path: Path):
+    path = tmp_path / "clip.webm"
+    write_webm(path, numbered(12), 12.0, comment="a network, é, a class")
+    content = path.read_bytes()
+    segment = content.index(bytes.fromhex("18538067")) + 4
+    size = int.from_bytes(content[segment : segment + 8]) - (1 << 56)
+    tags = content.rindex(bytes.fromhex("1254c367"))
+    length = int.from_bytes(content[tags + 4 : tags + 12]) - (1 << 56)
+    # Tags are the last element of the segment, and both end with the file.
+    assert segment + 8 + size == tags + 12 + length == len(content)
+    assert content.endswith("a network, é, a class".encode())
+    assert probe(path) == VideoInfo(12, 12.0, 64, 48)
+    assert numbers_in(read_frames(path, range(12))) == list(range(12))
+
+
 def test_a_rendered_clip_survives_the_codec(tmp_path: Path):
     frames = MotionPairs("val", 112).frames(3, range(24))
     write_webm(tmp_path / "clip.webm", frames, 12.0)
