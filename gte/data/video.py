@@ -1,19 +1,22 @@
 """Video files in and out, by OpenCV's FFmpeg: what a file holds is what can be decoded, whatever its container says.
 
 A container's frame count is often a guess and seeking lands beside the frame that was asked for, so files are decoded
-from the start. One picture is held at a time, so memory does not grow with the length.
+from the start; a long one is sought in where that is proven to give the very frames (`gte.data.seeking`). One picture
+is held at a time, so memory does not grow with the length.
 """
 
 import math
 import uuid
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
+from gte.data import seeking
+from gte.data.capture import in_rgb, name_of, open_capture
+from gte.data.matroska import append_comment
 from gte.data.opencv import cv2
 from gte.data.sampling import FrameNumbers, segment_indices
 from gte.errors import VideoError
@@ -38,27 +41,68 @@ class VideoInfo:
     height: int
 
 
+@dataclass(frozen=True)
+class VideoIndex:
+    """The frames of a video and when each is shown: some bytes a frame, however large the pictures are."""
+
+    info: VideoInfo
+    milliseconds: Float[np.ndarray, " n"]
+    """The time stamp of each frame, as the file states it."""
+    seekable: bool
+    """True if the frames are found by their time stamps, False if all before them are decoded."""
+
+    @property
+    def seconds(self) -> Float[np.ndarray, " n"]:
+        """When each frame is shown after the first; by the rate alone where the time stamps do not rise."""
+        passed = (self.milliseconds - self.milliseconds[0]) / 1000
+        return passed if (np.diff(passed) > 0).all() else np.arange(len(passed)) / self.info.fps
+
+
+def index_video(path: str | Path) -> VideoIndex:
+    """List the frames of a video, once for all that is read of it later.
+
+    A short one is decoded, a long one is not. Raises VideoError, with one sentence for a person, if the file is
+    missing, is no video or holds no picture.
+    """
+    times = seeking.frame_times(path) if seeking.is_long(path) else None
+    if times is None:
+        decoded = _decode(path, (), size=None)
+        return VideoIndex(decoded.info, decoded.milliseconds, seekable=False)
+    first = _decode(path, (), size=None, stop_after=0).info
+    seconds = float(times[-1] - times[0]) / 1000
+    # The rate of one decoded frame may be an assumption; the time stamps of all know better.
+    fps = _plausible_fps(_declared(path, cv2.CAP_PROP_FPS), len(times), seconds)
+    return VideoIndex(VideoInfo(len(times), fps, first.width, first.height), times, seekable=True)
+
+
 def probe(path: str | Path) -> VideoInfo:
-    """Decode a video once, keeping nothing, to learn what it holds.
+    """Learn what a video holds, keeping nothing.
 
     Raises VideoError, with one sentence for a person, if the file is missing, is no video or holds no picture.
     """
-    return _decode(path, (), size=None).info
+    return index_video(path).info
 
 
-def read_frames(path: str | Path, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
+def read_frames(
+    path: str | Path, which: FrameNumbers, *, size: int | None = None, index: VideoIndex | None = None
+) -> UInt8[np.ndarray, "t h w 3"]:
     """Return the frames with the given numbers (from 0, any order, repeats allowed), in RGB.
 
-    With `size` the short side is resized to it and the middle square kept. Raises VideoError as `probe` does, and if
-    the video ends before a frame that was asked for; ValueError if none is asked for or a number is negative.
+    With `size` the short side is resized to it and the middle square kept; with the video's `index` they are sought
+    where that is possible. Raises VideoError as `probe` does, and if the video ends before a frame that was asked for;
+    ValueError if none is asked for or a number is negative.
     """
     if len(which) == 0 or min(which) < 0:
         raise ValueError(f"Ask for at least one frame, counted from 0; got {list(which)}.")
-    last = int(max(which))
-    decoded = _decode(path, {int(number) for number in which}, size=size, stop_after=last)
+    last, wanted = int(max(which)), {int(number) for number in which}
+    if index is not None and index.seekable and last < index.info.num_frames:
+        found = seeking.read_by_seeking(path, index.milliseconds, wanted, size=size)
+        if found is not None:
+            return _stack(path, [found[int(number)] for number in which])
+    decoded = _decode(path, wanted, size=size, stop_after=last)
     if last not in decoded.frames:
         raise VideoError(
-            f"{_name(path)} has {decoded.info.num_frames} frames, so there is no frame {last} (they count from 0); "
+            f"{name_of(path)} has {decoded.info.num_frames} frames, so there is no frame {last} (they count from 0); "
             "ask for an earlier one."
         )
     return _stack(path, [decoded.frames[int(number)] for number in which])
@@ -69,9 +113,13 @@ def read_clip(
 ) -> tuple[UInt8[np.ndarray, "t size size 3"], Int[np.ndarray, " t"], VideoInfo]:
     """Return the centre frame of each of `num_segments` equal parts in RGB, their numbers, and what the video holds.
 
-    A file whose container states its length, or up to two frames too many, is decoded once, any other twice. Raises
-    VideoError as `probe` does.
+    A long video is sought in. Of the others, one whose container states its length, or up to two frames too many, is
+    decoded once, any other twice. Raises VideoError as `probe` does.
     """
+    if seeking.is_long(path):
+        index = index_video(path)
+        indices = segment_indices(index.info.num_frames, num_segments)
+        return read_frames(path, indices, size=size, index=index), indices, index.info
     guesses = _declared_count(path) - np.arange(3)
     likely = {int(i) for n in guesses if n >= 1 for i in segment_indices(int(n), num_segments)}
     decoded = _decode(path, likely, size=size)
@@ -83,8 +131,10 @@ def read_clip(
     return _stack(path, [frames[int(index)] for index in indices]), indices, decoded.info
 
 
-def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: float) -> None:
+def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: float, comment: str = "") -> None:
     """Write RGB frames as VP8 in WebM, which every browser plays; a killed write leaves no file of that name.
+
+    `comment` is kept in the file as its tag COMMENT.
 
     VP8 wants even sides: an odd one is lengthened by repeating its last pixels. Raises ValueError for an empty clip or
     an fps that is not positive, OSError where nothing can be written, VideoError if this OpenCV cannot encode VP8.
@@ -106,7 +156,8 @@ def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: floa
         try:
             if not writer.isOpened():
                 raise VideoError(
-                    f"{_name(path)} cannot be written: this OpenCV has no VP8 encoder; install opencv-python from PyPI."
+                    f"{name_of(path)} cannot be written: this OpenCV has no VP8 encoder; "
+                    "install opencv-python from PyPI."
                 )
             for frame in frames:
                 picture = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2BGR)
@@ -115,6 +166,8 @@ def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: floa
         finally:
             writer.release()
         _declare_webm(beside)
+        if comment:
+            append_comment(beside, comment)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -135,68 +188,44 @@ class _Decoded:
     frames: dict[int, UInt8[np.ndarray, "h w 3"]]
     info: VideoInfo
     """Up to the frame at which decoding stopped."""
+    milliseconds: Float[np.ndarray, " n"]
 
 
 def _decode(path: str | Path, wanted: Collection[int], *, size: int | None, stop_after: int | None = None) -> _Decoded:
     """Decode from the start, to the end or just past `stop_after`, and keep the wanted frames in RGB."""
     frames: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
     count = width = height = 0
-    first_ms = last_ms = 0.0
-    with _open(path) as capture:
+    times: list[float] = []
+    with open_capture(path) as capture:
         while (stop_after is None or count <= stop_after) and capture.grab():
-            last_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
+            times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
             if count == 0 or count in wanted:
                 done, picture = capture.retrieve()
                 if not done:
-                    raise VideoError(f"Frame {count} of {_name(path)} is damaged; try another copy of the file.")
+                    raise VideoError(f"Frame {count} of {name_of(path)} is damaged; try another copy of the file.")
                 if count == 0:
-                    first_ms = last_ms
                     height, width = picture.shape[:2]
                 if count in wanted:
-                    frames[count] = _in_rgb(picture, size)
+                    frames[count] = in_rgb(picture, size)
             count += 1
         if count == 0:
             raise VideoError(
-                f"{_name(path)} opens as a video but no frame of it can be decoded; it may be cut short, "
+                f"{name_of(path)} opens as a video but no frame of it can be decoded; it may be cut short, "
                 "try another copy."
             )
-        fps = _plausible_fps(capture.get(cv2.CAP_PROP_FPS), count, (last_ms - first_ms) / 1000)
-    return _Decoded(frames, VideoInfo(count, fps, width, height))
-
-
-@contextmanager
-def _open(path: str | Path) -> Iterator[cv2.VideoCapture]:
-    file = Path(path)
-    if file.is_dir():
-        raise VideoError(f"{_name(path)} is a folder; give the video file itself.")
-    if not file.exists():
-        raise VideoError(f"{file} does not exist; check the name.")
-    try:
-        with file.open("rb") as stream:
-            empty = not stream.read(1)
-    except OSError as error:
-        raise VideoError(f"{_name(path)} cannot be read ({error.strerror}); check its permissions.") from error
-    if empty:
-        raise VideoError(f"{_name(path)} is empty; the upload or copy may have failed, try again.")
-    # The full path, because FFmpeg takes what stands before a colon for a protocol.
-    capture = cv2.VideoCapture(str(file.resolve()), cv2.CAP_FFMPEG)
-    try:
-        if not capture.isOpened():
-            raise VideoError(
-                f"{_name(path)} is no video that can be read here: it may be cut short, sound without pictures, or "
-                "another kind of file; give an MP4, WebM, MKV or AVI."
-            )
-        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-        yield capture
-    finally:
-        capture.release()
+        fps = _plausible_fps(capture.get(cv2.CAP_PROP_FPS), count, (times[-1] - times[0]) / 1000)
+    return _Decoded(frames, VideoInfo(count, fps, width, height), np.array(times))
 
 
 def _declared_count(path: str | Path) -> int:
     """Return the container's frame count, 0 where it has none to offer."""
-    with _open(path) as capture:
-        declared = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    declared = _declared(path, cv2.CAP_PROP_FRAME_COUNT)
     return int(declared) if 0 < declared < 2**31 else 0
+
+
+def _declared(path: str | Path, prop: int) -> float:
+    with open_capture(path) as capture:
+        return capture.get(prop)
 
 
 def _plausible_fps(declared: float, num_frames: int, seconds: float) -> float:
@@ -207,23 +236,7 @@ def _plausible_fps(declared: float, num_frames: int, seconds: float) -> float:
     return measured if 0 < measured <= _HIGHEST_FPS else _ASSUMED_FPS
 
 
-def _in_rgb(picture: UInt8[np.ndarray, "h w 3"], size: int | None) -> UInt8[np.ndarray, "h2 w2 3"]:
-    if size is not None:
-        # Cropping first: a very long and narrow picture would become huge when its short side grows.
-        height, width = picture.shape[:2]
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        square = picture[top : top + side, left : left + side]
-        shrink = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
-        picture = cv2.resize(square, (size, size), interpolation=shrink)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-
-
 def _stack(path: str | Path, frames: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "t h w 3"]:
     if len({frame.shape for frame in frames}) > 1:
-        raise VideoError(f"The pictures of {_name(path)} change size on the way; convert it to a single size first.")
+        raise VideoError(f"The pictures of {name_of(path)} change size on the way; convert it to a single size first.")
     return np.stack(frames)
-
-
-def _name(path: str | Path) -> str:
-    return Path(path).name or str(path)

@@ -53,6 +53,13 @@ def test_a_class_that_nothing_speaks_for_has_no_evidence(weights):
     assert class_activation_map(toy, toy.layer, TOY_CLIP, 0, weights).tolist() == [[[0, 0]], [[0, 0]]]
 
 
+def test_a_contrast_takes_the_gradients_of_the_difference_of_two_logits():
+    toy = Toy().eval()
+    found = class_activation_map(toy, toy.layer, TOY_CLIP, 0, "clip", 1)
+    # Nothing speaks for class 0, but what speaks against class 1 does: means -2 and 1, so (1, -4) and (-5, -3).
+    assert found.tolist() == [[[1, 0]], [[0, 0]]]
+
+
 @pytest.fixture(scope="module")
 def networks():
     torch.manual_seed(0)

@@ -7,9 +7,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from analysis import gradcam
 from analysis.attribution import CONVENTIONS, METHODS, grad_cam
+from analysis.attribution.export import CARD, FRAMES, SMALLEST_CAPTION, WRITERS
 from analysis.attribution.overlay import GAP, overlay
 from gte import cli
 from gte.checkpoint import load_model
@@ -36,7 +38,7 @@ def test_arrays_hold_the_evidence_of_the_predicted_class_in_the_preselected_laye
     expected = grad_cam(model, clip, predicted, "layer1.1")
     with np.load(out) as arrays:
         assert (arrays["frames"] == frames).all()
-        assert arrays["indices"].tolist() == indices.tolist() == card["frames"]
+        assert arrays["indices"].tolist() == indices.tolist() == [number - 1 for number in card[FRAMES]]
         np.testing.assert_array_equal(arrays["map"], expected.map.numpy())
         np.testing.assert_array_equal(arrays["evidence"], expected.upsampled(4, 32, 32).numpy())
         np.testing.assert_array_equal(arrays["frame_shares"], expected.frame_shares().numpy())
@@ -94,11 +96,12 @@ def test_video_shows_the_frames_that_were_seen_for_as_long_as_the_original(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--out", "evidence.gif"], "--out takes a file that ends in .npz, .png, .webm; got evidence.gif."),
+        (["--out", "evidence.tif"], "--out takes a file that ends in .npz, .png, .webm, .gif; got evidence.tif."),
         (["--out", "e.npz", "--class", "jumps"], "The classes are moves left, moves right, turns, or their numbers"),
         (["--out", "e.npz", "--class", "3"], "The classes are moves left, moves right, turns, or their numbers"),
         (["--out", "e.npz", "--layer", "conv1"], "Evidence is read from the output of a block, layer1.0,"),
         (["--out", "e.npz", "--method", "saliency"], f"--method is one of {', '.join(METHODS)}; got saliency."),
+        (["--stretch", "5", "13"], "--stretch takes two of the frames 1 to 12, the earlier one first; got 5 13."),
         (["--out", "e.npz", "--opacity", "2"], "--opacity must lie between 0 and 1; got 2."),
     ],
 )
@@ -144,10 +147,49 @@ def test_a_write_that_fails_keeps_the_file_that_was_there(tiny_checkpoint, short
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setitem(gradcam.WRITERS, ".npz", fail)
+    monkeypatch.setitem(WRITERS, ".npz", fail)
     before = set(tmp_path.iterdir())
     with pytest.raises(OSError, match="disk full"):
         gradcam.main(tiny_checkpoint, short_video, out=out)
     assert out.read_bytes() == b"the old one"
     assert set(tmp_path.iterdir()) == before
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("caption", [False, True])
+def test_every_form_has_its_card_inside(tiny_checkpoint, short_video, tmp_path, capsys, caption):
+    cards = {}
+    for suffix in WRITERS:
+        out = tmp_path / f"evidence{suffix}"
+        card = run(capsys, tiny_checkpoint, short_video, out=out, class_="0", against="turns", caption=caption)
+        assert card["class"] == "moves left rather than turns"
+        cards[suffix] = card
+    with np.load(tmp_path / "evidence.npz") as arrays:
+        assert json.loads(str(arrays["card"])) == cards[".npz"]
+    with Image.open(tmp_path / "evidence.png") as picture:
+        assert json.loads(picture.info[CARD]) == cards[".png"]
+    with Image.open(tmp_path / "evidence.gif") as picture:
+        assert json.loads(picture.info["comment"]) == cards[".gif"]
+        assert (getattr(picture, "n_frames", 1), picture.info["loop"]) == (4, 0)
+        gif = picture.size
+    video = (tmp_path / "evidence.webm").read_bytes()
+    assert json.dumps(cards[".webm"], ensure_ascii=False).encode() in video
+    info = probe(tmp_path / "evidence.webm")
+    assert info.num_frames == 4
+    if caption:
+        # Enlarged until a caption can be read, which stands below.
+        assert gif[0] >= SMALLEST_CAPTION
+        assert gif[1] > gif[0]
+        assert info.height > info.width
+    else:
+        assert gif == (32, 32)
+
+
+def test_a_stretch_and_a_folder_of_pictures_are_looked_at(tiny_checkpoint, short_video, tmp_path, capsys):
+    card = run(capsys, tiny_checkpoint, short_video, stretch=(5, 8))
+    assert (card[FRAMES], card["frames of the source"]) == ([5, 6, 7, 8], 12)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(4):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((40, 40, 3), 60 * number, np.uint8))
+    assert run(capsys, tiny_checkpoint, folder)[FRAMES] == [1, 2, 3, 4]

@@ -12,6 +12,7 @@ import pytest
 from jaxtyping import UInt8
 
 from gte.data import video
+from gte.data.capture import open_capture
 from gte.data.motionpairs import MotionPairs
 from gte.data.opencv import cv2
 from gte.data.sampling import segment_indices
@@ -136,7 +137,7 @@ def declare_frames(path: Path, count: int) -> Path:
 @pytest.mark.parametrize("declared", [1, 19, 21, 22, 40, 4000, 0])
 def test_a_container_that_lies_about_its_length_is_found_out(tmp_path: Path, declared: int):
     path = declare_frames(encode(tmp_path / "liar.avi", numbered(20), "MJPG"), declared)
-    with video._open(path) as capture:
+    with open_capture(path) as capture:
         assert capture.get(cv2.CAP_PROP_FRAME_COUNT) != 20
     assert probe(path).num_frames == 20
     frames, indices, _ = read_clip(path, 8, 32)
@@ -292,6 +293,21 @@ def test_a_written_file_says_that_it_is_webm_with_vp8(tmp_path: Path):
     assert b"\x42\x82\x84webm" in head
     assert b"matroska" not in head
     assert b"V_VP8" in head
+
+
+def test_a_comment_stands_in_the_file_s_own_tags_and_the_video_stays_whole(tmp_path: Path):
+    path = tmp_path / "clip.webm"
+    write_webm(path, numbered(12), 12.0, comment="a network, é, a class")
+    content = path.read_bytes()
+    segment = content.index(bytes.fromhex("18538067")) + 4
+    size = int.from_bytes(content[segment : segment + 8]) - (1 << 56)
+    tags = content.rindex(bytes.fromhex("1254c367"))
+    length = int.from_bytes(content[tags + 4 : tags + 12]) - (1 << 56)
+    # Tags are the last element of the segment, and both end with the file.
+    assert segment + 8 + size == tags + 12 + length == len(content)
+    assert content.endswith("a network, é, a class".encode())
+    assert probe(path) == VideoInfo(12, 12.0, 64, 48)
+    assert numbers_in(read_frames(path, range(12))) == list(range(12))
 
 
 def test_a_rendered_clip_survives_the_codec(tmp_path: Path):

@@ -1,0 +1,151 @@
+"""Evidence as files: arrays, a film strip, a video, a GIF, each with the card that says what it shows inside."""
+
+import json
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from analysis.attribution.evidence import Evidence
+from analysis.attribution.overlay import film_strip, overlay
+from gte.data.opencv import cv2
+from gte.data.video import write_webm
+from gte.files import replacing
+
+CARD = "card"
+"""The name of the card in an .npz file and in a picture."""
+
+FRAMES = "frames, counted from 1"
+"""What the card calls the numbers of the frames that the network saw."""
+
+CAPTION_FACTS = ("class", "method", "layer", "convention", "raw maximum", "time", FRAMES)
+"""What of the card is drawn under frames, behind the network's name; the file itself holds all of it."""
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+FONT_SCALE = 0.4
+LINE_HEIGHT = 16
+LETTER_WIDTH = 7.5
+"""Pixels a letter takes on average at this scale, with some to spare."""
+SMALLEST_CAPTION = 240
+"""Pixels in width below which frames are enlarged, so that a caption can be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What is written: the frames that the network saw, and the evidence over them."""
+
+    frames: UInt8[np.ndarray, "t h w 3"]
+    indices: Int[np.ndarray, " t"]
+    """Which frames of the source they are."""
+    fps: float
+    """Frames shown per second, so that the whole plays as long as what it was taken from."""
+    evidence: Evidence
+    card: Mapping[str, Any]
+    """What a reader must know to judge it; JSON can hold it."""
+    opacity: float
+    caption: bool = False
+    """True to draw the most important of the card under the frames."""
+    maximum: float | None = None
+    """The raw value that the brightest colour stands for; None for this evidence's own maximum."""
+
+    def upsampled(self) -> Float[np.ndarray, "t h w"]:
+        """The evidence on the grid of the frames, in [0, 1]."""
+        return self.evidence.upsampled(*self.frames.shape[:3], maximum=self.maximum).numpy()
+
+    def painted(self) -> UInt8[np.ndarray, "t h2 w2 3"]:
+        """The frames with their evidence, each above the caption if there is one."""
+        frames = overlay(self.frames, self.upsampled(), self.opacity)
+        if not self.caption:
+            return frames
+        enlarged = -(-SMALLEST_CAPTION // frames.shape[2])
+        frames = frames.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
+        below = _caption(self.card, frames.shape[2])
+        return np.stack([np.concatenate([frame, below]) for frame in frames])
+
+
+def write(path: Path, picture: Picture) -> None:
+    """Write the form of WRITERS that the suffix names; the file is there whole or not at all.
+
+    Raises ValueError for a suffix that is none of them, OSError where nothing can be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in WRITERS:
+        raise ValueError(f"Evidence is written as {', '.join(WRITERS)}; got {path.name}.")
+    with replacing(path) as temporary:
+        WRITERS[suffix](temporary, picture)
+
+
+def _write_arrays(path: Path, picture: Picture) -> None:
+    np.savez_compressed(
+        path,
+        map=picture.evidence.map.numpy(),
+        evidence=picture.upsampled(),
+        frame_shares=picture.evidence.frame_shares().numpy(),
+        frames=picture.frames,
+        indices=picture.indices,
+        card=np.array(_as_text(picture.card)),
+    )
+
+
+def _write_strip(path: Path, picture: Picture) -> None:
+    plain = overlay(picture.frames, picture.upsampled(), picture.opacity)
+    strip = film_strip(plain)
+    if picture.caption:
+        strip = np.concatenate([strip, _caption(picture.card, strip.shape[1])])
+    about = PngInfo()
+    about.add_itxt(CARD, _as_text(picture.card))
+    Image.fromarray(strip).save(path, "PNG", pnginfo=about)
+
+
+def _write_gif(path: Path, picture: Picture) -> None:
+    frames = [Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in picture.painted()]
+    first, *others = frames
+    first.save(
+        path,
+        "GIF",
+        save_all=True,
+        append_images=others,
+        # GIF counts in hundredths of a second, and browsers slow down what is quicker than two of them.
+        duration=max(20, round(1000 / picture.fps)),
+        loop=0,
+        comment=json.dumps(dict(picture.card)).encode("ascii"),
+    )
+
+
+def _write_video(path: Path, picture: Picture) -> None:
+    write_webm(path, picture.painted(), picture.fps, comment=_as_text(picture.card))
+
+
+WRITERS: dict[str, Callable[[Path, Picture], None]] = {
+    ".npz": _write_arrays,
+    ".png": _write_strip,
+    ".webm": _write_video,
+    ".gif": _write_gif,
+}
+"""The forms of output, by the suffix of the file."""
+
+
+def _as_text(card: Mapping[str, Any]) -> str:
+    return json.dumps(dict(card), ensure_ascii=False)
+
+
+def _caption(card: Mapping[str, Any], width: int) -> UInt8[np.ndarray, "h {width} 3"]:
+    """The network's name and the main facts of the card, black on white."""
+    facts = [f"{name}: {_in_words(card[name])}" for name in CAPTION_FACTS if name in card]
+    # OpenCV's own letters are ASCII alone.
+    text = "; ".join([str(card["network"]), *facts]).encode("ascii", "replace").decode("ascii")
+    lines = textwrap.wrap(text, max(10, int(width / LETTER_WIDTH)))
+    below = np.full((LINE_HEIGHT * len(lines) + 6, width, 3), 255, np.uint8)
+    for number, line in enumerate(lines):
+        place = (4, LINE_HEIGHT * (number + 1) - 3)
+        cv2.putText(below, line, place, FONT, FONT_SCALE, (0, 0, 0), 1, cv2.LINE_AA)
+    return below
+
+
+def _in_words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
