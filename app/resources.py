@@ -96,6 +96,12 @@ def model_of(header: CheckpointHeader) -> Iterator[nn.Module]:
         yield shared.model
 
 
+def model_and_lock(header: CheckpointHeader) -> tuple[nn.Module, threading.RLock]:
+    """The network of a checkpoint for work in the background, which holds the lock whenever it uses it."""
+    shared = _shared(stamp(header.path))
+    return shared.model, shared.lock
+
+
 @dataclass(frozen=True, kw_only=True)
 class Clip:
     """The frames that a network sees of a clip."""
