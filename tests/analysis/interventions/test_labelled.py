@@ -46,9 +46,9 @@ def test_chance_is_the_exact_test_of_the_clips_that_flipped(lost, gained):
 def test_no_order_changes_what_c2d_answers_on_any_clip():
     told: list[float] = []
     table = time_accuracy([network("c2d"), network("gte")], [CLIPS, CLIPS], lambda part, text: told.append(part))
-    rows = table[table["network"] == "c2d"].set_index("change")
-    assert rows.loc[["reversed", "shuffled"], "unchanged"].tolist() == [14, 14]
-    assert rows.loc["reversed", "flipped"] == 0
+    rows = {row["change"]: row for row in table.to_dict("records") if row["network"] == "c2d"}
+    assert [rows[change]["unchanged"] for change in ("reversed", "shuffled")] == [14, 14]
+    assert rows["reversed"]["flipped"] == 0
     assert (table["right"] + table["twin"] <= 14).all()
     assert told == sorted(told)
     assert "c2d turns to the twin of its answer on 0 of 14 clips and keeps its answer on 14." in time_finding(table)
@@ -83,7 +83,7 @@ def test_the_blend_ends_at_the_start_and_passes_what_was_learned():
     one = network("gte")
     settings = settings_for(one.model)
     table = settings_accuracy(one, list(temporal_layers(one.model)), settings, CLIPS)
-    rows = table.set_index(["setting", "blend"])["right"]
+    rows = {(row["setting"], row["blend"]): row["right"] for row in table.to_dict("records")}
     assert rows["blend", 0.0] == rows["initial", 1.0]
     assert rows["blend", 1.0] == rows["learned", 1.0]
     assert settings_finding(table).startswith("As learned")
