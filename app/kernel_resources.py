@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from analysis import interventions, kernel_cards, kernels, layer_cards, network_cards, report
+from analysis import kernel_cards, kernels, layer_cards, network_cards, report
 from analysis.card import Card
 from analysis.kernel_cards import View
 from analysis.kernels import Matching, Reading
@@ -166,22 +166,6 @@ def matched_card(first: CheckpointHeader, second: CheckpointHeader, paths: Mappi
     matching = _matching(files, view.layer, (first, second))
     one, other = (_history(file, view.layer) for file in files)
     return network_cards.matched(one, other, matching, paths, view, _first_clips(first, REACH_CLIPS))
-
-
-@st.cache_data(max_entries=256, show_spinner="Asking the network with other kernels")
-def _is_it_needed(file: Stamp, layer: str, num_clips: int, _header: CheckpointHeader) -> pd.DataFrame:
-    source = resources.clip_source(_header)
-    shown = [
-        resources.dataset_clip(source.dataset, index, _header.num_frames, _header.size) for index in range(num_clips)
-    ]
-    labels = torch.tensor([-1 if clip.label is None else clip.label for clip in shown])
-    with resources.model_of(_header) as model:
-        return interventions.is_it_needed(model, [layer], torch.stack([to_clip(clip.frames) for clip in shown]), labels)
-
-
-def is_it_needed(header: CheckpointHeader, layer: str, num_clips: int) -> pd.DataFrame:
-    """`analysis.interventions.is_it_needed` for one layer, on the first test clips of the checkpoint's own data set."""
-    return _is_it_needed(resources.stamp(header.path), layer, num_clips, header)
 
 
 @st.cache_data(max_entries=4, show_spinner="Writing the report")

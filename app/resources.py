@@ -111,6 +111,12 @@ def copier_of(header: CheckpointHeader) -> Callable[[], nn.Module]:
     return copied
 
 
+def model_and_lock(header: CheckpointHeader) -> tuple[nn.Module, threading.RLock]:
+    """The network of a checkpoint for work in the background, which holds the lock whenever it uses it."""
+    shared = _shared(stamp(header.path))
+    return shared.model, shared.lock
+
+
 @dataclass(frozen=True, kw_only=True)
 class Clip:
     """The frames that a network sees of a clip."""

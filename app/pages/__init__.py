@@ -31,7 +31,7 @@ PAGES: dict[str, PageSpec] = {
         key="whatif",
         title="What if",
         url_path="whatif",
-        question="Is a layer's learned shift needed?",
+        question="Does order matter, do the kernels?",
         render=whatif.render,
     ),
     "architectures": PageSpec(

@@ -59,9 +59,10 @@ def render() -> None:
         kernel_tabs.export(header, name, summary, view)
     if header.layers:
         # Imported here because the table of pages imports this one.
-        from app.pages import PAGES
+        from app.pages import PAGES, whatif
 
-        scaffold.link(PAGES["whatif"], f"Is {names[layer]} needed?", ckpt=name, layer=names[layer])
+        question = f"Is {names[layer]} needed?"
+        scaffold.link(PAGES["whatif"], question, experiment=whatif.NEED, ckpt=name, layer=names[layer])
     kernel_tabs.draw(header, name, summary, view, {other: found[other] for other in others})
 
 

@@ -21,7 +21,7 @@ KERNELS_HEIGHT = 260
 CARDS = {
     "kernels": "Every learned kernel of a checkpoint, layer by layer, and how it drifted while it was trained.",
     "evidence": "Grad-CAM over the frames of a clip, one of ours or a video of yours, GTE above C2D.",
-    "whatif": "One layer's kernels set back to their start, to no shift or to nothing: what becomes of the accuracy?",
+    "whatif": "A clip played backwards, GTE above C2D; kernels mirrored, blended, silenced; what each layer is worth.",
     "architectures": f"Parameters and multiply-accumulates of {len(MODELS)} networks, counted on the real modules.",
     "library": "The checkpoints that are here and the runs that made them; open one of yours.",
 }

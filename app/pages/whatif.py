@@ -1,33 +1,38 @@
-"""What if: is a layer's learnable shift needed?"""
+"""What if: does order matter, do the kernels? Time changed, kernels changed, and each layer's worth."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_tab_container import TabContainer
 
-from analysis import interventions, kernels, palette
-from analysis.figures.interventions import need_bars
-from app import kernel_resources, resources, scaffold, widgets
+from app import resources, scaffold, state, whatif_kernels, whatif_need, whatif_time, widgets
+from app.whatif_resources import Source
 from gte.checkpoint import CheckpointHeader
-from gte.data import DATASETS
 
-NO_SHIFTS = (
-    "{name} has no learnable shifts, so there are none to set to anything else; choose a checkpoint of a GTE network."
-)
-NO_LABELS = (
-    "{name} was trained on other classes than those of the clips here, so none of its answers is right or wrong; "
-    "choose a checkpoint trained on {dataset}."
-)
-CLIPS_A_CLASS = 4
+EXPERIMENT = state.Key("experiment", "experiment")
+"""Not `view`: the kernels page binds that to its tabs, and Streamlit strikes it from a link that comes from there."""
+TIME = "Change time"
+NETWORK = "Change the network"
+NEED = "Is it needed?"
+PREFERRED_CLIP = "approaches"
+"""Its twin looks the same to whoever does not know the order, and the motion is seen in small pictures."""
+CONTROL_WIDTHS = (170, 200, 195)
+"""Of checkpoint, clip and upload, in pixels; each experiment puts its own controls behind them."""
 
-READING = """
-The layer's kernels alone are set to something else; everything behind them stays as it was trained.
 
-- **The initial shift**: what training started from. If little is lost, the layer needs *a* shift, and not the one
-  that it learned.
-- **No shift**: every output reads the input that it began with, in the frame itself. If little is lost, the layer's
-  look to other frames is not needed here.
-- **Nothing**: the temporal path gives zeros. If little is lost, the other paths carry the layer.
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What the experiments are about."""
 
-The dotted line is what guessing gives. A few clips make coarse steps: one clip more or less is no difference.
-"""
+    name: str
+    """As the app calls the checkpoint."""
+    header: CheckpointHeader
+    found: Mapping[str, CheckpointHeader]
+    source: Source
+    controls: DeltaGenerator
+    """The row in which an experiment puts its controls."""
 
 
 def render() -> None:
@@ -35,36 +40,55 @@ def render() -> None:
     found = widgets.checkpoints_or_stop()
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
-        header = widgets.pick_checkpoint(found, width=260)
-    if not header.layers:
-        st.info(scaffold.plain(NO_SHIFTS.format(name=header.name)))
-        return
-    summary = kernel_resources.kernel_summary(header)
-    names = kernels.block_names_of(summary)
-    with controls:
-        layer = widgets.pick_layer(names, kernels.most_moved(summary), width=200)
-    source = resources.clip_source(header)
-    label = DATASETS[source.dataset].label
-    if not source.trained_on:
-        st.info(scaffold.plain(NO_LABELS.format(name=header.name, dataset=label)))
-        return
-    num_clips = CLIPS_A_CLASS * len(source.classes)
-    table = kernel_resources.is_it_needed(header, layer, num_clips)
-    scaffold.finding(interventions.need_finding(table, names[layer], num_clips))
-    st.caption(scaffold.plain(f"{num_clips} test clips of {label}, {CLIPS_A_CLASS} of each class."))
-    st.plotly_chart(
-        need_bars(table, 1 / len(source.classes)),
-        key=f"need {header.path} {layer}",
-        config=palette.PLOTLY_CONFIG,
-        alt=interventions.need_finding(table, names[layer], num_clips),
-    )
-    st.markdown(READING)
-    _links(header, names[layer], found)
-
-
-def _links(header: CheckpointHeader, block: str, found: dict[str, CheckpointHeader]) -> None:
-    # Imported here because the table of pages imports this one.
-    from app.pages import PAGES
-
+        checkpoint_place, clip_place, upload_place = (st.container(width=width) for width in CONTROL_WIDTHS)
+    with checkpoint_place:
+        header = widgets.pick_checkpoint(found)
     name = next(name for name, other in found.items() if other is header)
-    scaffold.link(PAGES["kernels"], f"See the kernels of {block}", ckpt=name, layer=block)
+    clips = resources.clip_source(header)
+    with upload_place:
+        video = widgets.upload_video()
+    with clip_place:
+        preferred = PREFERRED_CLIP if PREFERRED_CLIP in clips.classes else clips.classes[0]
+        title = widgets.pick_clip(list(clips.classes), video, default=preferred)
+    own = title == widgets.YOUR_VIDEO and video is not None
+    subject = Subject(
+        name=name,
+        header=header,
+        found=found,
+        source=Source(
+            dataset=clips.dataset,
+            index=0 if own else clips.classes.index(title),
+            video=video if own else None,
+            labelled=clips.trained_on and not own,
+        ),
+        controls=controls,
+    )
+    for tab, draw in _tabs().items():
+        if tab.open:
+            with tab, scaffold.errors_as_sentences():
+                draw(subject)
+
+
+TABS: Mapping[str, Callable[[Subject], None]] = {
+    TIME: lambda subject: whatif_time.draw(subject),
+    NETWORK: lambda subject: whatif_kernels.draw(subject),
+    NEED: lambda subject: whatif_need.draw(subject),
+}
+"""The experiments; only the open one is computed and drawn."""
+
+
+def _tabs() -> dict[TabContainer, Callable[[Subject], None]]:
+    tabs: dict[TabContainer, Callable[[Subject], None]] = {}
+    layer = st.query_params.get(state.LAYER.name)
+    chosen_before = EXPERIMENT.name in st.session_state or EXPERIMENT.name in st.query_params
+    # A link that names a layer and no experiment asks about that layer; what the reader brought along asks nothing.
+    if not chosen_before and layer not in (None, state.chosen_of(state.LAYER)):
+        st.session_state[EXPERIMENT.name] = NEED
+
+    def open_tab() -> str:
+        drawn = st.tabs(list(TABS), key=EXPERIMENT.name, on_change="rerun", bind="query-params")
+        tabs.update(zip(drawn, TABS.values(), strict=True))
+        return next(name for name, tab in zip(TABS, drawn, strict=True) if tab.open)
+
+    state.checked(EXPERIMENT, open_tab)
+    return tabs

@@ -1,43 +1,170 @@
 """The page What if, run without a browser."""
 
-import pandas as pd
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
 
-from analysis.interventions import SETTINGS
-from app import kernel_resources, resources
+from app import jobs, resources, widgets
+from app.pages.whatif import NEED, NETWORK
+from gte.data import open_dataset
+from gte.data.video import write_webm
+from tests.app.test_diverged import spoil
 from tests.app.test_pages import finding, open_page, sentences
 from tests.tiny import save_tiny
 
+SECONDS = 120
 
-def test_a_layer_of_a_link_is_asked_about(two_networks):
-    at = open_page("whatif", ckpt="gte-tiny", layer="layer2.0")
+
+def with_results(at: AppTest) -> AppTest:
+    """Run the page again when the work that it began is over."""
+    for job in list(jobs.queue()._jobs.values()):
+        assert job.wait(SECONDS)
+    return at.run()
+
+
+def captions(at: AppTest) -> str:
+    return " ".join(element.value for element in at.caption)
+
+
+def markdown(at: AppTest) -> str:
+    return " ".join(element.value for element in at.markdown).replace("\\", "")
+
+
+def test_it_opens_on_a_reversed_clip_with_gte_above_c2d_whose_answer_no_order_changes(two_networks):
+    at = open_page("whatif")
     assert not at.exception
     assert not at.error
-    assert "layer2.0 is" in finding(at)
-    assert len(at.get("plotly_chart")) == 1
+    assert finding(at).startswith('<p class="finding">The clip reversed: gte-tiny ')
+    assert "c2d-tiny stays at" in finding(at)
+    assert "which is rounding" in finding(at)
+    assert "No order changes the answer of c2d-tiny beyond rounding" in markdown(at)
+    pictures = [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
+    assert [picture.count("<img") for picture in pictures] == [4, 4]
 
 
-def test_a_network_without_learnable_shifts_gets_a_sentence(two_networks):
-    at = open_page("whatif", ckpt="c2d-tiny")
+def test_a_link_holds_the_change_and_its_parameters(two_networks):
+    at = open_page("whatif", change="Shuffle", seed="7", clip="moves up")
+    assert "shuffled with seed 7" in finding(at)
+    assert at.selectbox(key="clip").value == "moves up"
+    frozen = open_page("whatif", change="Freeze", frame="2")
+    assert "frozen at frame 2" in finding(frozen)
+    assert "of which that says nothing" in markdown(frozen)
+    assert any("99" in text for text in sentences(open_page("whatif", change="Freeze", frame="99")))
+
+
+def test_the_changes_are_tried_on_labelled_clips_when_asked(two_networks):
+    at = open_page("whatif")
+    [button] = [button for button in at.button if button.label.startswith("Try every change")]
+    button.click().run()
+    at = with_results(at)
     assert not at.exception
-    assert any("has no learnable shifts" in text for text in sentences(at))
+    assert "Reversed, c2d-tiny turns to the twin of its answer on 0 of 56 clips" in markdown(at)
+
+
+def test_an_uploaded_video_can_be_reversed_and_slowed_down(two_networks, tmp_path):
+    path = tmp_path / "noise.webm"
+    write_webm(path, np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), dtype=np.uint8), fps=6)
+    at = open_page("whatif", change="Change speed", speed="0.5 x")
+    at.file_uploader(key="upload").upload("noise.webm", path.read_bytes(), "video/webm").run()
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="clip").value == widgets.YOUR_VIDEO
+    assert "at 0.5 times its speed" in finding(at)
+    assert "not as recognition" in captions(at)
+
+
+@pytest.mark.parametrize("setting", ["mirrored in time", "blend", "nothing"])
+def test_kernels_can_be_set_to_something_else_and_the_law_of_mirroring_is_shown(two_networks, setting):
+    found, _ = resources.checkpoints()
+    with resources.model_of(found["gte-tiny"]) as model:
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+    at = open_page("whatif", experiment=NETWORK, setting=setting)
+    assert not at.exception
+    assert not at.error
+    assert f"Every layer: {setting}" in finding(at)
+    assert "Mirroring every kernel undoes the reversal" in markdown(at)
+    with resources.model_of(found["gte-tiny"]) as model:
+        assert all((value == before[key]).all() for key, value in model.state_dict().items())
+
+
+def test_one_layer_alone_can_be_changed(two_networks):
+    at = open_page("whatif", experiment=NETWORK, where="one layer", layer="layer2.0", setting="no shift")
+    assert not at.exception
+    assert "layer2.0: no shift." in finding(at)
+
+
+@pytest.mark.parametrize("name", ["c3d", "tsm"])
+def test_networks_of_other_kinds_are_changed_as_far_as_they_can_be(two_networks, name):
+    motions = open_dataset("motionpairs", "test", 32)
+    save_tiny(two_networks["runs/"] / f"{name}.safetensors", name, classes=motions.classes, twins=motions.twins)
+    at = open_page("whatif", ckpt=f"runs/{name}", experiment=NETWORK)
+    assert not at.exception
+    assert not at.error
+    if name == "tsm":
+        assert any("has no kernels over time" in text for text in sentences(at))
+    else:
+        assert "the blend do not exist for them" in captions(at)
+        assert "blend" not in at.selectbox(key="setting").options
+
+
+@pytest.mark.parametrize("link", [{}, {"experiment": NEED}])
+def test_a_layer_of_a_link_is_asked_about(two_networks, link):
+    at = with_results(open_page("whatif", ckpt="gte-tiny", layer="layer2.0", **link))
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="layer").value == "layer2.0"
+    assert "layer2.0" in finding(at)
+    assert "one clip is 1.8 %" in captions(at)
+
+
+@pytest.mark.parametrize("experiment", [NETWORK, NEED])
+def test_a_network_without_kernels_over_time_gets_a_sentence(two_networks, experiment):
+    at = open_page("whatif", ckpt="c2d-tiny", experiment=experiment)
+    assert not at.exception
+    assert any("has no kernels over time" in text for text in sentences(at))
+
+
+def test_c2d_can_be_the_subject_and_gte_stands_below_it(two_networks):
+    at = open_page("whatif", ckpt="c2d-tiny")
+    assert at.pills(key="beside").value == ["gte-tiny"]
+    at.selectbox(key="ckpt").set_value("gte-tiny").run()
+    assert not at.exception
+    assert at.pills(key="beside").value == ["c2d-tiny"]
 
 
 def test_a_network_of_other_classes_gets_a_sentence(two_networks):
     save_tiny(two_networks["runs/"] / "other.safetensors", "gte")
-    at = open_page("whatif", ckpt="runs/other")
+    at = open_page("whatif", ckpt="runs/other", experiment=NEED)
     assert not at.exception
     assert any("other classes" in text for text in sentences(at))
+    assert "not as recognition" in captions(open_page("whatif", ckpt="runs/other"))
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("change", ["Reverse", "Shuffle", "Drop", "Repeat"])
+def test_networks_of_very_few_frames_give_a_result_or_a_sentence(two_networks, frames, change):
+    motions = open_dataset("motionpairs", "test", 32)
+    facts = {"classes": motions.classes, "twins": motions.twins, "num_frames": frames}
+    save_tiny(two_networks["runs/"] / "short.safetensors", "gte", **facts)
+    at = open_page("whatif", ckpt="runs/short", change=change)
+    assert not at.exception
+    assert finding(at) or at.error
+
+
+@pytest.mark.parametrize("experiment", ["Change time", NETWORK])
+def test_a_network_whose_weights_are_no_numbers_is_told(two_networks, experiment):
+    motions = open_dataset("motionpairs", "test", 32)
+    path = two_networks["runs/"] / "diverged.safetensors"
+    save_tiny(path, "gte", classes=motions.classes, twins=motions.twins)
+    spoil(path, "bn1.weight")
+    at = open_page("whatif", ckpt="runs/diverged", experiment=experiment)
+    assert not at.exception
+    assert not at.error
+    assert any("gives no answer that is a number" in text for text in sentences(at))
 
 
 def test_the_kernels_page_links_to_it_with_its_layer(two_networks):
     at = open_page("kernels", layer="layer1.1")
     [link] = [link for link in at.get("page_link") if "Is layer1.1 needed?" in link.proto.label]
     assert "layer=layer1.1" in link.proto.query_string
-
-
-def test_the_answer_is_measured_and_remembered(two_networks):
-    found, _ = resources.checkpoints()
-    first = kernel_resources.is_it_needed(found["gte-tiny"], "layer1.0.conv2.temporal.shift", 14)
-    assert first["setting"].tolist() == list(SETTINGS)
-    again = kernel_resources.is_it_needed(found["gte-tiny"], "layer1.0.conv2.temporal.shift", 14)
-    pd.testing.assert_frame_equal(first, again)
+    assert "experiment=Is" in link.proto.query_string

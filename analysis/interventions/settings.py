@@ -1,0 +1,249 @@
+"""What the kernels over time of a network can be set to, and what it then answers.
+
+Changed kernels are handed over for a single call; the network itself keeps its own. A new setting is one entry of
+SETTINGS.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from analysis.interventions.effects import ROUNDING, in_powers_of_ten, relative_difference
+from gte.models import temporal_layers
+from gte.models.resnet import VideoResNet
+from gte.models.shift import LearnableTemporalShift
+from gte.models.temporal import ShiftedFrameConv, SpatioTemporalConv
+
+BATCH = 8
+"""Clips that a network answers at a time."""
+TAP_DIM = 2
+"""The dimension of a kernel that holds its taps."""
+MOST_BLEND: Final = 1.5
+
+Kernel = Float[Tensor, "o i k *space"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernels:
+    """The kernels of one layer, (outputs, inputs, taps, and 1 or rows and columns)."""
+
+    learned: Kernel
+    initial: Kernel | None
+    """What training began with; None where the layer does not say."""
+
+    @property
+    def start(self) -> Kernel:
+        """What training began with. Raises ValueError where the layer does not say."""
+        if self.initial is None:
+            raise ValueError(
+                "Only a learnable temporal shift knows how it began; choose a setting that needs no start."
+            )
+        return self.initial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A row of the table of what kernels can be set to."""
+
+    label: str
+    """For a control and for a row of a figure."""
+    words: str
+    """As a sentence says it after "with"."""
+    rule: str
+    """What the kernels become, in one sentence."""
+    kernel: Callable[[Kernels, float], Kernel]
+    """(kernels, blend) to the new ones; blend matters where `takes_blend`."""
+    needs_start: bool = False
+    """True if it is made of the kernels that training began with, which learnable shifts alone have."""
+    takes_blend: bool = False
+
+
+def _at_present(kernel: Kernel) -> Kernel:
+    """Every tap of each kernel moved to the present and added up."""
+    still = torch.zeros_like(kernel)
+    still[:, :, kernel.shape[TAP_DIM] // 2] = kernel.sum(dim=TAP_DIM)
+    return still
+
+
+SETTINGS: Final[Mapping[str, Setting]] = {
+    "learned": Setting(
+        label="as learned",
+        words="its learned kernels",
+        rule="The kernels as training left them.",
+        kernel=lambda kernels, blend: kernels.learned,
+    ),
+    "initial": Setting(
+        label="initial shift",
+        words="the initial shift",
+        rule="The hard shift that training began with: half of the outputs read the next frame, half the previous one.",
+        kernel=lambda kernels, blend: kernels.start,
+        needs_start=True,
+    ),
+    "identity": Setting(
+        label="no shift",
+        words="no shift",
+        rule="Identity: each output reads the one input that it began with, in the frame itself.",
+        kernel=lambda kernels, blend: _at_present(kernels.start),
+        needs_start=True,
+    ),
+    "present": Setting(
+        label="present alone",
+        words="the taps summed at the present",
+        rule="The learned taps of each kernel are added up at the present frame: channels mix as learned, no frame "
+        "looks at another, and a clip that stands still gives the same inside of the clip.",
+        kernel=lambda kernels, blend: _at_present(kernels.learned),
+    ),
+    "zero": Setting(
+        label="nothing",
+        words="nothing",
+        rule="Zeros: the path through these kernels is silent, in 3D convolutions space included.",
+        kernel=lambda kernels, blend: torch.zeros_like(kernels.learned),
+    ),
+    "mirrored": Setting(
+        label="mirrored in time",
+        words="the kernels mirrored in time",
+        rule="The taps of every kernel in the opposite order: (a1, a2, a3) becomes (a3, a2, a1).",
+        kernel=lambda kernels, blend: kernels.learned.flip(TAP_DIM),
+    ),
+    "blend": Setting(
+        label="blend",
+        words="a blend of the initial shift and the learned kernels",
+        rule="W₀ + b·(W − W₀), with the initial W₀ and the learned W: b = 0 is the start, 1 what was learned, and "
+        "above 1 training goes on in a straight line.",
+        kernel=lambda kernels, blend: torch.lerp(kernels.start, kernels.learned, blend),
+        needs_start=True,
+        takes_blend=True,
+    ),
+}
+
+
+def kernels_of(layer: nn.Module) -> Kernels:
+    """The kernels of a layer that spans several frames, of any form, taps in the third dimension."""
+    match layer:
+        case LearnableTemporalShift():
+            learned = layer.weight.detach()
+            return Kernels(learned=learned, initial=layer.initial_weight(learned.shape[1]).to(learned))
+        case SpatioTemporalConv():
+            return Kernels(learned=layer.kernel.detach(), initial=None)
+        case nn.Conv2d() | nn.Conv3d():
+            return Kernels(learned=layer.weight.detach(), initial=None)
+    raise ValueError(f"A layer with a kernel over frames was expected; got {type(layer).__name__}.")
+
+
+def kernels_set_to(layer: nn.Module, setting: str, blend: float = 1.0) -> Tensor:
+    """A weight for a layer that spans several frames, of the shape and memory format of its own.
+
+    Raises ValueError for an unknown setting, one that the layer does not have, and a blend outside of [0, 1.5].
+    """
+    if setting not in SETTINGS:
+        raise ValueError(f"Kernels can be set to {', '.join(SETTINGS)}; got {setting!r}.")
+    if not 0 <= blend <= MOST_BLEND:
+        raise ValueError(f"A blend lies between 0 and {MOST_BLEND:g}; got {blend:g}.")
+    kernel = SETTINGS[setting].kernel(kernels_of(layer), blend)
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    if isinstance(layer, SpatioTemporalConv):
+        kernel = torch.cat(kernel.unbind(TAP_DIM))  # (3·o, i, 3, 3)
+    return torch.empty_like(weight.detach()).copy_(kernel)
+
+
+def changes(model: nn.Module, layers: Iterable[str], setting: str, blend: float = 1.0) -> dict[str, Tensor]:
+    """The weights of these layers in a setting, by their names in the state_dict.
+
+    Raises KeyError for what has no kernel over time in the network, ValueError as `kernels_set_to` does.
+    """
+    temporal = temporal_layers(model)
+    return {f"{layer}.weight": kernels_set_to(temporal[layer], setting, blend) for layer in layers}
+
+
+def settings_for(model: nn.Module) -> list[str]:
+    """The settings that every temporal layer of a network has; none if it has no such layer."""
+    layers = temporal_layers(model).values()
+    shifts = all(isinstance(layer, LearnableTemporalShift) for layer in layers)
+    return [name for name, setting in SETTINGS.items() if layers and (shifts or not setting.needs_start)]
+
+
+def answers(
+    model: nn.Module, clips: Float[Tensor, "n 3 t h w"], changed: Mapping[str, Tensor]
+) -> Float[Tensor, "n classes"]:
+    """Logits with some weights replaced for this call. No other call may use the network meanwhile."""
+    with torch.no_grad():
+        return torch.cat([functional_call(model, dict(changed), (batch,)) for batch in clips.split(BATCH)])
+
+
+class ChangedNetwork(nn.Module):
+    """A network whose every call has some weights replaced, for what asks a module: hooks attach to its own blocks."""
+
+    def __init__(self, model: nn.Module, changed: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        # The same blocks under the same names; the network itself is called, so it is kept apart from them.
+        for name, child in model.named_children():
+            self.add_module(name, child)
+        self._network = (model,)
+        self._changed = dict(changed)
+        self.training = model.training
+
+    def forward(self, clip: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, "n classes"]:
+        return functional_call(self._network[0], self._changed, (clip,))
+
+
+def mixes_frames(model: nn.Module) -> bool:
+    """False for a network that averages over frames without mixing them, so that no order changes its answer."""
+    shifted = any(isinstance(module, ShiftedFrameConv) for module in model.modules())
+    return shifted or bool(temporal_layers(model)) or not isinstance(model, VideoResNet)
+
+
+def why_no_mirror(model: nn.Module) -> str:
+    """Why mirroring the kernels of a network does not undo a reversed clip, in a sentence; empty where it does."""
+    if any(isinstance(module, ShiftedFrameConv) for module in model.modules()):
+        return "The hard shift of this network is no kernel, so mirroring leaves it as it is."
+    if not temporal_layers(model):
+        return "This network has no kernels over time to mirror."
+    if not isinstance(model, VideoResNet):
+        return "This network skips or pools frames on its way, which need not be the same from both ends."
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MirrorLaw:
+    """What a network answers to a clip, and mirrored in time to the clip reversed."""
+
+    difference: float
+    """The largest difference of these logits, in parts of the largest logit."""
+    reversed_alone: float
+    """The same for the reversed clip without mirroring: what there was to undo."""
+    exception: str
+    """Why the two need not be equal, in a sentence; empty where they must."""
+
+    def finding(self) -> str:
+        """One sentence on what came out."""
+        undone = f"{in_powers_of_ten(self.difference)} of their scale"
+        alone = in_powers_of_ten(self.reversed_alone)
+        if self.exception:
+            return f"{self.exception} Mirrored and reversed, its logits differ by {undone}; reversed alone by {alone}."
+        if self.difference <= ROUNDING:
+            return (
+                f"Mirroring every kernel undoes the reversal: the logits differ by {undone}, which is rounding. "
+                f"Reversed alone they differ by {alone}."
+            )
+        return f"Mirrored and reversed, the logits differ by {undone}, more than rounding; reversed alone by {alone}."
+
+
+def mirror_law(model: nn.Module, clip: Float[Tensor, "1 3 t h w"]) -> MirrorLaw:
+    """Mirror every kernel over time and reverse the clip; padding is symmetric, so nothing else tells the two apart.
+
+    The network is left as it was. Raises ValueError where the answers are no numbers.
+    """
+    straight = answers(model, clip, {})
+    backwards = clip.flip(2)
+    mirrored = answers(model, backwards, changes(model, temporal_layers(model), "mirrored"))
+    return MirrorLaw(
+        difference=relative_difference(straight, mirrored),
+        reversed_alone=relative_difference(straight, answers(model, backwards, {})),
+        exception=why_no_mirror(model),
+    )

@@ -1,0 +1,245 @@
+"""The tab Change time of the page What if: the same clip in another order or at another speed, for several networks."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import streamlit as st
+from jaxtyping import UInt8
+
+from analysis import interventions, palette
+from analysis.attribution import NotNumbersError
+from analysis.figures import interventions as figures
+from analysis.interventions import SPEEDS, TIME_CHANGES, Effect, TimeChoice
+from app import jobs, resources, scaffold, state, whatif_resources, widgets
+from app.whatif_resources import Played
+from gte.data import DATASETS
+
+if TYPE_CHECKING:
+    from app.pages.whatif import Subject
+
+CHANGE = state.Key("change", "change of time")
+SEED = state.Key("seed", "seed")
+FRAME = state.Key("frame", "frame")
+COUNT = state.Key("count", "number of frames")
+SPEED = state.Key("speed", "speed")
+BESIDE = state.Key("beside", "network to compare with")
+MOST_BESIDE = 3
+LARGEST_SEED = 9999
+PICTURE_SIDE = 96
+_SUBJECT = "whatif: the checkpoint that was compared"
+
+OTHER_CLASSES = "{name} knows other classes than {first}; compare networks of one data set."
+FOREIGN_CLIPS = (
+    "{name} was not trained on these clips, so it cannot be said which of its classes they show; read the answers as "
+    "mechanism, not as recognition."
+)
+DEFINITION = """
+**{label}.** {rule}
+
+The ring is the probability before the change, the dot the one after it. Differences of logits are the largest over
+all classes, in parts of the largest logit before: up to {rounding:g} is rounding, because numbers are added in another
+order.
+"""
+CODE = """from analysis import interventions
+from gte import checkpoint
+from gte.data import open_dataset
+from gte.data.sampling import segment_indices
+from gte.data.transforms import to_clip
+
+model, header = checkpoint.load_model({path!r})
+clips = open_dataset({dataset!r}, "test", header.size)
+which = segment_indices(clips.num_frames_stored, header.num_frames)
+shown = interventions.frame_numbers(which, clips.num_frames_stored, interventions.{choice!r})
+before, after = (interventions.answers(model, to_clip(clips.frames({index}, n))[None], {{}}) for n in (which, shown))
+interventions.relative_difference(before, after)"""
+
+
+def draw(subject: Subject) -> None:
+    """Draw the tab."""
+    names = [subject.name, *_pick_beside(subject)]
+    headers = {name: subject.found[name] for name in names}
+    choice = _pick_choice(subject, min(header.num_frames for header in headers.values()))
+    effects: list[Effect] = []
+    clips: list[tuple[Played, Played]] = []
+    for name, header in headers.items():
+        if header.classes != subject.header.classes:
+            st.warning(scaffold.plain(OTHER_CLASSES.format(name=name, first=subject.name)))
+            continue
+        before, after = (whatif_resources.played(subject.source, header, way) for way in (None, choice))
+        try:
+            effect = Effect(
+                network=name,
+                classes=header.classes,
+                twins=header.twins,
+                before=resources.logits(header, before.clip),
+                after=resources.logits(header, after.clip),
+                shown=before.clip.label,
+                mixes_frames=whatif_resources.mixes_frames(header),
+            )
+        except NotNumbersError:
+            st.warning(scaffold.plain(whatif_resources.no_numbers(name, header)))
+            continue
+        effects.append(effect)
+        clips.append((before, after))
+    if not effects:
+        return
+    told = interventions.in_words(choice)
+    before, after = clips[0]
+    reordered = interventions.is_reordering(before.places, after.places)
+    finding = f"The clip {told}: " + " ".join(effect.finding() for effect in effects)
+    scaffold.finding(finding)
+    if subject.source.video is not None or not subject.source.labelled:
+        st.caption(scaffold.plain(FOREIGN_CLIPS.format(name=subject.name)))
+    with st.grid(2, min_column_width=480):
+        with st.container():
+            _strips(before, after, told)
+            st.caption(TIME_CHANGES[choice.change].rule)
+            for note in filter(None, (interventions.time_note(effect, reordered) for effect in effects)):
+                st.markdown(scaffold.plain(note))
+        st.plotly_chart(
+            figures.answers_before_and_after(effects, told),
+            key="answers",
+            config=palette.PLOTLY_CONFIG,
+            alt=finding,
+        )
+    _details(subject, choice, effects)
+    _over_the_data(subject, [effect.network for effect in effects])
+
+
+def _pick_beside(subject: Subject) -> list[str]:
+    """The networks under the chosen one; at first one that ships and knows the same classes."""
+    options = [name for name in subject.found if name != subject.name]
+    alike = [name for name in options if subject.found[name].classes == subject.header.classes]
+    # The theorem is about networks that do not mix frames: C2D where there is one, GTE where C2D is the subject.
+    alike.sort(key=lambda name: (bool(subject.found[name].layers) == bool(subject.header.layers), "/" in name))
+    default = alike[:1]
+    previous = st.session_state.get(_SUBJECT)
+    st.session_state[_SUBJECT] = subject.name
+    chosen = st.session_state.get(BESIDE.name)
+    if previous not in (None, subject.name) and chosen is not None:
+        st.session_state[BESIDE.name] = default
+    state.only_what_is_here(BESIDE, options)
+    with subject.controls, st.popover("Networks"):
+        if not options:
+            st.caption("There is no other checkpoint here to compare with.")
+            return []
+        picked = state.checked(
+            BESIDE,
+            lambda: st.pills(
+                "Compare with", options, selection_mode="multi", default=default, key=BESIDE.name, bind="query-params"
+            ),
+        )
+        if len(picked) > MOST_BESIDE:
+            st.caption(f"The first {MOST_BESIDE} are drawn: more could not be read.")
+    return list(picked)[:MOST_BESIDE]
+
+
+def _pick_choice(subject: Subject, num_frames: int) -> TimeChoice:
+    labels = {change.label: key for key, change in TIME_CHANGES.items()}
+    with subject.controls:
+        picked = labels[widgets.pick(CHANGE, "Change", list(labels), default=next(iter(labels)), width=150)]
+        wanted = TIME_CHANGES[picked].parameters
+        seed, frame, count, speed = 0, num_frames // 2, 1, 2.0
+        if "seed" in wanted:
+            seed = _number(SEED, "Seed", 0, LARGEST_SEED, seed)
+        if "frame" in wanted:
+            frame = _number(FRAME, "Frame", 1, num_frames, frame + 1) - 1
+        if "count" in wanted and num_frames > 1:
+            count = _number(COUNT, "How many", 1, num_frames - 1, count)
+        if "speed" in wanted:
+            options = [f"{option:g} x" for option in SPEEDS]
+            speed = SPEEDS[options.index(widgets.pick(SPEED, "Speed", options, default="2 x", width=100))]
+    return TimeChoice(change=picked, seed=seed, frame=frame, count=count, speed=speed)
+
+
+def _number(key: state.Key, label: str, least: int, most: int, default: int) -> int:
+    value = state.checked(
+        key, lambda: st.number_input(label, least, most, default, 1, key=key.name, bind="query-params", width=110)
+    )
+    return int(value)
+
+
+def _strips(before: Played, after: Played, told: str) -> None:
+    """The clip and the changed clip; above each picture the number that its frame has in the clip."""
+    numbers = {place: str(number) for number, place in enumerate(before.places.tolist(), start=1)}
+    for label, one in (("as filmed", before), (told, after)):
+        names = [numbers.get(place, "·") for place in one.places.tolist()]
+        pictures = "".join(
+            f'<figure style="margin:0;flex:1 1 0;min-width:0;text-align:center;font-size:14px"><figcaption>{name}'
+            f'</figcaption><img alt="frame {name}" style="width:100%;display:block" src="{_picture(frame)}"></figure>'
+            for name, frame in zip(names, one.clip.frames, strict=True)
+        )
+        st.html(
+            f'<div style="font-size:14px">The clip {html.escape(label)}</div>'
+            f'<div style="display:flex;gap:4px;max-width:{(PICTURE_SIDE + 4) * len(names)}px">{pictures}</div>'
+        )
+    if any(place not in numbers for place in after.places.tolist()):
+        st.caption("A dot marks a frame that the network does not see at the clip's own speed.")
+
+
+def _picture(frame: UInt8[np.ndarray, "h w 3"]) -> str:
+    side = 2 * PICTURE_SIDE
+    scale = min(1.0, side / max(frame.shape[:2]))
+    small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")
+
+
+def _details(subject: Subject, choice: TimeChoice, effects: Sequence[Effect]) -> None:
+    change = TIME_CHANGES[choice.change]
+    with st.expander("Definition, numbers and code"):
+        st.markdown(DEFINITION.format(label=change.label, rule=change.rule, rounding=interventions.ROUNDING))
+        rows = [
+            {"network": effect.network, "largest difference": interventions.in_powers_of_ten(effect.difference)}
+            for effect in effects
+        ]
+        st.dataframe(rows, hide_index=True)
+        if subject.source.video is None:
+            path = widgets_path(subject)
+            source = subject.source
+            st.code(CODE.format(path=path, dataset=source.dataset, choice=choice, index=source.index), "python")
+        st.download_button(
+            "Every class, CSV",
+            interventions.effects_table(effects).to_csv(index=False),
+            "change-time.csv",
+            "text/csv",
+            on_click="ignore",
+        )
+
+
+def widgets_path(subject: Subject) -> str:
+    """What a snippet of code calls the checkpoint's file."""
+    from app.kernel_tabs import path_in_code
+
+    return path_in_code(subject.header)
+
+
+def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
+    """The accuracy on labelled clips under the usual changes of time."""
+    if not resources.clip_source(subject.header).trained_on:
+        return
+    headers = [subject.found[name] for name in names]
+    clips = [whatif_resources.labelled_clips(header) for header in headers]
+    networks = [whatif_resources.network(name, header) for name, header in zip(names, headers, strict=True)]
+    st.subheader("Over the data set", anchor=False)
+    told = interventions.resolution(clips[0].num_clips, DATASETS[clips[0].dataset].label)
+    table = jobs.offer(
+        ("time", tuple(names), tuple(resources.stamp(header.path) for header in headers)),
+        "Try every change on labelled clips",
+        lambda report: interventions.time_accuracy(networks, clips, report),
+        told=told,
+    )
+    if table is None:
+        return
+    finding = interventions.time_finding(table)
+    st.markdown(scaffold.plain(f"{finding} {told}"))
+    st.plotly_chart(figures.accuracy_by_change(table), key="over data", config=palette.PLOTLY_CONFIG, alt=finding)
+    st.download_button(
+        "The numbers, CSV", table.to_csv(index=False), "change-time-accuracy.csv", "text/csv", on_click="ignore"
+    )
