@@ -68,7 +68,7 @@ def offer(questions: Sequence[Question], method: str) -> list[Evidence] | None:
     ]
     work = _work(questions, method)
     passes = sum(row.passes(len(question.clip.frames)) for question in questions)
-    told = f"{passes} passes of the network{'s' if len(questions) > 1 else ''}. {row.note}"
+    told = f"{passes} forward passes of the network{'s' if len(questions) > 1 else ''}. {row.note}"
     return jobs.offer(("method", method, *keys), row.label, work, told=scaffold.plain(told))
 
 
@@ -96,11 +96,13 @@ def render(findings: Sequence[Finding]) -> None:
     questions = [asked(one) for one in findings]
     blocks = " and ".join(dict.fromkeys(one.layer for one in questions))
     found: list[dict[str, Evidence]] = [{} for _ in findings]
+    buttons = st.container()
     places = [st.container() for _ in findings]
     st.caption(f"{SCALES} Methods that read a block read {scaffold.plain(blocks)}.")
     for name, row in METHODS.items():
         if row.speed == "slow":
-            answers = offer(questions, name)
+            with buttons:
+                answers = offer(questions, name)
         else:
             answers = [
                 resources.evidence(one.header, one.clip, one.target, one.layer, name, one.contrast) for one in questions

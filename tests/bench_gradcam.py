@@ -5,6 +5,7 @@ A part of `make bench`. All take turns in one process, and each ratio is taken w
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,15 +65,21 @@ def jobs(setting: Setting) -> tuple[str, dict[str, Callable[[], object]]]:
 def forward_and_backward(network: nn.Module, block: nn.Module, pixels: Tensor) -> Tensor:
     """The least that any such method must do in the usual way: forwards, and backwards down to the block."""
     outputs: list[Tensor] = []
-    with block.register_forward_hook(lambda _module, _inputs, output: outputs.append(output)):
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        outputs.append(output)
+
+    with block.register_forward_hook(keep):
         logits = network(pixels)
     return torch.autograd.grad(logits[0, TARGET], outputs[0])[0]
 
 
 def by_pytorch_grad_cam(network: nn.Module, block: nn.Module, pixels: Tensor) -> np.ndarray:
     """Its map, on the grid of the clip; the gradients that it leaves in the weights are taken away again."""
+    # Its signature asks for modules as targets, its own targets are none.
+    targets: list[Any] = [ClassifierOutputTarget(TARGET)]
     with GradCAM(model=network, target_layers=[block]) as cam:
-        found = cam(input_tensor=pixels, targets=[ClassifierOutputTarget(TARGET)])
+        found = cam(input_tensor=pixels, targets=targets)
     network.zero_grad()
     return found
 

@@ -14,7 +14,7 @@ STEPS = 32
 """Points of the path from black to the clip at which gradients are taken."""
 PASSES = STEPS + 2
 """Forward passes: one for each step, and both ends to check the sum."""
-MOST_CELLS = 28
+MOST_CELLS = 14
 """Cells to a side in which the pixels' attributions are added up: single pixels are too noisy to be read."""
 
 
@@ -29,7 +29,7 @@ def integrated_gradients(
 ) -> Evidence:
     """Evidence for class `target` in the pixels: gradients along the straight path from a black clip to this one.
 
-    The signed attributions are added up over colours and over at most 28 x 28 cells a frame; what is negative then
+    The signed attributions are added up over colours and over at most 14 x 14 cells a frame; what is negative then
     is no evidence and is told. `layer` plays no part. Leaves the model as it was; raises ValueError for a class that
     does not exist and for a model in training mode, and NotNumbersError where the evidence is none. Sundararajan et
     al. 2017, equation 3, by Gauss-Legendre quadrature.
@@ -54,7 +54,7 @@ def integrated_gradients(
 
 
 def in_cells(pixels: Float[Tensor, "t h w"]) -> Float[Tensor, "t h2 w2"]:
-    """The sums over at most 28 x 28 cells a frame; each pixel belongs to one, so the total stays."""
+    """The sums over at most 14 x 14 cells a frame; each pixel belongs to one, so the total stays."""
     rows, columns = (_belongs(side).to(pixels) for side in pixels.shape[1:])
     return torch.einsum("thw,hi,wj->tij", pixels, rows, columns)
 

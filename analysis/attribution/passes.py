@@ -52,7 +52,11 @@ def block_of(model: nn.Module, layer: str) -> nn.Module:
 def read_output(model: nn.Module, module: nn.Module, clip: Float[Tensor, "1 c t h w"]) -> Float[Tensor, "1 k t2 h2 w2"]:
     """What a module gives for a clip."""
     outputs: list[Tensor] = []
-    with torch.no_grad(), module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output)):
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        outputs.append(output)
+
+    with torch.no_grad(), module.register_forward_hook(keep):
         model(clip)
     return outputs[0]
 

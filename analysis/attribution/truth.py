@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Bool, Float
@@ -29,16 +30,19 @@ class Hits:
         """For each method the mean share, its quartiles over the clips, times chance, and clips without evidence."""
         rows = []
         for method, found in self.table.groupby("method", sort=False):
-            share = found["share"].astype(float)
-            quartiles = share.quantile([0.25, 0.75]).tolist()
+            share = found["share"].to_numpy(dtype=float)
+            known = share[~np.isnan(share)]
+            # Without any evidence at all nothing of it lies anywhere.
+            low, high = np.percentile(known, [25, 75]) if len(known) else (0.0, 0.0)
+            mean = float(known.mean()) if len(known) else 0.0
             rows.append(
                 {
-                    "method": method,
-                    "share": float(share.mean()),
-                    "low": quartiles[0],
-                    "high": quartiles[1],
-                    "times chance": float(share.mean()) / self.chance,
-                    "without evidence": int(share.isna().sum()),
+                    "method": str(method),
+                    "share": mean,
+                    "low": float(low),
+                    "high": float(high),
+                    "times chance": mean / self.chance if self.chance else 0.0,
+                    "without evidence": len(share) - len(known),
                 }
             )
         return pd.DataFrame(rows)
@@ -46,14 +50,15 @@ class Hits:
     @property
     def chance(self) -> float:
         """The mean share of the area that the mover covers: what evidence spread evenly would have on it."""
-        return float(self.table.groupby("clip")["area"].first().mean())
+        return float(self.table["area"].to_numpy(dtype=float).mean())
 
     def verdict(self) -> str:
         """One sentence on which method finds the mover, against chance and against weights drawn by chance."""
-        summary = self.summary().set_index("method")["share"]
-        random = float(summary.pop(METHODS[BASELINE].label))
-        best = str(summary.idxmax())
-        share, chance = float(summary[best]), self.chance
+        table = self.summary()
+        shares: dict[str, float] = dict(zip(table["method"], table["share"], strict=True))
+        random, chance = shares.pop(METHODS[BASELINE].label), self.chance
+        best = max(shares, key=lambda method: shares[method])
+        share = shares[best]
         numbers = (
             f"{percent(share)} of it lies on the mover, which covers {percent(chance)} of the frames "
             f"({three_digits(share / chance)} times chance); of RandomCAM {percent(random)}."
