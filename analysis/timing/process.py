@@ -35,7 +35,7 @@ def run_in_child(plan: Plan, report: Report, command: Sequence[str] = COMMAND) -
 
     Raises MeasurementError if the process refuses the plan, fails, or is ended from outside.
     """
-    with _started([*command, dumped(plan)]) as process:
+    with started([*command, dumped(plan)]) as process:
         part, text = 0.0, "Starting a process of its own"
         lines = _lines_of(process)
         while True:
@@ -59,7 +59,7 @@ def run_in_child(plan: Plan, report: Report, command: Sequence[str] = COMMAND) -
 
 
 @contextlib.contextmanager
-def _started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+def started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     """A process in a group of its own; at the end of the block the whole group is gone."""
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
