@@ -91,8 +91,13 @@ def say(message: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print strict JSON on standard output; numbers that JSON cannot hold (NaN, infinity) become null."""
-    print(json.dumps(_finite(value), indent=2, allow_nan=False), flush=True)
+    """Print strict JSON on standard output, as `as_json` writes it."""
+    print(as_json(value), flush=True)
+
+
+def as_json(value: object) -> str:
+    """Strict JSON; numbers that it cannot hold (NaN, infinity) become null."""
+    return json.dumps(_finite(value), indent=2, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

@@ -19,3 +19,7 @@ class VideoError(GteError):
 
 class DataError(GteError):
     """A data set cannot be found, or its lists disagree with its files."""
+
+
+class MeasurementError(GteError):
+    """A measurement in a process of its own was refused, or the process ended before it had a result."""

@@ -17,11 +17,11 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.resnet import Bottleneck, ResNet
 from tqdm import tqdm
 
+from analysis.timing.stopwatch import Jobs, forward, measure, measures_memory, memory_of_step, training_step
 from gte.cli import run_command, say
 from gte.models import COMPARED, ClipShape, build, configure, fuse, to_channels_last
 from gte.models.config import NUM_CLASSES
@@ -33,7 +33,6 @@ BASELINE = "2D"
 FUSED = " fused"
 
 Part = Literal["inference", "training", "shift", "memory", "profile", "gradcam"]
-Jobs = Mapping[str, Callable[[], object]]
 
 
 def main(
@@ -72,9 +71,9 @@ def main(
     print(f"ResNet-{depth}, batch 1, {clip}, {rounds} rounds, {threads} threads, torch {torch.__version__}")
     say("Measuring; anything else that runs now blurs the result.")
     if "inference" in parts:
-        print_times("Inference, eval mode", measure(inference(names, clip, depth), rounds))
+        print_times("Inference, eval mode", measure_in_rounds(inference(names, clip, depth), rounds))
     if "training" in parts:
-        print_times("Training step, forward and backward", measure(training(names, clip, depth), rounds))
+        print_times("Training step, forward and backward", measure_in_rounds(training(names, clip, depth), rounds))
     if "shift" in parts:
         print_shift(clip, rounds)
     if "memory" in parts:
@@ -129,14 +128,6 @@ def inference(names: Sequence[str], clip: ClipShape, depth: int) -> Jobs:
     return jobs
 
 
-def forward(network: nn.Module, pixels: Tensor) -> Callable[[], object]:
-    def run() -> object:
-        with torch.inference_mode():
-            return network(pixels)
-
-    return run
-
-
 def fuse_flat(network: nn.Module) -> nn.Module:
     """torchvision's ResNet with its BatchNorms folded by torch's own function."""
     fused = copy.deepcopy(network)
@@ -153,18 +144,6 @@ def training(names: Sequence[str], clip: ClipShape, depth: int) -> Jobs:
     return {name: training_step(network_of(name, depth).train(), input_of(name, clip)) for name in (BASELINE, *names)}
 
 
-def training_step(network: nn.Module, pixels: Tensor) -> Callable[[], object]:
-    label = torch.zeros(1, dtype=torch.long)
-
-    def run() -> None:
-        network.zero_grad()
-        # The 2D network answers for each frame; the mean is what the others give.
-        logits = network(pixels).mean(0, keepdim=True)
-        functional.cross_entropy(logits, label).backward()
-
-    return run
-
-
 def print_shift(clip: ClipShape, rounds: int) -> None:
     """LTS (t = 1/4) of each stage of GTE against nn.Conv3d with the same kernel on the same tensor."""
     for part in ("forward", "forward and backward"):
@@ -173,7 +152,7 @@ def print_shift(clip: ClipShape, rounds: int) -> None:
         for stage in range(4):
             channels, side = 32 * 2**stage, max(clip.height // 2 ** (stage + 2), 1)
             x = torch.rand(1, channels, clip.frames, side, side).contiguous(memory_format=torch.channels_last_3d)
-            seconds = measure(shift_and_conv3d(x, channels // 2, backward=part != "forward"), rounds)
+            seconds = measure_in_rounds(shift_and_conv3d(x, channels // 2, backward=part != "forward"), rounds)
             low, middle, high = np.percentile(seconds["LTS"] / seconds["Conv3d"], [25, 50, 75])
             lts, conv3d = (1000 * np.median(seconds[name]) for name in ("LTS", "Conv3d"))
             what = f"{stage + 1}, {channels} to {channels // 2} at {side} x {side}"
@@ -208,7 +187,7 @@ def shift_and_conv3d(x: Tensor, outputs: int, *, backward: bool) -> Jobs:
 
 def print_memory(names: Sequence[str], clip: ClipShape, depth: int, threads: int) -> None:
     """The most memory that one training step of each network needs: weights, gradients and what is kept for them."""
-    if not Path("/proc/self/clear_refs").exists():
+    if not measures_memory():
         say("Memory is measured on Linux alone.")
         return
     print("\nMost memory in a training step, with the weights")
@@ -221,29 +200,17 @@ def print_memory(names: Sequence[str], clip: ClipShape, depth: int, threads: int
 
 
 def in_a_process_of_its_own(name: str, clip: ClipShape, depth: int, threads: int) -> int:
-    """`memory_of_step` where nothing else was ever in memory."""
-    call = f"memory_of_step({name!r}, ClipShape{astuple(clip)}, {depth}, {threads})"
-    code = f"from tests.bench import ClipShape, memory_of_step; print({call})"
+    """`memory_of` where nothing else was ever in memory."""
+    call = f"memory_of({name!r}, ClipShape{astuple(clip)}, {depth}, {threads})"
+    code = f"from tests.bench import ClipShape, memory_of; print({call})"
     root = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, check=True)
     return int(done.stdout)
 
 
-def memory_of_step(name: str, clip: ClipShape, depth: int, threads: int) -> int:
-    """Bytes, if this process has done nothing yet."""
-    torch.set_num_threads(threads)
-    # What starts and imports things is over before anything counts.
-    training_step(nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), torch.rand(1, 3, 9, 9))()
-    before = resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    training_step(network_of(name, depth).train(), input_of(name, clip))()
-    return resident("VmHWM") - before
-
-
-def resident(field: str) -> int:
-    """Bytes of this process in memory, now (VmRSS) or at most (VmHWM)."""
-    status = Path("/proc/self/status").read_text()
-    return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith(field))
+def memory_of(name: str, clip: ClipShape, depth: int, threads: int) -> int:
+    """Bytes of a training step, if this process has done nothing yet."""
+    return memory_of_step(lambda: network_of(name, depth), lambda: input_of(name, clip), threads)
 
 
 REST = "the rest"
@@ -257,7 +224,7 @@ def print_profile(names: Sequence[str], clip: ClipShape, depth: int, rounds: int
     for name in (BASELINE, *names):
         network = network_of(name, depth).eval()
         layers = Stopwatches(fuse_flat(network) if name == BASELINE else fuse(network))
-        seconds = measure({name: forward(layers.network, input_of(name, clip))}, rounds)[name]
+        seconds = measure_in_rounds({name: forward(layers.network, input_of(name, clip))}, rounds)[name]
         # One round more, at the beginning, did not count.
         spent = {kind: np.median(times[1:]) for kind, times in layers.seconds().items()}
         spent[REST] = np.median(seconds) - sum(spent.values())
@@ -299,22 +266,10 @@ class Stopwatches:
         self.macs[kind] = self.macs.get(kind, 0) + out[:, 0].numel() * module.weight.numel()
 
 
-def measure(jobs: Jobs, rounds: int) -> dict[str, np.ndarray]:
-    """Seconds of each job in each round, after one round that does not count.
-
-    Every round begins with another job, so that none always follows the same neighbour's heat.
-    """
-    names = list(jobs)
-    seconds = {name: np.empty(rounds) for name in names}
-    for job in jobs.values():
-        job()
-    for turn in tqdm(range(rounds), desc="rounds", leave=False, disable=None):
-        start = turn % len(names)
-        for name in names[start:] + names[:start]:
-            began = time.perf_counter()
-            jobs[name]()
-            seconds[name][turn] = time.perf_counter() - began
-    return seconds
+def measure_in_rounds(jobs: Jobs, rounds: int) -> dict[str, np.ndarray]:
+    """`measure` with a bar that tells the round."""
+    with tqdm(total=rounds + 1, desc="rounds", leave=False, disable=None) as bar:
+        return measure(jobs, rounds, report=lambda number, name: bar.update(number - bar.n))
 
 
 def print_times(title: str, seconds: Mapping[str, np.ndarray]) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
 from analysis.wording import large_count, three_digits
-from app import block_view, resources, scaffold, state, widgets
+from app import block_view, resources, scaffold, state, timing_view, widgets
 from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
 from gte.models.resnet import STAGE_DEPTHS
@@ -100,6 +100,10 @@ def render() -> None:
             st.warning(scaffold.plain(f"{item.label}: {item.reason}"))
     with st.expander("What these networks are"):
         st.table(_descriptions(names), border="horizontal")
+    measured = st.expander("Measured, not only counted", key="measured", on_change="rerun")
+    if measured.open:
+        with measured, scaffold.errors_as_sentences():
+            timing_view.render(names, options, ClipShape(frames, size, size))
 
 
 def _controls() -> tuple[int, int, int, int, str, str, list[str]]:

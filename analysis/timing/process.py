@@ -1,0 +1,102 @@
+"""Measuring in a process of its own, as the one that started it sees it.
+
+`torch.set_num_threads` and what a network takes of memory concern a whole process; a server's own are left alone. The
+child says what it does in lines of JSON, and ends with whoever started it: its standard input is held open until then.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+
+from analysis.timing.plan import (
+    ROOT,
+    Measurement,
+    Plan,
+    Report,
+    dumped,
+    from_plain,
+    how_it_ended,
+)
+from gte.errors import MeasurementError
+
+COMMAND = (sys.executable, "-m", "analysis.timing.worker", "time")
+SECONDS_BETWEEN_REPORTS = 0.1
+"""So long may a measurement that nobody wants go on."""
+
+
+def run_in_child(plan: Plan, report: Report, command: Sequence[str] = COMMAND) -> Measurement:
+    """Time a plan in a process of its own, which is ended at once when `report` raises.
+
+    Raises MeasurementError if the process refuses the plan, fails, or is ended from outside.
+    """
+    with started([*command, dumped(plan)]) as process:
+        part, text = 0.0, "Starting a process of its own"
+        lines = _lines_of(process)
+        while True:
+            report(part, text)
+            try:
+                line = lines.get(timeout=SECONDS_BETWEEN_REPORTS)
+            except queue.Empty:
+                continue
+            if line is None:
+                raise MeasurementError(
+                    f"The process that measured ended early ({how_it_ended(process.wait())}); "
+                    "choose fewer networks, a smaller clip or a smaller batch, and measure again."
+                )
+            match _message(line):
+                case {"part": float(part), "text": str(text)}:
+                    pass
+                case {"refused": str(reason)}:
+                    raise MeasurementError(reason)
+                case {"measurement": dict(plain)}:
+                    return from_plain(plain)
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process in a group of its own; at the end of the block the whole group is gone."""
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            _kill(process)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    if not hasattr(os, "killpg"):
+        process.kill()
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _lines_of(process: subprocess.Popen[str]) -> "queue.Queue[str | None]":
+    """What a process prints, line by line, and None when it has ended."""
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        # The file is closed under the reader's hands where the process is ended.
+        with contextlib.suppress(ValueError, OSError):
+            for line in process.stdout:
+                lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def _message(line: str) -> object:
+    """What the child said; what some library printed is nothing."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
