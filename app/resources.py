@@ -115,14 +115,15 @@ class Clip:
         label = None if self.label is None else twins[self.label]
         return replace(
             self,
-            digest=_digest(frames),
+            digest=digest_of(frames),
             frames=frames,
             indices=self.indices[::-1],
             label=None if label == -1 else label,
         )
 
 
-def _digest(frames: np.ndarray) -> str:
+def digest_of(frames: np.ndarray) -> str:
+    """What tells these frames from any others."""
     return hashlib.sha256(frames.tobytes()).hexdigest()
 
 
@@ -161,7 +162,7 @@ def dataset_clip(dataset: str, index: int, num_frames: int, size: int, backwards
     clips = open_dataset(dataset, "test", size)
     which = segment_indices(clips.num_frames_stored, num_frames)
     frames = clips.frames(index, which)
-    clip = Clip(digest=_digest(frames), frames=frames, indices=which, label=clips.label(index))
+    clip = Clip(digest=digest_of(frames), frames=frames, indices=which, label=clips.label(index))
     return clip.reversed(clips.twins) if backwards else clip
 
 
@@ -190,7 +191,7 @@ def _video_clip(identity: str, num_frames: int, size: int, backwards: bool, _vid
             frames, indices, _ = read_clip(path, num_frames, size)
         except VideoError as error:
             raise VideoError(str(error).replace(path.name, _video.name)) from error
-    clip = Clip(digest=_digest(frames), frames=frames, indices=indices)
+    clip = Clip(digest=digest_of(frames), frames=frames, indices=indices)
     return clip.reversed(()) if backwards else clip
 
 
@@ -218,15 +219,25 @@ def weights_not_numbers(header: CheckpointHeader) -> tuple[str, ...]:
 
 @st.cache_data(max_entries=512, show_spinner="Looking for evidence")
 def _evidence(
-    file: Stamp, digest: str, target: int, layer: str, method: str, _header: CheckpointHeader, _clip: Clip
+    file: Stamp,
+    digest: str,
+    target: int,
+    layer: str,
+    method: str,
+    contrast: int | None,
+    _header: CheckpointHeader,
+    _clip: Clip,
 ) -> attribution.Evidence:
+    attribute = attribution.METHODS[method].attribute
     with model_of(_header) as model:
-        return attribution.METHODS[method].attribute(model, to_clip(_clip.frames)[None], target, layer)
+        return attribute(model, to_clip(_clip.frames)[None], target, layer, contrast=contrast)
 
 
-def evidence(header: CheckpointHeader, clip: Clip, target: int, layer: str, method: str) -> attribution.Evidence:
-    """Evidence for a class in a block of a network, over a clip."""
-    return _evidence(stamp(header.path), clip.digest, target, layer, method, header, clip)
+def evidence(
+    header: CheckpointHeader, clip: Clip, target: int, layer: str, method: str, contrast: int | None = None
+) -> attribution.Evidence:
+    """Evidence for a class, rather than for `contrast` if that is given, in a block of a network, over a clip."""
+    return _evidence(stamp(header.path), clip.digest, target, layer, method, contrast, header, clip)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from analysis.attribution.evidence import Evidence, NotNumbersError
 from analysis.attribution.gradcam import CONVENTIONS, Convention, grad_cam
@@ -21,6 +22,8 @@ class Method:
     """What a reader should know before believing it."""
     attribute: Callable[..., Evidence]
     """(model, clip, target, layer, **choices) to Evidence; leaves the model unchanged."""
+    speed: Literal["quick", "slow"] = "quick"
+    """"quick" takes a pass or two; "slow" many, and wants progress and a way to cancel."""
 
 
 METHODS: dict[str, Method] = {
