@@ -18,7 +18,7 @@ from gte.data.footage import Stretch
 
 FAINT = 0.2
 """Below this part of the common scale a network's evidence is hardly seen, which is said."""
-CONTROL_WIDTHS = (190, 110, 190, 200, 100, 110, 100)
+CONTROL_WIDTHS = (180, 132, 180, 196, 100, 110, 102)
 """Of clip, upload, class, layer, reverse, options and export, in pixels; in a narrow window they wrap."""
 FRAME_SIDE = 122
 FRAMES_PER_SECOND = 4.0
@@ -33,6 +33,7 @@ OTHER_CLIPS = (
     "{name} was not trained on these clips of {data}, and its classes are others: read the evidence as mechanism, not "
     "as recognition."
 )
+SAME_CLASS = "“{name}” is the class that is asked about, so it is compared with no other; choose another under Options."
 NOT_NUMBERS = (
     "{name} gives no answer that is a number, because its weights hold values that are none ({tensors}); choose "
     "another network, or train this one anew."
@@ -89,6 +90,8 @@ def render() -> None:
     with figure_place:
         scaffold.finding(_answer_in_words(findings))
         _tell_what_is_no_recognition(source, clip_source, chosen[0])
+        if contrast is not None and findings[0].evidence.contrast is None:
+            st.info(scaffold.plain(SAME_CLASS.format(name=first.classes[contrast])))
         _draw(findings, shared)
     with thumbnails_place:
         _draw_whole(source, stretch, findings[0])
@@ -203,7 +206,7 @@ def _frame_names(clip: resources.Clip) -> list[str]:
 def _answer_in_words(findings: Sequence[Finding]) -> str:
     """What the first network says and where its evidence lies, and what the clip shows where that is known."""
     first = findings[0]
-    told = [f"{first.name}: {_answer(first)} {first.evidence.finding()}"]
+    told = [f"{first.name}: {_answer(first)} {_asked(first)}{first.evidence.finding()}"]
     label = first.clip.label
     if label is not None:
         told.append(f"The clip shows “{first.header.classes[label]}”.")
@@ -214,13 +217,20 @@ def _answer(one: Finding) -> str:
     return f"“{one.scores[0].name}” {percent(one.scores[0].probability)}."
 
 
+def _asked(one: Finding) -> str:
+    """Which class it was asked about, where that is not the one that it predicts, and rather than which."""
+    evidence, classes = one.evidence, one.header.classes
+    if evidence.contrast is not None:
+        return f"For “{classes[evidence.target]}” rather than “{classes[evidence.contrast]}”: "
+    return "" if evidence.target == one.scores[0].index else f"For “{classes[evidence.target]}”: "
+
+
 def _row(one: Finding, largest: float | None) -> StripRow:
     frames = len(one.clip.frames)
     evidence = one.evidence
-    rival = "" if evidence.contrast is None else f" rather than “{one.header.classes[evidence.contrast]}”"
-    note = f"{_answer(one)} Asked for “{one.header.classes[evidence.target]}”{rival}: {evidence.finding()}"
+    note = f"{_answer(one)} {_asked(one)}{evidence.finding()}"
     if largest and 0 < evidence.maximum < FAINT * largest:
-        note += f" At most {percent(evidence.maximum / largest)} of the common scale: see Options."
+        note += f" At most {percent(evidence.maximum / largest)} of the scale."
     return StripRow(
         label=one.name,
         frames=one.clip.frames,
