@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.attribution import METHODS
 from analysis.attribution.evidence import ClassScore, preselect_layer
-from analysis.wording import block_name, percent
+from analysis.wording import block_name
 from app import clips, kernel_resources, resources, scaffold, state, widgets
 from app.clips import Filmed, Source
 from gte.checkpoint import CheckpointHeader
@@ -21,7 +21,8 @@ OWN_SCALE = "one each"
 MOST_NETWORKS = 4
 MOST_LIKELY = 5
 """Classes that come first in the list, with bars."""
-BAR_CELLS = 8
+BARS = "▁▂▃▄▅▆▇█"
+"""From no probability to all of it."""
 _SUBJECT = "evidence: the checkpoint on top"
 _BROUGHT = "evidence: the checkpoint that the reader came with"
 _CUT = "evidence: the clip whose stretch stands in the address"
@@ -145,8 +146,8 @@ def pick_class(header: CheckpointHeader, scores: Sequence[ClassScore]) -> int | 
 
 
 def _with_bar(score: ClassScore) -> str:
-    cells = round(BAR_CELLS * score.probability)
-    return f"{score.name} {'█' * cells}{'░' * (BAR_CELLS - cells)} {percent(score.probability)}"
+    # In front of the name, because a narrow box cuts what stands behind it.
+    return f"{BARS[round((len(BARS) - 1) * score.probability)]} {100 * score.probability:.0f} % {score.name}"
 
 
 def pick_contrast(header: CheckpointHeader) -> int | None:
