@@ -136,14 +136,15 @@ class Clip:
         label = None if self.label is None else twins[self.label]
         return replace(
             self,
-            digest=_digest(frames),
+            digest=digest_of(frames),
             frames=frames,
             indices=self.indices[::-1],
             label=None if label == -1 else label,
         )
 
 
-def _digest(frames: np.ndarray) -> str:
+def digest_of(frames: np.ndarray) -> str:
+    """What tells these frames from any others."""
     return hashlib.sha256(frames.tobytes()).hexdigest()
 
 
@@ -182,7 +183,7 @@ def dataset_clip(dataset: str, index: int, num_frames: int, size: int, backwards
     clips = open_dataset(dataset, "test", size)
     which = segment_indices(clips.num_frames_stored, num_frames)
     frames = clips.frames(index, which)
-    clip = Clip(digest=_digest(frames), frames=frames, indices=which, label=clips.label(index))
+    clip = Clip(digest=digest_of(frames), frames=frames, indices=which, label=clips.label(index))
     return clip.reversed(clips.twins) if backwards else clip
 
 
@@ -211,7 +212,7 @@ def _video_clip(identity: str, num_frames: int, size: int, backwards: bool, _vid
             frames, indices, _ = read_clip(path, num_frames, size)
         except VideoError as error:
             raise VideoError(str(error).replace(path.name, _video.name)) from error
-    clip = Clip(digest=_digest(frames), frames=frames, indices=indices)
+    clip = Clip(digest=digest_of(frames), frames=frames, indices=indices)
     return clip.reversed(()) if backwards else clip
 
 
@@ -248,15 +249,15 @@ def _evidence(
     _header: CheckpointHeader,
     _clip: Clip,
 ) -> attribution.Evidence:
+    attribute = attribution.METHODS[method].attribute
     with model_of(_header) as model:
-        attribute = attribution.METHODS[method].attribute
         return attribute(model, to_clip(_clip.frames)[None], target, layer, contrast=contrast)
 
 
 def evidence(
     header: CheckpointHeader, clip: Clip, target: int, layer: str, method: str, contrast: int | None = None
 ) -> attribution.Evidence:
-    """Evidence for a class, or for it rather than a contrast class, in a block of a network, over a clip."""
+    """Evidence for a class, rather than for `contrast` if that is given, in a block of a network, over a clip."""
     return _evidence(stamp(header.path), clip.digest, target, layer, method, contrast, header, clip)
 
 

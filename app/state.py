@@ -44,6 +44,9 @@ OUTPUT = Key("output", "output")
 STEP = Key("step", "step")
 FORM = Key("form", "form of the kernels")
 FORMAT = Key("format", "format of figures")
+STRETCH = Key("stretch", "stretch of the clip")
+METHOD = Key("method", "method")
+AGAINST = Key("against", "class to compare with")
 
 SUBJECT = (CKPT, CLIP, LAYER)
 """What the reader looks at: chosen on one page, it is shown on the next, unless a link asks for something else."""
@@ -261,6 +264,34 @@ def number(key: Key, most: int, instead: str) -> int | None:
     """
     asked = _unheld(key, lambda text: text.isdecimal() and int(text) <= most, instead)
     return None if asked is None else int(asked)
+
+
+def span(key: Key, most: int, instead: str) -> tuple[int, int] | None:
+    """Two whole numbers from 1 to `most` that a link asks for as "5-20", as `number` is for one."""
+
+    def fits(text: str) -> bool:
+        first, dash, last = text.partition("-")
+        return bool(dash) and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= most
+
+    asked = _unheld(key, fits, instead)
+    if asked is None:
+        return None
+    first, _, last = asked.partition("-")
+    return int(first), int(last)
+
+
+def first_time(key: Key, options: Collection[str]) -> str | None:
+    """What a link asks for, on the first opening alone, where the widget of `key` writes more than the link's word.
+
+    It notes what is not among the options.
+    """
+    asked = st.query_params.get(key.name)
+    if not _is_first(key) or asked is None:
+        return None
+    if asked in options:
+        return asked
+    _note_missing(key, [asked], options, None)
+    return None
 
 
 def one_of(key: Key, options: Collection[str], instead: str) -> str | None:

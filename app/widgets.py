@@ -45,6 +45,30 @@ def pick(
     return st.selectbox(label, options, index=start, key=key.name, bind="query-params", width=width)
 
 
+def pick_in_words(
+    key: state.Key,
+    label: str,
+    options: Sequence[str],
+    default: str,
+    words: Mapping[str, str],
+    also: Mapping[str, str] = MappingProxyType({}),
+    help: str | None = None,
+) -> str:
+    """A selectbox as `pick`, whose options read as `words` say; the address keeps the options themselves."""
+    if key in state.SUBJECT:
+        state.start(key, options, default, also)
+    else:
+        asked = state.first_time(key, options)
+        if asked is not None:
+            st.session_state[key.name] = asked
+    if st.session_state.get(key.name, default) not in options:
+        st.session_state[key.name] = default
+    st.session_state.setdefault(key.name, default)
+    chosen = st.selectbox(label, options, key=key.name, format_func=lambda option: words.get(option, option), help=help)
+    state.write(key, None if chosen == default else chosen)
+    return chosen
+
+
 def pick_checkpoint(found: Mapping[str, CheckpointHeader], width: Width = "stretch") -> CheckpointHeader:
     """A selectbox of checkpoints; opens on the first."""
     return found[pick(state.CKPT, "Checkpoint", list(found), default=next(iter(found)), width=width)]

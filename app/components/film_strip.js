@@ -1,6 +1,6 @@
 const SPACE = 6;
 const NUMBERS = 20;
-const BARS = 28;
+const BARS = 24;
 const SHARES = 20;
 const PLAYER = 280;
 
@@ -36,6 +36,11 @@ function drawFrame(context, row, frames, t, x, y, width, height, opacity) {
   context.globalAlpha = 1;
 }
 
+// A name, or what stands before its dot where there is no room for all of it.
+function fitted(context, name, room) {
+  return context.measureText(name).width <= room ? name : name.split(" · ")[0];
+}
+
 // Frames with their overlay, and under each the share of the row's evidence that lies in it.
 function drawRow(canvas, row, data, opacity, now, theme) {
   const available = canvas.parentElement.clientWidth;
@@ -55,7 +60,7 @@ function drawRow(canvas, row, data, opacity, now, theme) {
     context.fillStyle = theme.text;
     if (cell < 34 && t % 4) continue;
     context.font = `${t === now ? 700 : 400} 14px ${theme.font}`;
-    context.fillText(data.names[t], x + cell / 2, NUMBERS / 2 - 1);
+    context.fillText(fitted(context, data.names[t], cell), x + cell / 2, NUMBERS / 2 - 1);
     if (cell >= 34) context.fillText(`${Math.round(100 * row.shares[t])} %`, x + cell / 2, height - SHARES / 2 + 1);
   }
   if (now === null) return (x) => clamp(Math.floor(x / (cell + SPACE)), 0, data.frames - 1);

@@ -47,6 +47,17 @@ class Stretch:
         """The centre frame of each of equally many parts, as numbers of the source."""
         return self.first + segment_indices(self.num_frames, num_segments)
 
+    def play_rate(self, num_shown: int, seconds: Float[np.ndarray, " n"]) -> float:
+        """Frames a second at which so many of it play as long as it lasts; `seconds` is when each frame is shown."""
+        frame = float(seconds[-1] / (len(seconds) - 1)) if len(seconds) > 1 else 1 / PICTURES_FPS
+        return num_shown / (float(seconds[self.last] - seconds[self.first]) + frame)
+
+    def in_words(self, seconds: Float[np.ndarray, " n"]) -> str:
+        """Which frames it holds, counted from 1, and from when to when."""
+        start, end, whole = seconds[self.first], seconds[self.last], seconds[-1]
+        frames = f"Frames {self.first + 1}–{self.last + 1} of {len(seconds)}"
+        return f"{frames}: from {start:.2f} to {end:.2f} of {whole:.2f} seconds."
+
 
 class Footage(Protocol):
     """Frames in an order, of which any can be read."""

@@ -275,7 +275,11 @@ def test_a_network_from_elsewhere_is_shown_rendered_clips_and_no_claim_is_made(t
     assert not at.error
     assert at.pills(key="networks").value == ["runs/foreign"]
     assert at.selectbox(key="clip").value == "moves left"
-    assert at.selectbox(key="class").options == ["as predicted", *UNKNOWN["classes"]]
+    options = at.selectbox(key="class").options
+    # The five likeliest come first, with bars; the others as the network has them.
+    assert options[0] == "as predicted"
+    assert all(" % " in option for option in options[1:6])
+    assert sorted(option.split(" % ")[-1] for option in options[1:]) == sorted(UNKNOWN["classes"])
     assert "The clip shows" not in finding(at)
     assert any("was not trained on these clips of MotionPairs" in text for text in sentences(at))
     at.toggle(key="reverse").set_value(True).run()
@@ -303,7 +307,7 @@ def test_slowfast_offers_the_blocks_of_both_pathways(two_networks):
     at = open_page("evidence", ckpt="runs/slow")
     assert not at.exception
     assert at.selectbox(key="layer").value == "slow.layer4.1"
-    assert "fast.layer4.1" in at.selectbox(key="layer").options
+    assert "fast.layer4.1 · 8 x 7 x 7" in at.selectbox(key="layer").options
 
 
 SMALL = {"depth": "26", "frames": "2", "size": "32", "classes": "10"}

@@ -27,7 +27,7 @@ def video(tmp_path: Path) -> Path:
 
 def upload(page: Page, path: Path) -> None:
     """Give a file to the evidence page as a reader does."""
-    page.get_by_role("button", name="Upload a video").click()
+    page.get_by_role("button", name="Upload").click()
     with rerun(page):
         page.locator('input[type="file"]').set_input_files(path)
     page.keyboard.press("Escape")

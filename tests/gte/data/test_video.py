@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from jaxtyping import UInt8
 
-from gte.data import video
+from gte.data import seeking, video
 from gte.data.capture import open_capture
 from gte.data.motionpairs import MotionPairs
 from gte.data.opencv import cv2
 from gte.data.sampling import segment_indices
-from gte.data.video import VideoInfo, probe, read_clip, read_frames, write_webm
+from gte.data.video import VideoInfo, index_video, probe, read_clip, read_frames, write_webm
 from gte.errors import VideoError
 
 FORMATS = [("MJPG", "avi"), ("XVID", "avi"), ("mp4v", "mp4"), ("mp4v", "mkv"), ("VP80", "mkv")]
@@ -359,3 +359,45 @@ def test_a_missing_system_library_gives_a_sentence_that_says_what_to_install(tmp
     last = result.stderr.strip().splitlines()[-1]
     assert "libGL.so.1" in last
     assert "apt-get install libgl1" in last
+
+
+# Files that are not what they seem
+
+
+def test_a_file_with_the_wrong_ending_is_read_for_what_it_holds(tmp_path: Path):
+    path = encode(tmp_path / "clip.mkv", numbered(20), "VP80").rename(tmp_path / "clip.mp4")
+    assert numbers_in(read_clip(path, 8, 32)[0]) == segment_indices(20, 8).tolist()
+
+
+def uneven(path: Path, count: int = 20) -> Path:
+    """A Matroska file whose frame n is shown at 5 n² milliseconds: slow at the end, quick at first."""
+    encode(path, numbered(count), "VP80")
+    content, place = bytearray(path.read_bytes()), 0
+    for number in range(count):
+        # A block begins with its track, 1, and its time in two bytes.
+        place = content.index(b"\x81" + struct.pack(">h", 100 * number), place)
+        struct.pack_into(">h", content, place + 1, 5 * number * number)
+        place += 3
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_frames_of_a_variable_rate_are_numbered_in_their_order_and_keep_their_own_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool
+):
+    if long:
+        monkeypatch.setattr(seeking, "MOST_PIXELS", 1)
+    path = uneven(tmp_path / "uneven.mkv")
+    index = index_video(path)
+    assert (index.info.num_frames, index.seekable) == (20, long)
+    np.testing.assert_allclose(index.seconds, 5 * np.arange(20) ** 2 / 1000, atol=0.002)
+    assert numbers_in(read_frames(path, [3, 19, 0, 11], index=index)) == [3, 19, 0, 11]
+
+
+def test_an_mp4_of_sound_alone_gives_one_sentence(tmp_path: Path):
+    path = encode(tmp_path / "song.mp4", numbered(5), "mp4v")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"vide", b"soun").replace(b"mp4v", b"mp4a"))
+    with pytest.raises(VideoError, match=r"song.mp4 (is no video|opens as a video but no frame)"):
+        read_clip(path, 8, 32)

@@ -1,0 +1,270 @@
+"""What a clip can be cut from: the rendered clips, files that the server's owner allows, and what a reader drops here.
+
+A link carries a name, which is looked up among what is listed: no path is ever made of it.
+"""
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from jaxtyping import Float, Int, UInt8
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from app import resources
+from app.resources import Clip, Stamp
+from gte.cli import sentence
+from gte.data import open_dataset
+from gte.data.footage import Footage, Stretch, is_picture, natural_key, open_footage, pictures_in, unpack_pictures
+from gte.data.opencv import cv2
+from gte.errors import GteError, VideoError
+
+OWN_FOLDERS = "GTE_CLIPS"
+"""The environment's list of folders whose videos, and folders of pictures, every reader may look at, as PATH is one."""
+VIDEO_TYPES = ("mp4", "webm", "mkv", "avi", "mov", "m4v", "mpg", "mpeg", "ogv", "gif")
+DROPPED_TYPES = (*VIDEO_TYPES, "zip", "jpg", "jpeg", "png")
+MOST_LISTED = 300
+"""Entries of all allowed folders together; a folder of a whole data set would make a list that nobody can read."""
+SECONDS_LISTED = 10
+YOURS = "Your video"
+"""What a reader dropped, in the list of clips."""
+THUMBNAILS = 20
+THUMBNAIL_HEIGHT = 44
+_DROPPED = "clips: what the reader dropped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filmed:
+    """A video file or a folder of pictures."""
+
+    name: str
+    """As the reader knows it."""
+    path: Path
+    identity: tuple[Stamp, ...]
+    """Tells this state of it from any other."""
+
+    @property
+    def footage(self) -> Footage:
+        """Raises VideoError, naming the file as the reader knows it."""
+        try:
+            return _footage(self.identity, self.path)
+        except VideoError as error:
+            raise VideoError(str(error).replace(self.path.name, self.name)) from error
+
+    @property
+    def seconds(self) -> Float[np.ndarray, " n"]:
+        return self.footage.seconds
+
+    def read(
+        self, which: Sequence[int] | Int[np.ndarray, " t"], size: int | None = None
+    ) -> UInt8[np.ndarray, "t h w 3"]:
+        try:
+            return self.footage.read(which, size=size)
+        except VideoError as error:
+            raise VideoError(str(error).replace(self.path.name, self.name)) from error
+
+    def clip(self, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
+        return _filmed_clip(self.identity, stretch, num_frames, size, backwards, self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """A test clip of a data set."""
+
+    name: str
+    dataset: str
+    index: int
+    knows_label: bool
+    """False for a network with other classes, of which it cannot be said which one the clip shows."""
+
+    @property
+    def seconds(self) -> Float[np.ndarray, " n"]:
+        clips = open_dataset(self.dataset, "test")
+        return np.arange(clips.num_frames_stored) / clips.fps
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        return self.dataset, self.index
+
+    def read(
+        self, which: Sequence[int] | Int[np.ndarray, " t"], size: int | None = None
+    ) -> UInt8[np.ndarray, "t h w 3"]:
+        return open_dataset(self.dataset, "test", size).frames(self.index, which)
+
+    def clip(self, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
+        clip = _rendered_clip(self.dataset, self.index, stretch, num_frames, size, backwards)
+        return clip if self.knows_label else Clip(digest=clip.digest, frames=clip.frames, indices=clip.indices)
+
+
+Source = Filmed | Rendered
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the video")
+def _footage(identity: tuple[Stamp, ...], _path: Path) -> Footage:
+    return open_footage(_path)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the video")
+def _filmed_clip(
+    identity: tuple[Stamp, ...], stretch: Stretch, num_frames: int, size: int, backwards: bool, _source: Filmed
+) -> Clip:
+    indices = stretch.sample(num_frames)
+    frames = _source.read(indices, size)
+    clip = Clip(digest=resources.digest_of(frames), frames=frames, indices=indices)
+    return clip.reversed(()) if backwards else clip
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _rendered_clip(dataset: str, index: int, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
+    clips = open_dataset(dataset, "test", size)
+    indices = stretch.sample(num_frames)
+    frames = clips.frames(index, indices)
+    clip = Clip(digest=resources.digest_of(frames), frames=frames, indices=indices, label=clips.label(index))
+    return clip.reversed(clips.twins) if backwards else clip
+
+
+def thumbnails(source: Source) -> UInt8[np.ndarray, "h w 3"]:
+    """Small pictures of the whole source side by side, at equal steps of its frames. Raises VideoError."""
+    return _thumbnails(source.identity, source)
+
+
+@st.cache_data(max_entries=64, show_spinner="Reading the video")
+def _thumbnails(identity: tuple[object, ...], _source: Source) -> UInt8[np.ndarray, "h w 3"]:
+    num_frames = len(_source.seconds)
+    frames = _source.read(Stretch(0, num_frames - 1).sample(min(THUMBNAILS, num_frames)), THUMBNAIL_HEIGHT)
+    return np.concatenate(list(frames), axis=1)
+
+
+def allowed() -> dict[str, Filmed]:
+    """What the server's owner allows, by the name that links use."""
+    return _allowed(os.environ.get(OWN_FOLDERS, ""))
+
+
+@st.cache_data(ttl=SECONDS_LISTED, max_entries=4, show_spinner=False)
+def _allowed(folders: str) -> dict[str, Filmed]:
+    found: dict[str, Filmed] = {}
+    for text in filter(str.strip, folders.split(os.pathsep)):
+        folder = Path(text).expanduser().resolve()
+        for path in _listed(folder):
+            name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
+            found[name] = Filmed(name=name, path=path, identity=_identity(path))
+            if len(found) == MOST_LISTED:
+                return found
+    return found
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    """Videos and folders of pictures below a folder; links, which could lead anywhere, are left out."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural_key)
+        if here != folder and any(is_picture(name) for name in files):
+            yield here
+            folders.clear()
+            continue
+        for name in sorted(files, key=natural_key):
+            path = here / name
+            if path.suffix.lower().removeprefix(".") in VIDEO_TYPES and not name.startswith(".") and _is_inside(path):
+                yield path
+
+
+def _is_inside(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _identity(path: Path) -> tuple[Stamp, ...]:
+    if not path.is_dir():
+        return (resources.stamp(path),)
+    files = pictures_in(path)
+    # Of many pictures the folder's own time tells of added and removed ones.
+    return tuple(resources.stamp(one) for one in (path, *files[:1], *files[-1:]))
+
+
+@dataclass
+class _Dropped:
+    """What a reader dropped last, in a folder that goes when the visit is over."""
+
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="gte-explorer-clips-")))
+    source: Filmed | None = None
+    refusal: str = ""
+    """Why what was dropped could not be taken."""
+
+    def __post_init__(self) -> None:
+        self.close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+
+def dropped() -> Filmed | None:
+    """What the reader dropped in this visit, if it could be taken."""
+    return st.session_state[_DROPPED].source if _DROPPED in st.session_state else None
+
+
+def refusal() -> str:
+    """Why what the reader dropped could not be taken; nothing if it could."""
+    return st.session_state[_DROPPED].refusal if _DROPPED in st.session_state else ""
+
+
+def take(uploaded: Sequence[UploadedFile]) -> Filmed | None:
+    """Keep what an uploader holds as files of this visit: one video, one zip of pictures, or pictures.
+
+    None if it holds nothing, or anything else, which `refusal` then explains.
+    """
+    kept: _Dropped = st.session_state.setdefault(_DROPPED, _Dropped())
+    kept.source, kept.refusal = None, ""
+    shutil.rmtree(kept.folder, ignore_errors=True)
+    if uploaded:
+        kept.folder.mkdir()
+        try:
+            name, path = _keep(uploaded, kept.folder)
+            kept.source = Filmed(name=name, path=path, identity=_identity(path))
+        except (GteError, OSError) as error:
+            kept.refusal = sentence(error)
+    return kept.source
+
+
+def _keep(uploaded: Sequence[UploadedFile], folder: Path) -> tuple[str, Path]:
+    """The name for the reader, and the file or the folder of pictures."""
+    pictures = sorted((file for file in uploaded if is_picture(file.name)), key=lambda file: natural_key(file.name))
+    if len(uploaded) == 1 and not pictures:
+        name = Path(uploaded[0].name).name
+        path = folder / f"upload{Path(name).suffix.lower()}"
+        path.write_bytes(uploaded[0].getbuffer())
+        return name, _unpacked(path, name) if path.suffix == ".zip" else path
+    if len(pictures) < len(uploaded):
+        raise GteError("Drop one video, one zip file of pictures, or pictures alone; take the others away again.")
+    path = folder / "pictures"
+    path.mkdir()
+    for number, file in enumerate(pictures):
+        (path / f"{number:06d}{Path(file.name).suffix.lower()}").write_bytes(file.getbuffer())
+    return (f"{len(pictures)} pictures" if len(pictures) > 1 else pictures[0].name), path
+
+
+def _unpacked(archive: Path, name: str) -> Path:
+    folder = archive.with_name("pictures")
+    folder.mkdir()
+    try:
+        unpack_pictures(archive, folder)
+    except VideoError as error:
+        raise VideoError(str(error).replace(archive.name, name)) from error
+    finally:
+        archive.unlink()
+    return folder
+
+
+def choices(source: resources.ClipSource, yours: Filmed | None) -> Mapping[str, Source]:
+    """Every clip by its name in links: the reader's own, the rendered ones, those that the owner allows."""
+    rendered = {
+        name: Rendered(name=name, dataset=source.dataset, index=index, knows_label=source.trained_on)
+        for index, name in enumerate(source.classes)
+    }
+    return ({YOURS: yours} if yours else {}) | rendered | allowed()
+
+
+def jpeg_of(picture: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """A picture in RGB as JPEG."""
+    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return encoded.tobytes()

@@ -1,0 +1,172 @@
+"""The controls of the evidence page: clip and its stretch, class and contrast, layer, method, networks, scale."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from analysis.attribution import METHODS
+from analysis.attribution.evidence import ClassScore, preselect_layer
+from analysis.wording import block_name
+from app import clips, kernel_resources, resources, scaffold, state, widgets
+from app.clips import Filmed, Source
+from gte.checkpoint import CheckpointHeader
+from gte.data.footage import Stretch
+
+NETWORKS = state.Key("networks", "network")
+SCALE = state.Key("scale", "scale")
+PREDICTED = "as predicted"
+NOTHING = "no other"
+SHARED_SCALE = "one for all"
+OWN_SCALE = "one each"
+MOST_NETWORKS = 4
+MOST_LIKELY = 5
+"""Classes that come first in the list, with bars."""
+BARS = "▁▂▃▄▅▆▇█"
+"""From no probability to all of it."""
+_SUBJECT = "evidence: the checkpoint on top"
+_BROUGHT = "evidence: the checkpoint that the reader came with"
+_CUT = "evidence: the clip whose stretch stands in the address"
+
+
+def pick_networks(found: Mapping[str, CheckpointHeader]) -> list[str]:
+    """The networks to compare, on top the checkpoint that the reader comes with."""
+    names = list(found)
+    subject = state.carried(state.CKPT, names)
+    if subject != st.session_state.get(_SUBJECT):
+        st.session_state[_SUBJECT] = st.session_state[_BROUGHT] = subject
+        # A link's own networks win; those of an earlier visit to this page are another subject's.
+        if NETWORKS.name not in st.query_params:
+            st.session_state[NETWORKS.name] = _to_compare(found, subject)
+    default = _to_compare(found, st.session_state.get(_BROUGHT))
+    chosen = state.checked(
+        NETWORKS,
+        lambda: st.pills(
+            "Networks", names, selection_mode="multi", default=default, key=NETWORKS.name, bind="query-params"
+        ),
+    )
+    picked = [name for name in names if name in chosen]
+    if len(picked) > MOST_NETWORKS:
+        st.caption(f"The first {MOST_NETWORKS} are drawn: more could not be read.")
+    # Whoever takes the subject away, or chooses others from the start, goes on with the first that is left.
+    if picked and subject not in picked and picked != default:
+        subject = st.session_state[_SUBJECT] = picked[0]
+        state.choose(state.CKPT, subject)
+        state.write(state.CKPT, subject)
+    return sorted(picked, key=lambda name: name != subject)[:MOST_NETWORKS]
+
+
+def _to_compare(found: Mapping[str, CheckpointHeader], subject: str | None) -> list[str]:
+    """A checkpoint and a network that ships and has the same classes; without a subject, the first two that ship."""
+    shipped = [name for name in found if "/" not in name][:2] or list(found)[:1]
+    if subject is None or subject not in found:
+        return shipped
+    same = [name for name in shipped if name != subject and found[name].classes == found[subject].classes]
+    return [subject, *same][:2]
+
+
+def pick_scale() -> bool:
+    """True for one scale of the evidence for all networks."""
+    options = (SHARED_SCALE, OWN_SCALE)
+    chosen = state.checked(
+        SCALE,
+        lambda: st.segmented_control(
+            "Scale of the evidence", options, default=SHARED_SCALE, key=SCALE.name, bind="query-params"
+        ),
+    )
+    return (chosen or SHARED_SCALE) == SHARED_SCALE
+
+
+def pick_method() -> str:
+    """One of the methods that take a moment."""
+    labels = {name: method.label for name, method in METHODS.items() if method.speed == "quick"}
+    method = widgets.pick_in_words(state.METHOD, "Method", list(labels), default=next(iter(labels)), words=labels)
+    st.caption(METHODS[method].note)
+    return method
+
+
+def upload() -> None:
+    """A popover in which the reader drops a video, a zip of pictures, or pictures."""
+    with st.popover("Upload", icon=":material/upload:", width="stretch"):
+        st.file_uploader(
+            "A video, a zip file of frames, or the frames themselves",
+            type=list(clips.DROPPED_TYPES),
+            accept_multiple_files=True,
+            key="upload",
+            on_change=_take,
+            max_upload_size=widgets.LARGEST_VIDEO_MEGABYTES,
+        )
+        st.caption("It stays on this server, for this visit only: a link to this page does not carry it.")
+        if refusal := clips.refusal():
+            st.error(scaffold.plain(refusal))
+
+
+def _take() -> None:
+    if clips.take(st.session_state["upload"] or ()):
+        st.session_state[state.CLIP.name] = clips.YOURS
+
+
+def pick_clip(source: resources.ClipSource) -> Source:
+    """One of the clips by name."""
+    options = clips.choices(source, clips.dropped())
+    default = source.classes[0]
+    yours = options.get(clips.YOURS)
+    words = {clips.YOURS: f"Yours: {yours.name}"} if yours else {}
+    return options[widgets.pick_in_words(state.CLIP, "Clip", list(options), default=default, words=words)]
+
+
+def pick_stretch(source: Source) -> Stretch:
+    """A slider with two handles over the frames of the clip."""
+    num_frames = len(source.seconds)
+    cut = str(source.identity)
+    if st.session_state.setdefault(_CUT, cut) != cut:
+        # What was cut out of another clip says nothing of this one.
+        st.session_state[_CUT] = cut
+        state.write(state.STRETCH, None)
+    first, last = state.span(state.STRETCH, num_frames, "the whole clip is shown instead") or (1, num_frames)
+    if num_frames > 1:
+        first, last = st.slider(
+            "Stretch, frames of the clip",
+            1,
+            num_frames,
+            value=(first, last),
+            key=f"stretch {cut}",
+            label_visibility="collapsed",
+        )
+    state.write(state.STRETCH, None if (first, last) == (1, num_frames) else f"{first}-{last}")
+    return Stretch(first - 1, last - 1)
+
+
+def pick_class(header: CheckpointHeader, scores: Sequence[ClassScore]) -> int | None:
+    """The class that is asked about, the likeliest first, with bars; None for the one that is predicted."""
+    likely = [score.name for score in scores[:MOST_LIKELY]]
+    options = [PREDICTED, *likely, *(name for name in header.classes if name not in likely)]
+    words = {score.name: _with_bar(score) for score in scores[:MOST_LIKELY]}
+    chosen = widgets.pick_in_words(state.CLASS, "Class", options, default=PREDICTED, words=words)
+    return None if chosen == PREDICTED else header.classes.index(chosen)
+
+
+def _with_bar(score: ClassScore) -> str:
+    # In front of the name, because a narrow box cuts what stands behind it.
+    return f"{BARS[round((len(BARS) - 1) * score.probability)]} {100 * score.probability:.0f} % {score.name}"
+
+
+def pick_contrast(header: CheckpointHeader) -> int | None:
+    """A second class, rather than which the first is asked about; None for no other."""
+    options = [NOTHING, *header.classes]
+    chosen = widgets.pick(state.AGAINST, "Rather than", options, default=NOTHING)
+    return None if chosen == NOTHING else header.classes.index(chosen)
+
+
+def pick_block(header: CheckpointHeader) -> str:
+    """A block, with the cells of its output in time, height and width."""
+    shapes = resources.map_shapes(header)
+    words = {block: f"{block} · {' x '.join(map(str, shape))}" for block, shape in shapes.items()}
+    in_full = {layer: block_name(layer) for layer in kernel_resources.temporal_layers(header)}
+    return widgets.pick_in_words(
+        state.LAYER, "Layer · T' x H' x W'", list(shapes), default=preselect_layer(shapes), words=words, also=in_full
+    )
+
+
+def is_real(source: Source) -> bool:
+    """True for a clip that was filmed, or comes from nobody knows where."""
+    return isinstance(source, Filmed)

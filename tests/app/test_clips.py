@@ -1,0 +1,132 @@
+"""What a clip is cut from: what a link may name, what a reader drops, a stretch, and evidence as files."""
+
+import zipfile
+
+import numpy as np
+import pytest
+import streamlit as st
+
+from app import clips
+from gte.data.footage import Stretch
+from gte.data.opencv import cv2
+from gte.data.video import write_webm
+from tests.app.test_pages import finding, open_page, sentences
+
+
+def write_video(path, count=12):
+    frames = np.random.default_rng(0).integers(0, 256, (count, 40, 40, 3), dtype=np.uint8)
+    write_webm(path, frames, fps=6)
+    return path
+
+
+def png(value):
+    return cv2.imencode(".png", np.full((32, 32, 3), value, np.uint8))[1].tobytes()
+
+
+@pytest.fixture
+def allowed_folder(tmp_path, monkeypatch):
+    """A folder that the server's owner allows: a video, a folder of pictures, and links that lead out of it."""
+    folder = tmp_path / "mine"
+    (folder / "walk").mkdir(parents=True)
+    write_video(folder / "ball 10.webm")
+    write_video(folder / "ball 9.webm")
+    for number in range(11):
+        (folder / "walk" / f"{number}.png").write_bytes(png(20 * number))
+    secret = write_video(tmp_path / "secret.webm")
+    (folder / "linked.webm").symlink_to(secret)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    write_video(outside / "other.webm")
+    (folder / "linked folder").symlink_to(outside, target_is_directory=True)
+    (folder / ".hidden.webm").write_bytes(b"x")
+    (folder / "notes.txt").write_text("x")
+    monkeypatch.setenv(clips.OWN_FOLDERS, str(folder))
+    st.cache_data.clear()
+    return folder
+
+
+def test_videos_and_folders_of_pictures_of_an_allowed_folder_are_listed_and_links_are_not(allowed_folder):
+    assert list(clips.allowed()) == ["mine/ball 9.webm", "mine/ball 10.webm", "mine/walk"]
+
+
+def test_a_link_names_an_allowed_clip_and_a_stretch_of_it(two_networks, allowed_folder):
+    at = open_page("evidence", clip="mine/walk", stretch="5-8")
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="clip").value == "mine/walk"
+    assert any("Frames 5–8 of 11" in text.value for text in at.caption)
+    assert any("not as recognition" in text for text in sentences(at))
+
+
+@pytest.mark.parametrize("name", ["../secret.webm", "mine/../secret.webm", "mine/linked.webm", "/etc/passwd"])
+def test_no_link_reaches_what_is_not_listed(two_networks, allowed_folder, name):
+    at = open_page("evidence", clip=name)
+    assert not at.exception
+    assert at.selectbox(key="clip").value == "moves left"
+    assert any("which is not here" in text for text in sentences(at))
+
+
+def test_a_stretch_that_the_clip_does_not_have_is_told(two_networks):
+    at = open_page("evidence", stretch="20-30")
+    assert any("the stretch of the clip “20-30”" in text for text in sentences(at))
+    assert any("Frames 1–24 of 24" in text.value for text in at.caption)
+
+
+def test_the_slider_cuts_and_another_clip_is_whole_again(two_networks):
+    at = open_page("evidence")
+    at.slider[0].set_value((5, 12)).run()
+    assert any("Frames 5–12 of 24" in text.value for text in at.caption)
+    assert at.query_params["stretch"] == ["5-12"]
+    at.selectbox(key="clip").set_value("turns clockwise").run()
+    assert not at.exception
+    assert any("Frames 1–24 of 24" in text.value for text in at.caption)
+
+
+def test_pictures_and_a_zip_of_them_become_the_clip_in_their_natural_order(two_networks, tmp_path):
+    at = open_page("evidence")
+    files = [(f"frame{number}.png", png(20 * number), "image/png") for number in (10, 9, 1, 2)]
+    at.file_uploader(key="upload").set_value(files).run()
+    assert not at.exception
+    assert not at.error
+    assert any("Frames 1–4 of 4" in text.value for text in at.caption)
+    archive = tmp_path / "frames.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for number in range(12):
+            packed.writestr(f"f{number}.png", png(20 * number))
+    at.file_uploader(key="upload").set_value([("frames.zip", archive.read_bytes(), "application/zip")]).run()
+    assert not at.error
+    assert any("Frames 1–12 of 12" in text.value for text in at.caption)
+
+
+def test_two_videos_at_once_give_one_sentence(two_networks, tmp_path):
+    content = write_video(tmp_path / "a.webm").read_bytes()
+    at = open_page("evidence")
+    at.file_uploader(key="upload").set_value(
+        [("a.webm", content, "video/webm"), ("b.webm", content, "video/webm")]
+    ).run()
+    assert not at.exception
+    assert any(error.value.startswith("Drop one video") for error in at.error)
+
+
+def test_a_reversed_stretch_names_its_frames_backwards(two_networks):
+    source = clips.Rendered(name="moves left", dataset="motionpairs", index=0, knows_label=True)
+    forwards = source.clip(Stretch(4, 19), 8, 32, backwards=False)
+    backwards = source.clip(Stretch(4, 19), 8, 32, backwards=True)
+    assert forwards.indices.tolist() == Stretch(4, 19).sample(8).tolist()
+    assert backwards.indices.tolist() == forwards.indices.tolist()[::-1]
+    assert np.array_equal(backwards.frames, source.read(backwards.indices, 32))
+
+
+def test_a_class_is_asked_about_rather_than_another_and_never_rather_than_itself(two_networks):
+    at = open_page("evidence", **{"class": "moves up", "against": "moves down"})
+    assert "For “moves up” rather than “moves down”" in finding(at)
+    at.selectbox(key="against").set_value("moves up").run()
+    assert not at.exception
+    assert any("compared with no other" in text for text in sentences(at))
+
+
+def test_the_tab_of_space_and_time_opens_by_a_link(two_networks):
+    at = open_page("evidence", view="Space-time")
+    assert not at.exception
+    assert not at.error
+    assert any("evidence" in text.value and "width" in text.value for text in at.markdown)
