@@ -242,4 +242,4 @@ def map_shapes(header: CheckpointHeader) -> dict[str, tuple[int, int, int]]:
 @st.cache_data(max_entries=4096, show_spinner=False)
 def complexity_of(name: str, options: Options, frames: int, size: int) -> Complexity | Uncountable:
     """What a network costs for one clip, or why that cannot be counted; options that it does not have are left out."""
-    return next(complexity.count_each([name], dict(options), ClipShape(frames, size, size)))
+    return next(complexity.count_each([name], dict(options), ClipShape(frames, size, size), complexity.stored))

@@ -199,7 +199,7 @@ def cost(name, macs, temporal):
         macs_temporal=temporal,
         macs_torch=macs,
         uncounted={},
-        by_module={},
+        layers=(),
     )
 
 
@@ -296,7 +296,7 @@ def test_cost_bars_of_the_whole_table_keep_every_name():
             macs_temporal=0,
             macs_torch=10**9 + number,
             uncounted={},
-            by_module={},
+            layers=(),
         )
         for number, (name, config) in enumerate(MODELS.items())
     ]
