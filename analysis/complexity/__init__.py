@@ -12,6 +12,7 @@ that anyone else uses: each count builds its own, filled with zeros, and drops i
 from analysis.complexity.accuracy import MISSING_ACCURACY, accuracy_against_cost, datasets, reported_accuracy
 from analysis.complexity.counting import (
     Complexity,
+    Options,
     QuickCount,
     Uncountable,
     applicable,
@@ -29,7 +30,7 @@ from analysis.complexity.reported import (
     paper_check,
 )
 from analysis.complexity.store import stored
-from analysis.complexity.sweep import SWEPT, sweep, sweep_finding, valid_shares
+from analysis.complexity.sweep import SWEPT, reported_range, sweep, sweep_finding, valid_shares
 from analysis.complexity.tables import (
     Level,
     as_plain,
@@ -53,6 +54,7 @@ __all__ = [
     "Layer",
     "Level",
     "Numbers",
+    "Options",
     "QuickCount",
     "Uncountable",
     "accuracy_against_cost",
@@ -72,6 +74,7 @@ __all__ = [
     "parts",
     "parts_finding",
     "reported_accuracy",
+    "reported_range",
     "seen_in",
     "stages",
     "stored",

@@ -15,7 +15,7 @@ from analysis.complexity.reported import (
     paper_check,
 )
 from analysis.complexity.store import stored
-from analysis.complexity.sweep import sweep, sweep_finding
+from analysis.complexity.sweep import reported_range, sweep, sweep_finding
 from analysis.complexity.tables import as_plain, parts, parts_finding, table
 from analysis.wording import large_count, percent
 from gte import cli
@@ -162,7 +162,7 @@ def _part(
         return formula_table(numbers), gte_explanation(numbers)
     if part == "sweep":
         frame = sweep(options, clip)
-        return frame, sweep_finding(frame)
+        return frame, sweep_finding(frame, reported_range(options))
     if part == "check":
         frame = paper_check()
         return frame, check_finding(frame)

@@ -71,19 +71,26 @@ def sweep(
     return pd.DataFrame(rows, columns=pd.Index(["name", "label", "share", "t", "params", "macs"]))
 
 
-def sweep_finding(table: pd.DataFrame) -> str:
-    """From where to where GTE goes, and at which t it comes closest to what the paper reports."""
+def reported_range(options: Options) -> tuple[float, ...]:
+    """What the paper reports for GTE's parameters over t; nothing unless the options are the paper's, t apart."""
+    own = applicable("gte", options)
+    ours = configure("gte").options()
+    return GTE_RANGE if all(own[name] == ours[name] for name in own if name != "temporal_share") else ()
+
+
+def sweep_finding(table: pd.DataFrame, reported: Sequence[float] = ()) -> str:
+    """From where to where GTE goes, and at which t it comes closest to the reported parameters, if there are any."""
     gte = [row for row in table.to_dict("records") if row["name"] == "gte"]
     if not gte:
         return "With these numbers no t leaves GTE an even number of temporal channels."
     first, last = gte[0], gte[-1]
     least = min(gte, key=lambda row: row["params"])
-    near = [(value, min(gte, key=lambda row, value=value: abs(row["params"] - value))) for value in GTE_RANGE]
+    near = [(value, min(gte, key=lambda row, value=value: abs(row["params"] - value))) for value in reported]
     closest = " and ".join(
         f"{large_count(value)} come closest at t = {row['t']} ({large_count(row['params'])})" for value, row in near
     )
     return (
         f"GTE has fewest parameters, {large_count(least['params'])}, at t = {least['t']}; at t = {first['t']} it "
-        f"has {large_count(first['params'])}, at t = {last['t']} {large_count(last['params'])}. "
-        f"The reported {closest}."
+        f"has {large_count(first['params'])}, at t = {last['t']} {large_count(last['params'])}."
+        + (f" The reported {closest}." if closest else "")
     )

@@ -1,6 +1,7 @@
 """The figures: tables in, plotly figures out. They work in the app and in a notebook, on light and on dark pages."""
 
 from analysis.figures.answers import class_bars, training_curves
+from analysis.figures.cost_parts import accuracy_bubbles, formula_bars, part_bars, share_curves
 from analysis.figures.costs import FEW_MARK, NATIVE_MARK, cost_bars, is_native, mark_of
 from analysis.figures.depth import (
     MOST_CENTRES,
@@ -34,6 +35,7 @@ __all__ = [
     "NATIVE_MARK",
     "ROW_PITCH",
     "PathKind",
+    "accuracy_bubbles",
     "centres_by_layer",
     "class_bars",
     "corner_shares",
@@ -41,14 +43,17 @@ __all__ = [
     "direction_shares",
     "drift_by_depth",
     "drift_over_training",
+    "formula_bars",
     "frequency_curves",
     "is_native",
     "kinds_by_layer",
     "mark_of",
     "matched_centres",
     "output_stem",
+    "part_bars",
     "pushed_apart",
     "reach_by_depth",
+    "share_curves",
     "shares_side_by_side",
     "singular_values",
     "tap_triangle",
