@@ -11,7 +11,7 @@ from app.components import block_diagram
 from gte.models import MODELS, ClipShape
 
 NETWORK = state.Key("diagram", "network of the diagram")
-BLOCK = state.Key("block", "block")
+BLOCK = state.Key("drawn", "block of the diagram")
 SHOWN_FIRST = "gte"
 
 SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}

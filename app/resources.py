@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -274,4 +275,22 @@ def map_shapes(header: CheckpointHeader) -> dict[str, tuple[int, int, int]]:
 @st.cache_data(max_entries=4096, show_spinner=False)
 def complexity_of(name: str, options: Options, frames: int, size: int) -> Complexity | Uncountable:
     """What a network costs for one clip, or why that cannot be counted; options that it does not have are left out."""
-    return next(complexity.count_each([name], dict(options), ClipShape(frames, size, size)))
+    return next(complexity.count_each([name], dict(options), ClipShape(frames, size, size), complexity.stored))
+
+
+@st.cache_data(max_entries=64, show_spinner="Counting at every t")
+def cost_sweep(options: Options, frames: int, size: int) -> pd.DataFrame:
+    """What t costs, in GST and in GTE."""
+    return complexity.sweep(dict(options), ClipShape(frames, size, size))
+
+
+@st.cache_data(max_entries=1, show_spinner="Counting what was printed")
+def paper_check() -> pd.DataFrame:
+    """Printed figures of complexity beside ours."""
+    return complexity.paper_check()
+
+
+@st.cache_data(max_entries=8, show_spinner="Counting what was reported")
+def reported_accuracy(dataset: str) -> pd.DataFrame:
+    """Reported accuracies beside the cost of their networks."""
+    return complexity.accuracy_against_cost(dataset)

@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+from collections.abc import Iterator
 
 # Before torch, OpenBLAS and OpenCV are loaded, which read them once.
 # Of several workers each has one thread: two processes with two threads each wait for one another.
@@ -19,6 +20,14 @@ SEED = 0
 
 # Every function of the two packages whose signature names shapes is checked at each call, as long as tests run.
 install_import_hook(["gte", "analysis"], f"{shapes.__name__}.{shapes.checked.__name__}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is counted out of the user's cache folder, and what stands there out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GTE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

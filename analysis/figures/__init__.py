@@ -2,6 +2,7 @@
 
 from analysis.figures.answers import class_bars, training_curves
 from analysis.figures.belief import axis_end, hit_bars, randomisation_curve, removal_curves
+from analysis.figures.cost_parts import accuracy_bubbles, formula_bars, part_bars, share_curves
 from analysis.figures.costs import FEW_MARK, NATIVE_MARK, cost_bars, is_native, mark_of
 from analysis.figures.depth import (
     MOST_CENTRES,
@@ -35,6 +36,7 @@ __all__ = [
     "NATIVE_MARK",
     "ROW_PITCH",
     "PathKind",
+    "accuracy_bubbles",
     "axis_end",
     "centres_by_layer",
     "class_bars",
@@ -43,6 +45,7 @@ __all__ = [
     "direction_shares",
     "drift_by_depth",
     "drift_over_training",
+    "formula_bars",
     "frequency_curves",
     "hit_bars",
     "is_native",
@@ -50,10 +53,12 @@ __all__ = [
     "mark_of",
     "matched_centres",
     "output_stem",
+    "part_bars",
     "pushed_apart",
     "randomisation_curve",
     "reach_by_depth",
     "removal_curves",
+    "share_curves",
     "shares_side_by_side",
     "singular_values",
     "tap_triangle",

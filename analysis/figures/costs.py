@@ -82,7 +82,7 @@ def cost_bars(
             continue
         cost = costs.get(row["name"])
         if cost is None:
-            _write_in_row(figure, row["label"], 0.01, "no count; the table says why", "left")
+            _write_in_row(figure, row["label"], 0.01, "no count; the reason stands below", "left")
             continue
         # The numbers stand in columns beside the bars, where no line crosses them.
         _write_in_row(figure, row["label"], 0.82, large_count(cost), "right")

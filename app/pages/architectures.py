@@ -1,6 +1,8 @@
 """Architectures: what mixing frames costs, in parameters and multiply-accumulates."""
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -9,15 +11,20 @@ import streamlit as st
 
 from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
+from analysis.cost_cards import Setting
 from analysis.wording import large_count, three_digits
-from app import block_view, resources, scaffold, state, timing_view, widgets
+from app import architecture_tabs, block_view, resources, scaffold, state, widgets
 from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
 from gte.models.resnet import STAGE_DEPTHS
 
 REFERENCE = "c2d"
 SELECTED = "gte"
-SHARES = ("1/2", "1/4", "1/8", "1/16")
+SHARES = ("1/16", "1/8", "1/4", "3/8", "1/2", "3/4")
+WIDTHS = ("16", "32", "64", "96", "128")
+HEADS = ("counted", "left out")
+SECONDS_BEFORE_ROWS = 0.3
+"""What is counted faster than this, as from the cache, is not worth a table that grows."""
 UNITS = {"MACs": 1, "FLOPs": 2}
 
 DEPTH = state.Key("depth", "depth")
@@ -26,6 +33,10 @@ SIZE = state.Key("size", "size")
 CLASSES = state.Key("classes", "number of classes")
 SHARE = state.Key("t", "temporal share")
 UNIT = state.Key("unit", "unit")
+WIDTH = state.Key("width", "width")
+CLIPS = state.Key("clips", "number of clips")
+CROPS = state.Key("crops", "number of crops")
+HEAD = state.Key("head", "choice for the classifier")
 
 GROUPS: dict[Kind, tuple[state.Key, str]] = {
     "compared": (state.Key("compared", "network"), "The paper's Table 1"),
@@ -34,8 +45,8 @@ GROUPS: dict[Kind, tuple[state.Key, str]] = {
 }
 """Where each kind of network is chosen, and what the choice is called."""
 
-CONTROL_WIDTHS = (150, 110, 130, 140, 140, 110, 190)
-"""Of networks, depth, frames, size, classes, share and unit, in pixels; in a narrow window they wrap."""
+CONTROL_WIDTHS = (130, 95, 120, 140, 105, 170, 130)
+"""Of networks, depth, frames, crop, t, unit and the rest, in pixels; in a narrow window they wrap."""
 NARROWEST = 480
 """Pixels that bars and table need at least beside each other; in a narrower window they stand one below the other."""
 NATIVE_NOTE = (
@@ -60,32 +71,50 @@ READING = """
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """What the controls say."""
+
+    names: Sequence[str]
+    unit: str
+    setting: Setting
+
+
 def render() -> None:
     """Draw the page below its header."""
-    depth, frames, size, classes, share, unit, names = _controls()
-    if not names:
+    chosen = _controls()
+    if not chosen.names:
         st.info("Choose at least one network.")
         return
-    options: dict[str, int | float] = {
-        "depth": depth,
-        "num_classes": classes,
-        "temporal_share": float(Fraction(share)),
-    }
-    counts = _count(names, options, frames, size)
+    counts = _count(chosen)
+    _first_screen(counts, chosen)
+    for item in counts:
+        if isinstance(item, Uncountable):
+            st.warning(scaffold.plain(f"{item.label}: {item.reason}"))
+    architecture_tabs.draw(architecture_tabs.Subject(counts, chosen.setting))
+    with st.expander("What these networks are"):
+        st.table(_descriptions(chosen.names), border="horizontal")
+
+
+def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -> None:
+    """The finding, the bars, and the table beside or below them."""
     table = complexity.table(counts)
-    scaffold.finding(_finding(counts, UNITS[unit]))
+    unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
+    scaffold.finding(_finding(counts, flops_per_mac))
     with st.grid(2, min_column_width=NARROWEST, gap="medium"):
         with st.container():
             st.plotly_chart(
-                figures.cost_bars(table, REFERENCE, SELECTED, flops_per_mac=UNITS[unit]),
+                figures.cost_bars(table, REFERENCE, SELECTED, flops_per_mac=flops_per_mac),
                 key="cost",
                 config=palette.PLOTLY_CONFIG,
             )
             st.dataframe(
-                _rows(table, UNITS[unit], unit), hide_index=True, column_config=column_widths(unit), height="content"
+                _rows(table, flops_per_mac, unit), hide_index=True, column_config=column_widths(unit), height="content"
             )
+            if seen := _seen(chosen.setting):
+                st.caption(seen)
             if any(isinstance(item, Complexity) and item.at_native for item in counts):
-                st.caption(scaffold.plain(NATIVE_NOTE.format(clip=ClipShape(frames, size, size))))
+                st.caption(scaffold.plain(NATIVE_NOTE.format(clip=chosen.setting.clip)))
             if notes := [item.note for item in counts if isinstance(item, Complexity) and item.note]:
                 st.caption(scaffold.plain(f"{figures.FEW_MARK} {' '.join(notes)}"))
             st.download_button(
@@ -93,20 +122,23 @@ def render() -> None:
             )
             with st.expander("How this is counted"):
                 st.markdown(READING)
+                st.markdown("**What fvcore met and did not count**, with how often:")
+                st.table(
+                    {row["label"]: row["uncounted"] for row in table.to_dict("records") if row["uncounted"]},
+                    border="horizontal",
+                )
         with st.container():
-            block_view.render(names, options, ClipShape(frames, size, size))
-    for item in counts:
-        if isinstance(item, Uncountable):
-            st.warning(scaffold.plain(f"{item.label}: {item.reason}"))
-    with st.expander("What these networks are"):
-        st.table(_descriptions(names), border="horizontal")
-    measured = st.expander("Measured, not only counted", key="measured", on_change="rerun")
-    if measured.open:
-        with measured, scaffold.errors_as_sentences():
-            timing_view.render(names, options, ClipShape(frames, size, size))
+            block_view.render(chosen.names, chosen.setting.options, chosen.setting.clip)
 
 
-def _controls() -> tuple[int, int, int, int, str, str, list[str]]:
+def _seen(setting: Setting) -> str:
+    """What was multiplied or left out, where it is not the paper's setting; else empty."""
+    told = [f"{setting.views} views of each video multiply the cost"] if setting.views > 1 else []
+    told += [] if setting.with_head else ["the classifier is left out"]
+    return scaffold.plain(f"{', '.join(told).capitalize()}.") if told else ""
+
+
+def _controls() -> _Chosen:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         places = [st.container(width=width) for width in CONTROL_WIDTHS]
     with places[0], st.popover("Networks", width="stretch"):
@@ -116,17 +148,35 @@ def _controls() -> tuple[int, int, int, int, str, str, list[str]]:
     with places[2]:
         frames = _number(FRAMES, "Frames", 1, 64, 8)
     with places[3]:
-        size = _number(SIZE, "Size, pixels", 32, 512, 224, step=16)
+        size = _number(SIZE, "Crop, pixels", 32, 512, 224, step=16)
     with places[4]:
-        classes = _number(CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
-    with places[5]:
         share = widgets.pick(SHARE, "Share t", SHARES, default="1/4")
-    with places[6]:
+    with places[5]:
         unit = state.checked(
             UNIT,
             lambda: st.segmented_control("Unit", list(UNITS), default="MACs", key=UNIT.name, bind="query-params"),
         )
-    return depth, frames, size, classes, share, unit or "MACs", names
+    with places[6], st.popover("More", width="stretch"):
+        width = int(widgets.pick(WIDTH, "Width: channels of the first stage", WIDTHS, default="64"))
+        classes = _number(CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
+        clips = _number(CLIPS, "Clips of each video", 1, 30, 1)
+        crops = _number(CROPS, "Crops of each clip", 1, 10, 1)
+        head = widgets.pick(HEAD, "Classifier", HEADS, default=HEADS[0])
+    unit = unit or "MACs"
+    options: dict[str, int | float] = {
+        "depth": depth,
+        "base_width": width,
+        "num_classes": classes,
+        "temporal_share": float(Fraction(share)),
+    }
+    setting = Setting(
+        options=options,
+        clip=ClipShape(frames, size, size),
+        views=clips * crops,
+        with_head=head == HEADS[0],
+        flops_per_mac=UNITS[unit],
+    )
+    return _Chosen(names=names, unit=unit, setting=setting)
 
 
 def _pick_networks(kind: Kind) -> list[str]:
@@ -153,16 +203,27 @@ def _number(key: state.Key, label: str, least: int, most: int, default: int, ste
     )
 
 
-def _count(
-    names: Sequence[str], options: dict[str, int | float], frames: int, size: int
-) -> list[Complexity | Uncountable]:
-    """Count the networks, naming the one that is being counted; from the cache this shows nothing."""
-    progress = st.empty()
+def _count(chosen: _Chosen) -> list[Complexity | Uncountable]:
+    """Count the networks, naming the one at work and showing each row once it is ready; from the cache, nothing."""
+    setting = chosen.setting
+    progress, growing = st.empty(), st.empty()
+    began = time.monotonic()
     counts: list[Complexity | Uncountable] = []
-    for number, name in enumerate(names):
-        progress.progress(number / len(names), text=f"Counting {MODELS[name].label}")
-        counts.append(resources.complexity_of(name, tuple(options.items()), frames, size))
+    for number, name in enumerate(chosen.names):
+        progress.progress(number / len(chosen.names), text=f"Counting {MODELS[name].label}")
+        item = resources.complexity_of(name, tuple(setting.options.items()), setting.clip.frames, setting.clip.height)
+        if isinstance(item, Complexity):
+            item = complexity.seen_in(item, views=setting.views, with_head=setting.with_head)
+        counts.append(item)
+        if time.monotonic() - began > SECONDS_BEFORE_ROWS:
+            growing.dataframe(
+                _rows(complexity.table(counts), setting.flops_per_mac, chosen.unit),
+                hide_index=True,
+                column_config=column_widths(chosen.unit),
+                height="content",
+            )
     progress.empty()
+    growing.empty()
     return counts
 
 

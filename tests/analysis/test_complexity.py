@@ -18,8 +18,7 @@ from torch import nn
 from torch.nn.modules import module as module_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from analysis import complexity
-from analysis.complexity import Complexity, Uncountable, applicable, count, count_each, table
+from analysis.complexity import Complexity, Uncountable, __main__, applicable, count, count_each, table
 from gte import cli
 from gte.models import COMPARED, MODELS, ClipShape, ModelConfig, build
 from gte.models.resnet import ResNetConfig
@@ -302,16 +301,20 @@ def test_options_apply_to_the_networks_that_have_them():
     }
 
 
-def test_each_network_is_counted_only_when_it_is_asked_for(monkeypatch):
+def test_each_network_is_counted_only_when_it_is_asked_for(counted):
     asked = []
-    monkeypatch.setattr(complexity, "count", lambda name, options, clip: asked.append(name))
-    rows = count_each(["gte", "c2d"], TINY, SMALL)
+
+    def counter(name, options, clip):
+        asked.append(name)
+        return counted[name]
+
+    rows = count_each(["gte", "c2d"], TINY, SMALL, counter)
     assert asked == []
     next(rows)
     assert asked == ["gte"]
 
 
-run_tiny = partial(complexity.main, depth=26, base_width=16, num_classes=5, size=32)
+run_tiny = partial(__main__.main, depth=26, base_width=16, num_classes=5, size=32)
 
 
 def test_command_prints_a_list_of_objects_as_json(counted, capsys):
@@ -365,13 +368,13 @@ def test_command_says_what_it_counted_at_a_native_clip(capsys):
 def test_command_counts_the_networks_of_table_1_or_those_named_or_all(models, names, counted, monkeypatch):
     asked = []
 
-    def note_names(names, options, clip):
+    def note_names(names, options, clip, counter):
         asked.extend(names)
         return [counted["c2d"]]
 
-    monkeypatch.setattr(complexity, "count_each", note_names)
+    monkeypatch.setattr(__main__, "count_each", note_names)
     monkeypatch.setattr(sys, "argv", ["complexity", *models])
-    cli.run_command(complexity.main, prog="python -m analysis.complexity")
+    cli.run_command(__main__.main, prog="python -m analysis.complexity")
     assert asked == names
 
 
@@ -388,7 +391,7 @@ def test_command_counts_the_networks_of_table_1_or_those_named_or_all(models, na
 def test_command_refuses_bad_input_with_one_sentence_and_status_2(arguments, sentence, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["complexity", *arguments])
     with pytest.raises(SystemExit) as stopped:
-        cli.run_command(complexity.main, prog="python -m analysis.complexity")
+        cli.run_command(__main__.main, prog="python -m analysis.complexity")
     printed = capsys.readouterr()
     assert (stopped.value.code, printed.out) == (2, "")
     assert printed.err == f"analysis.complexity: {sentence}\n"

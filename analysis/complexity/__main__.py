@@ -1,0 +1,227 @@
+"""`python -m analysis.complexity`: what the networks cost, where it sits, Table 1, the sweep over t, figures."""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, Literal
+
+import pandas as pd
+
+from analysis.complexity.accuracy import MISSING_ACCURACY, accuracy_against_cost, datasets
+from analysis.complexity.counting import Complexity, Uncountable, count_each, seen_in
+from analysis.complexity.operators import Numbers, formula_table, gte_explanation
+from analysis.complexity.reported import (
+    check_finding,
+    paper_check,
+)
+from analysis.complexity.store import stored
+from analysis.complexity.sweep import reported_range, sweep, sweep_finding
+from analysis.complexity.tables import as_plain, parts, parts_finding, table
+from analysis.wording import large_count, percent
+from gte import cli
+from gte.models import COMPARED, MODELS, ClipShape
+
+ALL = "all"
+"""In place of names, every network of the table."""
+
+Show = Literal["counts", "where", "formulas", "sweep", "check", "accuracy"]
+
+OF_NETWORKS = ("counts", "where")
+"""What needs the networks to be counted."""
+
+
+def main(
+    *,
+    models: tuple[str, ...] = COMPARED,
+    show: tuple[Show, ...] = ("counts",),
+    depth: int = 50,
+    frames: int = 8,
+    size: int = 224,
+    num_classes: int = 174,
+    temporal_share: float = 1 / 4,
+    base_width: int = 64,
+    views: int = 1,
+    no_head: bool = False,
+    channels: tuple[int, int] = (256, 256),
+    kernel: int = 3,
+    taps: int = 3,
+    json: bool = False,
+    csv: bool = False,
+    markdown: bool = False,
+) -> None:
+    """Count parameters and multiply-accumulates (MACs) of the networks for one clip.
+
+    A network that cannot take so small a clip is counted at its native one, and says so. Counts are kept in the user's
+    cache folder, or in the folder that GTE_CACHE names.
+
+    Args:
+        models: The networks to count, by name, or all; when not given, those of the paper's Table 1.
+        show: counts: a row for each network; where: stages and kinds of operators of each; formulas: Table 1 beside
+            operators as built; sweep: GST and GTE over t; check: printed figures beside ours; accuracy: reported
+            accuracies beside what the networks cost.
+        depth: Layers of the ResNets: 26, 50 or 101.
+        frames: Frames of the clip.
+        size: Height and width of the clip, in pixels.
+        num_classes: Classes of the last layer.
+        temporal_share: Share of the output channels that the temporal path makes, where a network has one.
+        base_width: Channels in the middle of the first stage's bottlenecks.
+        views: Clips times crops of one video; they multiply the MACs.
+        no_head: Leave the classifier out.
+        channels: C_i and C_o of the formulas.
+        kernel: k of the formulas, rows and columns of a kernel.
+        taps: k_T of the formulas, frames of a kernel.
+        json: Print JSON: a list of objects, or one list for each part where several are shown.
+        csv: Print comma-separated values.
+        markdown: Print tables in Markdown.
+    """
+    forms = [f"--{name}" for name, chosen in {"json": json, "csv": csv, "markdown": markdown}.items() if chosen]
+    if len(forms) > 1:
+        raise ValueError(f"Choose one form of output; got both {' and '.join(forms)}.")
+    if csv and len(show) > 1:
+        raise ValueError(f"--csv prints one table; got --show {' '.join(show)}. Ask for one after the other.")
+    unknown = [name for name in models if name not in (*MODELS, ALL)]
+    if unknown or not models:
+        raise ValueError(f"--models takes {', '.join(MODELS)}, or all; got {', '.join(unknown) or 'none'}.")
+    if not math.isfinite(temporal_share):
+        raise ValueError(f"--temporal-share must be a finite number, such as 0.25; got {temporal_share}.")
+    names = tuple(MODELS) if ALL in models else models
+    options = {"depth": depth, "base_width": base_width, "num_classes": num_classes, "temporal_share": temporal_share}
+    clip = ClipShape(frames, size, size)
+    plain = not forms
+    counts = _counted(names, options, clip, views, not no_head, live=plain and "counts" in show) if _needs(show) else []
+    made: dict[str, list[dict[str, Any]]] = {}
+    for part in show:
+        if part == "counts":
+            frame, words = table(counts), ""
+            made[part] = [as_plain(item) for item in counts]
+            if plain:
+                continue
+        else:
+            numbers = None
+            if part == "formulas":
+                share = Fraction(temporal_share).limit_denominator(1024)
+                numbers = Numbers(
+                    in_channels=channels[0], out_channels=channels[1], kernel=kernel, taps=taps, share=share
+                )
+            frame, words = _part(part, counts, options, clip, numbers)
+            made[part] = _plain_rows(frame)
+        if csv:
+            print(frame.to_csv(index=False), end="")
+        elif markdown:
+            print("".join(f"{line}\n" for line in (words and [words, ""]) or []) + _markdown(frame), end="\n\n")
+        elif plain:
+            print(f"\n{words}\n\n{_readable(frame).to_string(index=False)}".lstrip("\n"))
+    if json:
+        cli.print_json(made[show[0]] if len(show) == 1 else made)
+
+
+def _needs(show: Sequence[Show]) -> bool:
+    return any(part in OF_NETWORKS for part in show)
+
+
+def _counted(
+    names: Sequence[str],
+    options: dict[str, int | float],
+    clip: ClipShape,
+    views: int,
+    with_head: bool,
+    live: bool,
+) -> list[Complexity | Uncountable]:
+    """The counts; `live` prints each when it is ready. Raises ValueError if there is none."""
+    label_width = max(len(MODELS[name].label) for name in names) + 3
+    counts: list[Complexity | Uncountable] = []
+    for item in count_each(names, options, clip, stored):
+        if isinstance(item, Complexity):
+            item = seen_in(item, views=views, with_head=with_head)
+            if live:
+                print(f"{item.label:<{label_width}}{_line(item)}", flush=True)
+        counts.append(item)
+    refused = [item for item in counts if isinstance(item, Uncountable)]
+    if len(refused) == len(counts):
+        raise ValueError(refused[0].reason)
+    if live:
+        print("".join(f"{item.label:<{label_width}}{item.reason}\n" for item in refused), end="")
+    return counts
+
+
+def _part(
+    part: Show,
+    counts: Sequence[Complexity | Uncountable],
+    options: dict[str, int | float],
+    clip: ClipShape,
+    numbers: Numbers | None,
+) -> tuple[pd.DataFrame, str]:
+    """A part's table and its sentence."""
+    if part == "where":
+        counted = [item for item in counts if isinstance(item, Complexity)]
+        frames = [parts(item).assign(network=item.name) for item in counted]
+        frame = pd.concat(frames).reindex(columns=["network", "part", "kind", "params", "macs", "share"])
+        return frame, "\n".join(map(parts_finding, counted))
+    if part == "formulas":
+        assert numbers is not None
+        return formula_table(numbers), gte_explanation(numbers)
+    if part == "sweep":
+        frame = sweep(options, clip)
+        return frame, sweep_finding(frame, reported_range(options))
+    if part == "check":
+        frame = paper_check()
+        return frame, check_finding(frame)
+    return pd.concat([accuracy_against_cost(dataset) for dataset in datasets()]), MISSING_ACCURACY
+
+
+def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in frame.astype(object).to_dict("records")
+    ]
+
+
+COUNTS = (
+    "params",
+    "macs",
+    "reported",
+    "counted",
+    "params_counted",
+    "macs_counted",
+    "macs_conv_linear",
+    "macs_temporal",
+)
+SHARES = ("share", "difference")
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with counts and shares as people read them, and notes left out: they would break its lines."""
+    shown = frame.drop(columns=[name for name in ("note", "source") if name in frame.columns])
+    for name in shown.columns:
+        if name in COUNTS:
+            shown[name] = ["" if pd.isna(value) else large_count(int(value)) for value in shown[name]]
+        elif name in SHARES and "value" not in shown.columns and "t" not in shown.columns:
+            shown[name] = [percent(float(value)) for value in shown[name]]
+    return shown
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    """The table in Markdown, with every column and its numbers in full."""
+    rows = [list(map(str, frame.columns)), ["---"] * len(frame.columns)]
+    rows += [
+        ["" if pd.isna(value) else str(value).replace("|", "\\|") for value in row]
+        for row in frame.astype(object).itertuples(index=False)
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _line(item: Complexity) -> str:
+    check = "torch agrees" if item.agrees else f"torch counts {large_count(item.macs_torch)}"
+    return (
+        f"{large_count(item.params):>10} parameters {large_count(item.macs_conv_linear):>10} MACs in "
+        f"convolutions and linear layers (temporal {large_count(item.macs_temporal)}), "
+        f"{large_count(item.macs)} in all; {check}"
+        + (f"; in {item.views} views" if item.views > 1 else "")
+        + ("" if item.with_head else "; without the classifier")
+        + (f"; counted at its native clip {item.clip}" if item.at_native else "")
+        + (f". {item.note}" if item.note else "")
+    )
+
+
+if __name__ == "__main__":
+    cli.run_command(main, prog="python -m analysis.complexity")

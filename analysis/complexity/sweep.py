@@ -1,0 +1,96 @@
+"""What t, the temporal share, costs: parameters and MACs of GST and GTE over every t that they can take."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import pandas as pd
+
+from analysis.complexity.counting import Options, applicable, count_by_torch
+from analysis.complexity.reported import GTE_RANGE
+from analysis.wording import large_count
+from gte.models import ClipShape, configure
+from gte.models.designs import GroupedSpatioTemporal
+from gte.models.resnet import ResNetConfig
+
+SWEPT = ("gst", "gte")
+
+STEPS = 32
+"""At most so many steps of t from 0 to 1: what a figure can tell apart."""
+
+
+def valid_shares(name: str, options: Options) -> list[Fraction]:
+    """Every t, in steps of 1/32 or of one channel, that all blocks of a network can take.
+
+    Raises ValueError if the network has no t or the options are impossible.
+    """
+    config = configure(name, **{key: value for key, value in options.items() if key != "temporal_share"})
+    if not isinstance(config, ResNetConfig) or not isinstance(config.temporal, GroupedSpatioTemporal):
+        raise ValueError(f"{config.label} has no temporal share t; choose one of {', '.join(SWEPT)}.")
+    steps = min(STEPS, config.base_width)
+    found = []
+    for step in range(1, steps):
+        share = Fraction(step, steps)
+        try:
+            design = configure(name, **applicable(name, {**options, "temporal_share": float(share)}))
+            assert isinstance(design, ResNetConfig)
+            # The stages double the width, so that what fits the first fits all.
+            design.temporal.build_conv2(config.base_width, 1)
+        except ValueError:
+            continue
+        found.append(share)
+    return found
+
+
+def sweep(
+    options: Options,
+    clip: ClipShape,
+    names: Sequence[str] = SWEPT,
+    report: Callable[[float, str], None] = lambda part, text: None,
+) -> pd.DataFrame:
+    """One row for each network and t: name, label, share, t (as a fraction in words), params, macs.
+
+    torch's own formulas count, on tensors without memory. Raises ValueError for a clip that is too small.
+    """
+    wanted = [(name, share) for name in names for share in valid_shares(name, applicable(name, options))]
+    rows = []
+    for number, (name, share) in enumerate(wanted):
+        report(number / len(wanted), f"{name}, t = {share}")
+        own = applicable(name, {**options, "temporal_share": float(share)})
+        counted = count_by_torch(name, own, clip)
+        label = configure(name).label
+        rows.append(
+            {
+                "name": name,
+                "label": label,
+                "share": float(share),
+                "t": str(share),
+                "params": counted.params,
+                "macs": counted.macs_conv_linear,
+            }
+        )
+    return pd.DataFrame(rows, columns=pd.Index(["name", "label", "share", "t", "params", "macs"]))
+
+
+def reported_range(options: Options) -> tuple[float, ...]:
+    """What the paper reports for GTE's parameters over t; nothing unless the options are the paper's, t apart."""
+    own = applicable("gte", options)
+    ours = configure("gte").options()
+    return GTE_RANGE if all(own[name] == ours[name] for name in own if name != "temporal_share") else ()
+
+
+def sweep_finding(table: pd.DataFrame, reported: Sequence[float] = ()) -> str:
+    """From where to where GTE goes, and at which t it comes closest to the reported parameters, if there are any."""
+    gte = [row for row in table.to_dict("records") if row["name"] == "gte"]
+    if not gte:
+        return "With these numbers no t leaves GTE an even number of temporal channels."
+    first, last = gte[0], gte[-1]
+    least = min(gte, key=lambda row: row["params"])
+    near = [(value, min(gte, key=lambda row, value=value: abs(row["params"] - value))) for value in reported]
+    closest = " and ".join(
+        f"{large_count(value)} come closest at t = {row['t']} ({large_count(row['params'])})" for value, row in near
+    )
+    return (
+        f"GTE has fewest parameters, {large_count(least['params'])}, at t = {least['t']}; at t = {first['t']} it "
+        f"has {large_count(first['params'])}, at t = {last['t']} {large_count(last['params'])}."
+        + (f" The reported {closest}." if closest else "")
+    )

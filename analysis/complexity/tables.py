@@ -1,0 +1,142 @@
+"""Counts as tables: a row for each network, for each part of one, for each layer of a block."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, Literal
+
+import pandas as pd
+
+from analysis.complexity.counting import Complexity, Uncountable
+from analysis.complexity.layers import KINDS, Kind, Layer
+from analysis.wording import large_count, percent
+
+NUMBERS = ("params", "macs_conv_linear", "macs", "macs_temporal", "macs_torch")
+_COLUMNS = (
+    "name",
+    "label",
+    "frames",
+    "height",
+    "width",
+    "at_native",
+    *NUMBERS,
+    "agrees",
+    "uncounted",
+    "reason",
+    "note",
+    "views",
+    "with_head",
+)
+
+
+def table(counts: Iterable[Complexity | Uncountable]) -> pd.DataFrame:
+    """One row per network: names, clip, parameters, MACs, uncounted operators in words, or why there is no count.
+
+    `at_native` is true where the clip is not the one that was asked for but the network's native one; `note` says where
+    the clip shows the network far less than its publication's does.
+    """
+    rows = []
+    for item in counts:
+        row = as_plain(item)
+        row |= row.pop("clip")
+        row["uncounted"] = ", ".join(f"{kind} x {times}" for kind, times in (row["uncounted"] or {}).items())
+        rows.append(row)
+    frame = pd.DataFrame(rows, columns=pd.Index(_COLUMNS))
+    kinds = dict.fromkeys((*NUMBERS, "views"), "Int64") | dict.fromkeys(("agrees", "at_native", "with_head"), "boolean")
+    return frame.astype(kinds)
+
+
+def as_plain(item: Complexity | Uncountable) -> dict[str, Any]:
+    """The row as plain numbers, texts and dictionaries; numbers are None where there is no count."""
+    row: dict[str, Any] = {"name": item.name, "label": item.label}
+    own = ("agrees", "at_native", "views", "with_head")
+    if isinstance(item, Complexity):
+        row |= {column: getattr(item, column) for column in (*NUMBERS, *own)}
+        row |= {"uncounted": dict(item.uncounted), "reason": None, "note": item.note}
+    else:
+        row |= dict.fromkeys((*NUMBERS, *own, "uncounted")) | {"reason": item.reason, "note": ""}
+    return row | {"clip": asdict(item.clip), "options": dict(item.options)}
+
+
+Level = Literal["stage", "block", "path"]
+"""How finely a network is cut: into stages, their blocks, or single layers."""
+
+
+def parts(item: Complexity, level: Level = "stage", of: str | None = None) -> pd.DataFrame:
+    """Where the cost sits: one row for each part and kind of operator, in the order of the modules.
+
+    Columns: part, kind, params, macs, share (of the network's MACs). `of` keeps the parts of one stage or, at the
+    level "path", of one block or stage. With `of` absent the MACs add up to `item.macs` and the parameters to
+    `item.params`, exactly. Raises ValueError if the network has no such stage or block.
+    """
+    kept = [layer for layer in item.layers if of in (None, layer.stage, layer.block)]
+    if not kept:
+        raise ValueError(f"The stages of {item.label} are {', '.join(stages(item))}; got {of}.")
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for layer in kept:
+        part = getattr(layer, level)
+        row = rows.setdefault((part, layer.kind), {"part": part, "kind": layer.kind, "params": 0, "macs": 0})
+        row["params"] += layer.params
+        row["macs"] += layer.macs
+    frame = pd.DataFrame(list(rows.values()), columns=pd.Index(["part", "kind", "params", "macs"]))
+    frame["share"] = frame["macs"] / max(item.macs, 1)
+    return frame
+
+
+def stages(item: Complexity) -> list[str]:
+    """The stages of a network, in the order of its modules."""
+    return list(dict.fromkeys(layer.stage for layer in item.layers))
+
+
+def blocks(item: Complexity, stage: str | None = None) -> list[str]:
+    """The blocks of a network or of one of its stages, in the order of its modules."""
+    return list(dict.fromkeys(layer.block for layer in item.layers if stage in (None, layer.stage)))
+
+
+def block_table(item: Complexity, block: str) -> pd.DataFrame:
+    """Every layer of a block: what it does, C_i, C_o, kernel, resolution, parameters, MACs, share of the network.
+
+    Raises ValueError if the network has no such block.
+    """
+    kept = [layer for layer in item.layers if layer.block == block]
+    if not kept:
+        raise ValueError(f"The blocks of {item.label} are {', '.join(blocks(item))}; got {block}.")
+    return pd.DataFrame(
+        [
+            {
+                "layer": _inside(layer, block),
+                "does": KINDS[layer.kind],
+                "C_i": layer.in_channels,
+                "C_o": layer.out_channels,
+                "kernel": "x".join(map(str, layer.kernel)) if layer.kernel else "",
+                "reads": str(layer.reads),
+                "gives": str(layer.gives),
+                "params": layer.params,
+                "macs": layer.macs,
+                "share": layer.macs / max(item.macs, 1),
+            }
+            for layer in kept
+        ]
+    )
+
+
+def _inside(layer: Layer, block: str) -> str:
+    return layer.path.removeprefix(f"{block}.") or layer.path
+
+
+def parts_finding(item: Complexity, flops_per_mac: int = 1) -> str:
+    """Which stage and which kind of operator take most, and what mixing frames takes."""
+    unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
+    by_stage: Counter[str] = Counter()
+    by_kind: Counter[Kind] = Counter()
+    for layer in item.layers:
+        by_stage[layer.stage] += layer.macs
+        by_kind[layer.kind] += layer.macs
+    (dearest, most_macs), (kind, kind_macs) = by_stage.most_common(1)[0], by_kind.most_common(1)[0]
+    spent = by_kind["temporal"]
+    mixing = f"mixing frames takes {percent(spent / item.macs)}" if spent else "no multiplication mixes frames"
+    most = "" if kind == "temporal" else f"; {KINDS[kind]} takes {percent(kind_macs / item.macs)}"
+    return (
+        f"Of {item.label}'s {large_count(item.macs * flops_per_mac)} {unit}, BatchNorm and pooling included, {dearest} "
+        f"takes {percent(most_macs / item.macs)}{most}; {mixing}."
+    )

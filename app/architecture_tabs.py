@@ -1,0 +1,307 @@
+"""What the architectures page holds below its first screen: tabs that draw when they are opened.
+
+A tab is one entry of TABS.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+from streamlit.elements.lib.mutable_tab_container import TabContainer
+
+from analysis import complexity, cost_cards
+from analysis.complexity import Complexity, Numbers, Uncountable
+from analysis.cost_cards import Setting
+from analysis.wording import large_count
+from app import cards, resources, scaffold, state, timing_view, widgets
+from gte.checkpoint import CheckpointHeader
+
+NETWORK = state.Key("network", "network")
+STAGE = state.Key("stage", "stage")
+BLOCK = state.Key("block", "block")
+DATASET = state.Key("dataset", "data set")
+IN_CHANNELS = state.Key("ci", "number of channels C_i")
+OUT_CHANNELS = state.Key("co", "number of channels C_o")
+KERNEL = state.Key("k", "kernel size k")
+TAPS = state.Key("kt", "number of taps k_T")
+FORMULA_SHARE = state.Key("ft", "temporal share of the formulas")
+
+ALL_STAGES = "All stages"
+SELECTED = "gte"
+
+NOTHING_COUNTED = (
+    "None of the chosen networks was counted, so there is nothing to take apart; choose another one above."
+)
+NOT_BUILT_HERE = (
+    "The operators of this project are written for k = 3 and k_T = 3. With these numbers the same structure is built "
+    "of plain `nn.Conv3d`."
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a tab draws."""
+
+    counts: Sequence[Complexity | Uncountable]
+    """As the page shows them: all views, with or without the classifier."""
+    setting: Setting
+
+    @property
+    def counted(self) -> dict[str, Complexity]:
+        """By label."""
+        return {item.label: item for item in self.counts if isinstance(item, Complexity)}
+
+
+def draw(subject: Subject) -> None:
+    """The tabs; only the open one is computed and drawn."""
+    tabs: dict[str, TabContainer] = {}
+
+    def open_tab() -> str:
+        drawn = st.tabs(list(TABS), key=state.VIEW.name, on_change="rerun", bind="query-params")
+        tabs.update(zip(TABS, drawn, strict=True))
+        return next(name for name, tab in tabs.items() if tab.open)
+
+    state.checked(state.VIEW, open_tab)
+    for tab, render in zip(tabs.values(), TABS.values(), strict=True):
+        if tab.open:
+            with tab, scaffold.errors_as_sentences():
+                render(subject)
+
+
+def _where(subject: Subject) -> None:
+    counted = subject.counted
+    if not counted:
+        st.info(NOTHING_COUNTED)
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = next((label for label, item in counted.items() if item.name == SELECTED), next(iter(counted)))
+        item = counted[widgets.pick(NETWORK, "Network", list(counted), default=first, width=210)]
+        stages = [ALL_STAGES, *complexity.stages(item)]
+        asked = widgets.pick(STAGE, "Stage", stages, default=ALL_STAGES, width=180)
+        stage = None if asked == ALL_STAGES else asked
+        blocks = complexity.blocks(item, stage)
+        block = widgets.pick(BLOCK, "Block", blocks, default=blocks[0], width=180)
+    card = cost_cards.where(item, subject.setting, stage, block if stage else None)
+    cards.draw(card, on_click=_open_block if stage else _open_stage)
+    st.caption("Click on a bar, or choose above, to see " + ("the block's layers." if stage else "its blocks."))
+    _block(item, block, subject.setting)
+
+
+def _open_stage(stage: str) -> None:
+    st.session_state[STAGE.name] = stage
+
+
+def _open_block(block: str) -> None:
+    st.session_state[BLOCK.name] = block
+
+
+def _block(item: Complexity, block: str, setting: Setting) -> None:
+    frame = complexity.block_table(item, block)
+    st.subheader(f"The layers of {block}", anchor=False)
+    unit = {1: "MACs", 2: "FLOPs"}[setting.flops_per_mac]
+    rows = frame.to_dict("records")
+    shown = pd.DataFrame(
+        {
+            "Layer": frame["layer"],
+            "Does": frame["does"],
+            "C_i": frame["C_i"],
+            "C_o": frame["C_o"],
+            "Kernel": frame["kernel"],
+            "Reads": frame["reads"],
+            "Gives": frame["gives"],
+            "Parameters": [large_count(int(row["params"])) for row in rows],
+            unit: [large_count(int(row["macs"]) * setting.flops_per_mac) for row in rows],
+            "Share": frame["share"],
+        }
+    )
+    st.dataframe(shown, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "The block's layers, CSV",
+            frame.to_csv(index=False),
+            f"{item.name}-{block}.csv",
+            "text/csv",
+            on_click="ignore",
+        )
+        _links(item, block)
+
+
+BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
+    "Reads": st.column_config.Column(help="Frames, height and width of the input"),
+    "Gives": st.column_config.Column(help="Frames, height and width of the output"),
+    "Kernel": st.column_config.Column(help="Frames, rows and columns that an output reads"),
+    "Share": st.column_config.NumberColumn(format="percent", help="Of the network's total"),
+}
+
+
+def _links(item: Complexity, block: str) -> None:
+    """To the kernels of this block, in a checkpoint of this network if there is one that has the block."""
+    # Imported here because the table of pages imports the page that draws these tabs.
+    from app.pages import PAGES
+
+    found, _ = resources.checkpoints()
+    mine = {name: header for name, header in found.items() if header.model == item.name and header.layers}
+    for name, header in mine.items():
+        if _has_block(header, block):
+            scaffold.link(PAGES["kernels"], f"Open this layer in {name}", ckpt=name, layer=block)
+            return
+    if mine:
+        st.caption(scaffold.plain(f"{next(iter(mine))} is such a network, and has no learnable shift in {block}."))
+
+
+def _has_block(header: CheckpointHeader, block: str) -> bool:
+    return any(layer.startswith(f"{block}.") for layer in header.layers)
+
+
+CHANNELS_IN = (64, 128, 256, 512, 1024)
+CHANNELS_OUT = (64, 128, 256, 512)
+KERNELS = (1, 3, 5, 7)
+TAPS_OFFERED = (3, 5, 7)
+FORMULA_SHARES = ("1/16", "1/8", "1/4", "3/8", "1/2", "5/8", "3/4", "7/8")
+
+
+def _formulas(_subject: Subject) -> None:
+    with st.container(horizontal=True):
+        numbers = Numbers(
+            in_channels=int(_slider(IN_CHANNELS, "C_i, channels in", CHANNELS_IN, "256")),
+            out_channels=int(_slider(OUT_CHANNELS, "C_o, channels out", CHANNELS_OUT, "256")),
+            kernel=int(_slider(KERNEL, "k, pixels", KERNELS, "3")),
+            taps=int(_slider(TAPS, "k_T, frames", TAPS_OFFERED, "3")),
+            share=Fraction(_slider(FORMULA_SHARE, "t", FORMULA_SHARES, "1/4")),
+        )
+    card = cost_cards.formulas(numbers)
+    cards.draw(card)
+    if not numbers.as_here:
+        st.caption(NOT_BUILT_HERE)
+    assert card.table is not None
+    rows = card.table.to_dict("records")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Operator": [row["label"] for row in rows],
+                "From": ["Table 1" if row["in_table_1"] else "this project" for row in rows],
+                "Formula": [row["formula"] for row in rows],
+                "By formula": [row["value"] for row in rows],
+                "As built": [row["built"] for row in rows],
+                "Difference": [row["difference"] for row in rows],
+                "Note": [row["note"] for row in rows],
+            }
+        ),
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(format="localized") for name in ("By formula", "As built", "Difference")
+        },
+        height="content",
+    )
+
+
+def _slider(key: state.Key, label: str, options: Sequence[int | str], default: str) -> str:
+    """A slider over some numbers that keeps its choice in the address."""
+    names = [str(option) for option in options]
+    state.start(key, names, default)
+    st.session_state.setdefault(key.name, default)
+    with st.container(width=170):
+        return st.select_slider(label, names, key=key.name, bind="query-params")
+
+
+def _sweep(subject: Subject) -> None:
+    setting = subject.setting
+    own = {name: value for name, value in setting.options.items() if name != "temporal_share"}
+    clip = (setting.clip.frames, setting.clip.height)
+    frame = resources.cost_sweep(tuple(own.items()), *clip)
+    if frame.empty:
+        st.info("With this width no t leaves both paths a whole number of channels; choose another one above.")
+        return
+    cards.draw(cost_cards.shares(frame, setting))
+
+
+def _check(subject: Subject) -> None:
+    st.subheader("Every printed figure beside ours", anchor=False)
+    frame = resources.paper_check()
+    st.markdown(scaffold.plain(complexity.check_finding(frame)))
+    st.dataframe(_check_rows(frame), hide_index=True, column_config=CHECK_COLUMNS, height="content")
+    st.download_button(
+        "The figures, CSV", frame.to_csv(index=False), "paper-check.csv", "text/csv", key="csv check", on_click="ignore"
+    )
+    st.caption(
+        "Counted at the setting of each figure, whatever is chosen above: convolutions and linear layers, one view. "
+        "*same*: ours rounds to what is printed; *close*: within 3 %."
+    )
+    names = complexity.datasets()
+    dataset = state.checked(
+        DATASET,
+        lambda: st.segmented_control(
+            "Accuracies on",
+            names,
+            default=names[0],
+            required=True,
+            key=DATASET.name,
+            bind="query-params",
+        ),
+    )
+    table = resources.reported_accuracy(dataset)
+    cards.draw(cost_cards.accuracy(dataset, table, subject.setting))
+    st.dataframe(_accuracy_rows(table), hide_index=True, height="content")
+    st.caption(complexity.MISSING_ACCURACY)
+
+
+CHECK_COLUMNS: Mapping[str, ColumnConfig] = {
+    "Difference": st.column_config.NumberColumn(format="percent", help="Ours less theirs, of theirs"),
+    "Where they differ": st.column_config.Column(width="large"),
+}
+
+
+def _check_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = frame.to_dict("records")
+    return pd.DataFrame(
+        {
+            "What": [row["what"] for row in rows],
+            "Of": ["parameters" if row["quantity"] == "params" else "MACs" for row in rows],
+            "Reported": [large_count(row["reported"]) for row in rows],
+            "Counted": [large_count(row["counted"]) for row in rows],
+            "Difference": [row["difference"] for row in rows],
+            "Verdict": [row["verdict"] for row in rows],
+            "Where they differ": [row["note"] for row in rows],
+            "By": [row["who"] for row in rows],
+            "In": [row["where"] for row in rows],
+        }
+    )
+
+
+def _accuracy_rows(table: pd.DataFrame) -> pd.DataFrame:
+    rows = table.to_dict("records")
+
+    def counted(row: Mapping[Any, Any], column: str) -> str:
+        return "" if pd.isna(row[column]) else large_count(int(row[column]))
+
+    return pd.DataFrame(
+        {
+            "Network": [row["label"] for row in rows],
+            "Frames": [row["frames"] for row in rows],
+            "Crop": ["not told" if pd.isna(row["size"]) else str(row["size"]) for row in rows],
+            "Clips x crops": [f"{row['clips']} x {row['crops']}" for row in rows],
+            "Top-1, %, reported": [row["top1"] for row in rows],
+            "Reported by": [row["who"] for row in rows],
+            "MACs, all views, counted": [counted(row, "macs_counted") for row in rows],
+            "Parameters, counted": [counted(row, "params_counted") for row in rows],
+            "Source": [row["source"] for row in rows],
+        }
+    )
+
+
+def _measured(subject: Subject) -> None:
+    names = [item.name for item in subject.counts]
+    timing_view.render(names, subject.setting.options, subject.setting.clip)
+
+
+TABS: Mapping[str, Callable[[Subject], None]] = {
+    "Where it sits": _where,
+    "Table 1, alive": _formulas,
+    "t sweep": _sweep,
+    "Paper check": _check,
+    "Measured": _measured,
+}

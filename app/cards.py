@@ -1,0 +1,43 @@
+"""How a page draws a card: title, sentence, figure, and an expander with definition, code and numbers."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from analysis import palette
+from analysis.card import Card
+from app import scaffold
+
+
+def draw(card: Card, on_click: Callable[[str], None] | None = None) -> None:
+    """Draw it; `on_click` is called with the customdata's first entry of a mark that is clicked."""
+    st.subheader(card.title, anchor=False)
+    st.markdown(scaffold.plain(card.sentence))
+    key = f"card {card.key} {card.title}"
+    st.plotly_chart(
+        card.figure,
+        key=key,
+        on_select=(lambda: _clicked(key, on_click)) if on_click else "ignore",
+        selection_mode="points",
+        config=palette.PLOTLY_CONFIG,
+        alt=card.sentence,
+    )
+    with st.expander("Definition, formula and code"):
+        st.markdown(card.definition)
+        st.code(card.code, "python")
+        if card.table is not None:
+            st.download_button(
+                "The numbers, CSV",
+                card.table.to_csv(index=False),
+                f"{card.key}.csv",
+                "text/csv",
+                key=f"csv {key}",
+                on_click="ignore",
+            )
+
+
+def _clicked(key: str, on_click: Callable[[str], None]) -> None:
+    points = st.session_state[key].selection.points
+    # A second click on the same mark deselects it: nothing is to be chosen then.
+    if points:
+        on_click(points[0]["customdata"][0])
