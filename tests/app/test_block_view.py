@@ -14,7 +14,7 @@ def drawing(at: AppTest) -> str:
 
 
 def shown(at: AppTest) -> tuple[str, str]:
-    return at.selectbox(key="diagram").value, at.selectbox(key="block").value
+    return at.selectbox(key="diagram").value, at.selectbox(key="drawn").value
 
 
 def test_the_page_opens_on_a_gte_block_with_the_shapes_of_the_chosen_numbers(folders):
@@ -32,7 +32,7 @@ def test_without_gte_it_opens_on_the_first_chosen_network(folders):
 
 
 def test_a_link_chooses_network_and_block_and_another_network_keeps_a_block_that_it_has(folders):
-    at = open_page("architectures", **SMALL, compared="C2D", diagram="I3D", block="layer2.0")
+    at = open_page("architectures", **SMALL, compared="C2D", diagram="I3D", drawn="layer2.0")
     assert shown(at) == ("I3D", "layer2.0")
     assert sentences(at) == []
     at.selectbox(key="diagram").set_value("P3D").run()
@@ -44,6 +44,6 @@ def test_a_link_chooses_network_and_block_and_another_network_keeps_a_block_that
 
 
 def test_a_link_to_a_block_that_is_not_there_is_told(folders):
-    at = open_page("architectures", **SMALL, compared="C2D", block="layer9.9")
+    at = open_page("architectures", **SMALL, compared="C2D", drawn="layer9.9")
     assert not at.exception
     assert ["layer9.9" in text for text in sentences(at)] == [True]
