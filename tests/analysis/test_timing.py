@@ -102,6 +102,13 @@ def test_the_line_of_the_scatter_leads_from_the_origin_through_c2d():
     assert {annotation.text for annotation in figure.layout.annotations} == {"C2D", "GTE"}
 
 
+def test_names_of_networks_that_cost_nearly_the_same_do_not_cover_each_other():
+    seconds = {"c2d": (0.428,), "tsm": (0.435,), "gte": (0.372,)}
+    macs = {"c2d": 32_700_000, "tsm": 32_700_000, "gte": 25_340_000}
+    names = time_against_macs(table(measured(**seconds), macs)).layout.annotations
+    assert len({(name.xanchor, name.yshift) for name in names if name.text in ("C2D", "TSM")}) == 2
+
+
 def test_what_was_measured_names_machine_threads_versions_rounds_and_date():
     told = what_was_measured(measured(c2d=(0.1, 0.2)))
     for part in ("2030-01-02 03:04:05", "a machine", "1 thread,", "torch 2.9", "not fused", "2 x 32 x 32", "2 rounds"):
