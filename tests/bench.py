@@ -269,7 +269,11 @@ class Stopwatches:
 def measure_in_rounds(jobs: Jobs, rounds: int) -> dict[str, np.ndarray]:
     """`measure` with a bar that tells the round."""
     with tqdm(total=rounds + 1, desc="rounds", leave=False, disable=None) as bar:
-        return measure(jobs, rounds, report=lambda number, name: bar.update(number - bar.n))
+
+        def tell(number: int, name: str) -> None:
+            bar.update(number - bar.n)
+
+        return measure(jobs, rounds, report=tell)
 
 
 def print_times(title: str, seconds: Mapping[str, np.ndarray]) -> None:

@@ -3,11 +3,14 @@
 import pandas as pd
 from tqdm import tqdm
 
-from analysis.complexity import ALL, Complexity, count_each
+from analysis.complexity import Complexity, count_each
 from analysis.timing.plan import DEFAULT_ROUNDS, Plan, as_plain, cores, in_words, run, seconds_expected
 from analysis.timing.table import finding, table, what_was_measured
 from gte import cli
 from gte.models import COMPARED, MODELS, ClipShape
+
+ALL = "all"
+"""In place of names, every network of the table."""
 
 
 def main(

@@ -99,7 +99,14 @@ def test_the_line_of_the_scatter_leads_from_the_origin_through_c2d():
     assert line.y[1] / line.x[1] == pytest.approx(200 / 2e-6)  # 200 ms for two clips of 1000 MACs
     assert list(points.y) == pytest.approx([200, 100])
     assert list(points.error_y.array) == pytest.approx([50, 0])
-    assert {annotation.text for annotation in figure.layout.annotations} == {"C2D", "GTE"}
+    assert {note["text"] for note in figure.layout.to_plotly_json()["annotations"]} == {"C2D", "GTE"}
+
+
+def test_names_of_networks_that_cost_nearly_the_same_do_not_cover_each_other():
+    seconds = {"c2d": (0.428,), "tsm": (0.435,), "gte": (0.372,)}
+    macs = {"c2d": 32_700_000, "tsm": 32_700_000, "gte": 25_340_000}
+    notes = time_against_macs(table(measured(**seconds), macs)).layout.to_plotly_json()["annotations"]
+    assert len({(note["xanchor"], note.get("yshift")) for note in notes if note["text"] in ("C2D", "TSM")}) == 2
 
 
 def test_what_was_measured_names_machine_threads_versions_rounds_and_date():

@@ -14,7 +14,7 @@ def drawing(at: AppTest) -> str:
 
 
 def shown(at: AppTest) -> tuple[str, str]:
-    return at.selectbox(key="diagram").value, at.selectbox(key="drawn").value
+    return str(at.selectbox(key="diagram").value), str(at.selectbox(key="drawn").value)
 
 
 def test_the_page_opens_on_a_gte_block_with_the_shapes_of_the_chosen_numbers(folders):

@@ -1,0 +1,75 @@
+"""Measured, not only counted: the page Architectures with a measurement that was made for the test."""
+
+from analysis import timing
+from analysis.timing import Measurement, Plan, Timed
+from app import jobs
+from gte.errors import MeasurementError
+from tests.app.test_pages import SMALL, open_page, sentences
+
+SECONDS = 30
+
+
+def made_up(plan: Plan, report: jobs.Report) -> Measurement:
+    """What a process that measures would answer."""
+    report(0.5, "GTE, round 1 of 1")
+    return Measurement(
+        plan=plan,
+        timed=tuple(
+            Timed(name=name, label=name.upper(), clip=plan.clip, at_native=False, seconds=(0.1,) * plan.rounds)
+            for name in plan.names
+        ),
+        untimed=(),
+        machine="a machine, 2 cores",
+        torch_version="2.9",
+        date="2030-01-02T03:04:05+00:00",
+    )
+
+
+def opened(**query: str):
+    at = open_page("architectures", **SMALL, compared="C2D", **query)
+    at.session_state["measured"] = True
+    return at.run()
+
+
+def click(at, label: str):
+    [button] = [button for button in at.button if button.label == label]
+    return button.click().run()
+
+
+def ended() -> None:
+    for job in list(jobs.queue()._jobs.values()):
+        assert job.wait(SECONDS)
+
+
+def test_nothing_is_measured_until_it_is_asked_for_and_it_is_said_how_long_it_takes(folders, monkeypatch):
+    monkeypatch.setattr(timing, "run_in_child", made_up)
+    at = opened(rounds="3")
+    assert not at.exception
+    assert any("About 10 seconds" in caption.value for caption in at.caption)
+    assert not jobs.queue()._jobs
+    click(at, "Time them on this machine")
+    ended()
+    at.run()
+    assert not at.exception
+    assert any("3 rounds" in caption.value and "a machine" in caption.value for caption in at.caption)
+    rows = next(frame.value for frame in at.dataframe if "Median" in frame.value)
+    assert rows["Median"].tolist() == ["100 ms"]
+    click(at, "Measure again")
+    assert any(button.label == "Time them on this machine" for button in at.button)
+
+
+def test_a_measurement_that_failed_is_told_in_one_sentence_and_can_be_tried_again(folders, monkeypatch):
+    def failing(plan: Plan, report: jobs.Report) -> Measurement:
+        raise MeasurementError("The process that measured ended early.")
+
+    monkeypatch.setattr(timing, "run_in_child", failing)
+    at = click(opened(), "Time them on this machine")
+    ended()
+    at.run()
+    assert not at.exception
+    assert "The process that measured ended early." in sentences(at)
+    assert any(button.label == "Time them on this machine" for button in at.button)
+
+
+def test_what_a_link_asks_of_the_rounds_in_vain_is_told(folders):
+    assert any("number of rounds “0”" in text for text in sentences(opened(rounds="0")))
