@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
-from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from analysis import figures, palette
 from analysis.attribution import spacetime
-from app import evidence_belief, evidence_methods, scaffold, state
+from app import evidence_belief, evidence_methods, scaffold, state, widgets
 from app.evidence_findings import Finding
 
 COUNTS = ("no", "one", "two", "three", "four", "five")
@@ -45,18 +44,7 @@ class Comparison:
 
 def draw(comparison: Comparison) -> None:
     """The tabs; only the open one is computed and drawn."""
-    tabs: dict[str, TabContainer] = {}
-
-    def open_tab() -> str:
-        drawn = st.tabs(list(TABS), key=state.VIEW.name, on_change="rerun", bind="query-params")
-        tabs.update(zip(TABS, drawn, strict=True))
-        return next(name for name, tab in tabs.items() if tab.open)
-
-    state.checked(state.VIEW, open_tab)
-    for tab, render in zip(tabs.values(), TABS.values(), strict=True):
-        if tab.open:
-            with tab, scaffold.errors_as_sentences():
-                render(comparison)
+    widgets.draw_tabs(TABS, comparison)
 
 
 def _answers(comparison: Comparison) -> None:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
-from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from analysis import kernels, network_cards, palette
 from analysis.card import Card
 from analysis.kernel_cards import View
-from app import kernel_resources, resources, scaffold, state, uploads
+from app import kernel_resources, resources, scaffold, state, uploads, widgets
 from app.kernel_reading import READING
 from gte.checkpoint import CheckpointHeader
 
@@ -120,18 +119,7 @@ class _Subject:
 def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View, others: Others) -> None:
     """The tabs; only the open one is computed and drawn."""
     subject = _Subject(header, name, summary, view, others)
-    tabs: dict[str, TabContainer] = {}
-
-    def open_tab() -> str:
-        drawn = st.tabs(list(TABS), key=state.VIEW.name, on_change="rerun", bind="query-params")
-        tabs.update(zip(TABS, drawn, strict=True))
-        return next(name for name, tab in tabs.items() if tab.open)
-
-    state.checked(state.VIEW, open_tab)
-    for tab, render in zip(tabs.values(), TABS.values(), strict=True):
-        if tab.open:
-            with tab, scaffold.errors_as_sentences():
-                render(subject)
+    widgets.draw_tabs(TABS, subject)
 
 
 def _layers(subject: _Subject) -> None:

@@ -1,12 +1,13 @@
 """The controls that several pages share; each keeps its choice in the address."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 import streamlit as st
+from streamlit.elements.lib.mutable_tab_container import TabContainer
 
-from app import resources, state
+from app import resources, scaffold, state
 from gte.checkpoint import CheckpointHeader
 
 NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."
@@ -106,3 +107,22 @@ def _choose_upload() -> None:
 def pick_clip(names: list[str], video: resources.Video | None, default: str) -> str:
     """A selectbox of clips by name, the reader's own video among them if there is one."""
     return pick(state.CLIP, "Clip", names if video is None else [YOUR_VIDEO, *names], default=default)
+
+
+Subject = TypeVar("Subject")
+
+
+def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject) -> None:
+    """Tabs by their names, of which a link opens one; only the open one is computed and drawn."""
+    places: dict[str, TabContainer] = {}
+
+    def open_tab() -> str:
+        drawn = st.tabs(list(tabs), key=state.VIEW.name, on_change="rerun", bind="query-params")
+        places.update(zip(tabs, drawn, strict=True))
+        return next(name for name, place in places.items() if place.open)
+
+    state.checked(state.VIEW, open_tab)
+    for name, place in places.items():
+        if place.open:
+            with place, scaffold.errors_as_sentences():
+                tabs[name](subject)

@@ -100,7 +100,7 @@ def render() -> None:
         evidence_export.menu(findings, source, stretch, maximum)
     with below:
         evidence_tabs.draw(evidence_tabs.Comparison(findings, shared))
-        _links(chosen[0])
+        _links(chosen[0], source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,8 +250,13 @@ def _draw_whole(source: Source, stretch: Stretch, first: Finding) -> None:
     whole_clip(clips.jpeg_of(clips.thumbnails(source)), len(seconds), stretch, seen, told)
 
 
-def _links(name: str) -> None:
+def _links(name: str, source: Source) -> None:
     # Imported here because the table of pages imports this one.
     from app.pages import PAGES
 
-    scaffold.link(PAGES["whatif"], "What if this clip ran backwards?", ckpt=name)
+    page, label = PAGES["whatif"], "What if this clip ran backwards?"
+    # A filmed clip travels as the subject of the visit, because a link to another page cannot carry it.
+    if evidence_controls.is_real(source):
+        scaffold.link(page, label, ckpt=name)
+    else:
+        scaffold.link(page, label, ckpt=name, clip=source.name)

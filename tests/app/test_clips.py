@@ -76,7 +76,7 @@ def test_the_slider_cuts_and_another_clip_is_whole_again(two_networks):
     at = open_page("evidence")
     at.slider[0].set_value((5, 12)).run()
     assert any("Frames 5–12 of 24" in text.value for text in at.caption)
-    assert at.query_params["stretch"] == ["5-12"]
+    assert at.query_params["stretch"] in ("5-12", ["5-12"])
     at.selectbox(key="clip").set_value("turns clockwise").run()
     assert not at.exception
     assert any("Frames 1–24 of 24" in text.value for text in at.caption)
