@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
-from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from analysis import complexity, cost_cards
 from analysis.complexity import Complexity, Numbers, Uncountable
@@ -58,18 +57,7 @@ class Subject:
 
 def draw(subject: Subject) -> None:
     """The tabs; only the open one is computed and drawn."""
-    tabs: dict[str, TabContainer] = {}
-
-    def open_tab() -> str:
-        drawn = st.tabs(list(TABS), key=state.VIEW.name, on_change="rerun", bind="query-params")
-        tabs.update(zip(TABS, drawn, strict=True))
-        return next(name for name, tab in tabs.items() if tab.open)
-
-    state.checked(state.VIEW, open_tab)
-    for tab, render in zip(tabs.values(), TABS.values(), strict=True):
-        if tab.open:
-            with tab, scaffold.errors_as_sentences():
-                render(subject)
+    widgets.draw_tabs(TABS, subject)
 
 
 def _where(subject: Subject) -> None:
@@ -261,7 +249,7 @@ def _check_rows(frame: pd.DataFrame) -> pd.DataFrame:
         {
             "What": [row["what"] for row in rows],
             "Of": ["parameters" if row["quantity"] == "params" else "MACs" for row in rows],
-            "Reported": [large_count(row["reported"]) for row in rows],
+            "Reported": [row["printed"] for row in rows],
             "Counted": [large_count(row["counted"]) for row in rows],
             "Difference": [row["difference"] for row in rows],
             "Verdict": [row["verdict"] for row in rows],

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.resnet import Bottleneck, ResNet
 from tqdm import tqdm
 
+from analysis import complexity
 from analysis.timing.stopwatch import Jobs, forward, measure, measures_memory, memory_of_step, training_step
 from gte.cli import run_command, say
 from gte.models import COMPARED, ClipShape, build, configure, fuse, to_channels_last
@@ -31,13 +33,14 @@ from tests import bench_gradcam
 
 BASELINE = "2D"
 FUSED = " fused"
+COUNTED = " counted"
 
-Part = Literal["inference", "training", "shift", "memory", "profile", "gradcam"]
+Part = Literal["inference", "training", "shift", "memory", "profile", "gradcam", "counting"]
 
 
 def main(
     *,
-    parts: tuple[Part, ...] = ("inference", "training", "shift", "memory", "profile", "gradcam"),
+    parts: tuple[Part, ...] = ("inference", "training", "shift", "memory", "profile", "gradcam", "counting"),
     models: tuple[str, ...] = COMPARED,
     rounds: int = 11,
     frames: int = 8,
@@ -53,7 +56,8 @@ def main(
     Args:
         parts: inference: one forward pass, plain and fused; training: forward and backward; shift: LTS alone against
             nn.Conv3d with the same kernel; memory: the most that a training step needs; profile: where the time of the
-            fused networks goes; gradcam: one Grad-CAM of gte against a pass each way, and against pytorch-grad-cam.
+            fused networks goes; gradcam: one Grad-CAM of gte against a pass each way, and against pytorch-grad-cam;
+            counting: `analysis.complexity` against one plain forward pass of what it counts.
         models: Names in the table of networks.
         rounds: How often everything runs; the median is printed, between the quartiles.
         frames: Frames of the clip.
@@ -85,6 +89,28 @@ def main(
         for setting in (bench_gradcam.SMALL, large):
             layer, timed = bench_gradcam.jobs(setting)
             bench_gradcam.print_ratios(setting, layer, measure(timed, rounds))
+    if "counting" in parts:
+        print_counting(names, clip, depth, rounds)
+
+
+def print_counting(names: Sequence[str], clip: ClipShape, depth: int, rounds: int) -> None:
+    """How long the networks take to be counted, nothing of it from a cache, and how long they take to run once."""
+    jobs: dict[str, Callable[[], object]] = {}
+    for name in names:
+        options = complexity.applicable(name, {"depth": depth})
+        jobs[name] = forward(network_of(name, depth).eval(), input_of(name, clip))
+        jobs[name + COUNTED] = partial(complexity.count, name, options, clip)
+    seconds = measure(jobs, rounds)
+    print("\nCounting, against one plain forward pass")
+    print(f"{'network':<16} {'forward':>9} {'counting':>9} {'ratio':>7}   middle half of the rounds")
+    plain = {name: seconds[name] for name in names}
+    counted = {name: seconds[name + COUNTED] for name in names}
+    if len(names) > 1:
+        plain["all of them"], counted["all of them"] = sum(plain.values()), sum(counted.values())
+    for name, times in plain.items():
+        low, middle, high = np.percentile(counted[name] / times, [25, 50, 75])
+        runs, counts = (1000 * np.median(both) for both in (times, counted[name]))
+        print(f"{name:<16} {runs:>6.0f} ms {counts:>6.0f} ms {middle:>7.2f}   {low:.2f} to {high:.2f}", flush=True)
 
 
 def takes(models: Sequence[str], clip: ClipShape) -> list[str]:

@@ -16,7 +16,7 @@ SMALL = {"rounds": 1, "frames": 2, "size": 32, "depth": 26}
 
 @pytest.mark.slow
 def test_every_part_prints_a_row_for_each_network_with_its_ratio_to_the_2d_one(capsys):
-    bench.main(models=("c2d", "gte"), parts=("inference", "training", "memory", "profile"), **SMALL)
+    bench.main(models=("c2d", "gte"), parts=("inference", "training", "memory", "profile", "counting"), **SMALL)
     lines = capsys.readouterr().out.splitlines()
     for name in ("2D fused", "c2d", "c2d fused", "gte", "gte fused"):
         (inference,) = [line for line in lines if line.startswith(f"{name:<22}")][:1]
@@ -24,6 +24,7 @@ def test_every_part_prints_a_row_for_each_network_with_its_ratio_to_the_2d_one(c
     for name in ("2D", "c2d", "gte"):
         assert any(line.startswith(name) and " MB " in line for line in lines)
         assert any(line.startswith(f"{name:<16} 1x1") for line in lines)
+    assert float(next(line for line in lines if line.startswith("all of them")).split(" ms ")[2].split()[0]) > 0
     assert any(line.startswith(f"{'gte':<16} LTS") for line in lines)
     assert not any(line.startswith(f"{'c2d':<16} LTS") for line in lines)
 

@@ -191,7 +191,7 @@ SHARES = ("share", "difference")
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with counts and shares as people read them, and notes left out: they would break its lines."""
-    shown = frame.drop(columns=[name for name in ("note", "source") if name in frame.columns])
+    shown = frame.drop(columns=[name for name in ("note", "source", "reported") if name in frame.columns])
     for name in shown.columns:
         if name in COUNTS:
             shown[name] = ["" if pd.isna(value) else large_count(int(value)) for value in shown[name]]

@@ -241,13 +241,14 @@ COSTS: tuple[ReportedCost, ...] = (
 )
 """Every printed figure of complexity that is at hand, the paper's first."""
 
-_CHECK_COLUMNS = ("what", "who", "where", "quantity", "reported", "counted", "difference", "verdict", "note")
+_CHECK_COLUMNS = ("what", "who", "where", "quantity", "reported", "printed", "counted", "difference", "verdict", "note")
 
 
 def paper_check() -> pd.DataFrame:
     """Each reported figure beside what is counted here: relative difference, verdict, and a note where they differ.
 
-    Columns `reported` and `counted` are parameters or MACs of convolutions and linear layers. Verdicts: "same" where
+    Columns `reported` and `counted` are parameters or MACs of convolutions and linear layers, `printed` is the reported
+    figure in its own digits. Verdicts: "same" where
     ours rounds to what is printed, "close" up to 3 %, else "differs".
     """
     rows = [_checked_row(figure) for figure in COSTS]
@@ -265,6 +266,7 @@ def _checked_row(figure: ReportedCost) -> dict[str, Any]:
         "where": figure.where,
         "quantity": figure.quantity,
         "reported": figure.value,
+        "printed": printed(figure.value, figure.quantity, figure.digits),
         "counted": ours,
         "difference": ours / figure.value - 1,
         "verdict": verdict,
@@ -280,6 +282,12 @@ def verdict_of(ours: float, reported: float, quantity: Quantity, digits: int) ->
     return "close" if abs(ours / reported - 1) <= CLOSE else "differs"
 
 
+def printed(value: float, quantity: Quantity, digits: int) -> str:
+    """The figure in the digits in which it is printed: "33 G", "18.0 M"."""
+    size, unit = (1e6, "M") if quantity == "params" else (1e9, "G")
+    return f"{value / size:.{digits}f} {unit}"
+
+
 def _formula_row() -> dict[str, Any]:
     """Table 1's formula for GTE, put in the place of every 3x3 of the network, beside the network as built."""
     by_formula, counted = parameters_by_formula(), count_by_torch("gte", {}, PAPER_CLIP).params
@@ -289,6 +297,7 @@ def _formula_row() -> dict[str, Any]:
         "where": "Table 1, worked out for all blocks",
         "quantity": "params",
         "reported": float(by_formula),
+        "printed": printed(by_formula, "params", 2),
         "counted": counted,
         "difference": counted / by_formula - 1,
         "verdict": verdict_of(counted, by_formula, "params", 2),
@@ -317,7 +326,7 @@ def check_finding(table: pd.DataFrame) -> str:
     rows = table.to_dict("records")
     counts = Counter(row["verdict"] for row in rows)
     told = "; ".join(
-        f"{row['what']}: {large_count(row['reported'])} reported, {large_count(row['counted'])} counted"
+        f"{row['what']}: {row['printed']} reported, {large_count(row['counted'])} counted"
         for row in rows
         if row["verdict"] == "differs"
     )

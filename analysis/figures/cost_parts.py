@@ -214,6 +214,8 @@ def share_curves(
 
 SYMBOLS: Final[Sequence[str]] = ("circle", "square", "diamond", "triangle-up", "cross")
 
+LABEL_SIDES: Final[Sequence[str]] = ("top center", "bottom center", "middle right")
+
 LARGEST_BUBBLE = 36
 """Pixels across, of the network with most parameters."""
 
@@ -223,7 +225,12 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
 
     A bubble's area is the network's parameters, its shape tells who reported it. Rows without a count are left out.
     """
-    rows = [row for row in table.to_dict("records") if not pd.isna(row["macs_counted"])]
+    drawn = [row for row in table.to_dict("records") if not pd.isna(row["macs_counted"])]
+    # Neighbours have their labels on different sides.
+    rows = [
+        row | {"side": LABEL_SIDES[number % len(LABEL_SIDES)]}
+        for number, row in enumerate(sorted(drawn, key=lambda row: (row["macs_counted"], row["top1"])))
+    ]
     unit = UNITS[flops_per_mac]
     most = max((row["params_counted"] for row in rows), default=1)
     figure = go.Figure()
@@ -236,7 +243,7 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
                 y=[row["top1"] for row in mine],
                 mode="markers+text",
                 text=[f"{row['label']}, {row['frames']}f" for row in mine],
-                textposition="top center",
+                textposition=[row["side"] for row in mine],
                 cliponaxis=False,
                 marker={
                     "symbol": SYMBOLS[number % len(SYMBOLS)],
@@ -264,6 +271,9 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
         )
     palette.style(figure)
     figure.update_xaxes(title_text=f"{unit} of all views, counted here", type="log", tickformat="~s", dtick="D2")
-    figure.update_yaxes(title_text="top-1, %, reported")
+    accuracies = [row["top1"] for row in rows]
+    least, greatest = min(accuracies, default=0), max(accuracies, default=100)
+    margin = 0.15 * (greatest - least) + 1  # for the labels
+    figure.update_yaxes(title_text="top-1, %, reported", range=[least - margin, greatest + margin])
     figure.update_layout(legend={"itemsizing": "constant"})
     return figure
