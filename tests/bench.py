@@ -88,7 +88,7 @@ def main(
         large = bench_gradcam.Setting(name="gte", clip=clip, options={"depth": depth})
         for setting in (bench_gradcam.SMALL, large):
             layer, timed = bench_gradcam.jobs(setting)
-            bench_gradcam.print_ratios(setting, layer, measure(timed, rounds))
+            bench_gradcam.print_ratios(setting, layer, measure_in_rounds(timed, rounds))
     if "counting" in parts:
         print_counting(names, clip, depth, rounds)
 
@@ -100,13 +100,14 @@ def print_counting(names: Sequence[str], clip: ClipShape, depth: int, rounds: in
         options = complexity.applicable(name, {"depth": depth})
         jobs[name] = forward(network_of(name, depth).eval(), input_of(name, clip))
         jobs[name + COUNTED] = partial(complexity.count, name, options, clip)
-    seconds = measure(jobs, rounds)
+    seconds = measure_in_rounds(jobs, rounds)
     print("\nCounting, against one plain forward pass")
     print(f"{'network':<16} {'forward':>9} {'counting':>9} {'ratio':>7}   middle half of the rounds")
     plain = {name: seconds[name] for name in names}
     counted = {name: seconds[name + COUNTED] for name in names}
     if len(names) > 1:
-        plain["all of them"], counted["all of them"] = sum(plain.values()), sum(counted.values())
+        plain["all of them"] = np.sum(list(plain.values()), axis=0)
+        counted["all of them"] = np.sum(list(counted.values()), axis=0)
     for name, times in plain.items():
         low, middle, high = np.percentile(counted[name] / times, [25, 50, 75])
         runs, counts = (1000 * np.median(both) for both in (times, counted[name]))

@@ -225,9 +225,9 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
 
     A bubble's area is the network's parameters, its shape tells who reported it. Rows without a count are left out.
     """
-    drawn = [row for row in table.to_dict("records") if not pd.isna(row["macs_counted"])]
+    drawn: list[dict[Any, Any]] = [row for row in table.to_dict("records") if not pd.isna(row["macs_counted"])]
     # Neighbours have their labels on different sides.
-    rows = [
+    rows: list[dict[Any, Any]] = [
         row | {"side": LABEL_SIDES[number % len(LABEL_SIDES)]}
         for number, row in enumerate(sorted(drawn, key=lambda row: (row["macs_counted"], row["top1"])))
     ]
