@@ -242,7 +242,7 @@ class _Convolved(torch.autograd.Function):
 
 def _count_convolved(inputs: list[Any], outputs: list[Any]) -> Counts[str]:
     """fvcore's own formula for a convolution."""
-    x, weight, out = (get_shape(value) for value in (*inputs[:2], outputs[0]))
+    x, weight, out = (get_shape(value) or [] for value in (*inputs[:2], outputs[0]))
     return Counts({"conv": conv_flop_count(x, weight, out)})
 
 
