@@ -26,9 +26,7 @@ def made_up(plan: Plan, report: jobs.Report) -> Measurement:
 
 
 def opened(**query: str):
-    at = open_page("architectures", **SMALL, compared="C2D", **query)
-    at.session_state["measured"] = True
-    return at.run()
+    return open_page("architectures", **SMALL, compared="C2D", view="Measured", **query)
 
 
 def click(at, label: str):
