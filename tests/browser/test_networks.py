@@ -322,18 +322,18 @@ def test_evidence_of_a_network_from_elsewhere_makes_no_claim_about_the_clip(netw
 
 def test_relatives_are_chosen_beside_the_compared_networks_and_stay_in_the_link(networks):
     open_page(networks, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
-    networks.get_by_role("button", name="Options").click()
+    networks.get_by_role("button", name="Networks").click()
     for name in ("I3D", "C3D, original"):
         with rerun(networks):
             networks.get_by_role("button", name=name, exact=True).click()
     networks.keyboard.press("Escape")
     expect(networks).to_have_url(re.compile("relatives=I3D"))
-    expect(networks.locator(".js-plotly-plot")).to_contain_text("C3D, original *")
+    expect(networks.locator(".js-plotly-plot").first).to_contain_text("C3D, original *")
     expect(networks.get_by_text("is counted at its native one")).to_be_visible()
     networks.get_by_text("What these networks are").click()
     expect(networks.get_by_text("Carreira and Zisserman")).to_be_visible()
     open_page(networks, networks.url)
-    expect(networks.locator(".js-plotly-plot")).to_contain_text("I3D")
+    expect(networks.locator(".js-plotly-plot").first).to_contain_text("I3D")
 
 
 def test_no_network_s_name_is_cut_in_the_table_of_costs(page):
