@@ -61,6 +61,10 @@ class Job(Generic[Result]):
         """True when nothing about it changes any more."""
         return self._ended.is_set()
 
+    def is_unwanted(self) -> bool:
+        """True when every reader has left it; it ends at its next report."""
+        return self._unwanted.is_set()
+
     def wait(self, seconds: float) -> bool:
         """Wait until it is over; False if it is not by then."""
         return self._ended.wait(seconds)
@@ -119,7 +123,7 @@ class Queue:
         """Ask for work, or join those who did already."""
         with self._lock:
             job = self._jobs.get(key)
-            if job is None or job.state in ("cancelled", "failed"):
+            if job is None or job.state in ("cancelled", "failed") or job.is_unwanted():
                 job = self._jobs[key] = Job(work)
                 job.wanted_by.add(reader)
                 self._worker.submit(job.run)
@@ -164,7 +168,7 @@ def offer(
         return None
     if job is not None and job.state == "failed":
         st.error(scaffold.plain(job.told))
-    elif job is not None and job.state == "cancelled":
+    elif st.session_state.get(cancelled) or (job is not None and job.state == "cancelled"):
         st.caption("Cancelled; nothing was kept of it.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(label, key=name, icon=":material/play_arrow:"):

@@ -359,10 +359,10 @@ def test_the_controls_of_the_architectures_stand_in_line(page):
 def test_the_table_of_costs_does_not_scroll_sideways_and_no_axis_title_touches_the_edge(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     open_page(page, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
-    scroller = page.locator('[data-testid="stDataFrame"] .dvn-scroller')
+    scroller = page.locator('[data-testid="stDataFrame"] .dvn-scroller').first
     assert scroller.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
-    chart = page.locator('[data-testid="stPlotlyChart"]').bounding_box()
-    title = page.locator(".js-plotly-plot .xtitle").bounding_box()
+    chart = page.locator('[data-testid="stPlotlyChart"]').first.bounding_box()
+    title = page.locator(".js-plotly-plot .xtitle").first.bounding_box()
     assert chart is not None
     assert title is not None
     assert chart["x"] + 8 <= title["x"]
