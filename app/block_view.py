@@ -62,7 +62,7 @@ def _pick_network(names: Sequence[str]) -> str:
 
 def _pick_block(name: str, options: resources.Options) -> str:
     blocks, typical = _blocks(name, options)
-    return _pick(BLOCK, "Block", list(blocks), typical)
+    return _pick(BLOCK, "Block of the diagram", list(blocks), typical)
 
 
 def _pick(key: state.Key, label: str, options: Sequence[str], default: str) -> str:
