@@ -11,7 +11,7 @@ import pandas as pd
 import tyro
 
 from analysis import palette
-from analysis.block_graph import BlockGraph, Operator, trace
+from analysis.block_graph import BlockGraph, trace
 from analysis.block_layout import (
     TEXT_SIZE,
     TITLE_SIZE,
@@ -24,6 +24,7 @@ from analysis.block_layout import (
     lines_of,
     text_width,
 )
+from analysis.block_recorder import Operator
 from analysis.complexity import applicable
 from gte import cli
 from gte.models import ClipShape

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from analysis.block_graph import BlockGraph, Edge, Operator, Shape
+from analysis.block_graph import BlockGraph
+from analysis.block_recorder import Edge, Operator, Shape
 
 TITLE_SIZE = 14
 """Height of an operator's name."""
