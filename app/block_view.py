@@ -77,6 +77,11 @@ def _blocks(name: str, options: resources.Options) -> tuple[tuple[str, ...], str
     return block_graph.blocks_of(name, dict(options)), block_graph.typical_block(name, dict(options))
 
 
+def typical_block(name: str, options: Mapping[str, int | float]) -> str:
+    """The block that shows best what a network is."""
+    return _blocks(name, tuple(options.items()))[1]
+
+
 @st.cache_data(max_entries=256, show_spinner="Reading the network")
 def _graph(name: str, options: resources.Options, clip: ClipShape, block: str) -> BlockGraph:
     return block_graph.trace(name, dict(options), clip, block)
