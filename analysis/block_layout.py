@@ -22,7 +22,7 @@ BOLD = 1.1
 
 BOX_HEIGHT, BAR_HEIGHT, JOIN_SIZE, END_HEIGHT = 37, 22, 20, 14
 LEAST_WIDTH = 96
-LABELLED_GAP, PLAIN_GAP = 25, 16
+LABELLED_GAP, PLAIN_GAP = 24, 16
 """Between two operators, with and without a shape on the line."""
 BEND = 10
 """From an operator to the horizontal part of a line that leaves or enters it."""

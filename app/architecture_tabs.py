@@ -15,7 +15,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from analysis import complexity, cost_cards
 from analysis.complexity import Complexity, Numbers, Uncountable
 from analysis.cost_cards import Setting
-from analysis.wording import large_count
+from analysis.wording import large_count, percent
 from app import block_view, cards, resources, scaffold, state, timing_view, widgets
 from gte.checkpoint import CheckpointHeader
 
@@ -103,7 +103,7 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
             "Gives": frame["gives"],
             "Parameters": [large_count(int(row["params"])) for row in rows],
             unit: [large_count(int(row["macs"]) * setting.flops_per_mac) for row in rows],
-            "Share": frame["share"],
+            "Share": [percent(row["share"]) for row in rows],
             "Does": frame["does"],
             "Reads": frame["reads"],
         }
@@ -129,7 +129,7 @@ BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
     "Parameters": st.column_config.Column(width=92),
     "MACs": st.column_config.Column(width=84),
     "FLOPs": st.column_config.Column(width=84),
-    "Share": st.column_config.NumberColumn(width=66, format="percent", help="Of the network's total"),
+    "Share": st.column_config.Column(width=82, help="Of the network's total"),
     "Does": st.column_config.Column(width=168),
     "Reads": st.column_config.Column(width=112, help="Frames, height and width of the input"),
 }
@@ -195,11 +195,11 @@ def _formulas(_subject: Subject) -> None:
 
 
 FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
-    "Operator": st.column_config.Column(width=166),
+    "Operator": st.column_config.Column(width=180),
     "By formula": st.column_config.NumberColumn(width=90, format="localized"),
     "As built": st.column_config.NumberColumn(width=90, format="localized"),
     "Difference": st.column_config.NumberColumn(width=88, format="localized"),
-    "Formula": st.column_config.Column(width=322),
+    "Formula": st.column_config.Column(width=312),
 }
 
 
@@ -208,7 +208,7 @@ def _slider(key: state.Key, label: str, options: Sequence[int | str], default: s
     names = [str(option) for option in options]
     state.start(key, names, default)
     st.session_state.setdefault(key.name, default)
-    with st.container(width=170):
+    with st.container(width=140):
         return st.select_slider(label, names, key=key.name, bind="query-params")
 
 
@@ -257,16 +257,22 @@ def _check_rows(frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame.to_dict("records")
     return pd.DataFrame(
         {
-            "Of": ["parameters" if row["quantity"] == "params" else "MACs" for row in rows],
             "Reported": [_unbroken(row["printed"]) for row in rows],
             "Counted": [_unbroken(large_count(row["counted"])) for row in rows],
             "Difference": [_unbroken(f"{100 * row['difference']:+.2f} %") for row in rows],
-            "Verdict": [row["verdict"] for row in rows],
-            "Where they differ": [scaffold.plain(row["note"]) for row in rows],
-            "Reported by": [scaffold.plain(f"{row['who']}: {row['where']}") for row in rows],
+            "Verdict": [scaffold.plain(f"{row['verdict']}. {row['note']}".rstrip(". ")) for row in rows],
+            "Reported by": [_breakable(scaffold.plain(f"{row['who']}, {row['where']}")) for row in rows],
         },
-        index=pd.Index([scaffold.plain(row["what"]) for row in rows]),
+        index=pd.Index([scaffold.plain(f"{row['what']}, {UNITS_OF[row['quantity']]}") for row in rows]),
     )
+
+
+UNITS_OF = {"params": "parameters", "macs": "MACs"}
+
+
+def _breakable(path: str) -> str:
+    """The path, which a narrow column may break behind its slashes."""
+    return path.replace("/", "/\N{ZERO WIDTH SPACE}")
 
 
 def _unbroken(number: str) -> str:

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from analysis import palette
 from analysis.complexity.layers import KINDS, Kind
-from analysis.figures.labels import offset, places
+from analysis.figures.labels import places
 from analysis.figures.rows import every_name, height_for, mark_row
 from analysis.wording import large_count, percent
 
@@ -269,7 +269,8 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
     margin = 0.1 * (greatest - least) + 1
     upwards = (least - margin, greatest + margin)
     costs = [math.log10(row["macs_counted"] * flops_per_mac) for row in rows]
-    across = (min(costs, default=9) - 0.1, max(costs, default=10) + 0.1)
+    # On the left there is room for a name.
+    across = (min(costs, default=9) - 0.3, max(costs, default=10) + 0.1)
     figure.update_xaxes(
         title_text=f"{unit} of all views, counted here", type="log", tickformat="~s", dtick="D2", range=across
     )
@@ -281,11 +282,16 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
         for cost, row in zip(costs, rows, strict=True)
     ]
     radii = [_bubble(row, most) / 2 for row in rows]
-    for row, cost, name, radius, (side, rise) in zip(
-        rows, costs, names, radii, places(spots, names, radii), strict=True
-    ):
-        away = offset(radius) if side == "left" else -offset(radius)
-        figure.add_annotation(x=cost, y=row["top1"], text=name, showarrow=False, xanchor=side, xshift=away, yshift=rise)
+    for row, cost, name, place in zip(rows, costs, names, places(spots, names, radii), strict=True):
+        figure.add_annotation(
+            x=cost,
+            y=row["top1"],
+            text=name,
+            showarrow=False,
+            xanchor=place.side,
+            xshift=place.right,
+            yshift=place.up,
+        )
     return figure
 
 

@@ -67,8 +67,7 @@ def time_against_macs(table: pd.DataFrame, reference: str = "c2d") -> go.Figure:
     labels = [f"{row['label']}{' *' if row['at_native'] else ''}" for row in rows]
     spots = [(macs / longest, time / highest) for macs, time in zip(passes, times, strict=True)]
     for x, y, label, place in zip(passes, times, labels, places(spots, labels), strict=True):
-        side, rise = place
         figure.add_annotation(
-            x=x, y=y, text=label, showarrow=False, xanchor=side, xshift=9 if side == "left" else -9, yshift=rise
+            x=x, y=y, text=label, showarrow=False, xanchor=place.side, xshift=place.right, yshift=place.up
         )
     return figure
