@@ -20,10 +20,15 @@ SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}
 NATIVE = "{label} takes no clip as small as {clip}; the shapes are those of its native clip, {native}."
 
 
-def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape) -> None:
+def show(name: str) -> None:
+    """Have the next run draw this network."""
+    st.session_state[NETWORK.name] = MODELS[name].label
+
+
+def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape) -> str:
     """Draw one block of a network; opens on GTE, or on the first of `names` where GTE is none of them.
 
-    `options` that a network does not have are left out.
+    `options` that a network does not have are left out. Returns the network that is drawn.
     """
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
@@ -51,6 +56,7 @@ def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipS
             key="csv of the block",
             on_click="ignore",
         )
+    return name
 
 
 def _pick_network(names: Sequence[str]) -> str:

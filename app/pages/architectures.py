@@ -102,10 +102,15 @@ def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -
     unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
     scaffold.finding(_finding(counts, flops_per_mac))
     with st.grid(2, min_column_width=NARROWEST, gap="medium"):
-        with st.container():
+        costs, diagram = st.container(), st.container()
+        with diagram:
+            drawn = block_view.render(chosen.names, chosen.setting.options, chosen.setting.clip)
+        with costs:
             st.plotly_chart(
-                figures.cost_bars(table, REFERENCE, SELECTED, flops_per_mac=flops_per_mac),
+                figures.cost_bars(table, REFERENCE, drawn, flops_per_mac=flops_per_mac),
                 key="cost",
+                on_select=_draw_clicked,
+                selection_mode="points",
                 config=palette.PLOTLY_CONFIG,
             )
             st.dataframe(
@@ -127,8 +132,14 @@ def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -
                     {row["label"]: row["uncounted"] for row in table.to_dict("records") if row["uncounted"]},
                     border="horizontal",
                 )
-        with st.container():
-            block_view.render(chosen.names, chosen.setting.options, chosen.setting.clip)
+
+
+def _draw_clicked() -> None:
+    """Have the diagram show the network whose bar was clicked."""
+    points = st.session_state["cost"].selection.points
+    # A second click on the same bar deselects it: nothing is to be drawn anew then.
+    if points:
+        block_view.show(points[0]["customdata"][0])
 
 
 def _seen(setting: Setting) -> str:
