@@ -11,7 +11,7 @@ import pandas as pd
 import tyro
 
 from analysis import palette
-from analysis.block_graph import BlockGraph, Operator, trace
+from analysis.block_graph import BlockGraph, trace
 from analysis.block_layout import (
     TEXT_SIZE,
     TITLE_SIZE,
@@ -24,6 +24,7 @@ from analysis.block_layout import (
     lines_of,
     text_width,
 )
+from analysis.block_recorder import Operator
 from analysis.complexity import applicable
 from gte import cli
 from gte.models import ClipShape
@@ -33,8 +34,10 @@ EDGE = 2
 """Around a drawing that has no paper of its own."""
 HEADING_SIZE = 18
 HEADING_HEIGHT, FOOT_HEIGHT = 34, 30
-ARROW = 7
-BREAK = 8
+NAME_BASELINE, BELOW_BASELINE = 16, 31
+"""Of the two lines in a box, from its upper edge."""
+ARROW = 6
+BREAK = 7
 """A line leaves so much free above and below the middle of the text on it."""
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 
@@ -177,8 +180,8 @@ def _shape(graph: BlockGraph, place: int, box: Box, look: Look) -> str:
     name, below = lines_of(operator)
     return (
         rect
-        + _text(box.x, box.top + 18, name, TITLE_SIZE, ink, bold=True)
-        + _text(box.x, box.top + 34, below, TEXT_SIZE, ink)
+        + _text(box.x, box.top + NAME_BASELINE, name, TITLE_SIZE, ink, bold=True)
+        + _text(box.x, box.top + BELOW_BASELINE, below, TEXT_SIZE, ink)
     )
 
 

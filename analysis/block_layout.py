@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from analysis.block_graph import BlockGraph, Edge, Operator, Shape
+from analysis.block_graph import BlockGraph
+from analysis.block_recorder import Edge, Operator, Shape
 
 TITLE_SIZE = 14
 """Height of an operator's name."""
@@ -19,11 +20,11 @@ CHARACTER = 0.59
 BOLD = 1.1
 """A bold text is so much wider."""
 
-BOX_HEIGHT, BAR_HEIGHT, JOIN_SIZE, END_HEIGHT = 42, 24, 22, 16
+BOX_HEIGHT, BAR_HEIGHT, JOIN_SIZE, END_HEIGHT = 37, 22, 20, 14
 LEAST_WIDTH = 96
-LABELLED_GAP, PLAIN_GAP = 30, 20
+LABELLED_GAP, PLAIN_GAP = 24, 16
 """Between two operators, with and without a shape on the line."""
-BEND = 12
+BEND = 10
 """From an operator to the horizontal part of a line that leaves or enters it."""
 LANE_GAP = 18
 EMPTY_LANE = 14

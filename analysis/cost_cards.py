@@ -143,8 +143,9 @@ def shares(frame: pd.DataFrame, setting: Setting) -> Card:
 
 ACCURACY = """
 Each bubble is one reported accuracy: upwards the top-1 that its source prints; to the right what that network, with
-that depth, number of frames and of classes, costs *as counted here*, times its clips and crops. The area is the
-network's parameters, the shape tells who reported it. A point without a told crop is in the table alone.
+that depth, number of frames and of classes, costs *as counted here*, times its clips and crops. Beside it stand the
+frames and the views (clips x crops); the area is the network's parameters, the shape tells who reported it. A point
+without a told crop is in the table alone.
 
 The networks were trained by different people in different ways: read the cost exactly and the accuracy roughly.
 """

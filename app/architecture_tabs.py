@@ -15,8 +15,8 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from analysis import complexity, cost_cards
 from analysis.complexity import Complexity, Numbers, Uncountable
 from analysis.cost_cards import Setting
-from analysis.wording import large_count
-from app import cards, resources, scaffold, state, timing_view, widgets
+from analysis.wording import large_count, percent
+from app import block_view, cards, resources, scaffold, state, timing_view, widgets
 from gte.checkpoint import CheckpointHeader
 
 NETWORK = state.Key("network", "network")
@@ -72,7 +72,8 @@ def _where(subject: Subject) -> None:
         asked = widgets.pick(STAGE, "Stage", stages, default=ALL_STAGES, width=180)
         stage = None if asked == ALL_STAGES else asked
         blocks = complexity.blocks(item, stage)
-        block = widgets.pick(BLOCK, "Block", blocks, default=blocks[0], width=180)
+        typical = block_view.typical_block(item.name, item.options)
+        block = widgets.pick(BLOCK, "Block", blocks, default=typical if typical in blocks else blocks[0], width=180)
     card = cost_cards.where(item, subject.setting, stage, block if stage else None)
     cards.draw(card, on_click=_open_block if stage else _open_stage)
     st.caption("Click on a bar, or choose above, to see " + ("the block's layers." if stage else "its blocks."))
@@ -94,16 +95,17 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
     rows = frame.to_dict("records")
     shown = pd.DataFrame(
         {
+            # What is asked for most stands first: in a narrow window the last columns are scrolled to.
             "Layer": frame["layer"],
-            "Does": frame["does"],
             "C_i": frame["C_i"],
             "C_o": frame["C_o"],
             "Kernel": frame["kernel"],
-            "Reads": frame["reads"],
             "Gives": frame["gives"],
             "Parameters": [large_count(int(row["params"])) for row in rows],
             unit: [large_count(int(row["macs"]) * setting.flops_per_mac) for row in rows],
-            "Share": frame["share"],
+            "Share": [percent(row["share"]) for row in rows],
+            "Does": frame["does"],
+            "Reads": frame["reads"],
         }
     )
     st.dataframe(shown, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
@@ -119,10 +121,17 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
 
 
 BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
-    "Reads": st.column_config.Column(help="Frames, height and width of the input"),
-    "Gives": st.column_config.Column(help="Frames, height and width of the output"),
-    "Kernel": st.column_config.Column(help="Frames, rows and columns that an output reads"),
-    "Share": st.column_config.NumberColumn(format="percent", help="Of the network's total"),
+    "Layer": st.column_config.Column(width=170),
+    "C_i": st.column_config.Column(width=52, help="Channels that it reads"),
+    "C_o": st.column_config.Column(width=52, help="Channels that it gives"),
+    "Kernel": st.column_config.Column(width=62, help="Frames, rows and columns that an output reads"),
+    "Gives": st.column_config.Column(width=112, help="Frames, height and width of the output"),
+    "Parameters": st.column_config.Column(width=92),
+    "MACs": st.column_config.Column(width=84),
+    "FLOPs": st.column_config.Column(width=84),
+    "Share": st.column_config.Column(width=82, help="Of the network's total"),
+    "Does": st.column_config.Column(width=168),
+    "Reads": st.column_config.Column(width=112, help="Frames, height and width of the input"),
 }
 
 
@@ -171,20 +180,27 @@ def _formulas(_subject: Subject) -> None:
         pd.DataFrame(
             {
                 "Operator": [row["label"] for row in rows],
-                "From": ["Table 1" if row["in_table_1"] else "this project" for row in rows],
-                "Formula": [row["formula"] for row in rows],
                 "By formula": [row["value"] for row in rows],
                 "As built": [row["built"] for row in rows],
                 "Difference": [row["difference"] for row in rows],
-                "Note": [row["note"] for row in rows],
+                "Formula": [row["formula"] for row in rows],
+                "From": ["Table 1" if row["in_table_1"] else "this project" for row in rows],
             }
         ),
         hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="localized") for name in ("By formula", "As built", "Difference")
-        },
+        column_config=FORMULA_COLUMNS,
         height="content",
     )
+    st.caption(scaffold.plain("\n\n".join(f"{row['label']}: {row['note']}" for row in rows if row["note"])))
+
+
+FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
+    "Operator": st.column_config.Column(width=180),
+    "By formula": st.column_config.NumberColumn(width=90, format="localized"),
+    "As built": st.column_config.NumberColumn(width=90, format="localized"),
+    "Difference": st.column_config.NumberColumn(width=88, format="localized"),
+    "Formula": st.column_config.Column(width=312),
+}
 
 
 def _slider(key: state.Key, label: str, options: Sequence[int | str], default: str) -> str:
@@ -192,7 +208,7 @@ def _slider(key: state.Key, label: str, options: Sequence[int | str], default: s
     names = [str(option) for option in options]
     state.start(key, names, default)
     st.session_state.setdefault(key.name, default)
-    with st.container(width=170):
+    with st.container(width=140):
         return st.select_slider(label, names, key=key.name, bind="query-params")
 
 
@@ -211,7 +227,7 @@ def _check(subject: Subject) -> None:
     st.subheader("Every printed figure beside ours", anchor=False)
     frame = resources.paper_check()
     st.markdown(scaffold.plain(complexity.check_finding(frame)))
-    st.dataframe(_check_rows(frame), hide_index=True, column_config=CHECK_COLUMNS, height="content")
+    st.table(_check_rows(frame), border="horizontal")
     st.download_button(
         "The figures, CSV", frame.to_csv(index=False), "paper-check.csv", "text/csv", key="csv check", on_click="ignore"
     )
@@ -237,27 +253,31 @@ def _check(subject: Subject) -> None:
     st.caption(complexity.MISSING_ACCURACY)
 
 
-CHECK_COLUMNS: Mapping[str, ColumnConfig] = {
-    "Difference": st.column_config.NumberColumn(format="percent", help="Ours less theirs, of theirs"),
-    "Where they differ": st.column_config.Column(width="large"),
-}
-
-
 def _check_rows(frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame.to_dict("records")
     return pd.DataFrame(
         {
-            "What": [row["what"] for row in rows],
-            "Of": ["parameters" if row["quantity"] == "params" else "MACs" for row in rows],
-            "Reported": [row["printed"] for row in rows],
-            "Counted": [large_count(row["counted"]) for row in rows],
-            "Difference": [row["difference"] for row in rows],
-            "Verdict": [row["verdict"] for row in rows],
-            "Where they differ": [row["note"] for row in rows],
-            "By": [row["who"] for row in rows],
-            "In": [row["where"] for row in rows],
-        }
+            "Reported": [_unbroken(row["printed"]) for row in rows],
+            "Counted": [_unbroken(large_count(row["counted"])) for row in rows],
+            "Difference": [_unbroken(f"{100 * row['difference']:+.2f} %") for row in rows],
+            "Verdict": [scaffold.plain(f"{row['verdict']}. {row['note']}".rstrip(". ")) for row in rows],
+            "Reported by": [_breakable(scaffold.plain(f"{row['who']}, {row['where']}")) for row in rows],
+        },
+        index=pd.Index([scaffold.plain(f"{row['what']}, {UNITS_OF[row['quantity']]}") for row in rows]),
     )
+
+
+UNITS_OF = {"params": "parameters", "macs": "MACs"}
+
+
+def _breakable(path: str) -> str:
+    """The path, which a narrow column may break behind its slashes."""
+    return path.replace("/", "/\N{ZERO WIDTH SPACE}")
+
+
+def _unbroken(number: str) -> str:
+    """The number and its unit on one line, however narrow the column."""
+    return number.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _accuracy_rows(table: pd.DataFrame) -> pd.DataFrame:

@@ -20,10 +20,15 @@ SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}
 NATIVE = "{label} takes no clip as small as {clip}; the shapes are those of its native clip, {native}."
 
 
-def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape) -> None:
+def show(name: str) -> None:
+    """Have the next run draw this network."""
+    st.session_state[NETWORK.name] = MODELS[name].label
+
+
+def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape) -> str:
     """Draw one block of a network; opens on GTE, or on the first of `names` where GTE is none of them.
 
-    `options` that a network does not have are left out.
+    `options` that a network does not have are left out. Returns the network that is drawn.
     """
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
@@ -51,6 +56,7 @@ def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipS
             key="csv of the block",
             on_click="ignore",
         )
+    return name
 
 
 def _pick_network(names: Sequence[str]) -> str:
@@ -62,7 +68,7 @@ def _pick_network(names: Sequence[str]) -> str:
 
 def _pick_block(name: str, options: resources.Options) -> str:
     blocks, typical = _blocks(name, options)
-    return _pick(BLOCK, "Block", list(blocks), typical)
+    return _pick(BLOCK, "Block of the diagram", list(blocks), typical)
 
 
 def _pick(key: state.Key, label: str, options: Sequence[str], default: str) -> str:
@@ -75,6 +81,11 @@ def _pick(key: state.Key, label: str, options: Sequence[str], default: str) -> s
 @st.cache_data(max_entries=256, show_spinner=False)
 def _blocks(name: str, options: resources.Options) -> tuple[tuple[str, ...], str]:
     return block_graph.blocks_of(name, dict(options)), block_graph.typical_block(name, dict(options))
+
+
+def typical_block(name: str, options: Mapping[str, int | float]) -> str:
+    """The block that shows best what a network is."""
+    return _blocks(name, tuple(options.items()))[1]
 
 
 @st.cache_data(max_entries=256, show_spinner="Reading the network")

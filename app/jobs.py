@@ -134,6 +134,11 @@ class Queue:
                 del self._jobs[old]
             return job
 
+    def forget(self, key: Hashable) -> None:
+        """Drop the job of this key, so that it can be asked for anew."""
+        with self._lock:
+            self._jobs.pop(key, None)
+
     def ahead_of(self, job: Job[Any]) -> int:
         """How many jobs come before this one, the running one among them."""
         with self._lock:
@@ -178,6 +183,21 @@ def offer(
         if told:
             st.caption(told)
     return None
+
+
+def renew(key: Hashable, label: str, work: Callable[[Report], Result]) -> None:
+    """A button that has finished work done again; the old result stays until then, and where that is cancelled."""
+    done, again = queue().find(key), (key, "again")
+    if done is None:
+        return
+
+    def work_again(report: Report) -> None:
+        done.result = work(report)
+
+    renewed = queue().find(again)
+    if renewed is not None and renewed.state == "done":
+        queue().forget(again)
+    offer(again, label, work_again)
 
 
 def _watch(job: Job[Any], name: str, cancelled: str) -> None:

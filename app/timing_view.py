@@ -23,7 +23,6 @@ THREADS = state.Key("threads", "number of threads")
 FUSED = state.Key("fused", "fusing")
 
 MOST_ROUNDS, MOST_CLIPS = 51, 16
-AGAIN = "timing: how often it was asked for anew"
 
 BEFORE = (
     "About {duration} on an ordinary processor, in a process of its own; what else runs on this machine meanwhile "
@@ -54,15 +53,11 @@ def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipS
         )
     macs = _macs(plan)
     duration = timing.in_words(timing.seconds_expected(plan, macs))
-    number = st.session_state.get(AGAIN, 0)
-    measurement = jobs.offer(
-        ("timing", plan, number),
-        "Time them on this machine",
-        partial(timing.run_in_child, plan),
-        told=BEFORE.format(duration=duration),
-    )
+    key, work = ("timing", plan), partial(timing.run_in_child, plan)
+    measurement = jobs.offer(key, "Time them on this machine", work, told=BEFORE.format(duration=duration))
     if measurement is not None:
         _draw(measurement, macs)
+        jobs.renew(key, "Measure again", work)
 
 
 def _number(key: state.Key, label: str, most: int, default: int) -> int:
@@ -111,14 +106,9 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
             "application/json",
             on_click="ignore",
         )
-        st.button("Measure again", icon=":material/replay:", on_click=_again)
     with st.expander("Definition, formula and code"):
         st.markdown(card.definition)
         st.code(card.code, "python")
-
-
-def _again() -> None:
-    st.session_state[AGAIN] = st.session_state.get(AGAIN, 0) + 1
 
 
 def _rows(table: pd.DataFrame) -> pd.DataFrame:

@@ -19,10 +19,7 @@ from analysis.complexity.sweep import reported_range, sweep, sweep_finding
 from analysis.complexity.tables import as_plain, parts, parts_finding, table
 from analysis.wording import large_count, percent
 from gte import cli
-from gte.models import COMPARED, MODELS, ClipShape
-
-ALL = "all"
-"""In place of names, every network of the table."""
+from gte.models import COMPARED, MODELS, ClipShape, named
 
 Show = Literal["counts", "where", "formulas", "sweep", "check", "accuracy"]
 
@@ -79,12 +76,9 @@ def main(
         raise ValueError(f"Choose one form of output; got both {' and '.join(forms)}.")
     if csv and len(show) > 1:
         raise ValueError(f"--csv prints one table; got --show {' '.join(show)}. Ask for one after the other.")
-    unknown = [name for name in models if name not in (*MODELS, ALL)]
-    if unknown or not models:
-        raise ValueError(f"--models takes {', '.join(MODELS)}, or all; got {', '.join(unknown) or 'none'}.")
+    names = named(models)
     if not math.isfinite(temporal_share):
         raise ValueError(f"--temporal-share must be a finite number, such as 0.25; got {temporal_share}.")
-    names = tuple(MODELS) if ALL in models else models
     options = {"depth": depth, "base_width": base_width, "num_classes": num_classes, "temporal_share": temporal_share}
     clip = ClipShape(frames, size, size)
     plain = not forms
@@ -110,7 +104,8 @@ def main(
         elif markdown:
             print("".join(f"{line}\n" for line in (words and [words, ""]) or []) + _markdown(frame), end="\n\n")
         elif plain:
-            print(f"\n{words}\n\n{_readable(frame).to_string(index=False)}".lstrip("\n"))
+            rows = "" if frame.empty else f"\n\n{_readable(frame).to_string(index=False)}"
+            print(f"\n{words}{rows}".lstrip("\n"))
     if json:
         cli.print_json(made[show[0]] if len(show) == 1 else made)
 

@@ -30,8 +30,9 @@ ACCURACY_COLUMNS = (
 )
 
 MISSING_ACCURACY = (
-    "Liu et al.'s own Tables 2 to 4, and with them every accuracy of GTE, are not in this table: nobody has entered "
-    "them yet. A line in `analysis/complexity/reported_accuracy.csv` puts a figure here."
+    "These are the accuracies that the networks' own authors and repositories publish. The accuracies of Liu et al.'s "
+    "Tables 2 to 4, those of GTE among them, were not at hand and so are left out rather than guessed: whoever has the "
+    "paper adds one line for each to `analysis/complexity/reported_accuracy.csv`, and it is drawn here with the others."
 )
 
 

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import pandas as pd
 
 from analysis.complexity.counting import Options, applicable, count_by_torch
-from analysis.complexity.reported import GTE_RANGE
-from analysis.wording import large_count
+from analysis.complexity.reported import GTE_RANGE, printed
+from analysis.wording import in_a_row, large_count
 from gte.models import ClipShape, configure
 from gte.models.designs import GroupedSpatioTemporal
 from gte.models.resnet import ResNetConfig
 
 SWEPT = ("gst", "gte")
+
+PRINTED_DIGITS = 1
+"""Decimals, in millions, of the parameters that the paper reports over t."""
 
 STEPS = 32
 """At most so many steps of t from 0 to 1: what a figure can tell apart."""
@@ -79,18 +83,27 @@ def reported_range(options: Options) -> tuple[float, ...]:
 
 
 def sweep_finding(table: pd.DataFrame, reported: Sequence[float] = ()) -> str:
-    """From where to where GTE goes, and at which t it comes closest to the reported parameters, if there are any."""
+    """From where to where GTE goes, and which t give the reported parameters as they are printed, if there are any."""
     gte = [row for row in table.to_dict("records") if row["name"] == "gte"]
     if not gte:
         return "With these numbers no t leaves GTE an even number of temporal channels."
     first, last = gte[0], gte[-1]
     least = min(gte, key=lambda row: row["params"])
-    near = [(value, min(gte, key=lambda row, value=value: abs(row["params"] - value))) for value in reported]
-    closest = " and ".join(
-        f"{large_count(value)} come closest at t = {row['t']} ({large_count(row['params'])})" for value, row in near
+    return " ".join(
+        [
+            f"GTE has fewest parameters, {large_count(least['params'])}, at t = {least['t']}; at t = {first['t']} it "
+            f"has {large_count(first['params'])}, at t = {last['t']} {large_count(last['params'])}.",
+            *(_met(gte, value) for value in reported),
+        ]
     )
-    return (
-        f"GTE has fewest parameters, {large_count(least['params'])}, at t = {least['t']}; at t = {first['t']} it "
-        f"has {large_count(first['params'])}, at t = {last['t']} {large_count(last['params'])}."
-        + (f" The reported {closest}." if closest else "")
-    )
+
+
+def _met(rows: Sequence[dict[Any, Any]], value: float) -> str:
+    """The t at which the parameters round to a printed figure, or the two next to it."""
+    text = printed(value, "params", PRINTED_DIGITS)
+    there = [row["t"] for row in rows if printed(row["params"], "params", PRINTED_DIGITS) == text]
+    if there:
+        return f"The reported {text} are met at t = {in_a_row(there)}."
+    near = sorted(sorted(rows, key=lambda row: abs(row["params"] - value))[:2], key=lambda row: row["params"])
+    sides = [f"{row['t']} ({large_count(row['params'])})" for row in near]
+    return f"The reported {text} are met at no t; nearest are t = {in_a_row(sides)}."

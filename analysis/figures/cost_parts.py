@@ -1,5 +1,6 @@
 """Where the cost of a network sits, what an operator costs by formula and as built, and what t and accuracy cost."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from analysis import palette
 from analysis.complexity.layers import KINDS, Kind
+from analysis.figures.labels import places
 from analysis.figures.rows import every_name, height_for, mark_row
 from analysis.wording import large_count, percent
 
@@ -214,23 +216,17 @@ def share_curves(
 
 SYMBOLS: Final[Sequence[str]] = ("circle", "square", "diamond", "triangle-up", "cross")
 
-LABEL_SIDES: Final[Sequence[str]] = ("top center", "bottom center", "middle right")
-
-LARGEST_BUBBLE = 36
+LARGEST_BUBBLE = 30
 """Pixels across, of the network with most parameters."""
 
 
 def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figure:
     """`complexity.accuracy_against_cost`: reported top-1 against what is counted here, all views, on a log axis.
 
-    A bubble's area is the network's parameters, its shape tells who reported it. Rows without a count are left out.
+    A bubble's area is the network's parameters, its shape tells who reported it; beside it stand the network, its
+    frames and its views. Rows without a count are left out.
     """
-    drawn: list[dict[Any, Any]] = [row for row in table.to_dict("records") if not pd.isna(row["macs_counted"])]
-    # Neighbours have their labels on different sides.
-    rows: list[dict[Any, Any]] = [
-        row | {"side": LABEL_SIDES[number % len(LABEL_SIDES)]}
-        for number, row in enumerate(sorted(drawn, key=lambda row: (row["macs_counted"], row["top1"])))
-    ]
+    rows: list[dict[Any, Any]] = [row for row in table.to_dict("records") if not pd.isna(row["macs_counted"])]
     unit = UNITS[flops_per_mac]
     most = max((row["params_counted"] for row in rows), default=1)
     figure = go.Figure()
@@ -241,13 +237,11 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
                 name=who,
                 x=[row["macs_counted"] * flops_per_mac for row in mine],
                 y=[row["top1"] for row in mine],
-                mode="markers+text",
-                text=[f"{row['label']}, {row['frames']}f" for row in mine],
-                textposition=[row["side"] for row in mine],
+                mode="markers",
                 cliponaxis=False,
                 marker={
                     "symbol": SYMBOLS[number % len(SYMBOLS)],
-                    "size": [LARGEST_BUBBLE * (row["params_counted"] / most) ** 0.5 for row in mine],
+                    "size": [_bubble(row, most) for row in mine],
                     "color": palette.faded(palette.NEUTRAL, 0.35),
                     "line": {"width": 2, "color": palette.NEUTRAL},
                 },
@@ -270,10 +264,37 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
             )
         )
     palette.style(figure)
-    figure.update_xaxes(title_text=f"{unit} of all views, counted here", type="log", tickformat="~s", dtick="D2")
     accuracies = [row["top1"] for row in rows]
     least, greatest = min(accuracies, default=0), max(accuracies, default=100)
-    margin = 0.15 * (greatest - least) + 1  # for the labels
-    figure.update_yaxes(title_text="top-1, %, reported", range=[least - margin, greatest + margin])
+    margin = 0.1 * (greatest - least) + 1
+    upwards = (least - margin, greatest + margin)
+    costs = [math.log10(row["macs_counted"] * flops_per_mac) for row in rows]
+    # On the left there is room for a name.
+    across = (min(costs, default=9) - 0.3, max(costs, default=10) + 0.1)
+    figure.update_xaxes(
+        title_text=f"{unit} of all views, counted here", type="log", tickformat="~s", dtick="D2", range=across
+    )
+    figure.update_yaxes(title_text="top-1, %, reported", range=upwards)
     figure.update_layout(legend={"itemsizing": "constant"})
+    names = [f"{row['label']}, {row['frames']}f, {row['clips']}x{row['crops']}" for row in rows]
+    spots = [
+        ((cost - across[0]) / (across[1] - across[0]), (row["top1"] - upwards[0]) / (upwards[1] - upwards[0]))
+        for cost, row in zip(costs, rows, strict=True)
+    ]
+    radii = [_bubble(row, most) / 2 for row in rows]
+    for row, cost, name, place in zip(rows, costs, names, places(spots, names, radii), strict=True):
+        figure.add_annotation(
+            x=cost,
+            y=row["top1"],
+            text=name,
+            showarrow=False,
+            xanchor=place.side,
+            xshift=place.right,
+            yshift=place.up,
+        )
     return figure
+
+
+def _bubble(row: Mapping[Any, Any], most: int) -> float:
+    """Pixels across."""
+    return LARGEST_BUBBLE * (row["params_counted"] / most) ** 0.5

@@ -7,10 +7,7 @@ from analysis.complexity import Complexity, count_each
 from analysis.timing.plan import DEFAULT_ROUNDS, Plan, as_plain, cores, in_words, run, seconds_expected
 from analysis.timing.table import finding, table, what_was_measured
 from gte import cli
-from gte.models import COMPARED, MODELS, ClipShape
-
-ALL = "all"
-"""In place of names, every network of the table."""
+from gte.models import COMPARED, ClipShape, named
 
 
 def main(
@@ -50,7 +47,7 @@ def main(
     """
     if json and csv:
         raise ValueError("Choose one form of output; got both --json and --csv.")
-    names = tuple(MODELS) if ALL in models else models
+    names = named(models)
     options = {"depth": depth, "base_width": base_width, "num_classes": num_classes, "temporal_share": temporal_share}
     plan = Plan(
         names=names,

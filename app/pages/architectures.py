@@ -45,8 +45,8 @@ GROUPS: dict[Kind, tuple[state.Key, str]] = {
 }
 """Where each kind of network is chosen, and what the choice is called."""
 
-CONTROL_WIDTHS = (130, 95, 120, 140, 105, 170, 130)
-"""Of networks, depth, frames, crop, t, unit and the rest, in pixels; in a narrow window they wrap."""
+CONTROL_WIDTHS = (118, 80, 84, 104, 92, 148, 94)
+"""Of networks, depth, frames, crop, t, unit and the rest, in pixels; they fit beside each other in 800."""
 NARROWEST = 480
 """Pixels that bars and table need at least beside each other; in a narrower window they stand one below the other."""
 NATIVE_NOTE = (
@@ -102,10 +102,15 @@ def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -
     unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
     scaffold.finding(_finding(counts, flops_per_mac))
     with st.grid(2, min_column_width=NARROWEST, gap="medium"):
-        with st.container():
+        costs, diagram = st.container(), st.container()
+        with diagram:
+            drawn = block_view.render(chosen.names, chosen.setting.options, chosen.setting.clip)
+        with costs:
             st.plotly_chart(
-                figures.cost_bars(table, REFERENCE, SELECTED, flops_per_mac=flops_per_mac),
+                figures.cost_bars(table, REFERENCE, drawn, flops_per_mac=flops_per_mac),
                 key="cost",
+                on_select=_draw_clicked,
+                selection_mode="points",
                 config=palette.PLOTLY_CONFIG,
             )
             st.dataframe(
@@ -127,8 +132,14 @@ def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -
                     {row["label"]: row["uncounted"] for row in table.to_dict("records") if row["uncounted"]},
                     border="horizontal",
                 )
-        with st.container():
-            block_view.render(chosen.names, chosen.setting.options, chosen.setting.clip)
+
+
+def _draw_clicked() -> None:
+    """Have the diagram show the network whose bar was clicked."""
+    points = st.session_state["cost"].selection.points
+    # A second click on the same bar deselects it: nothing is to be drawn anew then.
+    if points:
+        block_view.show(points[0]["customdata"][0])
 
 
 def _seen(setting: Setting) -> str:
@@ -139,7 +150,7 @@ def _seen(setting: Setting) -> str:
 
 
 def _controls() -> _Chosen:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         places = [st.container(width=width) for width in CONTROL_WIDTHS]
     with places[0], st.popover("Networks", width="stretch"):
         names = [name for kind in GROUPS for name in _pick_networks(kind)]
@@ -210,7 +221,8 @@ def _count(chosen: _Chosen) -> list[Complexity | Uncountable]:
     began = time.monotonic()
     counts: list[Complexity | Uncountable] = []
     for number, name in enumerate(chosen.names):
-        progress.progress(number / len(chosen.names), text=f"Counting {MODELS[name].label}")
+        text = f"Counting {MODELS[name].label}, {number + 1} of {len(chosen.names)}"
+        progress.progress(number / len(chosen.names), text=scaffold.plain(text))
         item = resources.complexity_of(name, tuple(setting.options.items()), setting.clip.frames, setting.clip.height)
         if isinstance(item, Complexity):
             item = complexity.seen_in(item, views=setting.views, with_head=setting.with_head)

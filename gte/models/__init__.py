@@ -1,5 +1,6 @@
 """The networks: one table, one way to build them. A new network is one entry here and one file beside this one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
@@ -30,6 +31,7 @@ from gte.models.temporal import temporal_layers
 from gte.models.torchvision_video import R2Plus1DConfig, S3DConfig
 
 __all__ = [
+    "ALL",
     "COMPARED",
     "MODELS",
     "ClipShape",
@@ -38,6 +40,7 @@ __all__ = [
     "build",
     "configure",
     "fuse",
+    "named",
     "temporal_layers",
     "to_channels_last",
     "without_memory",
@@ -173,6 +176,18 @@ MODELS: dict[str, ModelConfig] = {
 
 COMPARED = tuple(name for name, config in MODELS.items() if config.kind == "compared")
 """The networks of the paper's Table 1, which stand for the table where nobody has chosen."""
+
+
+ALL = "all"
+"""In place of names, every network of the table."""
+
+
+def named(models: Sequence[str]) -> tuple[str, ...]:
+    """The networks that a command line names, where ALL is every one. Raises ValueError for an unknown one or none."""
+    unknown = [name for name in models if name not in (*MODELS, ALL)]
+    if unknown or not models:
+        raise ValueError(f"--models takes {', '.join(MODELS)}, or {ALL}; got {', '.join(unknown) or 'none'}.")
+    return tuple(MODELS) if ALL in models else tuple(dict.fromkeys(models))
 
 
 def configure(name: str, **options: Any) -> ModelConfig:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from analysis import block_diagrams, block_graph, palette
-from analysis.block_graph import BlockGraph, Edge, Operator, trace
+from analysis.block_graph import BlockGraph, trace
 from analysis.block_layout import arrange, in_words
+from analysis.block_recorder import Edge, Operator, Recorder
 from gte.cli import run_command
 from gte.models import MODELS, ClipShape, configure
 from gte.models.temporal import temporal_layers
@@ -161,7 +162,7 @@ class Gate(nn.Module):
 
 def test_an_operator_that_nobody_thought_of_is_found_with_its_parameters():
     block = Gate()
-    with block_graph.Recorder(block) as recorder:
+    with Recorder(block) as recorder:
         block(torch.rand(1, 4, 3, 5, 5))
     labels = [one.label for one in recorder.operators]
     assert labels == ["in", "3×1×1 conv", "mul", "sigmoid", "×", "out"]
@@ -207,6 +208,8 @@ def test_text_on_the_accent_can_be_read():
         ("c2d", 50, "layer3.1"),
         # At this depth every second block alone shifts.
         ("tsm", 101, "layer3.8"),
+        # Of two pathways the one that holds most of the network.
+        ("slowfast_8x8", 50, "slow.layer3.1"),
     ],
 )
 def test_the_block_that_opens_is_plain_and_mixes_frames(name, depth, block):

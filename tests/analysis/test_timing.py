@@ -286,7 +286,7 @@ def test_the_command_prints_lines_csv_and_json(monkeypatch, capsys):
     [
         (("--rounds", "0"), "rounds must be at least 1; got 0."),
         (("--threads", "0"), "threads must be at least 1; got 0."),
-        (("--models", "r2d2"), "The networks are c2d, "),
+        (("--models", "r2d2"), "--models takes c2d, "),
         (("--json", "--csv"), "Choose one form of output"),
     ],
 )

@@ -1,5 +1,8 @@
 """Measured, not only counted: the page Architectures with a measurement that was made for the test."""
 
+import threading
+from dataclasses import replace
+
 from analysis import timing
 from analysis.timing import Measurement, Plan, Timed
 from app import jobs
@@ -34,6 +37,11 @@ def click(at, label: str):
     return button.click().run()
 
 
+def medians(at) -> list[str]:
+    """What the table of the measurement says."""
+    return next(frame.value["Median"].tolist() for frame in at.dataframe if "Median" in frame.value)
+
+
 def ended() -> None:
     for job in list(jobs.queue()._jobs.values()):
         assert job.wait(SECONDS)
@@ -50,10 +58,39 @@ def test_nothing_is_measured_until_it_is_asked_for_and_it_is_said_how_long_it_ta
     at.run()
     assert not at.exception
     assert any("3 rounds" in caption.value and "a machine" in caption.value for caption in at.caption)
-    rows = next(frame.value for frame in at.dataframe if "Median" in frame.value)
-    assert rows["Median"].tolist() == ["100 ms"]
+    assert medians(at) == ["100 ms"]
+
+
+def test_a_measurement_made_again_takes_the_place_of_the_first_for_every_reader(folders, monkeypatch):
+    took, go_on = iter([0.1, 0.2, 0.3]), threading.Event()
+
+    def measured(plan: Plan, report: jobs.Report) -> Measurement:
+        seconds = next(took)
+        if seconds > 0.1:
+            assert go_on.wait(SECONDS)
+        first = made_up(plan, report)
+        return replace(first, timed=tuple(replace(one, seconds=(seconds,)) for one in first.timed))
+
+    monkeypatch.setattr(timing, "run_in_child", measured)
+    at = click(opened(), "Time them on this machine")
+    ended()
+    at.run()
     click(at, "Measure again")
-    assert any(button.label == "Time them on this machine" for button in at.button)
+    # The first one stays in sight until the second is there, and where the second is cancelled.
+    assert medians(at) == ["100 ms"]
+    click(at, "Cancel")
+    go_on.set()
+    ended()
+    at.run()
+    assert medians(at) == ["100 ms"]
+    assert any("nothing was kept" in caption.value for caption in at.caption)
+    click(at, "Measure again")
+    ended()
+    at.run()
+    # The cancelled one may have begun, or not.
+    assert medians(at) in (["200 ms"], ["300 ms"])
+    assert medians(opened()) == medians(at)
+    assert [button.label for button in at.button] == ["Measure again"]
 
 
 def test_a_measurement_that_failed_is_told_in_one_sentence_and_can_be_tried_again(folders, monkeypatch):

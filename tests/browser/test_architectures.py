@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from analysis import palette
 from tests.browser import harness
@@ -16,6 +16,16 @@ SMALL = "/architectures?depth=26&frames=2&size=32&classes=10&compared=C2D&compar
 
 INK = {"light": "rgb(15, 18, 22)", "dark": "rgb(232, 236, 240)"}
 """The text colours of the themes."""
+
+
+def click_bar(page: Page, chart: Locator, row: int) -> None:
+    """Click on the first bar of a row of a chart, on which plotly lays a rectangle that takes the clicks."""
+    bar = chart.locator(".trace.bars").first.locator(".point").nth(row)
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    assert box is not None
+    with rerun(page):
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -32,6 +42,10 @@ def test_the_diagram_takes_the_colours_of_the_theme_and_is_saved_for_slides(
         assert INK[theme] in boxes
         accent = tuple(int(palette.ACCENT[at : at + 2], 16) for at in (1, 3, 5))
         assert f"rgb{accent}" in boxes
+        # The cheapest comes first, GTE; a click on the second row asks for the other network.
+        click_bar(page, page.locator(".js-plotly-plot").first, 1)
+        expect(page).to_have_url(re.compile("diagram=C2D"))
+        expect(diagram).not_to_contain_text("LTS")
         choose(page, "Network of the diagram", "TSM")
         expect(page).to_have_url(re.compile("diagram=TSM"))
         expect(diagram).to_contain_text("Temporal shift")
@@ -41,6 +55,66 @@ def test_the_diagram_takes_the_colours_of_the_theme_and_is_saved_for_slides(
         assert re.fullmatch(rf"tsm-layer\d\.\d-{theme}\.svg", download.value.suggested_filename)
         saved = Path(download.value.path()).read_text(encoding="utf-8")
         assert "Temporal shift" in "".join(ElementTree.fromstring(saved).itertext())
+
+
+NOTE_WHAT_GROWS = """
+window.grown = {rows: [], progress: []};
+new MutationObserver(() => {
+  const note = (list, value) => { if (value && list.at(-1) !== value) list.push(value); };
+  note(grown.progress, document.querySelector('[data-testid="stProgress"]')?.innerText);
+  if (!document.querySelector(".js-plotly-plot"))
+    note(grown.rows, document.querySelector('[role="grid"]')?.getAttribute("aria-rowcount"));
+}).observe(document, {childList: true, subtree: true, attributes: true, attributeFilter: ["aria-rowcount"]});
+"""
+
+
+def test_the_table_grows_row_by_row_while_it_is_counted_and_a_second_visit_finds_it_counted(page: Page) -> None:
+    page.add_init_script(NOTE_WHAT_GROWS)
+    # Settings that nothing else asks for, so that no cache knows them.
+    unseen = "/architectures?depth=101&frames=2&size=64&classes=317"
+    open_page(page, unseen)
+    grown = page.evaluate("window.grown")
+    assert "Counting C2D, 1 of 5" in grown["progress"]
+    assert "Counting GTE, 5 of 5" in grown["progress"]
+    # A grid counts its header as well.
+    heights = [int(rows) for rows in grown["rows"]]
+    assert len(heights) >= 3
+    assert heights == sorted(set(heights))
+    expect(page.get_by_test_id("stProgress")).to_have_count(0)
+    open_page(page, unseen)
+    assert "Counting GTE, 5 of 5" not in page.evaluate("window.grown.progress")
+
+
+def where_chart(page: Page) -> Locator:
+    """The chart of the tab Where it sits, below the bars of the first screen."""
+    return page.locator(".js-plotly-plot").nth(1)
+
+
+def test_a_click_on_a_bar_opens_its_stage_and_then_its_block_as_the_boxes_above_it_do(page: Page) -> None:
+    # As high as the page: a list closes when what it hangs on is scrolled to.
+    page.set_viewport_size({"width": 1280, "height": 2400})
+    open_page(page, f"{SMALL}&view=Where+it+sits")
+    stage, block = (page.get_by_role("combobox", name=name, exact=True) for name in ("Stage", "Block"))
+    expect(stage).to_have_value("All stages")
+    # The stem has no temporal part: the first such bar is that of layer1.
+    click_bar(page, where_chart(page), 2)
+    expect(stage).to_have_value("layer3")
+    expect(page).to_have_url(re.compile("stage=layer3"))
+    expect(where_chart(page)).to_contain_text("layer3.1")
+    expect(page.get_by_text("The layers of layer3.0")).to_be_visible()
+    click_bar(page, where_chart(page), 1)
+    expect(block).to_have_value("layer3.1")
+    expect(page).to_have_url(re.compile("block=layer3.1"))
+    expect(page.get_by_text("The layers of layer3.1")).to_be_visible()
+    choose(page, "Stage", "layer2")
+    expect(page.get_by_text("The layers of layer2.1")).to_be_visible()
+    choose(page, "Block", "layer2.0")
+    link = page.url
+    open_page(page, link)
+    expect(stage).to_have_value("layer2")
+    expect(block).to_have_value("layer2.0")
+    choose(page, "Stage", "All stages")
+    expect(where_chart(page)).to_contain_text("layer4")
 
 
 def test_a_measurement_shows_how_far_it_is_can_be_cancelled_and_gives_a_table(page: Page) -> None:

@@ -56,7 +56,7 @@ def layer_in_words(page: Page) -> str:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("combobox", name=label, exact=True).click()
     with rerun(page):
         page.get_by_role("option", name=option, exact=True).click()
 

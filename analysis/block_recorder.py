@@ -1,0 +1,300 @@
+"""Noting what runs inside one block of a network: its layers by hooks, and by torch's function mode what stands between
+them (a split, a concatenation, an addition). The mode sees this thread alone.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from gte.models.shift import (
+    DepthwiseTemporalShift,
+    FixedTemporalShift,
+    LearnableTemporalShift,
+    SharedTemporalShift,
+)
+from gte.models.temporal import HardTemporalShift, kernel_size, mixes_frames
+
+Shape = tuple[int, int, int, int]
+"""Channels, frames, height, width of one clip."""
+
+Kind = Literal["input", "output", "layer", "split", "concat", "join"]
+"""layer: whatever computes or moves; split, concat: of channels; join: of two tensors of one shape, as in a sum."""
+
+NOUNS: Mapping[type[nn.Module], str] = {
+    LearnableTemporalShift: "LTS",
+    FixedTemporalShift: "LTS, fixed",
+    DepthwiseTemporalShift: "LTS, depthwise",
+    SharedTemporalShift: "LTS, shared",
+    HardTemporalShift: "Temporal shift",
+    nn.MaxPool2d: "max pool",
+    nn.MaxPool3d: "max pool",
+    nn.AvgPool2d: "mean pool",
+    nn.AvgPool3d: "mean pool",
+}
+"""How layers are called whose class says it badly; a convolution is a "conv", all others go by their class."""
+
+FOLLOWERS: Mapping[type[nn.Module] | str, str] = {
+    nn.BatchNorm2d: "BatchNorm",
+    nn.BatchNorm3d: "BatchNorm",
+    nn.ReLU: "ReLU",
+    nn.Dropout: "dropout",
+    "relu": "ReLU",
+    "relu_": "ReLU",
+}
+"""Layers and functions that change no shape and get no box: they are told behind the operator that they follow."""
+
+PASSED_BY = (nn.Identity,)
+"""Layers that do nothing; block outputs are such."""
+
+SPLITS = ("chunk", "split", "tensor_split", "unsafe_chunk", "unsafe_split")
+CONCATS = ("cat", "concat", "concatenate")
+JOINS: Mapping[str, str] = {
+    "add": "+",
+    "add_": "+",
+    "__add__": "+",
+    "__radd__": "+",
+    "__iadd__": "+",
+    "mul": "×",
+    "mul_": "×",
+    "__mul__": "×",
+    "__rmul__": "×",
+    "__imul__": "×",
+}
+VIEWS = (
+    "clone",
+    "contiguous",
+    "detach",
+    "flatten",
+    "permute",
+    "reshape",
+    "squeeze",
+    "to",
+    "transpose",
+    "unflatten",
+    "unsqueeze",
+    "view",
+)
+"""Functions that show the same values in another order of dimensions or of memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """One step inside a block."""
+
+    kind: Kind
+    label: str
+    """What it is called: "1×3×3 conv", "LTS 3×1×1", "+"."""
+    path: str = ""
+    """The layer's path inside the block; empty for what is no layer."""
+    layer: str = ""
+    """The class of the layer."""
+    inputs: int = 0
+    """Channels that it reads."""
+    outputs: int = 0
+    """Channels that it gives."""
+    stride: tuple[int, int, int] = (1, 1, 1)
+    """Over frames, rows and columns."""
+    parameters: int = 0
+    """Learnable numbers, those of the followers included."""
+    temporal: bool = False
+    """True if it reads other frames than the one it answers for."""
+    followers: tuple[str, ...] = ()
+    """What happens to its output at once: BatchNorm, ReLU."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A tensor on its way from one operator to another, both by their place in the order in which they ran."""
+
+    source: int
+    target: int
+    shape: Shape
+
+
+@dataclass
+class _Value:
+    """A tensor, kept so that no other takes its identity, and the operator that gave it."""
+
+    tensor: Tensor
+    source: int
+    shape: Shape
+
+
+@dataclass
+class Recorder(TorchFunctionMode):
+    """Notes what runs inside one block while the network that holds it runs once, in this thread."""
+
+    block: nn.Module
+    operators: list[Operator] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._values: dict[int, _Value] = {}
+        self._inside = False
+        self._running: nn.Module | None = None
+        """The layer whose inside is its own business."""
+        self._uncounted = {id(parameter): parameter.numel() for parameter in self.block.parameters()}
+        self._owners = {
+            id(parameter): (path, module)
+            for path, module in self.block.named_modules()
+            for parameter in module.parameters(recurse=False)
+        }
+        self._watch()
+
+    def _watch(self) -> None:
+        self.block.register_forward_pre_hook(self._enter)
+        self.block.register_forward_hook(self._leave)
+        for path, module in self.block.named_modules():
+            if module is self.block or any(True for _ in module.children()) or isinstance(module, PASSED_BY):
+                continue
+            module.register_forward_pre_hook(self._start)
+            module.register_forward_hook(self._finish(path))
+
+    def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._inside = True
+        [tensor] = _tensors(inputs)
+        self._add(Operator(kind="input", label="in"), (), [tensor])
+
+    def _leave(self, module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
+        self._inside = False
+        self._add(Operator(kind="output", label="out"), self._known((out,)), [])
+
+    def _start(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._running = module
+        # Looked up now: an in-place layer gives its input a new meaning.
+        self._read = self._known(inputs)
+
+    def _finish(self, path: str) -> Callable[[nn.Module, tuple[Any, ...], Tensor], None]:
+        def note(module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
+            self._running = None
+            self._add(self._described(path, module, module.parameters()), self._read, [out])
+
+        return note
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = kwargs or {}
+        if not self._inside or self._running is not None:
+            return func(*args, **given)
+        read = self._known((*args, *given.values()))
+        out = func(*args, **given)
+        results = list(_tensors((out,)))
+        if read and results:
+            self._note_function(func.__name__, (*args, *given.values()), read, results)
+        return out
+
+    def _note_function(self, name: str, args: Sequence[Any], read: list[_Value], results: list[Tensor]) -> None:
+        shape = _shape(results[0])
+        if name in VIEWS or (name == "__getitem__" and shape == read[0].shape):
+            for result in results:
+                self._values[id(result)] = replace(read[0], tensor=result)
+        elif name in SPLITS:
+            halves = "Split in halves" if len(results) == 2 else f"Split in {len(results)}"
+            self._add(Operator(kind="split", label=halves), read, results)
+        elif name in CONCATS:
+            self._add(Operator(kind="concat", label="Concatenate"), read, results)
+        elif name in JOINS and len(read) > 1:
+            self._add(Operator(kind="join", label=JOINS[name]), read, results)
+        elif name == "__getitem__":
+            self._add(Operator(kind="layer", label=_selection(read[0].shape, shape)), read, results)
+        else:
+            parameters = [arg for arg in args if isinstance(arg, nn.Parameter)]
+            path, owner = next((self._owners[id(one)] for one in parameters if id(one) in self._owners), ("", None))
+            label = FOLLOWERS.get(name, name.strip("_").replace("_", " "))
+            if owner is None:
+                self._add(Operator(kind="layer", label=label), read, results)
+                return
+            described = self._described(path, owner, parameters)
+            # A layer without a kernel that does several things is told by each of them.
+            self._add(described if kernel_size(owner) else replace(described, label=label), read, results)
+
+    def _described(self, path: str, module: nn.Module, parameters: Iterable[nn.Parameter]) -> Operator:
+        return Operator(
+            kind="layer",
+            label=_label(module),
+            path=path,
+            layer=type(module).__name__,
+            stride=_stride(module),
+            parameters=sum(self._uncounted.pop(id(parameter), 0) for parameter in parameters),
+            temporal=mixes_frames(module),
+        )
+
+    def _known(self, args: Sequence[Any]) -> list[_Value]:
+        return [self._values[id(tensor)] for tensor in _tensors(args) if id(tensor) in self._values]
+
+    def _add(self, operator: Operator, read: Sequence[_Value], results: Sequence[Tensor]) -> None:
+        place = len(self.operators)
+        shapes = [_shape(result) for result in results]
+        self.operators.append(
+            replace(
+                operator,
+                inputs=sum(value.shape[0] for value in read) if operator.kind == "concat" else _channels(read),
+                outputs=shapes[0][0] if shapes else _channels(read),
+            )
+        )
+        self.edges += [Edge(value.source, place, value.shape) for value in read]
+        for result, shape in zip(results, shapes, strict=True):
+            self._values[id(result)] = _Value(result, place, shape)
+
+
+def _channels(read: Sequence[_Value]) -> int:
+    return read[0].shape[0] if read else 0
+
+
+def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
+    """The tensors among some values, those in lists included."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
+
+
+def _shape(tensor: Tensor) -> Shape:
+    """Channels, frames, height, width of one clip, or of its frames lined up in the batch dimension."""
+    if tensor.dim() == 5:
+        _, channels, frames, height, width = tensor.shape
+    else:
+        frames, channels, height, width = (*tensor.shape, 1, 1)[:4]
+    return channels, frames, height, width
+
+
+def _selection(before: Shape, after: Shape) -> str:
+    """What a selection left of a tensor."""
+    if before[:2] == after[:2]:
+        step = round(before[2] / after[2])
+        return f"Every {({2: '2nd', 3: '3rd'}).get(step, f'{step}th')} pixel"
+    return "Some channels" if before[1:] == after[1:] else "Some frames" if before[0] == after[0] else "A part"
+
+
+def _label(layer: nn.Module) -> str:
+    kernel = kernel_size(layer)
+    name = NOUNS.get(type(layer)) or FOLLOWERS.get(type(layer))
+    if kernel is None and isinstance(layer, HardTemporalShift):
+        return f"{name}, {layer.num_shifted} each way"
+    if kernel is None:
+        return name or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(layer).__name__)
+    size = "×".join(map(str, kernel))
+    if name and name.startswith("LTS"):
+        return f"{name} {size}"
+    return f"{size} {name or 'conv'}"
+
+
+def _stride(layer: nn.Module) -> tuple[int, int, int]:
+    """Over frames, rows and columns; layers of frames have none over frames."""
+    stride = getattr(layer, "stride", 1)
+    if isinstance(stride, int):
+        is_3d = isinstance(layer, nn.MaxPool3d | nn.AvgPool3d)
+        return (stride if is_3d else 1), stride, stride
+    frames, rows, columns = (1, *stride)[-3:]
+    return frames, rows, columns

@@ -1,0 +1,101 @@
+"""Where names stand beside the points of a scatter, so that no name lies on a point or on another name."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Side = Literal["left", "right", "center"]
+"""Which part of a name stands at its point."""
+
+PLACES: tuple[tuple[Side, int], ...] = (
+    ("left", 0),
+    ("right", 0),
+    ("center", 1),
+    ("center", -1),
+    ("left", 16),
+    ("left", -16),
+    ("right", 16),
+    ("right", -16),
+    ("left", 32),
+    ("left", -32),
+    ("right", 32),
+    ("right", -32),
+    ("center", 2),
+    ("center", -2),
+)
+"""Where a name may stand, the best first: beside its point, so many pixels above it, or in a line above or below it."""
+PLOTS: tuple[tuple[int, int], ...] = ((560, 270), (1040, 270))
+"""Pixels of the plot in a narrow and in a wide window."""
+CHARACTER_WIDTH, HALF_HEIGHT = 7.4, 8
+GAP = 4
+"""Between a point's edge and its name, in pixels."""
+SMALL_POINT = 5.0
+
+Box = tuple[float, float, float, float]
+"""Left, lower, right, upper."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a name stands, from the middle of its point in pixels."""
+
+    side: Side
+    right: float
+    up: float
+
+
+def places(
+    spots: Sequence[tuple[float, float]], names: Sequence[str], radii: Sequence[float] | None = None
+) -> list[Place]:
+    """A place for each name on which no point and no other name lies, as far as there is one.
+
+    `spots` are parts of the plot's sides, from 0 to 1; `radii` are the points' in pixels.
+    """
+    sizes = radii or [SMALL_POINT] * len(spots)
+    plots = [_Plot(width, [(x * width, y * height) for x, y in spots], sizes) for width, height in PLOTS]
+    chosen = []
+    for number, (radius, name) in enumerate(zip(sizes, names, strict=True)):
+        offered = [_place(radius, side, rise) for side, rise in PLACES]
+        covered = [sum(plot.covered(number, place, name) for plot in plots) for place in offered]
+        # The first of those that cover least.
+        best = offered[covered.index(min(covered))]
+        for plot in plots:
+            plot.take(number, best, name)
+        chosen.append(best)
+    return chosen
+
+
+class _Plot:
+    """What is taken already in a plot of some width."""
+
+    def __init__(self, width: float, points: Sequence[tuple[float, float]], radii: Sequence[float]) -> None:
+        self.width = width
+        self.points = points
+        self.taken: list[Box] = [(x - r, y - r, x + r, y + r) for (x, y), r in zip(points, radii, strict=True)]
+
+    def covered(self, number: int, place: Place, name: str) -> int:
+        """What a name would cover there; to stand out of the plot is as bad as to cover something."""
+        box = self._box(number, place, name)
+        return sum(_overlap(box, other) for other in self.taken) + (box[0] < 0 or box[2] > self.width or box[1] < 0)
+
+    def take(self, number: int, place: Place, name: str) -> None:
+        self.taken.append(self._box(number, place, name))
+
+    def _box(self, number: int, place: Place, name: str) -> Box:
+        (x, y), width = self.points[number], len(name) * CHARACTER_WIDTH
+        left = x + place.right - {"left": 0, "center": width / 2, "right": width}[place.side]
+        return left, y + place.up - HALF_HEIGHT, left + width, y + place.up + HALF_HEIGHT
+
+
+def _place(radius: float, side: Side, rise: int) -> Place:
+    away = radius + GAP
+    if side == "center":
+        lines = 2 * HALF_HEIGHT * (abs(rise) - 1)
+        return Place(side, 0, math.copysign(away + HALF_HEIGHT + lines, rise))
+    return Place(side, away if side == "left" else -away, rise)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    """True if two boxes share a point."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
