@@ -1,7 +1,7 @@
 """How numbers and layers are written for people: three significant digits, short layer names."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def three_digits(value: float) -> str:
@@ -32,6 +32,11 @@ def large_count(count: int | float) -> str:
         if abs(count) >= size * 0.999995:
             return f"{count / size:.2f} {unit}"
     return f"{count:.0f}"
+
+
+def in_a_row(words: Sequence[str]) -> str:
+    """One or more words as a sentence lists them: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def block_name(layer: str) -> str:

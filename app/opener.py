@@ -1,10 +1,11 @@
 """A reader's own checkpoint, opened for one visit on whichever page it is dropped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 import streamlit as st
 
+from analysis.wording import in_a_row
 from app import scaffold, state, uploads
 from gte.checkpoint import SUFFIX
 from gte.cli import sentence
@@ -77,11 +78,6 @@ def by_publisher(labels: Iterable[str]) -> list[str]:
         publisher, _, network = label.partition(": ")
         networks.setdefault(publisher, []).append(network)
     return [f"{in_a_row(own)} from {publisher}" for publisher, own in networks.items()]
-
-
-def in_a_row(words: Sequence[str]) -> str:
-    """One or more words as a sentence lists them: "a, b and c"."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def tell(text: str) -> None:

@@ -1,7 +1,9 @@
 """Evidence as files: arrays, a film strip, a video, a GIF, each with the card that says what it shows inside."""
 
 import json
+import tempfile
 import textwrap
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,10 @@ CARD = "card"
 FRAMES = "frames, counted from 1"
 """What the card calls the numbers of the frames that the network saw."""
 
-CAPTION_FACTS = ("class", "method", "layer", "convention", "raw maximum", "time", FRAMES)
+FINDING = "finding"
+"""What the card calls the sentence on where the evidence lies, or that there is none."""
+
+CAPTION_FACTS = ("class", FINDING, "method", "layer", "convention", "raw maximum", "time", FRAMES)
 """What of the card is drawn under frames, behind the network's name; the file itself holds all of it."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_SCALE = 0.4
@@ -78,6 +83,26 @@ def write(path: Path, picture: Picture) -> None:
         raise ValueError(f"Evidence is written as {', '.join(WRITERS)}; got {path.name}.")
     with replacing(path) as temporary:
         WRITERS[suffix](temporary, picture)
+
+
+def write_all(path: Path, pictures: Mapping[str, Picture]) -> None:
+    """Write a zip file with every form of every picture, named as `pictures` names it, and all cards as JSON.
+
+    It is there whole or not at all. Raises OSError where nothing can be written.
+    """
+    with (
+        replacing(path) as temporary,
+        tempfile.TemporaryDirectory() as folder,
+        # What is inside is compressed already, but for the cards.
+        zipfile.ZipFile(temporary, "w") as packed,
+    ):
+        for name, picture in pictures.items():
+            for suffix in WRITERS:
+                file = Path(folder) / f"{name}{suffix}"
+                write(file, picture)
+                packed.write(file, file.name)
+        cards = {name: dict(picture.card) for name, picture in pictures.items()}
+        packed.writestr("cards.json", json.dumps(cards, ensure_ascii=False, indent=2))
 
 
 def _write_arrays(path: Path, picture: Picture) -> None:
