@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from gte.data.capture import in_rgb, open_capture
+from gte.data.capture import grab, in_rgb, open_capture
 from gte.data.opencv import cv2
 
 MOST_PIXELS = 500_000_000
@@ -60,13 +60,13 @@ def frame_times(path: str | Path) -> Float[np.ndarray, " n"] | None:
     if len(times) < 2 or not np.isfinite(times).all() or np.diff(times).min() <= 2 * SAME_MILLISECONDS:
         return None
     with open_capture(path) as capture:
-        if not capture.grab():
+        if not grab(capture):
             return None
         # What stands before the first frame that is shown was cut off by an edit of the file.
         times = times[times >= capture.get(cv2.CAP_PROP_POS_MSEC) - SAME_MILLISECONDS]
         capture.set(cv2.CAP_PROP_POS_MSEC, times[max(0, len(times) - LAST_FRAMES)])
         ends = []
-        while capture.grab():
+        while grab(capture):
             ends.append(capture.get(cv2.CAP_PROP_POS_MSEC))
     if not ends:
         return None
@@ -106,13 +106,13 @@ def _reach(capture: cv2.VideoCapture, times: Float[np.ndarray, " n"], number: in
     if at is None or number - at > NEAR:
         for back in STEPS_BACK_MILLISECONDS:
             capture.set(cv2.CAP_PROP_POS_MSEC, max(0.0, target - back))
-            if capture.grab() and capture.get(cv2.CAP_PROP_POS_MSEC) <= target + SAME_MILLISECONDS:
+            if grab(capture) and capture.get(cv2.CAP_PROP_POS_MSEC) <= target + SAME_MILLISECONDS:
                 break
         else:
             return None
         last = _number_at(times, capture.get(cv2.CAP_PROP_POS_MSEC))
     while capture.get(cv2.CAP_PROP_POS_MSEC) < target - SAME_MILLISECONDS:
-        if not capture.grab() or capture.get(cv2.CAP_PROP_POS_MSEC) > target + SAME_MILLISECONDS:
+        if not grab(capture) or capture.get(cv2.CAP_PROP_POS_MSEC) > target + SAME_MILLISECONDS:
             break
         last = _number_at(times, capture.get(cv2.CAP_PROP_POS_MSEC))
     return last if last is not None and number - last <= NEAR else None

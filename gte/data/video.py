@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from gte.data import seeking
-from gte.data.capture import in_rgb, name_of, open_capture
+from gte.data.capture import grab, in_rgb, name_of, open_capture
 from gte.data.matroska import append_comment
 from gte.data.opencv import cv2
 from gte.data.sampling import FrameNumbers, segment_indices
@@ -214,7 +214,7 @@ def _decode(path: str | Path, wanted: Collection[int], *, size: int | None, stop
     count = width = height = 0
     times: list[float] = []
     with open_capture(path) as capture:
-        while (stop_after is None or count <= stop_after) and capture.grab():
+        while (stop_after is None or count <= stop_after) and grab(capture):
             times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
             if count == 0 or count in wanted:
                 done, picture = capture.retrieve()
