@@ -66,7 +66,7 @@ def render() -> None:
         clip_place, upload_place, class_place, layer_place, reverse_place, options_place, export_place = (
             st.container(width=width) for width in CONTROL_WIDTHS
         )
-    figure_place, stretch_place, below = st.container(), st.container(), st.container()
+    work_place, figure_place, stretch_place, below = (st.container() for _ in range(4))
     with options_place, st.popover("Options", width="stretch"):
         chosen = evidence_controls.pick_networks(found)
         shared = evidence_controls.pick_scale()
@@ -114,8 +114,9 @@ def render() -> None:
     if not findings:
         evidence_methods.let_go()
         return
-    with figure_place:
+    with work_place:
         findings = _wait_for(method, findings)
+    with figure_place:
         scaffold.finding(_answer_in_words(findings))
         _tell_what_is_no_recognition(source, clip_source, chosen[0])
         if contrast is not None and findings[0].evidence.contrast is None:
