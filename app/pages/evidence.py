@@ -69,6 +69,8 @@ def render() -> None:
     work_place, figure_place, stretch_place, below = (st.container() for _ in range(4))
     with options_place, st.popover("Options", width="stretch"):
         chosen = evidence_controls.pick_networks(found)
+        control = evidence_controls.pick_untrained(found[chosen[0]]) if chosen else {}
+        chosen = evidence_controls.leave_room(chosen, len(control))
         shared = evidence_controls.pick_scale()
         method = evidence_controls.pick_method()
         contrast_place = st.container()
@@ -110,7 +112,7 @@ def render() -> None:
     with class_place:
         target = evidence_controls.pick_class(first, _scores(first, clip))
     with figure_place:
-        findings = _put_to_all(asked, {name: found[name] for name in chosen}, target)
+        findings = _put_to_all(asked, {name: found[name] for name in chosen} | control, target)
     if not findings:
         evidence_methods.let_go()
         return

@@ -9,13 +9,14 @@ import zipfile
 
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 from PIL import Image
 
 from analysis.attribution import METHODS
 from analysis.attribution.evidence import top_classes
 from analysis.attribution.export import WRITERS
-from app import clips, evidence_export, jobs, resources
+from app import clips, evidence_export, jobs, resources, untrained
 from app.evidence_findings import Finding
 from gte import checkpoint
 from gte.checkpoint import read_header
@@ -25,7 +26,7 @@ from gte.data.transforms import to_clip
 from gte.data.video import probe, write_webm
 from gte.snapshots import KernelSnapshots
 from tests.app.test_pages import finding, open_page
-from tests.tiny import save_tiny, tiny_header, tiny_model
+from tests.tiny import NETWORKS, save_tiny, tiny_header, tiny_model
 
 SECONDS = 60
 SLOW = [name for name, row in METHODS.items() if row.speed == "slow"]
@@ -130,6 +131,25 @@ def test_the_frames_that_networks_saw_are_marked_for_each_way_of_sampling_and_na
     assert not at.exception
     expected = (1 + Stretch(4, 19).sample(6)).tolist()
     assert marks(at) == [(["gte-tiny and c2d-tiny: 4 frames"], [6, 10, 15, 19]), (["tsm-six: 6 frames"], expected)]
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_any_network_of_the_zoo_stands_beside_the_others_untrained(two_networks, model):
+    at = open_page("evidence", networks="gte-tiny", untrained=model)
+    assert not at.exception
+    assert not at.error
+    assert not at.warning
+    assert {row["label"] for row in strips(at)} == {"gte-tiny", untrained.name_of(model)}
+    like = read_header(two_networks[""] / "gte-tiny.safetensors")
+    header = untrained.header_of(model, like)
+    assert (header.model, header.classes) == (model, like.classes)
+    # The same weights for whoever follows a link.
+    first = checkpoint.load_model(header.path)[0].state_dict()
+    st.cache_resource.clear()
+    again = untrained.header_of(model, like)
+    assert again.path != header.path
+    second = checkpoint.load_model(again.path)[0].state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 # Nothing speaks for the class
