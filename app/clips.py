@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,10 +53,8 @@ class Filmed:
     @property
     def footage(self) -> Footage:
         """Raises VideoError, naming the file as the reader knows it."""
-        try:
+        with self._as_known():
             return _footage(self.identity, self.path)
-        except VideoError as error:
-            raise VideoError(str(error).replace(self.path.name, self.name)) from error
 
     @property
     def seconds(self) -> Float[np.ndarray, " n"]:
@@ -64,22 +63,25 @@ class Filmed:
     def read(
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int | None = None
     ) -> UInt8[np.ndarray, "t h w 3"]:
-        try:
+        with self._as_known():
             return self.footage.read(which, size=size)
-        except VideoError as error:
-            raise VideoError(str(error).replace(self.path.name, self.name)) from error
 
     def glimpses(
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int
     ) -> Sequence[UInt8[np.ndarray, "size size 3"] | None]:
         """Frames to get an idea of the whole, None for what is damaged. Raises VideoError."""
-        try:
+        with self._as_known():
             return self.footage.glimpses(which, size)
-        except VideoError as error:
-            raise VideoError(str(error).replace(self.path.name, self.name)) from error
 
     def clip(self, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
         return _filmed_clip(self.identity, stretch, num_frames, size, backwards, self)
+
+    @contextmanager
+    def _as_known(self) -> Iterator[None]:
+        try:
+            yield
+        except VideoError as error:
+            raise VideoError(str(error).replace(self.path.name, self.name)) from error
 
 
 @dataclass(frozen=True, kw_only=True)

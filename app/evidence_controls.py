@@ -7,15 +7,13 @@ import streamlit as st
 from analysis.attribution import METHODS
 from analysis.attribution.evidence import ClassScore, preselect_layer
 from analysis.wording import block_name
-from app import clips, kernel_resources, resources, scaffold, state, untrained, widgets
+from app import clips, kernel_resources, resources, scaffold, state, widgets
 from app.clips import Filmed, Source
 from gte.checkpoint import CheckpointHeader
 from gte.data.footage import Stretch
-from gte.models import MODELS
 
 NETWORKS = state.Key("networks", "network")
 SCALE = state.Key("scale", "scale")
-UNTRAINED = state.Key("untrained", "untrained network")
 PREDICTED = "as predicted"
 NOTHING = "no other"
 SHARED_SCALE = "one for all"
@@ -55,28 +53,6 @@ def pick_networks(found: Mapping[str, CheckpointHeader]) -> list[str]:
         state.choose(state.CKPT, subject)
         state.write(state.CKPT, subject)
     return sorted(picked, key=lambda name: name != subject)[:MOST_NETWORKS]
-
-
-def pick_untrained(like: CheckpointHeader) -> dict[str, CheckpointHeader]:
-    """A network of the zoo that never trained, by its name; none unless the reader asks for one."""
-    labels = {name: config.label for name, config in MODELS.items()}
-    model = widgets.pick_in_words(
-        UNTRAINED,
-        "Beside them, untrained",
-        [NOTHING, *labels],
-        default=NOTHING,
-        words=labels | {NOTHING: "none"},
-        help="Its weights are drawn by chance, so what it shows comes from its shape alone: a control.",
-    )
-    return {} if model == NOTHING else {untrained.name_of(model): untrained.header_of(model, like)}
-
-
-def leave_room(chosen: list[str], num_others: int) -> list[str]:
-    """The first of the chosen networks, so that so many others fit beside them; says so where some are left out."""
-    fitting = chosen[: MOST_NETWORKS - num_others]
-    if len(fitting) < len(chosen):
-        st.caption(f"{chosen[-1]} is left out: {MOST_NETWORKS} networks are drawn at most.")
-    return fitting
 
 
 def _to_compare(found: Mapping[str, CheckpointHeader], subject: str | None) -> list[str]:

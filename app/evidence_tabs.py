@@ -17,6 +17,8 @@ from app.evidence_findings import Finding
 COUNTS = ("no", "one", "two", "three", "four", "five")
 MOST_CLASSES = len(COUNTS) - 1
 """Classes whose bars are drawn."""
+NARROWEST_BARS = 340
+"""Pixels that the bars of one network need, with the names of classes beside them."""
 REDUCTION = state.Key("slice", "reading of the slices")
 
 GRAD_CAM = (
@@ -35,8 +37,9 @@ SLICES = """
 **Left:** time runs downwards. Each line is one moment, its picture squeezed from top to bottom into a single line from
 left to right. **Right:** time runs to the right. Each column is one moment, its picture squeezed from left to right
 into a single column. So what moves draws a slanted line, and what stands still a straight one. Each cell is one of the
-block's own: nothing is smoothed.
-"""
+block's own: nothing is smoothed."""
+
+FAINT = " On one scale for all, weak evidence stays faint; under Options there is a scale for each."
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,18 @@ def draw(comparison: Comparison) -> None:
 
 
 def _answers(comparison: Comparison) -> None:
-    for place, one in zip(st.columns(len(comparison.findings)), comparison.findings, strict=True):
-        with place:
-            scores = one.scores[:MOST_CLASSES]
-            many = f"{COUNTS[len(scores)]} likeliest classes" if len(scores) > 1 else "one class"
-            st.markdown(f"The {many} of **{scaffold.plain(one.name)}**")
-            bars = figures.class_bars(scores, selected=one.evidence.target)
-            st.plotly_chart(bars, key=f"top {one.name}", config=palette.PLOTLY_CONFIG)
+    with st.grid(len(comparison.findings), min_column_width=NARROWEST_BARS):
+        for one in comparison.findings:
+            _class_bars(one)
+
+
+def _class_bars(one: Finding) -> None:
+    with st.container():
+        scores = one.scores[:MOST_CLASSES]
+        many = f"{COUNTS[len(scores)]} likeliest classes" if len(scores) > 1 else "one class"
+        st.markdown(f"The {many} of **{scaffold.plain(one.name)}**")
+        bars = figures.class_bars(scores, selected=one.evidence.target)
+        st.plotly_chart(bars, key=f"top {one.name}", config=palette.PLOTLY_CONFIG)
 
 
 def _space_time(comparison: Comparison) -> None:
@@ -86,7 +94,7 @@ def _space_time(comparison: Comparison) -> None:
         [one.name for one in drawn], [one.evidence for one in drawn], reduction, shared=comparison.shared_scale
     )
     st.plotly_chart(figure, key="space-time", config=palette.PLOTLY_CONFIG, alt=told)
-    st.markdown(SLICES)
+    st.markdown(SLICES + (FAINT if comparison.shared_scale and len(drawn) > 1 else ""))
 
 
 def _cards(comparison: Comparison) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import streamlit as st
 import torch
 
+from app import state, widgets
+from app.evidence_controls import MOST_NETWORKS, NOTHING
 from app.resources import Options
 from gte import checkpoint
 from gte.checkpoint import SUFFIX, CheckpointHeader
@@ -15,6 +17,7 @@ from gte.models import MODELS, build, configure
 from gte.models.shift import shift_layers
 from gte.snapshots import KernelSnapshots
 
+UNTRAINED = state.Key("untrained", "untrained network")
 PREFIX = "untrained "
 """Stands before the label of such a network."""
 SEED = 0
@@ -68,3 +71,25 @@ def header_of(model: str, like: CheckpointHeader) -> CheckpointHeader:
 def name_of(model: str) -> str:
     """What the app calls it."""
     return PREFIX + MODELS[model].label
+
+
+def pick(like: CheckpointHeader) -> dict[str, CheckpointHeader]:
+    """A network of the zoo that never trained, by its name; none unless the reader asks for one."""
+    labels = {name: config.label for name, config in MODELS.items()}
+    model = widgets.pick_in_words(
+        UNTRAINED,
+        "Beside them, untrained",
+        [NOTHING, *labels],
+        default=NOTHING,
+        words=labels | {NOTHING: "none"},
+        help="Its weights are drawn by chance, so what it shows comes from its shape alone: a control.",
+    )
+    return {} if model == NOTHING else {name_of(model): header_of(model, like)}
+
+
+def leave_room(chosen: list[str], num_others: int) -> list[str]:
+    """The first of the chosen networks, so that so many others fit beside them; says so where some are left out."""
+    fitting = chosen[: MOST_NETWORKS - num_others]
+    if len(fitting) < len(chosen):
+        st.caption(f"{chosen[-1]} is left out: {MOST_NETWORKS} networks are drawn at most.")
+    return fitting

@@ -16,6 +16,7 @@ from app import (
     evidence_tabs,
     resources,
     scaffold,
+    untrained,
     widgets,
 )
 from app.clips import Source
@@ -69,8 +70,8 @@ def render() -> None:
     work_place, figure_place, stretch_place, below = (st.container() for _ in range(4))
     with options_place, st.popover("Options", width="stretch"):
         chosen = evidence_controls.pick_networks(found)
-        control = evidence_controls.pick_untrained(found[chosen[0]]) if chosen else {}
-        chosen = evidence_controls.leave_room(chosen, len(control))
+        control = untrained.pick(found[chosen[0]]) if chosen else {}
+        chosen = untrained.leave_room(chosen, len(control))
         shared = evidence_controls.pick_scale()
         method = evidence_controls.pick_method()
         contrast_place = st.container()
