@@ -36,6 +36,8 @@ FONT_SCALE = 0.4
 LINE_HEIGHT = 16
 LETTER_WIDTH = 7.5
 """Pixels a letter takes on average at this scale, with some to spare."""
+ASCII = str.maketrans("–−“”’", '--""\'')
+"""OpenCV's own letters are ASCII alone; these have a likeness there."""
 SMALLEST_CAPTION = 240
 """Pixels in width below which frames are enlarged, so that a caption can be read."""
 
@@ -159,12 +161,15 @@ def _as_text(card: Mapping[str, Any]) -> str:
     return json.dumps(dict(card), ensure_ascii=False)
 
 
+def caption_of(card: Mapping[str, Any]) -> str:
+    """The network's name and the main facts of the card in one line, in letters that can be drawn."""
+    facts = [f"{name}: {_in_words(card[name]).removesuffix('.')}" for name in CAPTION_FACTS if name in card]
+    return "; ".join([str(card["network"]), *facts]).translate(ASCII).encode("ascii", "replace").decode("ascii")
+
+
 def _caption(card: Mapping[str, Any], width: int) -> UInt8[np.ndarray, "h {width} 3"]:
-    """The network's name and the main facts of the card, black on white."""
-    facts = [f"{name}: {_in_words(card[name])}" for name in CAPTION_FACTS if name in card]
-    # OpenCV's own letters are ASCII alone.
-    text = "; ".join([str(card["network"]), *facts]).encode("ascii", "replace").decode("ascii")
-    lines = textwrap.wrap(text, max(10, int(width / LETTER_WIDTH)))
+    """The caption of a card, black on white."""
+    lines = textwrap.wrap(caption_of(card), max(10, int(width / LETTER_WIDTH)))
     below = np.full((LINE_HEIGHT * len(lines) + 6, width, 3), 255, np.uint8)
     for number, line in enumerate(lines):
         place = (4, LINE_HEIGHT * (number + 1) - 3)
