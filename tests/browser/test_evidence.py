@@ -52,15 +52,15 @@ def test_a_slow_method_is_chosen_followed_and_kept_in_the_link(page: Page) -> No
     open_page(page, "/evidence")
     page.get_by_role("button", name="Options").click()
     page.get_by_role("combobox", name="Method").click()
-    page.get_by_role("option", name="Integrated Gradients (slow)").click()
+    page.get_by_role("option", name="Temporal occlusion (slow)").click()
     page.keyboard.press("Escape")
     finding = page.locator(".finding")
-    expect(finding).to_contain_text("By Integrated Gradients: ", timeout=1000 * harness.IDLE_SECONDS)
+    expect(finding).to_contain_text("By Temporal occlusion: ", timeout=1000 * harness.IDLE_SECONDS)
     harness.wait_until_idle(page)
-    expect(page).to_have_url(re.compile("method=integrated_gradients"))
+    expect(page).to_have_url(re.compile("method=occlusion"))
     # What was found is kept: another visit has it at once.
     open_page(page, page.url)
-    expect(finding).to_contain_text("By Integrated Gradients: ")
+    expect(finding).to_contain_text("By Temporal occlusion: ")
 
 
 def test_the_player_runs_stops_and_is_stepped_by_keyboard(page: Page) -> None:
