@@ -35,7 +35,7 @@ def large_count(count: int | float) -> str:
 
 
 def in_a_row(words: Sequence[str]) -> str:
-    """One or more words as a sentence lists them: "a", "a and b", "a, b and c"."""
+    """One or more words as a sentence lists them: "a, b and c"."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
