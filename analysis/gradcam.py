@@ -8,7 +8,7 @@ import tyro
 
 from analysis.attribution import METHODS
 from analysis.attribution.evidence import preselect_layer, top_classes
-from analysis.attribution.export import FRAMES, WRITERS, Picture, write
+from analysis.attribution.export import FINDING, FRAMES, WRITERS, Picture, write
 from analysis.attribution.gradcam import map_shapes
 from gte import cli
 from gte.checkpoint import load_model
@@ -64,7 +64,7 @@ def main(
     evidence = METHODS[method].attribute(model, clip, target, layer or preselect_layer(shapes), contrast=rival)
     card: dict[str, Any] = evidence.card(header.name, header.classes)
     card |= {
-        "finding": evidence.finding(),
+        FINDING: evidence.finding(),
         "frame shares": evidence.frame_shares().tolist(),
         FRAMES: (1 + indices).tolist(),
         "frames of the source": footage.info.num_frames,

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,7 @@ YOURS = "Your video"
 """What a reader dropped, in the list of clips."""
 THUMBNAILS = 20
 THUMBNAIL_HEIGHT = 44
+GREY = 128
 _DROPPED = "clips: what the reader dropped"
 
 
@@ -51,10 +53,8 @@ class Filmed:
     @property
     def footage(self) -> Footage:
         """Raises VideoError, naming the file as the reader knows it."""
-        try:
+        with self._as_known():
             return _footage(self.identity, self.path)
-        except VideoError as error:
-            raise VideoError(str(error).replace(self.path.name, self.name)) from error
 
     @property
     def seconds(self) -> Float[np.ndarray, " n"]:
@@ -63,13 +63,25 @@ class Filmed:
     def read(
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int | None = None
     ) -> UInt8[np.ndarray, "t h w 3"]:
-        try:
+        with self._as_known():
             return self.footage.read(which, size=size)
-        except VideoError as error:
-            raise VideoError(str(error).replace(self.path.name, self.name)) from error
+
+    def glimpses(
+        self, which: Sequence[int] | Int[np.ndarray, " t"], size: int
+    ) -> Sequence[UInt8[np.ndarray, "size size 3"] | None]:
+        """Frames to get an idea of the whole, None for what is damaged. Raises VideoError."""
+        with self._as_known():
+            return self.footage.glimpses(which, size)
 
     def clip(self, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
         return _filmed_clip(self.identity, stretch, num_frames, size, backwards, self)
+
+    @contextmanager
+    def _as_known(self) -> Iterator[None]:
+        try:
+            yield
+        except VideoError as error:
+            raise VideoError(str(error).replace(self.path.name, self.name)) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +107,12 @@ class Rendered:
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int | None = None
     ) -> UInt8[np.ndarray, "t h w 3"]:
         return open_dataset(self.dataset, "test", size).frames(self.index, which)
+
+    def glimpses(
+        self, which: Sequence[int] | Int[np.ndarray, " t"], size: int
+    ) -> Sequence[UInt8[np.ndarray, "size size 3"] | None]:
+        """Frames to get an idea of the whole."""
+        return list(self.read(which, size))
 
     def clip(self, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
         clip = _rendered_clip(self.dataset, self.index, stretch, num_frames, size, backwards)
@@ -129,15 +147,21 @@ def _rendered_clip(dataset: str, index: int, stretch: Stretch, num_frames: int, 
 
 
 def thumbnails(source: Source) -> UInt8[np.ndarray, "h w 3"]:
-    """Small pictures of the whole source side by side, at equal steps of its frames. Raises VideoError."""
+    """Small pictures of the whole source side by side, at equal steps of its frames; grey where it is damaged.
+
+    Raises VideoError.
+    """
     return _thumbnails(source.identity, source)
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the video")
 def _thumbnails(identity: tuple[object, ...], _source: Source) -> UInt8[np.ndarray, "h w 3"]:
     num_frames = len(_source.seconds)
-    frames = _source.read(Stretch(0, num_frames - 1).sample(min(THUMBNAILS, num_frames)), THUMBNAIL_HEIGHT)
-    return np.concatenate(list(frames), axis=1)
+    which = Stretch(0, num_frames - 1).sample(min(THUMBNAILS, num_frames))
+    nothing = np.full((THUMBNAIL_HEIGHT, THUMBNAIL_HEIGHT, 3), GREY, np.uint8)
+    return np.concatenate(
+        [nothing if frame is None else frame for frame in _source.glimpses(which, THUMBNAIL_HEIGHT)], axis=1
+    )
 
 
 def allowed() -> dict[str, Filmed]:

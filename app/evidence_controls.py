@@ -77,9 +77,9 @@ def pick_scale() -> bool:
 
 
 def pick_method() -> str:
-    """One of the methods that take a moment."""
-    labels = {name: method.label for name, method in METHODS.items() if method.speed == "quick"}
-    method = widgets.pick_in_words(state.METHOD, "Method", list(labels), default=next(iter(labels)), words=labels)
+    """One of the methods; the slow ones say so."""
+    words = {name: f"{row.label}{' (slow)' if row.speed == 'slow' else ''}" for name, row in METHODS.items()}
+    method = widgets.pick_in_words(state.METHOD, "Method", list(words), default=next(iter(words)), words=words)
     st.caption(METHODS[method].note)
     return method
 

@@ -1,12 +1,13 @@
-"""The export menu of the evidence page: one network's evidence as a file, made when its button is pressed."""
+"""The export menu of the evidence page: evidence as files, made when a button is pressed."""
 
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from analysis.attribution.export import FRAMES, WRITERS, Picture, write
+from analysis.attribution.export import FINDING, FRAMES, WRITERS, Picture, write, write_all
 from app.clips import Source
 from app.evidence_findings import Finding
 from gte.data.footage import Stretch
@@ -28,28 +29,59 @@ def menu(findings: Sequence[Finding], source: Source, stretch: Stretch, maximum:
     caption = st.checkbox("The card under the frames", value=True)
     one = next(one for one in findings if one.name == name)
     for suffix in sorted(WRITERS, key=list(LABELS).index):
-        st.download_button(
+        _button(
             LABELS[suffix],
             lambda suffix=suffix: content(one, source, stretch, maximum, caption, suffix),
-            f"evidence-{one.header.name}{suffix}",
+            f"evidence-{file_name(one)}{suffix}",
             MEDIA_TYPES[suffix],
-            key=f"export {suffix}",
-            on_click="ignore",
-            width="stretch",
         )
+    _button(
+        "All of it, for every network, ZIP",
+        lambda: everything(findings, source, stretch, maximum, caption),
+        "evidence.zip",
+        "application/zip",
+    )
     st.caption("Each file holds the card as well: network, class, layer, method, convention, largest value, frames.")
 
 
+def _button(label: str, made: Callable[[], bytes], file: str, media_type: str) -> None:
+    st.download_button(label, made, file, media_type, key=f"export {label}", on_click="ignore", width="stretch")
+
+
+def file_name(one: Finding) -> str:
+    """The network's name as a file can have it, "runs-mine-gte" for runs/mine/gte."""
+    return re.sub(r"[^\w.-]+", "-", one.name)
+
+
 def content(one: Finding, source: Source, stretch: Stretch, maximum: float | None, caption: bool, suffix: str) -> bytes:
-    """The file's bytes."""
+    """The bytes of one network's evidence in one form."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"evidence{suffix}"
+        write(path, picture_of(one, source, stretch, maximum, caption))
+        return path.read_bytes()
+
+
+def everything(
+    findings: Sequence[Finding], source: Source, stretch: Stretch, maximum: float | None, caption: bool
+) -> bytes:
+    """The bytes of a zip file with every network's evidence in every form."""
+    pictures = {file_name(one): picture_of(one, source, stretch, maximum, caption) for one in findings}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "evidence.zip"
+        write_all(path, pictures)
+        return path.read_bytes()
+
+
+def picture_of(one: Finding, source: Source, stretch: Stretch, maximum: float | None, caption: bool) -> Picture:
+    """What is written of one network, with its card."""
     seconds = source.seconds
     card = one.evidence.card(one.name, one.header.classes) | {
-        "finding": one.evidence.finding(),
+        FINDING: one.evidence.finding(),
         "clip": source.name,
         FRAMES: (1 + one.clip.indices).tolist(),
         "frames of the source": len(seconds),
     }
-    picture = Picture(
+    return Picture(
         frames=one.clip.frames,
         indices=one.clip.indices.copy(),
         fps=stretch.play_rate(len(one.clip.frames), seconds),
@@ -59,7 +91,3 @@ def content(one: Finding, source: Source, stretch: Stretch, maximum: float | Non
         caption=caption,
         maximum=maximum,
     )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"evidence{suffix}"
-        write(path, picture)
-        return path.read_bytes()

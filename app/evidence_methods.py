@@ -1,9 +1,15 @@
-"""The tab Methods of the page Evidence: what every method of the table finds in this clip, under one another."""
+"""What methods find in the clip of the page Evidence: the slow ones in the background, and the tab that shows all.
 
-from collections.abc import Callable, Sequence
+What a slow method found is kept for each network by itself: to compare one more network asks that one alone.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analysis.attribution import METHODS, Evidence
 from analysis.attribution.evidence import preselect_layer
@@ -18,6 +24,9 @@ FRAME_SIDE = 110
 MAP_SIDE = 40
 """Cells to a side of the maps that are sent."""
 FRAMES_PER_SECOND = 4.0
+MOST_KEPT = 256
+"""Answers of slow methods that are kept; each holds a map of some thousand numbers."""
+_UNDER_WAY = "evidence: the slow method that the page asked for last"
 SCALES = (
     "Every row has a scale of its own, because methods measure different things: compare where and when the evidence "
     "lies, not how bright it is."
@@ -59,40 +68,126 @@ def key_of(question: Question) -> tuple[object, ...]:
     return stamp, question.clip.digest, question.target, question.layer, question.contrast
 
 
-def offer(questions: Sequence[Question], method: str) -> list[Evidence] | None:
-    """A slow method's answers, one for each question; until they are there a button, or how far the work is."""
-    row = METHODS[method]
-    # A method that reads no block answers the same for each.
-    keys = [
-        key_of(question) if row.reads_block else (*key_of(question)[:3], question.contrast) for question in questions
-    ]
-    work = _work(questions, method)
-    passes = sum(row.passes(len(question.clip.frames)) for question in questions)
-    told = f"{passes} forward passes of the network{'s' if len(questions) > 1 else ''}. {row.note}"
-    return jobs.offer(("method", method, *keys), row.label, work, told=scaffold.plain(told))
+class Answers:
+    """What slow methods found, for all readers, by what they were asked; the last of them are kept."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, Evidence] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: Hashable) -> Evidence | None:
+        """The answer, if it is kept."""
+        with self._lock:
+            return self._kept.get(key)
+
+    def keep(self, key: Hashable, answer: Evidence) -> None:
+        """Keep an answer, and forget the oldest where there are too many."""
+        with self._lock:
+            self._kept[key] = answer
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
 
 
-def _work(questions: Sequence[Question], method: str) -> Callable[[jobs.Report], list[Evidence]]:
-    row = METHODS[method]
-    copiers = [resources.copier_of(question.header) for question in questions]
-
-    def work(report: jobs.Report) -> list[Evidence]:
-        found = []
-        for place, (question, copied) in enumerate(zip(questions, copiers, strict=True)):
-            model, clip = copied(), to_clip(question.clip.frames)[None]
-
-            def tell(part: float, text: str, place: int = place, name: str = question.header.name) -> None:
-                report((place + part) / len(questions), f"{row.label}, {name}: {text}")
-
-            with reporting(model, tell, row.passes(len(question.clip.frames))):
-                found.append(row.attribute(model, clip, question.target, question.layer, contrast=question.contrast))
-        return found
-
-    return work
+@st.cache_resource
+def _answers() -> Answers:
+    return Answers()
 
 
-def render(findings: Sequence[Finding]) -> None:
-    """All methods on the clip of the page, for each network; the slow ones start by a button."""
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """A slow method put to several networks: one piece of work."""
+
+    questions: Sequence[Question]
+    method: str
+
+    @property
+    def keys(self) -> list[tuple[object, ...]]:
+        """What tells each question from any other; a method that reads no block answers the same for each."""
+        row = METHODS[self.method]
+        return [
+            (self.method, *key_of(question))
+            if row.reads_block
+            else (self.method, *key_of(question)[:3], question.contrast)
+            for question in self.questions
+        ]
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The key of the job."""
+        return ("method", *self.keys)
+
+    def found(self) -> list[Evidence] | None:
+        """The answers, if all are kept."""
+        kept = [_answers().find(key) for key in self.keys]
+        known = [answer for answer in kept if answer is not None]
+        return known if len(known) == len(kept) else None
+
+    def work(self) -> Callable[[jobs.Report], list[Evidence]]:
+        """What asks the networks whose answers are not kept, each a copy of its own."""
+        row, answers, keys, questions = METHODS[self.method], _answers(), self.keys, self.questions
+        copiers = [resources.copier_of(question.header) for question in questions]
+
+        def work(report: jobs.Report) -> list[Evidence]:
+            found = []
+            for place, (key, question, copied) in enumerate(zip(keys, questions, copiers, strict=True)):
+
+                def tell(part: float, text: str, place: int = place, name: str = question.header.name) -> None:
+                    report((place + part) / len(questions), f"{row.label}, {name}: {text}")
+
+                answer = answers.find(key)
+                if answer is None:
+                    model, clip = copied(), to_clip(question.clip.frames)[None]
+                    with reporting(model, tell, row.passes(len(question.clip.frames))):
+                        answer = row.attribute(model, clip, question.target, question.layer, contrast=question.contrast)
+                    answers.keep(key, answer)
+                found.append(answer)
+            return found
+
+        return work
+
+    def offer(self) -> list[Evidence] | None:
+        """The answers; until they are there a button, or how far the work is."""
+        found = self.found()
+        if found is not None:
+            return found
+        row, many = METHODS[self.method], len(self.questions) > 1
+        passes = sum(row.passes(len(question.clip.frames)) for question in self.questions)
+        told = f"{passes} forward passes of the network{'s' if many else ''}. {row.note}"
+        return jobs.offer(self.key, row.label, self.work(), told=scaffold.plain(told))
+
+
+def ask_at_once(questions: Sequence[Question], method: str) -> list[Evidence] | None:
+    """A slow method's answers, asked for without a click; until they are there how far the work is, or a button.
+
+    What this reader asked for here before is let go: unless another wants it, it ends.
+    """
+    asked_now = _Round(questions=questions, method=method)
+    if st.session_state.get(_UNDER_WAY) != asked_now.key:
+        let_go()
+        st.session_state[_UNDER_WAY] = asked_now.key
+        if asked_now.found() is None:
+            jobs.queue().start(asked_now.key, asked_now.work(), _reader())
+    return asked_now.offer()
+
+
+def let_go() -> None:
+    """Give up what `ask_at_once` was asked last, where it is not done."""
+    before = st.session_state.pop(_UNDER_WAY, None)
+    job = None if before is None else jobs.queue().find(before)
+    if job is not None and not job.is_over():
+        job.leave(_reader())
+
+
+def _reader() -> str:
+    context = get_script_run_ctx()
+    return "" if context is None else context.session_id
+
+
+def render(findings: Sequence[Finding], asked_above: str) -> None:
+    """All methods on the clip of the page, for each network; the slow ones start by a button.
+
+    What the page itself has asked for, `asked_above`, is shown once it is there, and has no second button.
+    """
     questions = [asked(one) for one in findings]
     blocks = " and ".join(dict.fromkeys(one.layer for one in questions))
     found: list[dict[str, Evidence]] = [{} for _ in findings]
@@ -100,9 +195,12 @@ def render(findings: Sequence[Finding]) -> None:
     places = [st.container() for _ in findings]
     st.caption(f"{SCALES} Methods that read a block read {scaffold.plain(blocks)}.")
     for name, row in METHODS.items():
-        if row.speed == "slow":
+        if name == asked_above and row.speed == "slow":
+            there = all(one.evidence.method == row.label for one in findings)
+            answers = [one.evidence for one in findings] if there else None
+        elif row.speed == "slow":
             with buttons:
-                answers = offer(questions, name)
+                answers = _Round(questions=questions, method=name).offer()
         else:
             answers = [
                 resources.evidence(one.header, one.clip, one.target, one.layer, name, one.contrast) for one in questions

@@ -6,32 +6,40 @@ A tab is one entry of TABS.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import streamlit as st
 
 from analysis import figures, palette
-from analysis.attribution import spacetime
+from analysis.attribution import METHODS, method_of, spacetime
 from app import evidence_belief, evidence_methods, scaffold, state, widgets
 from app.evidence_findings import Finding
 
 COUNTS = ("no", "one", "two", "three", "four", "five")
 MOST_CLASSES = len(COUNTS) - 1
 """Classes whose bars are drawn."""
+NARROWEST_BARS = 340
+"""Pixels that the bars of one network need, with the names of classes beside them."""
 REDUCTION = state.Key("slice", "reading of the slices")
 
-READING = """
-**Grad-CAM** takes the feature maps of one block, weighs each channel by how much it pushes the chosen class (the mean
-of its gradient over time and space), adds them up and keeps what is positive. What is bright spoke *for* the class;
-with a class to compare with, for it *rather than* for that one.
+GRAD_CAM = (
+    "It takes the feature maps of one block, weighs each channel by how much it pushes the chosen class (the mean of "
+    "its gradient over time and space), adds them up and keeps what is positive."
+)
 
-It says what the network used, not what it should have used, and it is as coarse as the block's grid: the cards below
-give its size. The bars show which share of the evidence lies in each frame. Above each frame stands its place among
-those that the network saw, and behind the # its number in the clip, counted from 1.
+READING = """
+What is bright spoke *for* the class; with a class to compare with, for it *rather than* for that one. Evidence says
+what the network used, not what it should have used, and it is as coarse as its grid, whose size the card gives. The
+bars show which share of the evidence lies in each frame. Above each frame stands its place among those that the network
+saw, and behind the # its number in the clip, counted from 1.
 """
 
 SLICES = """
-Each cell is one of the block's own, with the rows (left) or the columns (right) of the picture put together. A thing
-that moves draws a slanted line; evidence that stands still draws a straight one.
-"""
+**Left:** time runs downwards. Each line is one moment, its picture squeezed from top to bottom into a single line from
+left to right. **Right:** time runs to the right. Each column is one moment, its picture squeezed from left to right
+into a single column. So what moves draws a slanted line, and what stands still a straight one. Each cell is one of the
+block's own: nothing is smoothed."""
+
+FAINT = " On one scale for all, weak evidence stays faint; under Options there is a scale for each."
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ class Comparison:
 
     findings: Sequence[Finding]
     shared_scale: bool
+    method: str
+    """What the page was asked to show; a slow method may still be at work, and the findings another's."""
 
 
 def draw(comparison: Comparison) -> None:
@@ -48,13 +58,18 @@ def draw(comparison: Comparison) -> None:
 
 
 def _answers(comparison: Comparison) -> None:
-    for place, one in zip(st.columns(len(comparison.findings)), comparison.findings, strict=True):
-        with place:
-            scores = one.scores[:MOST_CLASSES]
-            many = f"{COUNTS[len(scores)]} likeliest classes" if len(scores) > 1 else "one class"
-            st.markdown(f"The {many} of **{scaffold.plain(one.name)}**")
-            bars = figures.class_bars(scores, selected=one.evidence.target)
-            st.plotly_chart(bars, key=f"top {one.name}", config=palette.PLOTLY_CONFIG)
+    with st.grid(len(comparison.findings), min_column_width=NARROWEST_BARS):
+        for one in comparison.findings:
+            _class_bars(one)
+
+
+def _class_bars(one: Finding) -> None:
+    with st.container():
+        scores = one.scores[:MOST_CLASSES]
+        many = f"{COUNTS[len(scores)]} likeliest classes" if len(scores) > 1 else "one class"
+        st.markdown(f"The {many} of **{scaffold.plain(one.name)}**")
+        bars = figures.class_bars(scores, selected=one.evidence.target)
+        st.plotly_chart(bars, key=f"top {one.name}", config=palette.PLOTLY_CONFIG)
 
 
 def _space_time(comparison: Comparison) -> None:
@@ -62,7 +77,7 @@ def _space_time(comparison: Comparison) -> None:
     reduction = state.checked(
         REDUCTION,
         lambda: st.segmented_control(
-            "Of the other direction",
+            "Cells that are squeezed into one become their",
             reductions,
             default=reductions[0],
             required=True,
@@ -70,24 +85,31 @@ def _space_time(comparison: Comparison) -> None:
             bind="query-params",
         ),
     )
-    names = [one.name for one in comparison.findings]
-    found = [one.evidence for one in comparison.findings]
-    told = " ".join(spacetime.moves_finding(name, one) for name, one in zip(names, found, strict=True))
+    told = " ".join(spacetime.moves_finding(one.name, one.evidence) for one in comparison.findings)
     st.markdown(scaffold.plain(told))
-    figure = spacetime.space_time(names, found, reduction, shared=comparison.shared_scale)
+    drawn = [one for one in comparison.findings if spacetime.has_places(one.evidence)]
+    if not drawn:
+        return
+    figure = spacetime.space_time(
+        [one.name for one in drawn], [one.evidence for one in drawn], reduction, shared=comparison.shared_scale
+    )
     st.plotly_chart(figure, key="space-time", config=palette.PLOTLY_CONFIG, alt=told)
-    st.caption(SLICES)
+    st.markdown(SLICES + (FAINT if comparison.shared_scale and len(drawn) > 1 else ""))
 
 
 def _cards(comparison: Comparison) -> None:
+    row = method_of(comparison.findings[0].evidence)
+    st.markdown(f"**{row.label}.** {GRAD_CAM if row is METHODS['gradcam'] else row.note} Source: {row.paper}.")
     st.markdown(READING)
-    st.dataframe([one.evidence.card(one.name, one.header.classes) for one in comparison.findings], hide_index=True)
+    cards = [one.evidence.card(one.name, one.header.classes) for one in comparison.findings]
+    # A network a column, because what its card says is longer than a line.
+    st.table(pd.DataFrame(cards).set_index("network").fillna("").T.map(scaffold.plain))
 
 
 TABS: Mapping[str, Callable[[Comparison], None]] = {
     "Answers": _answers,
     "Space-time": _space_time,
-    "Methods": lambda comparison: evidence_methods.render(comparison.findings),
+    "Methods": lambda comparison: evidence_methods.render(comparison.findings, comparison.method),
     "Should you believe it?": lambda comparison: evidence_belief.render(comparison.findings),
     "What exactly is shown": _cards,
 }

@@ -1,7 +1,9 @@
 """Evidence as files: arrays, a film strip, a video, a GIF, each with the card that says what it shows inside."""
 
 import json
+import tempfile
 import textwrap
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +26,18 @@ CARD = "card"
 FRAMES = "frames, counted from 1"
 """What the card calls the numbers of the frames that the network saw."""
 
-CAPTION_FACTS = ("class", "method", "layer", "convention", "raw maximum", "time", FRAMES)
+FINDING = "finding"
+"""What the card calls the sentence on where the evidence lies, or that there is none."""
+
+CAPTION_FACTS = ("class", FINDING, "method", "layer", "convention", "raw maximum", "time", FRAMES)
 """What of the card is drawn under frames, behind the network's name; the file itself holds all of it."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_SCALE = 0.4
 LINE_HEIGHT = 16
 LETTER_WIDTH = 7.5
 """Pixels a letter takes on average at this scale, with some to spare."""
+ASCII = str.maketrans("–−“”’", '--""\'')
+"""OpenCV's own letters are ASCII alone; these have a likeness there."""
 SMALLEST_CAPTION = 240
 """Pixels in width below which frames are enlarged, so that a caption can be read."""
 
@@ -78,6 +85,26 @@ def write(path: Path, picture: Picture) -> None:
         raise ValueError(f"Evidence is written as {', '.join(WRITERS)}; got {path.name}.")
     with replacing(path) as temporary:
         WRITERS[suffix](temporary, picture)
+
+
+def write_all(path: Path, pictures: Mapping[str, Picture]) -> None:
+    """Write a zip file with every form of every picture, named as `pictures` names it, and all cards as JSON.
+
+    It is there whole or not at all. Raises OSError where nothing can be written.
+    """
+    with (
+        replacing(path) as temporary,
+        tempfile.TemporaryDirectory() as folder,
+        # What is inside is compressed already, but for the cards.
+        zipfile.ZipFile(temporary, "w") as packed,
+    ):
+        for name, picture in pictures.items():
+            for suffix in WRITERS:
+                file = Path(folder) / f"{name}{suffix}"
+                write(file, picture)
+                packed.write(file, file.name)
+        cards = {name: dict(picture.card) for name, picture in pictures.items()}
+        packed.writestr("cards.json", json.dumps(cards, ensure_ascii=False, indent=2))
 
 
 def _write_arrays(path: Path, picture: Picture) -> None:
@@ -134,12 +161,15 @@ def _as_text(card: Mapping[str, Any]) -> str:
     return json.dumps(dict(card), ensure_ascii=False)
 
 
+def caption_of(card: Mapping[str, Any]) -> str:
+    """The network's name and the main facts of the card in one line, in letters that can be drawn."""
+    facts = [f"{name}: {_in_words(card[name]).removesuffix('.')}" for name in CAPTION_FACTS if name in card]
+    return "; ".join([str(card["network"]), *facts]).translate(ASCII).encode("ascii", "replace").decode("ascii")
+
+
 def _caption(card: Mapping[str, Any], width: int) -> UInt8[np.ndarray, "h {width} 3"]:
-    """The network's name and the main facts of the card, black on white."""
-    facts = [f"{name}: {_in_words(card[name])}" for name in CAPTION_FACTS if name in card]
-    # OpenCV's own letters are ASCII alone.
-    text = "; ".join([str(card["network"]), *facts]).encode("ascii", "replace").decode("ascii")
-    lines = textwrap.wrap(text, max(10, int(width / LETTER_WIDTH)))
+    """The caption of a card, black on white."""
+    lines = textwrap.wrap(caption_of(card), max(10, int(width / LETTER_WIDTH)))
     below = np.full((LINE_HEIGHT * len(lines) + 6, width, 3), 255, np.uint8)
     for number, line in enumerate(lines):
         place = (4, LINE_HEIGHT * (number + 1) - 3)

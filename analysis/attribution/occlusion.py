@@ -9,6 +9,9 @@ from analysis.attribution.evidence import Evidence, finite
 from analysis.attribution.passes import check_evaluating, score_of
 from analysis.wording import three_digits
 
+ROUNDING = 1e-5
+"""Of the largest logit: what a score loses or gains by less is rounding, and speaks neither for the class nor against.
+"""
 CONVENTION = "each frame in turn replaced by the average of all; its evidence is what the score loses"
 
 
@@ -24,11 +27,18 @@ def temporal_occlusion(
     check_evaluating(model)
     average = clip.mean(dim=2, keepdim=True).expand_as(clip)
     window = (clip.shape[1], 1, *clip.shape[3:])
+    largest = 0.0
+
+    def score(pixels: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, " n"]:
+        nonlocal largest
+        logits = model(pixels)
+        largest = max(largest, float(logits.abs().max()))
+        return score_of(logits, target, contrast)
+
     with torch.no_grad():
-        lost = Occlusion(lambda pixels: score_of(model(pixels), target, contrast)).attribute(
-            clip, window, baselines=average
-        )
+        lost = Occlusion(score).attribute(clip, window, baselines=average)
     by_frame = finite(lost[0, 0, :, :1, :1], "the frames")  # (t, 1, 1); a window holds one number
+    by_frame = by_frame.where(by_frame.abs() > ROUNDING * largest, 0)
     return Evidence(
         map=by_frame.relu(),
         target=target,

@@ -22,8 +22,15 @@ REDUCTIONS: dict[str, Callable[[Float[Tensor, "t h w"], int], Float[Tensor, "t s
 
 ROOM = 40
 """Pixels above and below the rows of maps."""
-ROW = 210
+ROW = 230
 """Pixels of one network's maps."""
+MOST_TICKS = 8
+"""Numbers along a side of a map, which is narrow where two stand side by side in a narrow window."""
+
+
+def has_places(evidence: Evidence) -> bool:
+    """True if there is evidence, and it says where in the picture it lies: else there is no slice to draw."""
+    return not evidence.is_empty and evidence.map[0].numel() > 1
 
 
 def slice_of(evidence: Evidence, side: Side, reduction: str) -> Float[Tensor, "t s"]:
@@ -43,7 +50,7 @@ def space_time(names: Sequence[str], found: Sequence[Evidence], reduction: str, 
         rows=len(found),
         cols=2,
         horizontal_spacing=0.1,
-        vertical_spacing=0.3 / len(found),
+        vertical_spacing=0.36 / len(found),
         subplot_titles=[f"{name}: {side} against t" for name in names for side in ("x", "y")],
     )
     for row, (name, both) in enumerate(zip(names, slices, strict=True), start=1):
@@ -76,8 +83,12 @@ def space_time(names: Sequence[str], found: Sequence[Evidence], reduction: str, 
     palette.style(figure)
     figure.update_layout(height=ROOM * 2 + ROW * len(found), margin_t=ROOM, margin_b=ROOM)
     figure.update_annotations(font_size=palette.FONT_SIZE)
-    figure.update_xaxes(showgrid=False, zeroline=False, dtick=1)
-    figure.update_yaxes(showgrid=False, zeroline=False, dtick=1, autorange="reversed")
+    for row, both in enumerate(slices, start=1):
+        for column, (steps, cells) in enumerate((part.shape for part in both.values()), start=1):
+            across, down = (cells, steps) if column == 1 else (steps, cells)
+            place = {"row": row, "col": column, "showgrid": False, "zeroline": False, "tick0": 1}
+            figure.update_xaxes(dtick=-(-across // MOST_TICKS), tickangle=0, **place)
+            figure.update_yaxes(dtick=-(-down // MOST_TICKS), autorange="reversed", **place)
     figure.update_xaxes(title_text="x, cells", row=len(found), col=1)
     figure.update_xaxes(title_text="t, steps", row=len(found), col=2)
     figure.update_yaxes(title_text="t, steps", col=1)
@@ -89,6 +100,8 @@ def moves_finding(name: str, evidence: Evidence) -> str:
     """One sentence on where the evidence stands along x when it begins and when it ends, in parts of the width."""
     if evidence.is_empty:
         return f"{name} has no evidence for this class in {evidence.layer}."
+    if not has_places(evidence):
+        return f"The evidence of {name} is one number a frame: {evidence.method} says when and not where."
     across = evidence.map.double().sum(dim=1)  # (t, w)
     with_any = across.sum(dim=1).nonzero()[:, 0]
     place = (torch.arange(across.shape[1]) + 0.5) / across.shape[1]

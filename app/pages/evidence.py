@@ -1,20 +1,31 @@
 """Evidence: where in a clip each network finds evidence for a class, several networks under one another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from analysis.attribution import NotNumbersError
+from analysis.attribution import METHODS, NotNumbersError
 from analysis.attribution.evidence import ClassScore, preselect_layer, top_classes
-from analysis.wording import percent
-from app import clips, evidence_controls, evidence_export, evidence_tabs, resources, scaffold, widgets
+from analysis.wording import in_a_row, percent
+from app import (
+    clips,
+    evidence_controls,
+    evidence_export,
+    evidence_methods,
+    evidence_tabs,
+    resources,
+    scaffold,
+    untrained,
+    widgets,
+)
 from app.clips import Source
 from app.components import StripRow, film_strip, whole_clip
 from app.evidence_findings import Finding
 from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
 from gte.data.footage import Stretch
+from gte.errors import VideoError
 
 FAINT = 0.2
 """Below this part of the common scale a network's evidence is hardly seen, which is said."""
@@ -25,6 +36,10 @@ FRAMES_PER_SECOND = 4.0
 MAP_SIDE = 40
 """Cells to a side of the maps that are sent; the browser enlarges them smoothly."""
 
+QUICKEST = next(iter(METHODS))
+"""What is shown until a slow method has found something."""
+
+UNTIL_THEN = "All that is shown here is found by {shown} until {wanted} is done."
 NO_RECOGNITION = (
     "{clip} is a real clip. These networks know the motions that they were trained on and nothing else: read the "
     "evidence as mechanism, not as recognition."
@@ -52,9 +67,11 @@ def render() -> None:
         clip_place, upload_place, class_place, layer_place, reverse_place, options_place, export_place = (
             st.container(width=width) for width in CONTROL_WIDTHS
         )
-    figure_place, stretch_place, below = st.container(), st.container(), st.container()
+    work_place, figure_place, stretch_place, below = (st.container() for _ in range(4))
     with options_place, st.popover("Options", width="stretch"):
         chosen = evidence_controls.pick_networks(found)
+        control = untrained.pick(found[chosen[0]]) if chosen else {}
+        chosen = untrained.leave_room(chosen, len(control))
         shared = evidence_controls.pick_scale()
         method = evidence_controls.pick_method()
         contrast_place = st.container()
@@ -79,14 +96,29 @@ def render() -> None:
     with contrast_place:
         contrast = evidence_controls.pick_contrast(first)
     asked = _Question(
-        source=source, stretch=stretch, backwards=backwards, block=block, method=method, contrast=contrast
+        source=source,
+        stretch=stretch,
+        backwards=backwards,
+        block=block,
+        method=method if METHODS[method].speed == "quick" else QUICKEST,
+        contrast=contrast,
     )
+    try:
+        clip = asked.clip_for(first)
+    except VideoError:
+        # Where it is damaged another stretch may not be, and the small pictures help to find one.
+        with thumbnails_place:
+            _draw_whole(source, stretch, [])
+        raise
     with class_place:
-        target = evidence_controls.pick_class(first, _scores(first, asked.clip_for(first)))
+        target = evidence_controls.pick_class(first, _scores(first, clip))
     with figure_place:
-        findings = _put_to_all(asked, {name: found[name] for name in chosen}, target)
+        findings = _put_to_all(asked, {name: found[name] for name in chosen} | control, target)
     if not findings:
+        evidence_methods.let_go()
         return
+    with work_place:
+        findings = _wait_for(method, findings)
     with figure_place:
         scaffold.finding(_answer_in_words(findings))
         _tell_what_is_no_recognition(source, clip_source, chosen[0])
@@ -94,12 +126,12 @@ def render() -> None:
             st.info(scaffold.plain(SAME_CLASS.format(name=first.classes[contrast])))
         _draw(findings, shared)
     with thumbnails_place:
-        _draw_whole(source, stretch, findings[0])
+        _draw_whole(source, stretch, findings)
     with export_place, st.popover("Export", width="stretch"):
         maximum = _largest(findings) if shared else None
         evidence_export.menu(findings, source, stretch, maximum)
     with below:
-        evidence_tabs.draw(evidence_tabs.Comparison(findings, shared))
+        evidence_tabs.draw(evidence_tabs.Comparison(findings, shared, method))
         _links(chosen[0], source)
 
 
@@ -112,6 +144,7 @@ class _Question:
     backwards: bool
     block: str
     method: str
+    """A quick one."""
     contrast: int | None
     """The class rather than which it is asked about another."""
 
@@ -160,6 +193,18 @@ def _put_to(asked: _Question, name: str, header: CheckpointHeader, target: int |
         None if asked.contrast == wanted else asked.contrast,
     )
     return Finding(name=name, header=header, clip=clip, scores=scores, evidence=evidence)
+
+
+def _wait_for(method: str, findings: list[Finding]) -> list[Finding]:
+    """What a slow method found, once it has; until then the findings as they are, how far it is, and Cancel."""
+    if METHODS[method].speed == "quick":
+        evidence_methods.let_go()
+        return findings
+    answers = evidence_methods.ask_at_once([evidence_methods.asked(one) for one in findings], method)
+    if answers is None:
+        st.caption(UNTIL_THEN.format(wanted=METHODS[method].label, shown=METHODS[QUICKEST].label))
+        return findings
+    return [replace(one, evidence=answer) for one, answer in zip(findings, answers, strict=True)]
 
 
 def _why_no_numbers(name: str, header: CheckpointHeader) -> str:
@@ -218,11 +263,17 @@ def _answer(one: Finding) -> str:
 
 
 def _asked(one: Finding) -> str:
-    """Which class it was asked about, where that is not the one that it predicts, and rather than which."""
+    """Which class it was asked about, where that is not the one that it predicts, rather than which, and how."""
     evidence, classes = one.evidence, one.header.classes
+    told = []
     if evidence.contrast is not None:
-        return f"For “{classes[evidence.target]}” rather than “{classes[evidence.contrast]}”: "
-    return "" if evidence.target == one.scores[0].index else f"For “{classes[evidence.target]}”: "
+        told.append(f"for “{classes[evidence.target]}” rather than “{classes[evidence.contrast]}”")
+    elif evidence.target != one.scores[0].index:
+        told.append(f"for “{classes[evidence.target]}”")
+    if evidence.method != METHODS[QUICKEST].label:
+        told.append(f"by {evidence.method}")
+    text = ", ".join(told)
+    return f"{text[0].upper()}{text[1:]}: " if text else ""
 
 
 def _row(one: Finding, largest: float | None) -> StripRow:
@@ -240,12 +291,18 @@ def _row(one: Finding, largest: float | None) -> StripRow:
     )
 
 
-def _draw_whole(source: Source, stretch: Stretch, first: Finding) -> None:
-    """The whole clip small, with the stretch and the frames that the network on top saw."""
+def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -> None:
+    """The whole clip small, with the stretch and the frames that each network saw."""
     seconds = source.seconds
-    seen = first.clip.indices.tolist()
-    told = f"{stretch.in_words(seconds)} Triangles: the {len(seen)} frames that {first.name} saw, one from each part"
-    told += ", played backwards." if seen[0] > seen[-1] else "."
+    by_frames: dict[tuple[int, ...], list[str]] = {}
+    for one in findings:
+        by_frames.setdefault(tuple(one.clip.indices.tolist()), []).append(one.name)
+    seen = {in_a_row(names): frames for frames, names in by_frames.items()}
+    told = stretch.in_words(seconds)
+    if seen:
+        who = "each network" if len(seen) > 1 else next(iter(seen))
+        backwards = ", played backwards" if any(frames[0] > frames[-1] for frames in by_frames) else ""
+        told += f" Triangles: the frames that {who} saw, one from each part{backwards}."
     st.caption(scaffold.plain(told))
     whole_clip(clips.jpeg_of(clips.thumbnails(source)), len(seconds), stretch, seen, told)
 

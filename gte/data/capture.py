@@ -10,6 +10,9 @@ from jaxtyping import UInt8
 from gte.data.opencv import cv2
 from gte.errors import VideoError
 
+MOST_DAMAGED = 64
+"""Pictures in a row that fail to decode before a video counts as over."""
+
 
 @contextmanager
 def open_capture(path: str | Path, *, packets: bool = False) -> Iterator[cv2.VideoCapture]:
@@ -42,6 +45,11 @@ def open_capture(path: str | Path, *, packets: bool = False) -> Iterator[cv2.Vid
         yield capture
     finally:
         capture.release()
+
+
+def grab(capture: cv2.VideoCapture) -> bool:
+    """Go on to the next picture that decodes, past damaged ones; False at the end."""
+    return any(capture.grab() for _ in range(MOST_DAMAGED))
 
 
 def in_rgb(picture: UInt8[np.ndarray, "h w 3"], size: int | None) -> UInt8[np.ndarray, "h2 w2 3"]:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, UInt8
 from gte.data.capture import in_rgb
 from gte.data.opencv import cv2
 from gte.data.sampling import FrameNumbers, segment_indices
-from gte.data.video import VideoIndex, VideoInfo, index_video, read_frames
+from gte.data.video import VideoIndex, VideoInfo, glimpses, index_video, read_frames
 from gte.errors import VideoError
 
 PICTURE_TYPES = (".jpg", ".jpeg", ".png")
@@ -74,6 +74,10 @@ class Footage(Protocol):
         """Frames in RGB, in the order asked for; with `size` their middle square. Raises VideoError."""
         ...
 
+    def glimpses(self, which: FrameNumbers, size: int) -> list[UInt8[np.ndarray, "size size 3"] | None]:
+        """Middle squares of frames to get an idea of the whole, None for what is damaged. Raises VideoError."""
+        ...
+
 
 @dataclass(frozen=True)
 class VideoFootage:
@@ -93,6 +97,9 @@ class VideoFootage:
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
         return read_frames(self.path, which, size=size, index=self.index)
 
+    def glimpses(self, which: FrameNumbers, size: int) -> list[UInt8[np.ndarray, "size size 3"] | None]:
+        return glimpses(self.path, which, size=size, index=self.index)
+
 
 @dataclass(frozen=True)
 class PictureFootage:
@@ -110,6 +117,9 @@ class PictureFootage:
         if len({frame.shape for frame in frames}) > 1:
             raise VideoError("The pictures are not all of one size; make them so first.")
         return np.stack(frames)
+
+    def glimpses(self, which: FrameNumbers, size: int) -> list[UInt8[np.ndarray, "size size 3"] | None]:
+        return list(self.read(which, size=size))
 
 
 def open_footage(path: str | Path) -> Footage:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from gte.data import seeking
-from gte.data.capture import in_rgb, name_of, open_capture
+from gte.data.capture import grab, in_rgb, name_of, open_capture
 from gte.data.matroska import append_comment
 from gte.data.opencv import cv2
 from gte.data.sampling import FrameNumbers, segment_indices
@@ -66,6 +66,7 @@ def index_video(path: str | Path) -> VideoIndex:
     """
     times = seeking.frame_times(path) if seeking.is_long(path) else None
     if times is None:
+        _check_decoding_ends(path)
         decoded = _decode(path, (), size=None)
         return VideoIndex(decoded.info, decoded.milliseconds, seekable=False)
     first = _decode(path, (), size=None, stop_after=0).info
@@ -97,15 +98,31 @@ def read_frames(
     last, wanted = int(max(which)), {int(number) for number in which}
     if index is not None and index.seekable and last < index.info.num_frames:
         found = seeking.read_by_seeking(path, index.milliseconds, wanted, size=size)
-        if found is not None:
+        if wanted <= found.keys():
             return _stack(path, [found[int(number)] for number in which])
+        _check_time_to_decode(path, index, wanted - found.keys())
     decoded = _decode(path, wanted, size=size, stop_after=last)
+    if index is not None and index.seekable:
+        _check_same_frames(path, index, decoded, wanted)
     if last not in decoded.frames:
         raise VideoError(
             f"{name_of(path)} has {decoded.info.num_frames} frames, so there is no frame {last} (they count from 0); "
             "ask for an earlier one."
         )
     return _stack(path, [decoded.frames[int(number)] for number in which])
+
+
+def glimpses(
+    path: str | Path, which: FrameNumbers, *, size: int, index: VideoIndex
+) -> list[UInt8[np.ndarray, "size size 3"] | None]:
+    """The frames with the given numbers as `read_frames` has them, None for each that cannot be sought out.
+
+    Raises VideoError as `read_frames` does where the video is not sought in.
+    """
+    if not index.seekable:
+        return list(read_frames(path, which, size=size))
+    found = seeking.read_by_seeking(path, index.milliseconds, {int(number) for number in which}, size=size)
+    return [found.get(int(number)) for number in which]
 
 
 def read_clip(
@@ -197,7 +214,7 @@ def _decode(path: str | Path, wanted: Collection[int], *, size: int | None, stop
     count = width = height = 0
     times: list[float] = []
     with open_capture(path) as capture:
-        while (stop_after is None or count <= stop_after) and capture.grab():
+        while (stop_after is None or count <= stop_after) and grab(capture):
             times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
             if count == 0 or count in wanted:
                 done, picture = capture.retrieve()
@@ -215,6 +232,36 @@ def _decode(path: str | Path, wanted: Collection[int], *, size: int | None, stop
             )
         fps = _plausible_fps(capture.get(cv2.CAP_PROP_FPS), count, (times[-1] - times[0]) / 1000)
     return _Decoded(frames, VideoInfo(count, fps, width, height), np.array(times))
+
+
+def _check_decoding_ends(path: str | Path) -> None:
+    """Raise VideoError for a video that would take minutes to decode."""
+    if seeking.stated_pixels(path) > seeking.MOST_DECODED_PIXELS:
+        raise VideoError(
+            f"{name_of(path)} is too long to be read from its start, and no frame of it can be sought out, because it "
+            "is damaged or without time stamps; convert it anew, or cut the part out that you want to see."
+        )
+
+
+def _check_time_to_decode(path: str | Path, index: VideoIndex, missing: Collection[int]) -> None:
+    """Raise VideoError if to decode all frames up to the missing ones would take minutes."""
+    if (max(missing) + 1) * index.info.width * index.info.height > seeking.MOST_DECODED_PIXELS:
+        raise _damaged(path, min(missing))
+
+
+def _check_same_frames(path: str | Path, index: VideoIndex, decoded: "_Decoded", wanted: Collection[int]) -> None:
+    """Raise VideoError where what was decoded is not what the index numbers so: frames before it are missing."""
+    for number in sorted(wanted):
+        there = number < len(decoded.milliseconds)
+        if not there or abs(decoded.milliseconds[number] - index.milliseconds[number]) > seeking.SAME_MILLISECONDS:
+            raise _damaged(path, number)
+
+
+def _damaged(path: str | Path, number: int) -> VideoError:
+    return VideoError(
+        f"{name_of(path)} is damaged at frame {number + 1} (counted from 1) and cannot be read there; choose a stretch "
+        "before or behind it."
+    )
 
 
 def _declared_count(path: str | Path) -> int:

@@ -7,10 +7,12 @@ import pytest
 import streamlit as st
 
 from app import clips
+from gte.data import seeking
 from gte.data.footage import Stretch
 from gte.data.opencv import cv2
 from gte.data.video import write_webm
 from tests.app.test_pages import finding, open_page, sentences
+from tests.gte.data.test_footage import write_coded, zero
 
 
 def write_video(path, count=12):
@@ -70,6 +72,21 @@ def test_a_stretch_that_the_clip_does_not_have_is_told(two_networks):
     at = open_page("evidence", stretch="20-30")
     assert any("the stretch of the clip “20-30”" in text for text in sentences(at))
     assert any("Frames 1–24 of 24" in text.value for text in at.caption)
+
+
+def test_where_a_long_video_is_damaged_another_stretch_can_still_be_chosen(two_networks, allowed_folder, monkeypatch):
+    monkeypatch.setattr(seeking, "MOST_PIXELS", 1)
+    zero(write_coded(allowed_folder / "ball 11.mp4", "mp4v", 900), 0.4, 0.6)
+    st.cache_data.clear()
+    at = open_page("evidence", clip="mine/ball 11.mp4", stretch="580-640")
+    assert not at.exception
+    [error] = at.error
+    assert error.value.startswith("mine/ball 11.mp4 is damaged at frame 58")
+    # The whole of it is still seen, and the slider is there.
+    assert [element for element in at.get("html") if 'class="whole"' in element.proto.body]
+    at.slider[0].set_value((1, 300)).run()
+    assert not at.exception
+    assert not at.error
 
 
 def test_the_slider_cuts_and_another_clip_is_whole_again(two_networks):

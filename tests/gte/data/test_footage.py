@@ -73,7 +73,7 @@ def test_where_seeking_lies_the_video_is_decoded_from_the_start(tmp_path, monkey
     index = index_video(path)
     # Every seek lands ten seconds behind the frame.
     monkeypatch.setattr(seeking, "STEPS_BACK_MILLISECONDS", (-10_000.0,))
-    assert seeking.read_by_seeking(path, index.milliseconds, {5}, size=None) is None
+    assert seeking.read_by_seeking(path, index.milliseconds, {5}, size=None) == {}
     assert number_in(read_frames(path, [5], index=index)[0]) == 5
 
 
@@ -83,6 +83,74 @@ def test_time_stamps_that_do_not_tell_frames_apart_allow_no_seeking(tmp_path, mo
     index = index_video(path)
     assert (index.seekable, index.info.num_frames) == (False, 40)
     assert number_in(read_frames(path, [33], index=index)[0]) == 33
+
+
+def zero(path: Path, first: float, last: float) -> Path:
+    """Write zeros over a part of a file, from one share of its length to another."""
+    content = bytearray(path.read_bytes())
+    start, end = int(first * len(content)), int(last * len(content))
+    content[start:end] = bytes(end - start)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_long_video_is_read_around_its_damaged_middle_and_says_where_that_is(tmp_path, monkeypatch, all_are_long):
+    path = zero(write_coded(tmp_path / "long.mp4", "mp4v", 900), 0.4, 0.6)
+    footage = open_footage(path)
+    assert footage.info.num_frames == 900
+    # To decode it from the start is no way out where that would take minutes.
+    monkeypatch.setattr(seeking, "MOST_DECODED_PIXELS", 1)
+    monkeypatch.setattr("gte.data.video._decode", None)
+    assert [number_in(frame) for frame in footage.read([20, 870, 200])] == [20, 870, 200]
+    with pytest.raises(VideoError, match=r"long.mp4 is damaged at frame 601 \(counted from 1\).* before or behind it"):
+        footage.read([20, 600, 870])
+    seen = footage.glimpses([20, 600, 870], 48)
+    assert [frame is not None for frame in seen] == [True, False, True]
+
+
+def test_frames_behind_a_damaged_part_are_not_taken_for_those_that_were_asked_for(tmp_path, all_are_long):
+    path = zero(write_coded(tmp_path / "long.mp4", "mp4v", 900), 0.4, 0.6)
+    with pytest.raises(VideoError, match="is damaged at frame 601"):
+        open_footage(path).read([600])
+
+
+def damage_frame(path: Path, number: int) -> None:
+    """Write zeros over one frame of an AVI."""
+    content = bytearray(path.read_bytes())
+    place = content.index(b"movi")
+    for _ in range(number + 1):
+        place = content.index(b"00dc", place + 1)
+    size = int.from_bytes(content[place + 4 : place + 8], "little")
+    content[place + 8 : place + 8 + size] = bytes(size)
+    path.write_bytes(content)
+
+
+def test_a_short_video_goes_on_behind_a_damaged_frame(tmp_path):
+    path = write_coded(tmp_path / "short.avi", "MJPG", 30)
+    damage_frame(path, 10)
+    index = index_video(path)
+    assert index.info.num_frames == 29
+    assert [number_in(frame) for frame in read_frames(path, [9, 10, 28], index=index)] == [9, 11, 29]
+
+
+def test_in_place_of_a_single_damaged_frame_stands_the_picture_before_it(tmp_path, monkeypatch, all_are_long):
+    path = write_coded(tmp_path / "long.avi", "MJPG", 120)
+    damage_frame(path, 60)
+    footage = open_footage(path)
+    assert footage.info.num_frames == 120
+    monkeypatch.setattr("gte.data.video._decode", None)
+    assert [number_in(frame) for frame in footage.read([59, 60, 61])] == [59, 59, 61]
+    assert number_in(footage.read([60])[0]) == 59
+
+
+def test_a_video_that_would_take_minutes_to_decode_and_cannot_be_sought_in_gives_one_sentence(
+    tmp_path, monkeypatch, all_are_long
+):
+    path = write_coded(tmp_path / "long.mp4", "mp4v", 40)
+    monkeypatch.setattr(seeking, "SAME_MILLISECONDS", 60.0)
+    monkeypatch.setattr(seeking, "MOST_DECODED_PIXELS", 40 * 64 * 48 - 1)
+    with pytest.raises(VideoError, match=r"long.mp4 is too long to be read from its start"):
+        open_footage(path)
 
 
 # Pictures

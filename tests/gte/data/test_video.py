@@ -167,6 +167,27 @@ def test_a_video_that_asks_to_be_turned_is_read_as_it_is_shown(tmp_path: Path):
     assert bottom[2] > bottom[0] + 120
 
 
+def test_a_video_of_variable_rate_keeps_its_frames_and_says_when_each_is_shown(tmp_path: Path):
+    path = encode(tmp_path / "phone.mkv", numbered(20), "VP80")
+    content = bytearray(path.read_bytes())
+    place = content.index(bytes.fromhex("1f43b675"))  # the first cluster
+    expected = [100 * number if number < 10 else 1000 + 400 * (number - 10) for number in range(20)]
+    for number, milliseconds in enumerate(expected):
+        # A block begins with its track, 1, and its time.
+        place = content.index(b"\x81" + struct.pack(">h", 100 * number), place)
+        struct.pack_into(">h", content, place + 1, milliseconds)
+        place += 3
+    path.write_bytes(content)
+    index = index_video(path)
+    np.testing.assert_allclose(index.seconds, np.array(expected) / 1000, atol=0.001)
+    assert numbers_in(read_frames(path, range(20), index=index)) == list(range(20))
+
+
+def test_a_video_is_known_by_what_it_holds_and_not_by_its_ending(tmp_path: Path):
+    path = encode(tmp_path / "clip.avi", numbered(12), "MJPG").rename(tmp_path / "clip.mp4")
+    assert numbers_in(read_frames(path, [0, 11])) == [0, 11]
+
+
 def test_a_rate_that_is_the_clock_of_the_time_stamps_is_replaced_by_the_measured_one():
     assert video._plausible_fps(1000.0, 61, 2.0) == 30.0
     assert video._plausible_fps(12.0, 61, 2.0) == 12.0
@@ -197,6 +218,12 @@ def sound(path: Path) -> None:
         file.writeframes(bytes(16000))
 
 
+def mute_pictures(path: Path) -> None:
+    """An MP4 whose one track calls itself sound."""
+    source = encode(path.with_name("whole.mp4"), numbered(5), "mp4v")
+    path.write_bytes(source.read_bytes().replace(b"vide", b"soun"))
+
+
 def headless(path: Path) -> None:
     """An MP4 without its end, where its index was."""
     source = encode(path.with_name("whole.mp4"), numbered(20), "mp4v")
@@ -217,6 +244,7 @@ BAD: list[tuple[Callable[[Path], object], str]] = [
     (text, "is no video that can be read here"),
     (noise, "is no video that can be read here"),
     (sound, "is no video that can be read here"),
+    (mute_pictures, "sound without pictures"),
     (headless, "is no video that can be read here"),
     (pictureless, "no frame of it can be decoded|is no video that can be read here"),
 ]

@@ -1,0 +1,35 @@
+"""Evidence as files: the words under the frames."""
+
+import torch
+
+from analysis.attribution import Evidence
+from analysis.attribution.export import FINDING, FRAMES, caption_of
+
+CLASSES = ("moves left", "moves right")
+
+
+def card_of(values):
+    found = Evidence(
+        map=torch.tensor(values)[:, None, None],
+        target=0,
+        contrast=1,
+        layer="layer3.1",
+        method="Grad-CAM",
+        convention="one weight per channel and clip",
+        num_frames=len(values),
+    )
+    return found.card("gte", CLASSES) | {FINDING: found.finding(), FRAMES: [2, 5, 8]}
+
+
+def test_the_caption_names_network_class_finding_method_layer_convention_and_frames_in_drawable_letters():
+    caption = caption_of(card_of([1.0, 1.0, 0.5]))
+    assert caption.startswith(
+        "gte; class: moves left rather than moves right; finding: 80 % of its evidence lies in frames 1-2; "
+        "method: Grad-CAM; layer: layer3.1; convention: one weight per channel and clip; raw maximum: 1; "
+    )
+    assert caption.endswith("frames, counted from 1: 2, 5, 8")
+    assert caption.isascii()
+
+
+def test_the_caption_says_that_there_is_no_evidence():
+    assert "finding: There is no evidence for this class in layer3.1; " in caption_of(card_of([0.0, 0.0, 0.0]))
