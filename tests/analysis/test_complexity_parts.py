@@ -1,6 +1,8 @@
 """Where a cost sits, Table 1 against real operators, the sweep over t, printed figures, and counts kept on disk."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -326,6 +328,27 @@ def test_several_that_count_the_same_at_once_leave_one_good_file(cache, gte):
         assert all(item == gte for item in pool.map(ask, range(4)))
     assert [path.suffix for path in store.folder().iterdir()] == [".json"]
     assert complexity.stored("gte", TINY, SMALL) == gte
+
+
+ASK = """
+from analysis import complexity
+from gte.models import ClipShape
+
+item = complexity.stored("gte", {"depth": 26, "base_width": 16, "num_classes": 5}, ClipShape(4, 32, 32))
+print(item.macs, item.params)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_count_the_same_at_once_get_the_same_and_leave_one_good_file(cache, gte):
+    asking = [subprocess.Popen([sys.executable, "-c", ASK], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    answers = [process.communicate()[0].split() for process in asking]
+    assert [process.returncode for process in asking] == [0, 0]
+    assert answers == [[str(gte.macs), str(gte.params)]] * 2
+    [path] = store.folder().iterdir()
+    assert store.read(path, store.identity("gte", TINY, SMALL)) == gte
+    assert complexity.stored("gte", TINY, SMALL) == gte
+    assert cache == []
 
 
 def test_the_cache_lies_below_the_user_s_cache_folder(monkeypatch, tmp_path):
