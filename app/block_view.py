@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis import block_diagrams, block_graph, complexity
 from analysis.block_graph import BlockGraph
@@ -33,7 +34,14 @@ def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipS
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
         name = _pick_network(names)
-        own = tuple(complexity.applicable(name, options).items())
+    # A network that cannot have these options leaves the rest of the page as it is.
+    with scaffold.errors_as_sentences():
+        _render(name, tuple(complexity.applicable(name, options).items()), clip, controls)
+    return name
+
+
+def _render(name: str, own: resources.Options, clip: ClipShape, controls: DeltaGenerator) -> None:
+    with controls:
         block = _pick_block(name, own)
         graph = _graph(name, own, clip, block)
         _save(graph)
@@ -56,7 +64,6 @@ def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipS
             key="csv of the block",
             on_click="ignore",
         )
-    return name
 
 
 def _pick_network(names: Sequence[str]) -> str:

@@ -253,6 +253,9 @@ def checked(key: Key, draw: Callable[[], Value]) -> Value:
     asked = st.query_params.get_all(key.name) if _is_first(key) else []
     value = draw()
     taken = [str(part) for part in value] if isinstance(value, list | tuple) else [str(value)]
+    if isinstance(value, bool):
+        # As Streamlit writes it.
+        taken = [str(value).lower()]
     _note_missing(key, asked, taken, _in_words(value))
     return value
 

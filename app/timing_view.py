@@ -83,7 +83,12 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
     assert card.table is not None
     scaffold.finding(card.sentence)
     st.plotly_chart(card.figure, key="timing", config=palette.PLOTLY_CONFIG, alt=card.sentence)
-    st.dataframe(_rows(card.table), hide_index=True, height="content")
+    st.dataframe(
+        _rows(card.table),
+        hide_index=True,
+        column_config={"Network": st.column_config.Column(width=150)},
+        height="content",
+    )
     told = [what_was_measured(measurement)]
     if any(item.at_native for item in measurement.timed):
         told.append(NATIVE.format(clip=measurement.plan.clip))

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from analysis.complexity.layers import Layer, layers_of, watched
+from analysis.complexity.memory import refuse_too_large
 from gte import cli
 from gte.models import MODELS, ClipShape, ModelConfig, configure, temporal_layers, to_channels_last, without_memory
 from gte.models.slowfast import SlowFastConfig
@@ -133,6 +134,7 @@ def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
     # The cheap counter goes first: it refuses a clip that is too small before any memory is spent.
     with _TorchFlops() as torch_flops, watched(model) as shapes:
         model(picture)
+    refuse_too_large(config.label, clip, torch_flops.convolved)
     # fvcore needs real tensors. Zeros, because to draw random weights would cost nearly a forward pass; in the memory
     # format that they run in, because each convolution would otherwise copy its weights.
     model.to_empty(device="cpu")

@@ -18,24 +18,32 @@ from torch import nn
 from torch.nn.modules import module as module_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from analysis.complexity import Complexity, Uncountable, __main__, applicable, count, count_each, table
+from analysis.complexity import (
+    Complexity,
+    Uncountable,
+    __main__,
+    applicable,
+    count,
+    count_by_torch,
+    count_each,
+    memory,
+    table,
+)
 from gte import cli
 from gte.models import COMPARED, MODELS, ClipShape, ModelConfig, build
 from gte.models.resnet import ResNetConfig
+from tests.analysis.conftest import SMALL, TINY, tiny_count
 
 QUICK = (*COMPARED, "slowfast_4x16", "c3d_original")
 """The networks that are counted in every run: a trace takes a second."""
 
 NETWORKS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
 
-TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
-SMALL = ClipShape(4, 32, 32)
-
 
 @pytest.fixture(scope="module")
 def counted() -> dict[str, Complexity]:
     """The quick networks, each counted once."""
-    return {item.name: item for item in count_each(QUICK, TINY, SMALL) if isinstance(item, Complexity)}
+    return {name: tiny_count(name) for name in QUICK}
 
 
 @pytest.mark.slow
@@ -60,13 +68,22 @@ def counted() -> dict[str, Complexity]:
     ],
 )
 def test_resnet_50_costs_what_the_reference_says(name, options, params, macs):
-    found = count(name, options, ClipShape(8, 224, 224))
+    # By torch's formulas, which agree with fvcore for every network of the table.
+    found = count_by_torch(name, options, ClipShape(8, 224, 224))
     decimals = len(params.partition(".")[2])
     assert f"{found.params / 1e6:.{decimals}f}" == params
     assert f"{found.macs_conv_linear / 1e9:.2f}" == macs
-    # BatchNorm and pooling, which papers leave out; a separated convolution has one BatchNorm more.
-    assert 0.17e9 < found.macs - found.macs_conv_linear < (0.21e9 if name == "p3d" else 0.19e9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["c2d", "c3d", "gst", "p3d"])
+def test_fvcore_traces_at_full_size_what_torch_s_formulas_give(name):
+    # Every frame costs the same, so that one of the eight is traced.
+    found, eight = count(name, {}, ClipShape(1, 224, 224)), count_by_torch(name, {}, ClipShape(8, 224, 224))
     assert found.agrees
+    assert (found.params, 8 * found.macs_conv_linear) == (eight.params, eight.macs_conv_linear)
+    # BatchNorm and pooling, which papers leave out; a separated convolution has one BatchNorm more.
+    assert 0.17e9 < 8 * (found.macs - found.macs_conv_linear) < (0.21e9 if name == "p3d" else 0.19e9)
 
 
 @pytest.mark.slow
@@ -90,8 +107,11 @@ def test_a_family_at_its_native_clip_costs_what_is_published(name, num_classes, 
 
 
 @pytest.mark.slow
-def test_the_paper_s_sixteen_frames_cost_50_68_g():
-    assert f"{count('gte', {}, ClipShape(16, 224, 224)).macs_conv_linear / 1e9:.2f}" == "50.68"
+def test_the_paper_s_eight_and_sixteen_frames_cost_25_34_and_50_68_g_as_fvcore_traces_them():
+    eight, sixteen = (count("gte", {}, ClipShape(frames, 224, 224)) for frames in (8, 16))
+    assert [f"{found.macs_conv_linear / 1e9:.2f}" for found in (eight, sixteen)] == ["25.34", "50.68"]
+    assert eight.agrees
+    assert sixteen.agrees
 
 
 def test_what_fvcore_left_out_of_a_resnet_is_told(counted):
@@ -102,22 +122,13 @@ def test_what_fvcore_left_out_of_a_resnet_is_told(counted):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_of_the_table_is_counted_at_the_chosen_clip_or_at_its_native_one_with_a_mark(name, request):
-    found = count_tiny(name, request)
+def test_every_network_of_the_table_is_counted_at_the_chosen_clip_or_at_its_native_one_with_a_mark(name):
+    found = tiny_count(name)
     config = MODELS[name]
     assert found.at_native == (not SMALL.holds(config.smallest))
     assert found.clip == (config.native if found.at_native else SMALL)
     assert found.macs >= found.macs_conv_linear > found.macs_temporal >= 0
     assert found.uncounted
-
-
-def count_tiny(name: str, request: pytest.FixtureRequest) -> Complexity:
-    """The network's count at the small clip."""
-    if name in QUICK:
-        return request.getfixturevalue("counted")[name]
-    found = next(count_each([name], TINY, SMALL))
-    assert isinstance(found, Complexity)
-    return found
 
 
 def test_counts_of_single_layers_equal_those_worked_out_by_hand(counted):
@@ -151,8 +162,8 @@ def test_half_of_the_frames_cost_half_of_the_macs_and_no_parameter_less(name, co
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_torch_s_own_counter_agrees(name, request):
-    found = count_tiny(name, request)
+def test_torch_s_own_counter_agrees(name):
+    found = tiny_count(name)
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         network = build(name, **applicable(name, TINY)).eval()
         network(torch.zeros(1, 3, found.clip.frames, found.clip.height, found.clip.width))
@@ -286,6 +297,27 @@ def test_the_table_marks_what_was_counted_at_the_native_clip():
 def test_impossible_counts_are_refused_with_the_rule(name, options, clip, sentence):
     with pytest.raises(ValueError, match=sentence):
         count(name, options, clip)
+
+
+def test_a_clip_for_which_there_is_too_little_memory_is_refused_before_any_is_spent(monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: 100_000)
+    [refused] = count_each(["gte"], TINY, SMALL)
+    assert isinstance(refused, Uncountable)
+    # The largest are 64 channels at 8 x 8, in four frames; four such tensors are held at once.
+    assert refused.reason == (
+        "To count GTE at 4 x 32 x 32 takes about 0.0 GB of memory, and 0.0 GB are free. "
+        "Choose fewer frames or a smaller crop."
+    )
+    # A system that does not tell is trusted.
+    monkeypatch.setattr(memory, "free_bytes", lambda: None)
+    assert isinstance(next(count_each(["gte"], TINY, SMALL)), Complexity)
+
+
+def test_the_free_memory_is_what_the_system_tells(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    assert memory.free_bytes() is None
+    memory.MEMINFO.write_text("MemTotal:  9 kB\nMemAvailable:  7 kB\n")
+    assert memory.free_bytes() == 7 * 1024
 
 
 def test_options_apply_to_the_networks_that_have_them():

@@ -1,9 +1,10 @@
 """Where a cost sits, Table 1 against real operators, the sweep over t, printed figures, and counts kept on disk."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -18,34 +19,26 @@ from torch.nn.modules import module as module_hooks
 
 from analysis import complexity
 from analysis.complexity import Numbers, accuracy, operators, reported, store
-from gte.models import MODELS, ClipShape, ModelConfig, configure, without_memory
+from gte.models import MODELS, ModelConfig, configure, without_memory
 from gte.models.resnet import ResNetConfig
+from tests.analysis.conftest import SMALL, TINY, tiny_count
 
-TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
-SMALL = ClipShape(4, 32, 32)
 LARGE = ("s3d", "r2plus1d", "slowfast_8x8")
 """Networks whose trace takes seconds."""
 
 RESNETS = [name for name, config in MODELS.items() if isinstance(config, ResNetConfig)]
 
 
-def the_only(counts: Iterable[complexity.Complexity | complexity.Uncountable]) -> complexity.Complexity:
-    """The one network that was counted."""
-    [item] = counts
-    assert isinstance(item, complexity.Complexity)
-    return item
-
-
 @pytest.fixture(scope="module")
 def gte() -> complexity.Complexity:
-    return complexity.count("gte", TINY, SMALL)
+    return tiny_count("gte")
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in MODELS]
 )
 def test_the_parts_of_every_network_add_up_to_the_whole_exactly(name):
-    item = the_only(complexity.count_each([name], TINY, SMALL, complexity.stored))
+    item = tiny_count(name)
     for level in ("stage", "block", "path"):
         frame = complexity.parts(item, level)
         assert (frame["macs"].sum(), frame["params"].sum()) == (item.macs, item.params)
@@ -76,10 +69,8 @@ def test_a_block_s_table_has_its_layers_with_channels_kernels_and_resolution(gte
 
 
 def test_a_three_by_three_by_three_is_told_as_such_in_both_memory_layouts():
-    c3d = the_only(complexity.count_each(["c3d"], TINY, SMALL, complexity.stored))
-    assert complexity.block_table(c3d, "layer1.0").set_index("layer").loc["conv2", "kernel"] == "3x3x3"
-    original = the_only(complexity.count_each(["c3d_original"], TINY, SMALL, complexity.stored))
-    assert complexity.block_table(original, "conv3a")["kernel"].tolist() == ["3x3x3"]
+    assert complexity.block_table(tiny_count("c3d"), "layer1.0").set_index("layer").loc["conv2", "kernel"] == "3x3x3"
+    assert complexity.block_table(tiny_count("c3d_original"), "conv3a")["kernel"].tolist() == ["3x3x3"]
 
 
 def test_views_multiply_macs_and_the_classifier_can_be_left_out(gte):
@@ -267,7 +258,8 @@ def cache(tmp_path, monkeypatch):
 
     def count(name, options, clip):
         counted.append(name)
-        return complexity.count(name, options, clip)
+        # What is kept is counted once for all tests; the clip tells counts apart.
+        return replace(tiny_count(name), options=configure(name, **options).options(), clip=clip)
 
     monkeypatch.setattr(store, "count", count)
     return counted
@@ -336,6 +328,27 @@ def test_several_that_count_the_same_at_once_leave_one_good_file(cache, gte):
         assert all(item == gte for item in pool.map(ask, range(4)))
     assert [path.suffix for path in store.folder().iterdir()] == [".json"]
     assert complexity.stored("gte", TINY, SMALL) == gte
+
+
+ASK = """
+from analysis import complexity
+from gte.models import ClipShape
+
+item = complexity.stored("gte", {"depth": 26, "base_width": 16, "num_classes": 5}, ClipShape(4, 32, 32))
+print(item.macs, item.params)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_count_the_same_at_once_get_the_same_and_leave_one_good_file(cache, gte):
+    asking = [subprocess.Popen([sys.executable, "-c", ASK], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    answers = [process.communicate()[0].split() for process in asking]
+    assert [process.returncode for process in asking] == [0, 0]
+    assert answers == [[str(gte.macs), str(gte.params)]] * 2
+    [path] = store.folder().iterdir()
+    assert store.read(path, store.identity("gte", TINY, SMALL)) == gte
+    assert complexity.stored("gte", TINY, SMALL) == gte
+    assert cache == []
 
 
 def test_the_cache_lies_below_the_user_s_cache_folder(monkeypatch, tmp_path):

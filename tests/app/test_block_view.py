@@ -43,6 +43,18 @@ def test_a_link_chooses_network_and_block_and_another_network_keeps_a_block_that
     assert any("takes no clip as small as 2 x 32 x 32" in caption.value for caption in at.caption)
 
 
+def test_a_network_that_cannot_have_these_numbers_leaves_the_rest_of_the_page_as_it_is(folders):
+    at = open_page("architectures", **SMALL, compared=["C2D", "GTE"], width="16", t="1/16", view="Where it sits")
+    assert not at.exception
+    assert any("must be even, so that both directions exist" in error.value for error in at.error)
+    table = at.dataframe[0].value
+    assert table["Network"].tolist() == ["C2D", "GTE"]
+    assert table["MACs"].tolist()[1] == ""
+    assert any(warning.value.startswith("GTE: ") for warning in at.warning)
+    # The tabs go on with what was counted.
+    assert at.selectbox(key="network").options == ["C2D"]
+
+
 def test_a_link_to_a_block_that_is_not_there_is_told(folders):
     at = open_page("architectures", **SMALL, compared="C2D", drawn="layer9.9")
     assert not at.exception

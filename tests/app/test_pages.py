@@ -360,3 +360,23 @@ def test_architectures_without_gte_or_c2d_name_the_cheapest_and_the_dearest(fold
 def test_a_link_to_a_network_that_is_not_in_the_table_is_told(folders):
     told = sentences(open_page("architectures", **SMALL, compared="C2D", relatives="X3D"))
     assert told == ["The link asks for the network “X3D”, which is not here; “nothing” is shown instead."]
+
+
+@pytest.mark.parametrize(
+    ("view", "chosen"),
+    [
+        ("Where it sits", {"network": "TSM", "stage": "layer2", "block": "layer2.1"}),
+        ("Table 1, alive", {"ci": "512", "co": "128", "k": "5", "kt": "7", "ft": "3/8"}),
+        ("Paper check", {"dataset": "Kinetics-400"}),
+        ("Measured", {"rounds": 3, "batch": 2, "threads": 1, "fused": True}),
+    ],
+)
+def test_a_link_restores_every_choice_of_the_architectures_page(folders, view, chosen):
+    above = {"depth": "26", "frames": 3, "size": 64, "classes": 9, "t": "1/2", "unit": "FLOPs", "width": "32"}
+    above |= {"clips": 2, "crops": 3, "head": "left out", "diagram": "GST", "drawn": "layer1.1"}
+    networks = {"compared": ["C2D", "TSM"], "ablations": ["GST-Large"], "relatives": ["I3D"]}
+    given = {key: str(value).lower() if value is True else str(value) for key, value in (above | chosen).items()}
+    at = open_page("architectures", **given, **networks, view=view)
+    assert not at.exception
+    assert sentences(at) == []
+    assert {key: at.session_state[key] for key in (above | networks | chosen)} == above | networks | chosen

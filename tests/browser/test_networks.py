@@ -346,7 +346,9 @@ def test_no_network_s_name_is_cut_in_the_table_of_costs(page):
     assert max(widths) + padding <= architectures.column_widths("MACs")["Network"]["width"]
 
 
-def test_the_controls_of_the_architectures_stand_in_line(page):
+@pytest.mark.parametrize("width", [1280, 800])
+def test_the_controls_of_the_architectures_stand_in_line(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
     open_page(page, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
     tops = {
         label: page.get_by_test_id("stWidgetLabel").get_by_text(label, exact=True).bounding_box()
