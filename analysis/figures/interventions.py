@@ -90,11 +90,11 @@ def _bars(names: Sequence[str], shares: Sequence[float], accented: Sequence[bool
     return figure
 
 
-def setting_bars(table: pd.DataFrame, chance: float) -> go.Figure:
-    """The accuracy in each setting but the blend; the dotted line is what guessing gives."""
+def setting_bars(table: pd.DataFrame, chance: float, marked: str) -> go.Figure:
+    """The accuracy in each setting but the blend, one of them marked; the dotted line is what guessing gives."""
     table = where(table, (table["setting"] != "blend").to_numpy())
     names = [SETTINGS[setting].label for setting in table["setting"]]
-    return _bars(names, table["top1"].tolist(), [setting == "learned" for setting in table["setting"]], chance)
+    return _bars(names, table["top1"].tolist(), [setting == marked for setting in table["setting"]], chance)
 
 
 def damage_by_layer(table: pd.DataFrame, names: Mapping[str, str], chance: float) -> go.Figure:

@@ -13,7 +13,7 @@ from analysis.interventions import (
     effects_table,
     in_powers_of_ten,
     relative_difference,
-    time_note,
+    theorem,
 )
 
 
@@ -51,10 +51,10 @@ def test_the_finding_says_what_became_of_the_answer(after, told):
 def test_the_theorem_is_claimed_of_orders_alone_and_only_where_it_held():
     still = effect([9.0, 0.0, 0.0], [9.0, 0.0, 0.0], mixes_frames=False)
     turned = effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0], mixes_frames=False)
-    assert time_note(still, reordered=True).startswith("No order changes the answer of net beyond rounding")
-    assert "more than rounding" in time_note(turned, reordered=True)
-    assert "other frames than before, of which that says nothing" in time_note(turned, reordered=False)
-    assert time_note(effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0]), reordered=True) == ""
+    assert theorem(still, reordered=True).startswith("No order changes the answer of net beyond rounding")
+    assert "more than rounding" in theorem(turned, reordered=True)
+    assert "other frames than before, of which that says nothing" in theorem(turned, reordered=False)
+    assert theorem(effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0]), reordered=True) == ""
 
 
 def test_the_shown_class_and_its_twin_are_always_among_those_drawn():

@@ -81,7 +81,7 @@ def test_other_kernels_over_time_are_mirrored_and_have_no_start(name):
     taps = mirrored.chunk(3) if isinstance(layer, SpatioTemporalConv) else mirrored.unbind(2)
     assert isinstance(kernel, torch.Tensor)
     assert all(torch.equal(one, kernel.select(2, 2 - tap)) for tap, one in enumerate(taps))
-    with pytest.raises(ValueError, match="Only a learnable temporal shift knows how it began"):
+    with pytest.raises(ValueError, match="How these kernels began is known neither"):
         kernels_set_to(layer, "initial")
 
 
