@@ -147,6 +147,13 @@ def queue() -> Queue:
     return Queue()
 
 
+def leave(key: Hashable) -> None:
+    """Note that the reader of this page wants what has this key no longer; a result that is there stays."""
+    job = queue().find(key)
+    if job is not None and not job.is_over():
+        job.leave(_reader())
+
+
 def offer(
     key: Hashable, label: str, work: Callable[[Report], Result], *, told: str = "", at_once: bool = False
 ) -> Result | None:

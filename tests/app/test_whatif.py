@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import jobs, resources, widgets
+from app import clips, jobs, resources
 from app.pages.whatif import NEED, NETWORK
 from gte.data import open_dataset
 from gte.data.video import write_webm
@@ -68,7 +68,7 @@ def test_an_uploaded_video_can_be_reversed_and_slowed_down(two_networks, tmp_pat
     at.file_uploader(key="upload").upload("noise.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception
     assert not at.error
-    assert at.selectbox(key="clip").value == widgets.YOUR_VIDEO
+    assert at.selectbox(key="clip").value == clips.YOURS
     assert "at 0.5 times its speed" in finding(at)
     assert "not as recognition" in captions(at)
 
