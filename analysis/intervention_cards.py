@@ -292,7 +292,7 @@ def need_of_layer(table: pd.DataFrame, layer: str, block: str, examined: Examine
     return Card(
         key=f"need-{block}",
         title=f"The accuracy without the kernels of {block}",
-        sentence=interventions.need_finding(table, block),
+        sentence=interventions.need_in_detail(table),
         figure=figures.setting_bars(table, 1 / examined.clips.num_classes, "learned"),
         definition=NEED,
         code=f"{LABELLED_IMPORTS}{examined.code()}"

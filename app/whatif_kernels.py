@@ -103,13 +103,13 @@ def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choic
         layers = tuple(names) if every else (widgets.pick_layer(names, most_moved, width=140),)
         settings = whatif_resources.settings_of(subject.header, layers)
         labels = {SETTINGS[key].label: key for key in settings if key != "learned"}
-        setting = labels[widgets.pick(SETTING, "Kernels", list(labels), default=_FIRST, width=165)]
+        setting = labels[widgets.pick(SETTING, "Kernels", list(labels), default=_FIRST, width=160)]
         blend = 1.0
         if SETTINGS[setting].takes_blend:
             blend = state.checked(
                 BLEND,
                 lambda: st.slider(
-                    "Blend", 0.0, interventions.MOST_BLEND, 0.5, 0.05, key=BLEND.name, bind="query-params", width=150
+                    "Blend", 0.0, interventions.MOST_BLEND, 0.5, 0.05, key=BLEND.name, bind="query-params", width=135
                 ),
             )
     return _Choice(

@@ -37,5 +37,5 @@ class Subject:
         classes = len(resources.clip_source(self.header).classes)
         counts = {str(count * classes): count for count in CLIPS_A_CLASS}
         with self.controls:
-            chosen = widgets.pick(CLIPS, "Labelled clips", list(counts), default=next(iter(counts)), width=120)
+            chosen = widgets.pick(CLIPS, "Labelled clips", list(counts), default=next(iter(counts)), width=115)
         return whatif_resources.labelled_clips(self.header, counts[chosen])

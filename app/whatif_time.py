@@ -115,7 +115,7 @@ def _pick_beside(subject: Subject) -> list[str]:
 def _pick_choice(subject: Subject, num_frames: int) -> TimeChoice:
     labels = {change.label: key for key, change in TIME_CHANGES.items()}
     with subject.controls:
-        picked = labels[widgets.pick(CHANGE, "Change", list(labels), default=next(iter(labels)), width=150)]
+        picked = labels[widgets.pick(CHANGE, "Change", list(labels), default=next(iter(labels)), width=145)]
         wanted = TIME_CHANGES[picked].parameters
         seed, frame, count, speed = 0, num_frames // 2, 1, 2.0
         if "seed" in wanted:
@@ -167,7 +167,7 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
     """The accuracy on labelled clips under the usual changes of time."""
     if not subject.has_labels:
         return
-    st.subheader("On labelled clips", anchor=False)
+    heading = st.empty()
     examined = []
     networks = []
     first = subject.pick_labelled()
@@ -184,6 +184,8 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
         lambda report: interventions.time_accuracy(networks, clips, report),
         told=told,
     )
-    if table is not None:
+    if table is None:
+        heading.subheader("Over the data set", anchor=False)
+    else:
         cards.draw(intervention_cards.accuracy_over_time(table, examined))
         st.caption(told)

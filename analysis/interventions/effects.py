@@ -192,6 +192,6 @@ def evidence_in_words(before: Evidence, after: Evidence) -> str:
     alike = rank_correlation(before.map, after.map)
     place = "keeps its places" if alike >= ALIKE else "lies elsewhere" if alike < UNLIKE else "moves in part"
     return (
-        f"The evidence {place} (rank correlation {three_digits(alike)}) and is at most "
-        f"{three_digits(after.maximum / before.maximum)} times as strong."
+        f"The evidence {place} (rank correlation {three_digits(alike)}), and its largest value is "
+        f"{three_digits(after.maximum / before.maximum)} times what it was."
     )

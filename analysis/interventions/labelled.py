@@ -289,6 +289,16 @@ def need_finding(table: pd.DataFrame, block: str) -> str:
     return f"{block} is needed: {sentence}."
 
 
+def need_in_detail(table: pd.DataFrame) -> str:
+    """One sentence on one layer's rows of `is_it_needed`: what each setting costs."""
+    told = [
+        f"with {SETTINGS[row['setting']].words} {row['lost']} lost and {row['gained']} gained"
+        for row in _records(table)
+        if row["setting"] != "learned"
+    ]
+    return f"Of {table['num_clips'].iloc[0]} clips, {', '.join(told)}."
+
+
 def resolution(num_clips: int, dataset: str) -> str:
     """On how many clips, and what one of them weighs."""
     return f"{num_clips} test clips of {dataset}, equally many of each class: one clip is {100 / num_clips:.2g} %."
@@ -302,7 +312,7 @@ def layers_finding(table: pd.DataFrame, names: Mapping[str, str]) -> str:
     return (
         f"{names[worst['layer']]} is missed most: with {SETTINGS[worst['setting']].words} {worst['lost']} clips are "
         f"lost and {worst['gained']} gained. In {len(beyond)} of {len(set(table['layer']))} layers a change costs more "
-        "than chance explains."
+        f"than chance explains.{'' if beyond else ' More clips tell smaller differences from chance.'}"
     )
 
 

@@ -16,7 +16,7 @@ NETWORK = "Change the network"
 NEED = "Is it needed?"
 PREFERRED_CLIP = "approaches"
 """Its twin looks the same to whoever does not know the order, and the motion is seen in small pictures."""
-CONTROL_WIDTHS = (160, 190, 132)
+CONTROL_WIDTHS = (150, 180, 125)
 """Of checkpoint, clip and upload, in pixels; each experiment puts its own controls behind them."""
 
 
