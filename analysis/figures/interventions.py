@@ -11,7 +11,7 @@ from analysis.figures.rows import ROW_PITCH, where
 from analysis.interventions import SETTINGS, Effect, classes_of_interest, role_of
 from analysis.wording import percent
 
-ROW = 20
+ROW = 22
 """Pixels of a class in a panel of answers."""
 PANEL_HEAD = 28
 HEAD_AND_FOOT = 104

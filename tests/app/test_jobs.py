@@ -139,8 +139,9 @@ def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
         from app import jobs
         from tests.app.test_jobs import HELD
 
-        if st.checkbox("leave"):
+        if st.button("Leave"):
             jobs.leave("held")
+            st.stop()
         st.write(f"{jobs.offer('held', 'Count', HELD, at_once=True)}")
 
     HELD.may_end.clear()
@@ -152,15 +153,23 @@ def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
     cancel.click().run()
     assert first.is_unwanted()
     assert app.caption[0].value == "Cancelled; nothing was kept of it."
-    app.button[0].click().run()
+    [again] = [button for button in app.button if button.label == "Count"]
+    again.click().run()
     second = jobs.queue().find("held")
-    assert second is not first
-    app.checkbox[0].check().run()
     assert second is not None
+    assert second is not first
+    app.button[0].click().run()
     assert second.is_unwanted()
+    # Who only looked elsewhere for a while need not ask again.
+    app.run()
+    third = jobs.queue().find("held")
+    assert third is not None
+    assert third is not second
     HELD.may_end.set()
-    assert first.wait(SECONDS)
-    assert second.wait(SECONDS)
+    assert all(job.wait(SECONDS) for job in (first, second, third))
+    assert [job.state for job in (first, second, third)] == ["cancelled", "cancelled", "done"]
+    app.run()
+    assert app.markdown[-1].value == "1"
     assert not app.exception
 
 

@@ -47,7 +47,7 @@ def test_the_blend_moves_answer_evidence_and_accuracy_and_stays_in_the_link(page
     open_page(page, "/whatif?experiment=Change+the+network&setting=blend&blend=1")
     # As learned: nothing moves.
     assert "which is rounding" in finding(page)
-    expect(page.get_by_text("every dot lies in its ring")).to_be_visible()
+    expect(page.get_by_text("gte-tiny: every dot lies in its ring")).to_be_visible()
     counted = page.get_by_text(re.compile(r"of 56 labelled clips are right"))
     expect(counted).to_contain_text("0 lost and 0 gained", timeout=WORK_MILLISECONDS)
     with rerun(page):
@@ -88,15 +88,18 @@ def test_a_dropped_video_and_its_stretch_are_the_subject_of_both_pages(page, tmp
     write_webm(path, np.random.default_rng(0).integers(0, 256, (30, 48, 48, 3), dtype=np.uint8), fps=10)
     open_page(page, "/evidence")
     upload(page, path)
-    clip = page.get_by_role("combobox", name="Clip")
+    clip = page.get_by_role("combobox", name="Clip", exact=True)
     expect(clip).to_have_value("Yours: noise.webm")
+    first = page.get_by_role("slider", name="Stretch").first
     with rerun(page):
-        page.get_by_role("slider").filter(has_text="").nth(0).press("ArrowRight")
+        first.press("ArrowRight")
+    expect(page).to_have_url(re.compile("stretch=2-30"))
     with rerun(page):
         page.get_by_role("link", name="What if this clip ran backwards?").click()
     assert open_tab(page) == "Change time"
     expect(clip).to_have_value("Yours: noise.webm")
     assert "The clip reversed" in finding(page)
+    expect(first).to_have_value("2")
     expect(page.get_by_text("not as recognition")).to_be_visible()
     with rerun(page):
         page.get_by_role("link", name="Evidence", exact=True).first.click()
