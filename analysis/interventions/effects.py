@@ -191,7 +191,6 @@ def evidence_in_words(before: Evidence, after: Evidence) -> str:
         return "There was no evidence before." if before.is_empty else "Nothing is left of the evidence."
     alike = rank_correlation(before.map, after.map)
     place = "keeps its places" if alike >= ALIKE else "lies elsewhere" if alike < UNLIKE else "moves in part"
-    return (
-        f"The evidence {place} (rank correlation {three_digits(alike)}), and its largest value is "
-        f"{three_digits(after.maximum / before.maximum)} times what it was."
-    )
+    times = three_digits(after.maximum / before.maximum)
+    strength = "what it was" if times == "1" else f"{times} times what it was"
+    return f"The evidence {place} (rank correlation {three_digits(alike)}), and its largest value is {strength}."

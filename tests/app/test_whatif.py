@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Markdown, Subheader
 
 from analysis.interventions import SETTINGS, TIME_CHANGES
 from app import clips, jobs, resources
@@ -31,7 +32,7 @@ def captions(at: AppTest) -> str:
 
 def what_to_see(at: AppTest) -> str:
     """The sentence of the card of that title."""
-    texts = [element.value for element in [*at.main] if element.type in ("subheader", "markdown")]
+    texts = [element.value for element in at.main if isinstance(element, Subheader | Markdown)]
     return texts[texts.index("What you should see") + 1].replace("\\", "")
 
 
