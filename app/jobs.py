@@ -168,8 +168,8 @@ def offer(
     if job is not None and job.state == "done":
         return cast(Result, job.result)
     cancelled = f"cancelled {name}"
-    # What this reader only left, or another one cancelled, is begun anew: it was not this one who said no.
-    if at_once and not st.session_state.get(cancelled) and (job is None or job.is_unwanted()):
+    # Join what another reader began; begin anew what another one cancelled, or this one only left.
+    if at_once and not st.session_state.get(cancelled) and (job is None or job.is_unwanted() or not job.is_over()):
         job = queue().start(key, work, reader)
     if job is not None and not job.is_over() and reader in job.wanted_by:
         _watch(job, name, cancelled)

@@ -144,10 +144,14 @@ def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
             st.stop()
         st.write(f"{jobs.offer('held', 'Count', HELD, at_once=True)}")
 
+    HELD.began.clear()
     HELD.may_end.clear()
+    begun = jobs.queue().start("held", HELD, "somebody else")
     app = AppTest.from_function(script, default_timeout=SECONDS).run()
     first = jobs.queue().find("held")
-    assert first is not None
+    assert first is begun
+    begun.leave("somebody else")
+    assert not begun.is_unwanted()
     assert HELD.began.wait(SECONDS)
     [cancel] = [button for button in app.button if button.label == "Cancel"]
     cancel.click().run()
