@@ -148,20 +148,19 @@ def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
     HELD.may_end.clear()
     begun = jobs.queue().start("held", HELD, "somebody else")
     app = AppTest.from_function(script, default_timeout=SECONDS).run()
-    first = jobs.queue().find("held")
-    assert first is begun
+    assert jobs.queue().find("held") is begun
     begun.leave("somebody else")
     assert not begun.is_unwanted()
     assert HELD.began.wait(SECONDS)
     [cancel] = [button for button in app.button if button.label == "Cancel"]
     cancel.click().run()
-    assert first.is_unwanted()
+    assert begun.is_unwanted()
     assert app.caption[0].value == "Cancelled; nothing was kept of it."
     [again] = [button for button in app.button if button.label == "Count"]
     again.click().run()
     second = jobs.queue().find("held")
     assert second is not None
-    assert second is not first
+    assert second is not begun
     app.button[0].click().run()
     assert second.is_unwanted()
     # Who only looked elsewhere for a while need not ask again.
@@ -170,8 +169,8 @@ def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
     assert third is not None
     assert third is not second
     HELD.may_end.set()
-    assert all(job.wait(SECONDS) for job in (first, second, third))
-    assert [job.state for job in (first, second, third)] == ["cancelled", "cancelled", "done"]
+    assert all(job.wait(SECONDS) for job in (begun, second, third))
+    assert [job.state for job in (begun, second, third)] == ["cancelled", "cancelled", "done"]
     app.run()
     assert app.markdown[-1].value == "1"
     assert not app.exception
