@@ -1,25 +1,43 @@
 """How a page draws a card: title, sentence, figure, and an expander with definition, code and numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
 from analysis import palette
 from analysis.card import Card
-from app import scaffold
+from app import resources, scaffold
+from gte.checkpoint import CheckpointHeader
 
 
-def draw(card: Card, on_click: Callable[[str], None] | None = None) -> None:
-    """Draw it; `on_click` is called with the customdata's first entry of a mark that is clicked."""
+def path_in_code(header: CheckpointHeader) -> str:
+    """What a snippet of code calls the file: never where it lies on this server, but for what ships."""
+    shipped = header.path.is_relative_to(resources.ROOT)
+    return header.path.relative_to(resources.ROOT).as_posix() if shipped else header.path.name
+
+
+def draw(
+    card: Card,
+    on_click: Callable[[str], None] | None = None,
+    *,
+    of: str = "",
+    file_name: str | None = None,
+    config: Mapping[str, object] = palette.PLOTLY_CONFIG,
+) -> None:
+    """Draw it; `on_click` is called with the customdata's first entry of a mark that is clicked.
+
+    `of` tells it from others of its key on the same page; `file_name` is that of its numbers, the key without one;
+    `config` is plotly's.
+    """
     st.subheader(card.title, anchor=False)
     st.markdown(scaffold.plain(card.sentence))
-    key = f"card {card.key} {card.title}"
+    key = f"card {of} {card.key} {card.title}"
     st.plotly_chart(
         card.figure,
         key=key,
         on_select=(lambda: _clicked(key, on_click)) if on_click else "ignore",
         selection_mode="points",
-        config=palette.PLOTLY_CONFIG,
+        config=dict(config),
         alt=card.sentence,
     )
     with st.expander("Definition, formula and code"):
@@ -29,7 +47,7 @@ def draw(card: Card, on_click: Callable[[str], None] | None = None) -> None:
             st.download_button(
                 "The numbers, CSV",
                 card.table.to_csv(index=False),
-                f"{card.key}.csv",
+                f"{file_name or card.key}.csv",
                 "text/csv",
                 key=f"csv {key}",
                 on_click="ignore",

@@ -1,4 +1,4 @@
-"""The controls of the evidence page: clip and its stretch, class and contrast, layer, method, networks, scale."""
+"""The controls of the evidence page alone: class and contrast, layer, method, networks, scale."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +7,9 @@ import streamlit as st
 from analysis.attribution import METHODS
 from analysis.attribution.evidence import ClassScore, preselect_layer
 from analysis.wording import block_name
-from app import clips, kernel_resources, resources, scaffold, state, widgets
+from app import kernel_resources, resources, state, widgets
 from app.clips import Filmed, Source
 from gte.checkpoint import CheckpointHeader
-from gte.data.footage import Stretch
 
 NETWORKS = state.Key("networks", "network")
 SCALE = state.Key("scale", "scale")
@@ -25,7 +24,6 @@ BARS = "▁▂▃▄▅▆▇█"
 """From no probability to all of it."""
 _SUBJECT = "evidence: the checkpoint on top"
 _BROUGHT = "evidence: the checkpoint that the reader came with"
-_CUT = "evidence: the clip whose stretch stands in the address"
 
 
 def pick_networks(found: Mapping[str, CheckpointHeader]) -> list[str]:
@@ -82,58 +80,6 @@ def pick_method() -> str:
     method = widgets.pick_in_words(state.METHOD, "Method", list(words), default=next(iter(words)), words=words)
     st.caption(METHODS[method].note)
     return method
-
-
-def upload() -> None:
-    """A popover in which the reader drops a video, a zip of pictures, or pictures."""
-    with st.popover("Upload", icon=":material/upload:", width="stretch"):
-        st.file_uploader(
-            "A video, a zip file of frames, or the frames themselves",
-            type=list(clips.DROPPED_TYPES),
-            accept_multiple_files=True,
-            key="upload",
-            on_change=_take,
-            max_upload_size=widgets.LARGEST_VIDEO_MEGABYTES,
-        )
-        st.caption("It stays on this server, for this visit only: a link to this page does not carry it.")
-        if refusal := clips.refusal():
-            st.error(scaffold.plain(refusal))
-
-
-def _take() -> None:
-    if clips.take(st.session_state["upload"] or ()):
-        st.session_state[state.CLIP.name] = clips.YOURS
-
-
-def pick_clip(source: resources.ClipSource) -> Source:
-    """One of the clips by name."""
-    options = clips.choices(source, clips.dropped())
-    default = source.classes[0]
-    yours = options.get(clips.YOURS)
-    words = {clips.YOURS: f"Yours: {yours.name}"} if yours else {}
-    return options[widgets.pick_in_words(state.CLIP, "Clip", list(options), default=default, words=words)]
-
-
-def pick_stretch(source: Source) -> Stretch:
-    """A slider with two handles over the frames of the clip."""
-    num_frames = len(source.seconds)
-    cut = str(source.identity)
-    if st.session_state.setdefault(_CUT, cut) != cut:
-        # What was cut out of another clip says nothing of this one.
-        st.session_state[_CUT] = cut
-        state.write(state.STRETCH, None)
-    first, last = state.span(state.STRETCH, num_frames, "the whole clip is shown instead") or (1, num_frames)
-    if num_frames > 1:
-        first, last = st.slider(
-            "Stretch, frames of the clip",
-            1,
-            num_frames,
-            value=(first, last),
-            key=f"stretch {cut}",
-            label_visibility="collapsed",
-        )
-    state.write(state.STRETCH, None if (first, last) == (1, num_frames) else f"{first}-{last}")
-    return Stretch(first - 1, last - 1)
 
 
 def pick_class(header: CheckpointHeader, scores: Sequence[ClassScore]) -> int | None:

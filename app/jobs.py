@@ -152,6 +152,13 @@ def queue() -> Queue:
     return Queue()
 
 
+def leave(key: Hashable) -> None:
+    """Note that the reader of this page wants what has this key no longer; a result that is there stays."""
+    job = queue().find(key)
+    if job is not None and not job.is_over():
+        job.leave(_reader())
+
+
 def offer(
     key: Hashable, label: str, work: Callable[[Report], Result], *, told: str = "", at_once: bool = False
 ) -> Result | None:
@@ -166,7 +173,8 @@ def offer(
     if job is not None and job.state == "done":
         return cast(Result, job.result)
     cancelled = f"cancelled {name}"
-    if job is None and at_once and not st.session_state.get(cancelled):
+    # Join what another reader began; begin anew what another one cancelled, or this one only left.
+    if at_once and not st.session_state.get(cancelled) and (job is None or job.is_unwanted() or not job.is_over()):
         job = queue().start(key, work, reader)
     if job is not None and not job.is_over() and reader in job.wanted_by:
         _watch(job, name, cancelled)

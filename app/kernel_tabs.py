@@ -13,7 +13,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from analysis import kernels, network_cards, palette
 from analysis.card import Card
 from analysis.kernel_cards import View
-from app import kernel_resources, resources, scaffold, state, uploads, widgets
+from app import cards, kernel_resources, scaffold, state, uploads, widgets
 from app.kernel_reading import READING
 from gte.checkpoint import CheckpointHeader
 
@@ -44,12 +44,6 @@ WHOLE = ("block", "outputs")
 SHARES = ("back0", "back", "stay", "ahead0", "ahead", "turned")
 
 MOST_OTHERS = 3
-
-
-def path_in_code(header: CheckpointHeader) -> str:
-    """What a snippet of code calls the file: never where it lies on this server, but for what ships."""
-    shipped = header.path.is_relative_to(resources.ROOT)
-    return header.path.relative_to(resources.ROOT).as_posix() if shipped else header.path.name
 
 
 def pick_others(found: Mapping[str, CheckpointHeader], name: str) -> list[str]:
@@ -123,8 +117,8 @@ def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View,
 
 
 def _layers(subject: _Subject) -> None:
-    for cards in ("moved", "outputs"):
-        _draw(subject, kernel_resources.kernel_card_list(subject.header, subject.view, cards))
+    for part in ("moved", "outputs"):
+        _draw(subject, kernel_resources.kernel_card_list(subject.header, subject.view, part))
 
 
 def _layer(subject: _Subject) -> None:
@@ -135,21 +129,21 @@ def _spectrum(subject: _Subject) -> None:
     _of_layer(subject, "spectrum")
 
 
-def _of_layer(subject: _Subject, cards: str) -> None:
-    found = kernel_resources.kernel_card_list(subject.header, subject.view, cards)
+def _of_layer(subject: _Subject, part: str) -> None:
+    found = kernel_resources.kernel_card_list(subject.header, subject.view, part)
     if not found:
         st.info(NOT_NUMBERS)
     _draw(subject, found)
 
 
 def _training(subject: _Subject) -> None:
-    cards = kernel_resources.kernel_card_list(subject.header, subject.view, "training")
-    if not cards:
+    found = kernel_resources.kernel_card_list(subject.header, subject.view, "training")
+    if not found:
         began = kernels.knows_start(subject.summary).any()
         st.info(NO_COURSE.format(why="no step of it is counted" if began else "how the layers began is unknown"))
     elif not subject.header.layers:
         st.caption(ENDS_ALONE)
-    _draw(subject, cards)
+    _draw(subject, found)
 
 
 def _reach(subject: _Subject) -> None:
@@ -171,7 +165,9 @@ def _compare(subject: _Subject) -> None:
     if len(shown) == 1:
         return
     kept = [subject.summary, *(summary for summary in summaries if not summary.empty)]
-    paths = {name: path_in_code(header) for name, header in {subject.name: subject.header, **subject.others}.items()}
+    paths = {
+        name: cards.path_in_code(header) for name, header in {subject.name: subject.header, **subject.others}.items()
+    }
     card = network_cards.side_by_side(kept, {name: paths[name] for name in shown}, subject.view)
     _draw(subject, [card])
     if card.table is not None and not card.table.empty:
@@ -234,39 +230,20 @@ TABS: Mapping[str, Callable[[_Subject], None]] = {
 }
 
 
-def _draw(subject: _Subject, cards: Sequence[Card], prefix: str = "") -> None:
+def _draw(subject: _Subject, shown: Sequence[Card], prefix: str = "") -> None:
     """Each card: title, sentence, figure, and an expander with definition, code and numbers."""
     names = kernels.block_names_of(subject.summary)
     config = palette.plotly_config(st.session_state.get(state.FORMAT.name) or palette.FORMATS[0])
-    for card in cards:
-        key = f"{prefix}{card.key} {subject.header.path}"
-        st.subheader(card.title, anchor=False)
-        st.markdown(scaffold.plain(card.sentence))
-        st.plotly_chart(
-            card.figure,
-            key=key,
-            on_select=(lambda key=key: open_clicked_layer(key, names)) if card.clickable else "ignore",
-            selection_mode="points",
+    for card in shown:
+        cards.draw(
+            card,
+            on_click=(lambda layer: _open(names[layer])) if card.clickable else None,
+            of=f"{prefix}{subject.header.path}",
+            file_name=f"{subject.header.name}-{card.key}",
             config=config,
-            alt=card.sentence,
         )
-        with st.expander("Definition, formula and code"):
-            st.markdown(card.definition)
-            st.code(card.code, "python")
-            if card.table is not None:
-                st.download_button(
-                    "The numbers, CSV",
-                    card.table.to_csv(index=False),
-                    f"{subject.header.name}-{card.key}.csv",
-                    "text/csv",
-                    key=f"csv {key}",
-                    on_click="ignore",
-                )
 
 
-def open_clicked_layer(key: str, names: Mapping[str, str]) -> None:
-    """Choose the layer whose mark was clicked in the chart with this key."""
-    points = st.session_state[key].selection.points
-    # A second click on the same bar deselects it: nothing is to be opened then.
-    if points:
-        st.session_state[state.LAYER.name] = names[points[0]["customdata"][0]]
+def _open(block: str) -> None:
+    """Choose the layer whose mark was clicked."""
+    st.session_state[state.LAYER.name] = block

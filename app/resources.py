@@ -6,7 +6,6 @@ A file is cached under its path, time and size, so that a checkpoint written ane
 import copy
 import hashlib
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,8 +28,7 @@ from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS, open_dataset
 from gte.data.sampling import segment_indices
 from gte.data.transforms import to_clip
-from gte.data.video import read_clip
-from gte.errors import CheckpointError, VideoError
+from gte.errors import CheckpointError
 from gte.models import ClipShape
 
 ROOT = Path(__file__).parents[1]
@@ -186,35 +184,6 @@ def dataset_clip(dataset: str, index: int, num_frames: int, size: int, backwards
     frames = clips.frames(index, which)
     clip = Clip(digest=digest_of(frames), frames=frames, indices=which, label=clips.label(index))
     return clip.reversed(clips.twins) if backwards else clip
-
-
-@dataclass(frozen=True)
-class Video:
-    """A video file that a reader uploaded."""
-
-    identity: str
-    """Unique for each upload."""
-    name: str
-    content: bytes
-
-
-def video_clip(video: Video, num_frames: int, size: int, backwards: bool = False) -> Clip:
-    """An uploaded video, sampled as in evaluation. Raises VideoError, naming the file as the reader knows it."""
-    return _video_clip(video.identity, num_frames, size, backwards, video)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Reading the video")
-def _video_clip(identity: str, num_frames: int, size: int, backwards: bool, _video: Video) -> Clip:
-    # OpenCV reads files alone.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"upload{Path(_video.name).suffix}"
-        path.write_bytes(_video.content)
-        try:
-            frames, indices, _ = read_clip(path, num_frames, size)
-        except VideoError as error:
-            raise VideoError(str(error).replace(path.name, _video.name)) from error
-    clip = Clip(digest=digest_of(frames), frames=frames, indices=indices)
-    return clip.reversed(()) if backwards else clip
 
 
 @st.cache_data(max_entries=512, show_spinner="Asking the network")

@@ -1,23 +1,19 @@
 """The tab Change the network of the page What if: kernels over time set to something else, on one clip and on many."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import streamlit as st
 
-from analysis import interventions, kernels, palette
+from analysis import intervention_cards, interventions, kernels
 from analysis.attribution import NotNumbersError
 from analysis.attribution.evidence import preselect_layer
-from analysis.figures import interventions as figures
-from analysis.interventions import SETTINGS, Effect
-from app import jobs, kernel_resources, resources, scaffold, state, whatif_resources, widgets
+from analysis.interventions import SETTINGS, Effect, LabelledClips, Step
+from app import cards, jobs, kernel_resources, resources, scaffold, state, whatif_resources, widgets
 from app.components import StripRow, film_strip
 from app.whatif_resources import Change
+from app.whatif_subject import Subject
 from gte.data import DATASETS
-
-if TYPE_CHECKING:
-    from app.pages.whatif import Subject
 
 WHERE = state.Key("where", "choice of layers")
 SETTING = state.Key("setting", "setting of the kernels")
@@ -26,93 +22,115 @@ EVERY = "all layers"
 ONE = "one layer"
 FRAME_SIDE = 110
 MAP_SIDE = 40
+_ASKED = "whatif: the change whose accuracy was asked for last"
 
 NO_KERNELS = (
     "{name} has no kernels over time, so there are none to change; choose a network that has some, such as GTE."
 )
-LAW = """
-Reversing a clip and mirroring every kernel are one and the same to a network whose other parts ignore order: padding
-with zeros is the same at both ends. So doing both must change nothing.
-"""
 LIMITS = (
-    "These kernels are no learnable shifts: how they began is not part of the layer, so the initial shift, no shift "
-    "and the blend do not exist for them."
+    "How these kernels began stands neither in the layers, which are no learnable shifts, nor in the file, so the "
+    "initial shift, no shift and the blend do not exist for them."
 )
+NO_LABELS = "{name} knows other classes than the labelled clips here, so its accuracy on them cannot be counted."
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """What the reader changes, and how it is told."""
+
+    change: Change
+    settings: list[str]
+    """What the kernels of these layers can be set to."""
+    every: bool
+    where: str
+
+    @property
+    def told(self) -> str:
+        return SETTINGS[self.change.step.setting].told(self.change.step.blend)
+
+    @property
+    def layers(self) -> tuple[str, ...] | None:
+        """As cards take them."""
+        return None if self.every else self.change.layers
 
 
 def draw(subject: Subject) -> None:
     """Draw the tab."""
-    header = subject.header
-    settings = whatif_resources.settings_of(header)
-    if not settings:
-        st.info(scaffold.plain(NO_KERNELS.format(name=subject.name)))
-        return
+    name, header = subject.name, subject.header
     summary = kernel_resources.kernel_summary(header)
-    names = kernels.block_names_of(summary)
-    change = _pick_change(subject, settings, names, kernels.most_moved(summary))
-    clip = whatif_resources.played(subject.source, header).clip
+    if summary.empty:
+        st.info(scaffold.plain(NO_KERNELS.format(name=name)))
+        return
+    choice = _pick(subject, kernels.block_names_of(summary), kernels.most_moved(summary))
+    clips = subject.pick_labelled() if subject.has_labels else None
+    clip = whatif_resources.played(subject.shown, header).clip
     try:
         effect = Effect(
-            network=subject.name,
+            network=name,
             classes=header.classes,
             twins=header.twins,
             before=resources.logits(header, clip),
-            after=whatif_resources.changed_logits(header, clip, change),
+            after=whatif_resources.changed_logits(header, clip, choice.change),
             shown=clip.label,
         )
+        law = whatif_resources.mirror_law(header, clip)
+        scaffold.finding(f"{'Every layer' if choice.every else choice.where}: {choice.told}. {effect.finding()}")
+        rule = SETTINGS[choice.change.step.setting].rule
+        st.caption(rule if "initial" in choice.settings else f"{rule} {LIMITS}")
+        accuracy_place = st.container()
+        evidence = _evidence(subject, effect, choice)
     except NotNumbersError:
-        st.warning(scaffold.plain(whatif_resources.no_numbers(subject.name, header)))
+        st.warning(scaffold.plain(whatif_resources.no_numbers(name, header)))
         return
-    where = (
-        "every layer"
-        if len(change.layers) > 1 or len(names) == 1
-        else " and ".join(names[layer] for layer in change.layers)
-    )
-    setting = SETTINGS[change.setting]
-    told = f"{setting.label} {change.blend:g}" if setting.takes_blend else setting.label
-    finding = f"{where.capitalize() if where == 'every layer' else where}: {told}. {effect.finding()}"
-    scaffold.finding(finding)
-    st.caption(setting.rule if "initial" in settings else f"{setting.rule} {LIMITS}")
-    _evidence(subject, effect, change, told)
+    footage, path = subject.shown.footage(), cards.path_in_code(header)
     with st.grid(2, min_column_width=480):
-        st.plotly_chart(
-            figures.answers_before_and_after([effect], told), key="changed", config=palette.PLOTLY_CONFIG, alt=finding
-        )
         with st.container():
-            st.subheader("Mirror the kernels, reverse the clip", anchor=False)
-            st.markdown(LAW)
-            st.markdown(f"**{scaffold.plain(whatif_resources.mirror_law(header, clip).finding())}**")
-    _over_the_data(subject, change, settings, where)
+            step = choice.change.step
+            cards.draw(intervention_cards.answers_over_settings(effect, step, choice.layers, footage, path, evidence))
+        with st.container():
+            cards.draw(intervention_cards.mirrored_and_reversed(law, effect, footage, path))
+    with accuracy_place:
+        if clips is None:
+            st.caption(scaffold.plain(NO_LABELS.format(name=name)))
+            return
+        _accuracy(subject, choice, clips)
+    _every_setting(subject, choice, clips)
 
 
-def _pick_change(subject: Subject, settings: list[str], names: dict[str, str], most_moved: str) -> Change:
-    labels = {SETTINGS[key].label: key for key in settings if key != "learned"}
+def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choice:
     with subject.controls:
-        where = widgets.pick(WHERE, "Where", [EVERY, ONE], default=EVERY, width=120)
-        layers = tuple(names) if where == EVERY else (widgets.pick_layer(names, most_moved, width=140),)
-        setting = labels[widgets.pick(SETTING, "Kernels", list(labels), default=_FIRST, width=170)]
+        every = widgets.pick(WHERE, "Where", [EVERY, ONE], default=EVERY, width=120) == EVERY
+        layers = tuple(names) if every else (widgets.pick_layer(names, most_moved, width=140),)
+        settings = whatif_resources.settings_of(subject.header, layers)
+        labels = {SETTINGS[key].label: key for key in settings if key != "learned"}
+        setting = labels[widgets.pick(SETTING, "Kernels", list(labels), default=_FIRST, width=160)]
         blend = 1.0
         if SETTINGS[setting].takes_blend:
             blend = state.checked(
                 BLEND,
                 lambda: st.slider(
-                    "Blend", 0.0, interventions.MOST_BLEND, 0.5, 0.05, key=BLEND.name, bind="query-params", width=160
+                    "Blend", 0.0, interventions.MOST_BLEND, 0.5, 0.05, key=BLEND.name, bind="query-params", width=135
                 ),
             )
-    return Change(layers=layers, setting=setting, blend=float(blend))
+    return _Choice(
+        change=Change(layers=layers, step=Step(setting, float(blend))),
+        settings=settings,
+        every=every,
+        where="every layer" if every else names[layers[0]],
+    )
 
 
 _FIRST = SETTINGS["mirrored"].label
 
 
-def _evidence(subject: Subject, effect: Effect, change: Change, told: str) -> None:
-    """Grad-CAM for the class that the network answers as learned, before and after, on one scale."""
+def _evidence(subject: Subject, effect: Effect, choice: _Choice) -> str:
+    """Grad-CAM for the class that the network answers as learned, before and after, on one scale; a sentence on it."""
     header = subject.header
-    clip = whatif_resources.played(subject.source, header).clip
+    clip = whatif_resources.played(subject.shown, header).clip
     target = int(effect.before.argmax())
     block = preselect_layer(resources.map_shapes(header))
     before = resources.evidence(header, clip, target, block, "gradcam")
-    after = whatif_resources.changed_evidence(header, clip, target, block, change)
+    after = whatif_resources.changed_evidence(header, clip, target, block, choice.change)
     largest = max(before.maximum, after.maximum)
     film_strip(
         [
@@ -123,44 +141,54 @@ def _evidence(subject: Subject, effect: Effect, change: Change, told: str) -> No
                 note=f"Grad-CAM in {block}, asked for “{header.classes[target]}”. {one.finding()}",
                 frame_shares=one.frame_shares().tolist(),
             )
-            for label, one in (("as learned", before), (told, after))
+            for label, one in (("as learned", before), (choice.told, after))
         ],
         key="changed strip",
         scale_label="largest of both",
         largest_frame=FRAME_SIDE,
     )
+    return interventions.evidence_in_words(before, after)
 
 
-def _over_the_data(subject: Subject, change: Change, settings: list[str], where: str) -> None:
-    """The accuracy on labelled clips in every setting, the blend as a curve."""
-    source = resources.clip_source(subject.header)
-    if not source.trained_on:
-        return
-    clips = whatif_resources.labelled_clips(subject.header)
+def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
+    """The accuracy of this very change, in the background as soon as it is chosen."""
     network = whatif_resources.network(subject.name, subject.header)
-    told, chance = interventions.resolution(clips.num_clips, DATASETS[clips.dataset].label), 1 / len(source.classes)
-    st.subheader(f"Accuracy with {where} changed", anchor=False)
+    change = choice.change
+    key = ("setting", resources.stamp(subject.header.path), change, clips)
+    last = st.session_state.get(_ASKED)
+    if last not in (None, key):
+        # Whoever moves the slider on wants the accuracy there, and not the one on the way.
+        jobs.leave(last)
+    st.session_state[_ASKED] = key
     table = jobs.offer(
-        ("settings", resources.stamp(subject.header.path), change.layers),
+        key,
+        "Count the accuracy",
+        lambda report: interventions.settings_accuracy(network, change.layers, [change.step], clips, report),
+        told=f"With {choice.where} changed, on {clips.num_clips} labelled clips.",
+        at_once=True,
+    )
+    if table is not None:
+        st.markdown(f"**{scaffold.plain(interventions.setting_finding(table))}**")
+
+
+def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
+    """The accuracy on labelled clips in every setting, the blend as a curve."""
+    header, layers = subject.header, choice.change.layers
+    network = whatif_resources.network(subject.name, header)
+    steps = interventions.every_step(choice.settings)
+    told = interventions.resolution(clips.num_clips, DATASETS[clips.dataset].label)
+    table = jobs.offer(
+        ("settings", resources.stamp(header.path), layers, clips),
         "Try every setting on labelled clips",
-        lambda report: interventions.settings_accuracy(network, change.layers, settings, clips, report),
+        lambda report: interventions.settings_accuracy(network, layers, steps, clips, report),
         told=told,
     )
     if table is None:
         return
-    finding = interventions.settings_finding(table)
-    st.markdown(scaffold.plain(f"{finding} {told}"))
+    examined = whatif_resources.examined(subject.name, header, clips)
+    drawn = intervention_cards.accuracy_over_settings(table, choice.change.step, choice.layers, examined)
     with st.grid(2, min_column_width=480):
-        bars = figures.setting_bars(table, chance)
-        st.plotly_chart(bars, key="settings", config=palette.PLOTLY_CONFIG, alt=finding)
-        if "blend" in settings:
-            blend = change.blend if SETTINGS[change.setting].takes_blend else 1.0
-            curve = figures.blend_curve(table, blend, chance)
-            st.plotly_chart(curve, key="blends", config=palette.PLOTLY_CONFIG, alt="Accuracy over the blend")
-    st.download_button(
-        "The numbers, CSV",
-        table.to_csv(index=False),
-        f"{subject.header.name}-settings.csv",
-        "text/csv",
-        on_click="ignore",
-    )
+        for card in drawn:
+            with st.container():
+                cards.draw(card, file_name=f"{header.name}-{card.key}")
+    st.caption(told)

@@ -9,29 +9,37 @@ from torch import Tensor
 
 from analysis import attribution, interventions
 from analysis.attribution import Evidence
-from analysis.interventions import LabelledClips, Network, TimeChoice
-from analysis.interventions.settings import MirrorLaw
-from app import resources
-from app.resources import Clip, Stamp, Video
+from analysis.intervention_cards import Examined, Footage
+from analysis.interventions import LabelledClips, Network, Step, TimeChoice
+from analysis.interventions.settings import MirrorLaw, Starts
+from app import cards, resources
+from app.clips import Filmed, Rendered, Source
+from app.resources import Clip, Stamp
 from gte.checkpoint import CheckpointHeader
-from gte.data import DATASETS
+from gte.data import open_dataset
+from gte.data.footage import Stretch
 from gte.data.sampling import segment_indices
 from gte.data.transforms import to_clip
 
 STORED_A_FRAME = 3
 """Frames of a reader's video that are read for each that a network sees, so that it can be slowed down."""
-CLIPS_A_CLASS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where the page's clip comes from: a data set's test clip of a class, or the reader's own video."""
+class Shown:
+    """The clip of the page."""
 
-    dataset: str
-    index: int
-    video: Video | None
-    labelled: bool
-    """True if the clip's class is one of the network's."""
+    source: Source
+    stretch: Stretch
+
+    def footage(self) -> Footage:
+        """What snippets of code read."""
+        match self.source:
+            case Rendered(dataset=dataset, index=index, knows_label=knows_label):
+                label = open_dataset(dataset, "test").label(index) if knows_label else None
+                return Footage(name=dataset, stretch=self.stretch, index=index, shown=label)
+            case Filmed(name=name):
+                return Footage(name=name, stretch=self.stretch, stored_a_frame=STORED_A_FRAME)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +51,11 @@ class Played:
     """For each frame, the number of the stored frame that it shows."""
 
 
-def played(source: Source, header: CheckpointHeader, choice: TimeChoice | None = None) -> Played:
+def played(shown: Shown, header: CheckpointHeader, choice: TimeChoice | None = None) -> Played:
     """The clip as a network sees it, with time changed if asked. Raises ValueError as `frame_numbers` does."""
-    if source.video is not None:
-        stored = resources.video_clip(source.video, STORED_A_FRAME * header.num_frames, header.size)
-    else:
-        num_stored = DATASETS[source.dataset].num_frames
-        stored = resources.dataset_clip(source.dataset, source.index, num_stored, header.size)
+    rendered = isinstance(shown.source, Rendered)
+    num_stored = shown.stretch.num_frames if rendered else STORED_A_FRAME * header.num_frames
+    stored = shown.source.clip(shown.stretch, num_stored, header.size, backwards=False)
     which = segment_indices(len(stored.frames), header.num_frames)
     places = which if choice is None else interventions.frame_numbers(which, len(stored.frames), choice)
     clip = replace(
@@ -57,7 +63,6 @@ def played(source: Source, header: CheckpointHeader, choice: TimeChoice | None =
         digest=f"{stored.digest} {places.tolist()}",
         frames=stored.frames[places],
         indices=stored.indices[places],
-        label=stored.label if source.labelled else None,
     )
     return Played(clip=clip, places=places)
 
@@ -73,15 +78,25 @@ def mixes_frames(header: CheckpointHeader) -> bool:
     return _mixes_frames(resources.stamp(header.path), header)
 
 
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _starts(file: Stamp) -> dict[str, Tensor]:
+    return interventions.stored_starts(file[0])
+
+
+def starts(header: CheckpointHeader) -> Starts:
+    """What the layers of a network began with that do not know it themselves, as far as its file does."""
+    return _starts(resources.stamp(header.path))
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
-def _settings(file: Stamp, _header: CheckpointHeader) -> list[str]:
+def _settings(file: Stamp, layers: tuple[str, ...], _header: CheckpointHeader) -> list[str]:
     with resources.model_of(_header) as model:
-        return interventions.settings_for(model)
+        return interventions.settings_for(model, layers, starts(_header))
 
 
-def settings_of(header: CheckpointHeader) -> list[str]:
-    """What the kernels over time of a network can be set to; nothing if it has none."""
-    return _settings(resources.stamp(header.path), header)
+def settings_of(header: CheckpointHeader, layers: tuple[str, ...]) -> list[str]:
+    """What the kernels of each of these temporal layers can be set to; nothing if there is none."""
+    return _settings(resources.stamp(header.path), layers, header)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +104,7 @@ class Change:
     """What layers of a network are set to."""
 
     layers: tuple[str, ...]
-    setting: str
-    blend: float
+    step: Step
 
 
 @st.cache_data(max_entries=256, show_spinner="Asking the network with other kernels")
@@ -98,7 +112,7 @@ def _changed_logits(
     file: Stamp, digest: str, change: Change, _header: CheckpointHeader, _clip: Clip
 ) -> Float[Tensor, " classes"]:
     with resources.model_of(_header) as model:
-        changed = interventions.changes(model, change.layers, change.setting, change.blend)
+        changed = interventions.changes(model, change.layers, *change.step, starts(_header))
         return interventions.answers(model, to_clip(_clip.frames)[None], changed)[0]
 
 
@@ -112,7 +126,7 @@ def _changed_evidence(
     file: Stamp, digest: str, target: int, block: str, change: Change, _header: CheckpointHeader, _clip: Clip
 ) -> Evidence:
     with resources.model_of(_header) as model:
-        changed = interventions.changes(model, change.layers, change.setting, change.blend)
+        changed = interventions.changes(model, change.layers, *change.step, starts(_header))
         network = interventions.ChangedNetwork(model, changed)
         return attribution.METHODS["gradcam"].attribute(network, to_clip(_clip.frames)[None], target, block)
 
@@ -136,18 +150,23 @@ def mirror_law(header: CheckpointHeader, clip: Clip) -> MirrorLaw:
 def network(name: str, header: CheckpointHeader) -> Network:
     """A shared network for work in the background."""
     model, lock = resources.model_and_lock(header)
-    return Network(name=name, model=model, lock=lock)
+    return Network(name=name, model=model, lock=lock, starts=starts(header))
 
 
-def labelled_clips(header: CheckpointHeader) -> LabelledClips:
-    """The clips on which a network is right or wrong: a few test clips of each class of its data set."""
+def labelled_clips(header: CheckpointHeader, clips_a_class: int) -> LabelledClips:
+    """The clips on which a network is right or wrong: the first test clips of each class of its data set."""
     source = resources.clip_source(header)
     return LabelledClips(
         dataset=source.dataset,
-        num_clips=CLIPS_A_CLASS * len(source.classes),
+        num_clips=clips_a_class * len(source.classes),
         num_frames=header.num_frames,
         size=header.size,
     )
+
+
+def examined(name: str, header: CheckpointHeader, clips: LabelledClips) -> Examined:
+    """A network and its labelled clips, as snippets of code make them."""
+    return Examined(name=name, path=cards.path_in_code(header), clips=clips)
 
 
 def no_numbers(name: str, header: CheckpointHeader) -> str:

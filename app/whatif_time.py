@@ -1,27 +1,22 @@
 """The tab Change time of the page What if: the same clip in another order or at another speed, for several networks."""
 
-from __future__ import annotations
-
 import base64
 import html
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import streamlit as st
 from jaxtyping import UInt8
 
-from analysis import interventions, palette
+from analysis import intervention_cards, interventions
 from analysis.attribution import NotNumbersError
-from analysis.figures import interventions as figures
 from analysis.interventions import SPEEDS, TIME_CHANGES, Effect, TimeChoice
-from app import jobs, resources, scaffold, state, whatif_resources, widgets
+from app import cards, jobs, resources, scaffold, state, whatif_resources, widgets
 from app.whatif_resources import Played
+from app.whatif_subject import Subject
 from gte.data import DATASETS
-
-if TYPE_CHECKING:
-    from app.pages.whatif import Subject
 
 CHANGE = state.Key("change", "change of time")
 SEED = state.Key("seed", "seed")
@@ -39,25 +34,6 @@ FOREIGN_CLIPS = (
     "{name} was not trained on these clips, so it cannot be said which of its classes they show; read the answers as "
     "mechanism, not as recognition."
 )
-DEFINITION = """
-**{label}.** {rule}
-
-The ring is the probability before the change, the dot the one after it. Differences of logits are the largest over
-all classes, in parts of the largest logit before: up to {rounding:g} is rounding, because numbers are added in another
-order.
-"""
-CODE = """from analysis import interventions
-from gte import checkpoint
-from gte.data import open_dataset
-from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clip
-
-model, header = checkpoint.load_model({path!r})
-clips = open_dataset({dataset!r}, "test", header.size)
-which = segment_indices(clips.num_frames_stored, header.num_frames)
-shown = interventions.frame_numbers(which, clips.num_frames_stored, interventions.{choice!r})
-before, after = (interventions.answers(model, to_clip(clips.frames({index}, n))[None], {{}}) for n in (which, shown))
-interventions.relative_difference(before, after)"""
 
 
 def draw(subject: Subject) -> None:
@@ -71,7 +47,7 @@ def draw(subject: Subject) -> None:
         if header.classes != subject.header.classes:
             st.warning(scaffold.plain(OTHER_CLASSES.format(name=name, first=subject.name)))
             continue
-        before, after = (whatif_resources.played(subject.source, header, way) for way in (None, choice))
+        before, after = (whatif_resources.played(subject.shown, header, way) for way in (None, choice))
         try:
             effect = Effect(
                 network=name,
@@ -92,23 +68,19 @@ def draw(subject: Subject) -> None:
     told = interventions.in_words(choice)
     before, after = clips[0]
     reordered = interventions.is_reordering(before.places, after.places)
-    finding = f"The clip {told}: " + " ".join(effect.finding() for effect in effects)
-    scaffold.finding(finding)
-    if subject.source.video is not None or not subject.source.labelled:
+    scaffold.finding(f"The clip {told}: " + " ".join(effect.finding() for effect in effects))
+    footage = subject.shown.footage()
+    if footage.shown is None:
         st.caption(scaffold.plain(FOREIGN_CLIPS.format(name=subject.name)))
+    paths = {effect.network: cards.path_in_code(headers[effect.network]) for effect in effects}
     with st.grid(2, min_column_width=480):
         with st.container():
             _strips(before, after, told)
             st.caption(TIME_CHANGES[choice.change].rule)
-            for note in filter(None, (interventions.time_note(effect, reordered) for effect in effects)):
+            for note in filter(None, (interventions.theorem(effect, reordered) for effect in effects)):
                 st.markdown(scaffold.plain(note))
-        st.plotly_chart(
-            figures.answers_before_and_after(effects, told),
-            key="answers",
-            config=palette.PLOTLY_CONFIG,
-            alt=finding,
-        )
-    _details(subject, choice, effects)
+        with st.container():
+            cards.draw(intervention_cards.answers_over_time(effects, choice, footage, paths))
     _over_the_data(subject, [effect.network for effect in effects])
 
 
@@ -143,7 +115,7 @@ def _pick_beside(subject: Subject) -> list[str]:
 def _pick_choice(subject: Subject, num_frames: int) -> TimeChoice:
     labels = {change.label: key for key, change in TIME_CHANGES.items()}
     with subject.controls:
-        picked = labels[widgets.pick(CHANGE, "Change", list(labels), default=next(iter(labels)), width=150)]
+        picked = labels[widgets.pick(CHANGE, "Change", list(labels), default=next(iter(labels)), width=145)]
         wanted = TIME_CHANGES[picked].parameters
         seed, frame, count, speed = 0, num_frames // 2, 1, 2.0
         if "seed" in wanted:
@@ -191,55 +163,29 @@ def _picture(frame: UInt8[np.ndarray, "h w 3"]) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")
 
 
-def _details(subject: Subject, choice: TimeChoice, effects: Sequence[Effect]) -> None:
-    change = TIME_CHANGES[choice.change]
-    with st.expander("Definition, numbers and code"):
-        st.markdown(DEFINITION.format(label=change.label, rule=change.rule, rounding=interventions.ROUNDING))
-        rows = [
-            {"network": effect.network, "largest difference": interventions.in_powers_of_ten(effect.difference)}
-            for effect in effects
-        ]
-        st.dataframe(rows, hide_index=True)
-        if subject.source.video is None:
-            path = widgets_path(subject)
-            source = subject.source
-            st.code(CODE.format(path=path, dataset=source.dataset, choice=choice, index=source.index), "python")
-        st.download_button(
-            "Every class, CSV",
-            interventions.effects_table(effects).to_csv(index=False),
-            "change-time.csv",
-            "text/csv",
-            on_click="ignore",
-        )
-
-
-def widgets_path(subject: Subject) -> str:
-    """What a snippet of code calls the checkpoint's file."""
-    from app.kernel_tabs import path_in_code
-
-    return path_in_code(subject.header)
-
-
 def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
     """The accuracy on labelled clips under the usual changes of time."""
-    if not resources.clip_source(subject.header).trained_on:
+    if not subject.has_labels:
         return
-    headers = [subject.found[name] for name in names]
-    clips = [whatif_resources.labelled_clips(header) for header in headers]
-    networks = [whatif_resources.network(name, header) for name, header in zip(names, headers, strict=True)]
-    st.subheader("Over the data set", anchor=False)
-    told = interventions.resolution(clips[0].num_clips, DATASETS[clips[0].dataset].label)
+    heading = st.empty()
+    examined = []
+    networks = []
+    first = subject.pick_labelled()
+    for name in names:
+        header = subject.found[name]
+        clips = replace(first, num_frames=header.num_frames, size=header.size)
+        examined.append(whatif_resources.examined(name, header, clips))
+        networks.append(whatif_resources.network(name, header))
+    clips = [one.clips for one in examined]
+    told = interventions.resolution(first.num_clips, DATASETS[first.dataset].label)
     table = jobs.offer(
-        ("time", tuple(names), tuple(resources.stamp(header.path) for header in headers)),
+        ("time", tuple(names), tuple(resources.stamp(subject.found[name].path) for name in names), first.num_clips),
         "Try every change on labelled clips",
         lambda report: interventions.time_accuracy(networks, clips, report),
         told=told,
     )
     if table is None:
-        return
-    finding = interventions.time_finding(table)
-    st.markdown(scaffold.plain(f"{finding} {told}"))
-    st.plotly_chart(figures.accuracy_by_change(table), key="over data", config=palette.PLOTLY_CONFIG, alt=finding)
-    st.download_button(
-        "The numbers, CSV", table.to_csv(index=False), "change-time-accuracy.csv", "text/csv", on_click="ignore"
-    )
+        heading.subheader("Over the data set", anchor=False)
+    else:
+        cards.draw(intervention_cards.accuracy_over_time(table, examined))
+        st.caption(told)

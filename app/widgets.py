@@ -7,15 +7,16 @@ from typing import Literal, TypeVar
 import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
 
-from app import resources, scaffold, state
+from app import clips, resources, scaffold, state
 from gte.checkpoint import CheckpointHeader
+from gte.data.footage import Stretch
 
 NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."
 
-VIDEO_TYPES = ("mp4", "webm", "mkv", "avi", "mov", "m4v", "mpg", "mpeg", "ogv", "gif")
 LARGEST_VIDEO_MEGABYTES = 200
 """A minute of ordinary video is far below it."""
-YOUR_VIDEO = "Your video"
+_CUT = "widgets: the clip whose stretch stands in the address"
+_STRETCHES = "widgets: what the reader cut out of each clip"
 
 
 def checkpoints_or_stop() -> dict[str, CheckpointHeader]:
@@ -84,44 +85,89 @@ def pick_layer(names: Mapping[str, str], default: str, width: Width = "stretch")
     return layers[pick(state.LAYER, "Layer", list(layers), default=names[default], width=width, also=names)]
 
 
-def upload_video() -> resources.Video | None:
-    """An uploader for one video, which becomes the chosen clip once it is there."""
-    with st.popover("Upload a video", icon=":material/upload:", width="stretch"):
-        uploaded = st.file_uploader(
-            "A video file",
-            type=list(VIDEO_TYPES),
+def drop_clip() -> None:
+    """A popover in which the reader drops a video, a zip of pictures, or pictures; it becomes the chosen clip.
+
+    `clips.dropped` gives it, on every page of the visit.
+    """
+    with st.popover("Upload", icon=":material/upload:", width="stretch"):
+        st.file_uploader(
+            "A video, a zip file of frames, or the frames themselves",
+            type=list(clips.DROPPED_TYPES),
+            accept_multiple_files=True,
             key="upload",
-            on_change=_choose_upload,
-            label_visibility="collapsed",
+            on_change=_take,
             max_upload_size=LARGEST_VIDEO_MEGABYTES,
         )
-        st.caption("It stays on this server's memory, for this visit only: a link to this page does not carry it.")
-    return None if uploaded is None else resources.Video(uploaded.file_id, uploaded.name, uploaded.getvalue())
+        st.caption("It stays on this server, for this visit only: a link to this page does not carry it.")
+        if refusal := clips.refusal():
+            st.error(scaffold.plain(refusal))
 
 
-def _choose_upload() -> None:
-    if st.session_state["upload"] is not None:
-        st.session_state[state.CLIP.name] = YOUR_VIDEO
+def _take() -> None:
+    if clips.take(st.session_state["upload"] or ()):
+        st.session_state[state.CLIP.name] = clips.YOURS
 
 
-def pick_clip(names: list[str], video: resources.Video | None, default: str) -> str:
-    """A selectbox of clips by name, the reader's own video among them if there is one."""
-    return pick(state.CLIP, "Clip", names if video is None else [YOUR_VIDEO, *names], default=default)
+def pick_clip(source: resources.ClipSource, default: str) -> clips.Source:
+    """One of the clips by name: what the reader dropped, rendered ones, those that the server's owner allows."""
+    options = clips.choices(source, clips.dropped())
+    yours = options.get(clips.YOURS)
+    words = {clips.YOURS: f"Yours: {yours.name}"} if yours else {}
+    return options[pick_in_words(state.CLIP, "Clip", list(options), default=default, words=words)]
+
+
+def is_cut(source: clips.Source) -> bool:
+    """True if a link asks for a part of the clip, or the reader has cut one out of it on any page."""
+    _forget_the_cut_of_another(source)
+    kept: dict[str, tuple[int, int]] = st.session_state.get(_STRETCHES, {})
+    whole = (1, len(source.seconds))
+    return state.STRETCH.name in st.query_params or kept.get(str(source.identity), whole) != whole
+
+
+def pick_stretch(source: clips.Source) -> Stretch:
+    """A slider with two handles over the frames of the clip; what was cut out of it is cut on every page."""
+    _forget_the_cut_of_another(source)
+    num_frames = len(source.seconds)
+    cut = str(source.identity)
+    kept: dict[str, tuple[int, int]] = st.session_state.setdefault(_STRETCHES, {})
+    asked = state.span(state.STRETCH, num_frames, "the whole clip is shown instead")
+    first, last = asked or kept.get(cut, (1, num_frames))
+    if num_frames > 1:
+        first, last = st.slider(
+            "Stretch, frames of the clip",
+            1,
+            num_frames,
+            value=(first, last),
+            key=f"stretch {cut}",
+            label_visibility="collapsed",
+        )
+    kept[cut] = (first, last)
+    state.write(state.STRETCH, None if (first, last) == (1, num_frames) else f"{first}-{last}")
+    return Stretch(first - 1, last - 1)
+
+
+def _forget_the_cut_of_another(source: clips.Source) -> None:
+    """What was cut out of another clip says nothing of this one."""
+    cut = str(source.identity)
+    if st.session_state.setdefault(_CUT, cut) != cut:
+        st.session_state[_CUT] = cut
+        state.write(state.STRETCH, None)
 
 
 Subject = TypeVar("Subject")
 
 
-def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject) -> None:
+def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject, key: state.Key = state.VIEW) -> None:
     """Tabs by their names, of which a link opens one; only the open one is computed and drawn."""
     places: dict[str, TabContainer] = {}
 
     def open_tab() -> str:
-        drawn = st.tabs(list(tabs), key=state.VIEW.name, on_change="rerun", bind="query-params")
+        drawn = st.tabs(list(tabs), key=key.name, on_change="rerun", bind="query-params")
         places.update(zip(tabs, drawn, strict=True))
         return next(name for name, place in places.items() if place.open)
 
-    state.checked(state.VIEW, open_tab)
+    state.checked(key, open_tab)
     for name, place in places.items():
         if place.open:
             with place, scaffold.errors_as_sentences():

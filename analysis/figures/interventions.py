@@ -11,6 +11,11 @@ from analysis.figures.rows import ROW_PITCH, where
 from analysis.interventions import SETTINGS, Effect, classes_of_interest, role_of
 from analysis.wording import percent
 
+ROW = 22
+"""Pixels of a class in a panel of answers."""
+PANEL_HEAD = 28
+HEAD_AND_FOOT = 104
+"""The legend above all panels, and the axis below."""
 ROLE_MARKS: Mapping[str, str] = {"shown": " (shown)", "twin": " (its twin)", "": ""}
 
 
@@ -60,8 +65,11 @@ def answers_before_and_after(effects: Sequence[Effect], after: str) -> go.Figure
                 row=row,
                 col=1,
             )
-    palette.style(figure, size="large" if len(effects) > 1 else "medium", categories="y")
-    figure.update_layout(margin_r=24, margin_t=64, legend={"y": 1, "yref": "container", "yanchor": "top"})
+    palette.style(figure, size="medium", categories="y")
+    height = HEAD_AND_FOOT + len(effects) * (len(chosen) * ROW + PANEL_HEAD)
+    figure.update_layout(
+        height=height, margin_r=24, margin_t=64, legend={"y": 1, "yref": "container", "yanchor": "top"}
+    )
     figure.update_annotations(x=0, xanchor="left", font_size=palette.FONT_SIZE)
     figure.update_xaxes(range=[-0.02, 1.02], tickvals=[0, 0.5, 1], tickformat=".0%")
     figure.update_xaxes(title_text="probability", row=len(effects), col=1)
@@ -90,11 +98,11 @@ def _bars(names: Sequence[str], shares: Sequence[float], accented: Sequence[bool
     return figure
 
 
-def setting_bars(table: pd.DataFrame, chance: float) -> go.Figure:
-    """The accuracy in each setting but the blend; the dotted line is what guessing gives."""
+def setting_bars(table: pd.DataFrame, chance: float, marked: str) -> go.Figure:
+    """The accuracy in each setting but the blend, one of them marked; the dotted line is what guessing gives."""
     table = where(table, (table["setting"] != "blend").to_numpy())
     names = [SETTINGS[setting].label for setting in table["setting"]]
-    return _bars(names, table["top1"].tolist(), [setting == "learned" for setting in table["setting"]], chance)
+    return _bars(names, table["top1"].tolist(), [setting == marked for setting in table["setting"]], chance)
 
 
 def damage_by_layer(table: pd.DataFrame, names: Mapping[str, str], chance: float) -> go.Figure:
@@ -167,7 +175,7 @@ def blend_curve(table: pd.DataFrame, blend: float, chance: float) -> go.Figure:
 def accuracy_by_change(table: pd.DataFrame) -> go.Figure:
     """Clips answered with their own class, with its twin, and otherwise, per network and change of time."""
     networks = list(dict.fromkeys(table["network"]))
-    figure = make_subplots(cols=len(networks), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=networks)
+    figure = make_subplots(cols=len(networks), shared_yaxes=True, horizontal_spacing=0.08, subplot_titles=networks)
     for column, network in enumerate(networks, start=1):
         rows = where(table, (table["network"] == network).to_numpy())
         for name, values, marker in (

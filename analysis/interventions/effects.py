@@ -8,11 +8,17 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
-from analysis.attribution.evidence import NotNumbersError
-from analysis.wording import percent
+from analysis.attribution.evidence import Evidence, NotNumbersError
+from analysis.attribution.likeness import rank_correlation
+from analysis.wording import percent, three_digits
 
 ROUNDING: Final = 1e-5
 """Differences of logits up to this part of their scale come of the order in which numbers are added."""
+ALIKE: Final = 0.8
+UNLIKE: Final = 0.4
+"""Rank correlations of two maps of evidence from which on one keeps its places, and below which it lies elsewhere."""
+SEEN: Final = 0.01
+"""Smaller moves of a probability cannot be seen in a figure."""
 MOST_CLASSES = 5
 
 
@@ -93,8 +99,8 @@ def _likeliest(logits: Float[Tensor, " c"]) -> tuple[int, float]:
     return int(index), float(probability)
 
 
-def time_note(effect: Effect, reordered: bool) -> str:
-    """What the theorem of networks that do not mix frames says of this change; empty for other networks."""
+def theorem(effect: Effect, reordered: bool) -> str:
+    """What the theorem of networks that do not mix frames says of a change of time; empty for other networks."""
     if effect.mixes_frames:
         return ""
     if not reordered:
@@ -112,6 +118,31 @@ def time_note(effect: Effect, reordered: bool) -> str:
         f"{effect.network} averages over frames without mixing them, so its answer should stay; it moved by "
         f"{in_powers_of_ten(effect.difference)} of its scale, which is more than rounding."
     )
+
+
+def what_to_see(effects: Sequence[Effect]) -> str:
+    """Where the figure of these answers has its dots against its rings, in a sentence for each network."""
+    drawn = classes_of_interest(effects)
+    return " ".join(_dots(effect, drawn) for effect in effects)
+
+
+def _dots(effect: Effect, drawn: Sequence[int]) -> str:
+    before, after = (logits.double().softmax(0) for logits in (effect.before, effect.after))
+    moves = {effect.classes[index]: float(after[index] - before[index]) for index in drawn}
+    highest, lowest = max(moves, key=lambda name: moves[name]), min(moves, key=lambda name: moves[name])
+    if max(moves[highest], -moves[lowest]) < SEEN:
+        return f"{effect.network}: every dot lies in its ring."
+    parts = []
+    if moves[highest] >= SEEN:
+        parts.append(f"“{highest}” goes {_points(moves[highest])} to the right")
+    if moves[lowest] <= -SEEN:
+        parts.append(f"“{lowest}” {'' if parts else 'goes '}{_points(-moves[lowest])} to the left")
+    return f"{effect.network}: from ring to dot {' and '.join(parts)}."
+
+
+def _points(share: float) -> str:
+    count = three_digits(100 * share)
+    return f"{count} percentage point{'' if count == '1' else 's'}"
 
 
 def classes_of_interest(effects: Sequence[Effect], most: int = MOST_CLASSES) -> list[int]:
@@ -150,3 +181,16 @@ def effects_table(effects: Sequence[Effect]) -> pd.DataFrame:
             for index, name in enumerate(effect.classes)
         ]
     )
+
+
+def evidence_in_words(before: Evidence, after: Evidence) -> str:
+    """One sentence on what became of the evidence for a class: where it lies and how strong it is."""
+    if before.is_empty or after.is_empty:
+        if before.is_empty and after.is_empty:
+            return "There is no evidence before and none after."
+        return "There was no evidence before." if before.is_empty else "Nothing is left of the evidence."
+    alike = rank_correlation(before.map, after.map)
+    place = "keeps its places" if alike >= ALIKE else "lies elsewhere" if alike < UNLIKE else "moves in part"
+    times = three_digits(after.maximum / before.maximum)
+    strength = "what it was" if times == "1" else f"{times} times what it was"
+    return f"The evidence {place} (rank correlation {three_digits(alike)}), and its largest value is {strength}."

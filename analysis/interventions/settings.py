@@ -6,6 +6,8 @@ SETTINGS.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import torch
@@ -13,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from analysis.interventions.effects import ROUNDING, in_powers_of_ten, relative_difference
+from analysis.interventions.effects import ROUNDING, Effect, in_powers_of_ten, relative_difference
+from gte import checkpoint
 from gte.models import temporal_layers
 from gte.models.resnet import VideoResNet
 from gte.models.shift import LearnableTemporalShift
@@ -26,6 +29,9 @@ TAP_DIM = 2
 MOST_BLEND: Final = 1.5
 
 Kernel = Float[Tensor, "o i k *space"]
+Starts = Mapping[str, Tensor]
+"""What layers began with, by their paths, where it stands in a file and not in the layer itself."""
+NO_STARTS: Final[Starts] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +47,8 @@ class Kernels:
         """What training began with. Raises ValueError where the layer does not say."""
         if self.initial is None:
             raise ValueError(
-                "Only a learnable temporal shift knows how it began; choose a setting that needs no start."
+                "How these kernels began is known neither to the layer nor to its file; choose a setting that needs no "
+                "start."
             )
         return self.initial
 
@@ -59,8 +66,12 @@ class Setting:
     kernel: Callable[[Kernels, float], Kernel]
     """(kernels, blend) to the new ones; blend matters where `takes_blend`."""
     needs_start: bool = False
-    """True if it is made of the kernels that training began with, which learnable shifts alone have."""
+    """True if it is made of the kernels that training began with, which are not known of every layer."""
     takes_blend: bool = False
+
+    def told(self, blend: float) -> str:
+        """The setting and, where it takes one, the blend: "blend 0.5"."""
+        return f"{self.label} {blend:g}" if self.takes_blend else self.label
 
 
 def _at_present(kernel: Kernel) -> Kernel:
@@ -80,14 +91,16 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "initial": Setting(
         label="initial shift",
         words="the initial shift",
-        rule="The hard shift that training began with: half of the outputs read the next frame, half the previous one.",
+        rule="The kernels that training began with: of a learnable shift the hard shift, in which half of the outputs "
+        "read the next frame and half the previous one.",
         kernel=lambda kernels, blend: kernels.start,
         needs_start=True,
     ),
     "identity": Setting(
         label="no shift",
         words="no shift",
-        rule="Identity: each output reads the one input that it began with, in the frame itself.",
+        rule="Identity: each output reads the inputs that it began with, one for a learnable shift, in the frame "
+        "itself.",
         kernel=lambda kernels, blend: _at_present(kernels.start),
         needs_start=True,
     ),
@@ -122,8 +135,26 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 }
 
 
-def kernels_of(layer: nn.Module) -> Kernels:
-    """The kernels of a layer that spans several frames, of any form, taps in the third dimension."""
+def stored_starts(path: Path | str) -> dict[str, Tensor]:
+    """What the temporal layers of a checkpoint that are no learnable shifts began with, where its file says so.
+
+    Of kernels that span space the file knows the sums over space alone, which are no start to go back to.
+    """
+    header = checkpoint.read_header(path)
+    if not set(checkpoint.temporal_layers_of(header)) - set(header.layers):
+        return {}
+    return {
+        history.layer: history.initial
+        for history in checkpoint.load_histories(path)
+        if history.initial is not None and history.layer not in header.layers and not history.spans_space
+    }
+
+
+def kernels_of(layer: nn.Module, start: Tensor | None = None) -> Kernels:
+    """The kernels of a layer that spans several frames, of any form, taps in the third dimension.
+
+    `start` is what it began with, where the layer itself does not know.
+    """
     match layer:
         case LearnableTemporalShift():
             learned = layer.weight.detach()
@@ -131,20 +162,22 @@ def kernels_of(layer: nn.Module) -> Kernels:
         case SpatioTemporalConv():
             return Kernels(learned=layer.kernel.detach(), initial=None)
         case nn.Conv2d() | nn.Conv3d():
-            return Kernels(learned=layer.weight.detach(), initial=None)
+            learned = layer.weight.detach()
+            return Kernels(learned=learned, initial=None if start is None else start.reshape(learned.shape).to(learned))
     raise ValueError(f"A layer with a kernel over frames was expected; got {type(layer).__name__}.")
 
 
-def kernels_set_to(layer: nn.Module, setting: str, blend: float = 1.0) -> Tensor:
+def kernels_set_to(layer: nn.Module, setting: str, blend: float = 1.0, start: Tensor | None = None) -> Tensor:
     """A weight for a layer that spans several frames, of the shape and memory format of its own.
 
-    Raises ValueError for an unknown setting, one that the layer does not have, and a blend outside of [0, 1.5].
+    `start` is what it began with, where the layer itself does not know. Raises ValueError for an unknown setting, one
+    that the layer does not have, and a blend outside of [0, 1.5].
     """
     if setting not in SETTINGS:
         raise ValueError(f"Kernels can be set to {', '.join(SETTINGS)}; got {setting!r}.")
     if not 0 <= blend <= MOST_BLEND:
         raise ValueError(f"A blend lies between 0 and {MOST_BLEND:g}; got {blend:g}.")
-    kernel = SETTINGS[setting].kernel(kernels_of(layer), blend)
+    kernel = SETTINGS[setting].kernel(kernels_of(layer, start), blend)
     weight = layer.weight
     assert isinstance(weight, Tensor)
     if isinstance(layer, SpatioTemporalConv):
@@ -152,20 +185,27 @@ def kernels_set_to(layer: nn.Module, setting: str, blend: float = 1.0) -> Tensor
     return torch.empty_like(weight.detach()).copy_(kernel)
 
 
-def changes(model: nn.Module, layers: Iterable[str], setting: str, blend: float = 1.0) -> dict[str, Tensor]:
+def changes(
+    model: nn.Module, layers: Iterable[str], setting: str, blend: float = 1.0, starts: Starts = NO_STARTS
+) -> dict[str, Tensor]:
     """The weights of these layers in a setting, by their names in the state_dict.
 
     Raises KeyError for what has no kernel over time in the network, ValueError as `kernels_set_to` does.
     """
     temporal = temporal_layers(model)
-    return {f"{layer}.weight": kernels_set_to(temporal[layer], setting, blend) for layer in layers}
+    return {f"{layer}.weight": kernels_set_to(temporal[layer], setting, blend, starts.get(layer)) for layer in layers}
 
 
-def settings_for(model: nn.Module) -> list[str]:
-    """The settings that every temporal layer of a network has; none if it has no such layer."""
-    layers = temporal_layers(model).values()
-    shifts = all(isinstance(layer, LearnableTemporalShift) for layer in layers)
-    return [name for name, setting in SETTINGS.items() if layers and (shifts or not setting.needs_start)]
+def knows_start(model: nn.Module, layer: str, starts: Starts = NO_STARTS) -> bool:
+    """True if it is known what the kernels of a temporal layer began with."""
+    return layer in starts or isinstance(temporal_layers(model)[layer], LearnableTemporalShift)
+
+
+def settings_for(model: nn.Module, layers: Iterable[str] | None = None, starts: Starts = NO_STARTS) -> list[str]:
+    """The settings that each of these temporal layers has, or every one of the network; none if there is no layer."""
+    names = list(temporal_layers(model) if layers is None else layers)
+    known = all(knows_start(model, layer, starts) for layer in names)
+    return [name for name, setting in SETTINGS.items() if names and (known or not setting.needs_start)]
 
 
 def answers(
@@ -211,14 +251,33 @@ def why_no_mirror(model: nn.Module) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class MirrorLaw:
-    """What a network answers to a clip, and mirrored in time to the clip reversed."""
+    """What a network answers to a clip, to the clip reversed, and mirrored in time to the clip reversed."""
 
-    difference: float
-    """The largest difference of these logits, in parts of the largest logit."""
-    reversed_alone: float
-    """The same for the reversed clip without mirroring: what there was to undo."""
+    straight: Float[Tensor, " c"]
+    backwards: Float[Tensor, " c"]
+    """To the reversed clip."""
+    mirrored: Float[Tensor, " c"]
+    """To the reversed clip with every kernel mirrored."""
     exception: str
-    """Why the two need not be equal, in a sentence; empty where they must."""
+    """Why the first and the last need not be equal, in a sentence; empty where they must."""
+
+    @property
+    def difference(self) -> float:
+        """The largest difference of the logits that the law is about, in parts of the largest logit."""
+        return relative_difference(self.straight, self.mirrored)
+
+    @property
+    def reversed_alone(self) -> float:
+        """The same for the reversed clip without mirroring: what there was to undo."""
+        return relative_difference(self.straight, self.backwards)
+
+    def effects(self, classes: tuple[str, ...], twins: tuple[int, ...], shown: int | None) -> list[Effect]:
+        """What reversal alone did to the answer to a clip that shows a class, and what both together did."""
+        answered = {"reversed": self.backwards, "reversed, kernels mirrored": self.mirrored}
+        return [
+            Effect(network=name, classes=classes, twins=twins, before=self.straight, after=after, shown=shown)
+            for name, after in answered.items()
+        ]
 
     def finding(self) -> str:
         """One sentence on what came out."""
@@ -237,13 +296,14 @@ class MirrorLaw:
 def mirror_law(model: nn.Module, clip: Float[Tensor, "1 3 t h w"]) -> MirrorLaw:
     """Mirror every kernel over time and reverse the clip; padding is symmetric, so nothing else tells the two apart.
 
-    The network is left as it was. Raises ValueError where the answers are no numbers.
+    The network is left as it was. Raises NotNumbersError where the answers are no numbers.
     """
-    straight = answers(model, clip, {})
-    backwards = clip.flip(2)
-    mirrored = answers(model, backwards, changes(model, temporal_layers(model), "mirrored"))
-    return MirrorLaw(
-        difference=relative_difference(straight, mirrored),
-        reversed_alone=relative_difference(straight, answers(model, backwards, {})),
+    reversed_clip = clip.flip(2)
+    law = MirrorLaw(
+        straight=answers(model, clip, {})[0],
+        backwards=answers(model, reversed_clip, {})[0],
+        mirrored=answers(model, reversed_clip, changes(model, temporal_layers(model), "mirrored"))[0],
         exception=why_no_mirror(model),
     )
+    relative_difference(law.backwards, law.mirrored)
+    return law

@@ -81,18 +81,18 @@ def render() -> None:
     first = found[chosen[0]]
     clip_source = resources.clip_source(first)
     with upload_place:
-        evidence_controls.upload()
+        widgets.drop_clip()
     if refusal := clips.refusal():
         figure_place.error(scaffold.plain(refusal))
     with clip_place:
-        source = evidence_controls.pick_clip(clip_source)
+        source = widgets.pick_clip(clip_source, default=clip_source.classes[0])
     with reverse_place, st.container(height=40, border=False, vertical_alignment="center"):
         backwards = st.toggle("Reverse", key="reverse", bind="query-params")
     with layer_place:
         block = evidence_controls.pick_block(first)
     with stretch_place:
         thumbnails_place = st.container()
-        stretch = evidence_controls.pick_stretch(source)
+        stretch = widgets.pick_stretch(source)
     with contrast_place:
         contrast = evidence_controls.pick_contrast(first)
     asked = _Question(
@@ -312,8 +312,8 @@ def _links(name: str, source: Source) -> None:
     from app.pages import PAGES
 
     page, label = PAGES["whatif"], "What if this clip ran backwards?"
-    # A filmed clip travels as the subject of the visit, because a link to another page cannot carry it.
-    if evidence_controls.is_real(source):
+    # What the reader dropped travels as the subject of the visit, because a link to another page cannot carry it.
+    if source == clips.dropped():
         scaffold.link(page, label, ckpt=name)
     else:
         scaffold.link(page, label, ckpt=name, clip=source.name)

@@ -9,7 +9,7 @@ from analysis import kernels
 from analysis.kernel_cards import View
 from analysis.kernels import Order, Reading
 from analysis.wording import percent
-from app import kernel_resources, kernel_tabs, opener, scaffold, state, widgets
+from app import cards, kernel_resources, kernel_tabs, opener, scaffold, state, widgets
 from app.components import FORMS, LayerShares, kernel_barcode
 from gte.checkpoint import CheckpointHeader
 
@@ -51,7 +51,7 @@ def render() -> None:
     # Its place is above the scrubber, which says of what it speaks.
     finding = st.container()
     st.caption(scaffold.plain(_facts(header, layer)))
-    path = kernel_tabs.path_in_code(header)
+    path = cards.path_in_code(header)
     view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order))
     with finding:
         scaffold.finding(kernels.drift_finding(summary, view.snapshot))

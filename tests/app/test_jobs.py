@@ -67,6 +67,29 @@ def test_a_cancelled_job_ends_at_its_next_report_and_can_be_asked_for_anew():
     assert again.result == "never"
 
 
+def test_what_was_cancelled_and_has_not_ended_yet_is_started_anew_when_asked_again():
+    queue, started, go_on = Queue(), threading.Event(), threading.Event()
+
+    def slow(report: Report) -> str:
+        started.set()
+        assert go_on.wait(SECONDS)
+        report(0.5, "")
+        return "the first"
+
+    first = queue.start("key", slow, "reader")
+    assert started.wait(SECONDS)
+    first.leave("reader")
+    assert not first.is_over()
+    second = queue.start("key", lambda report: "the second", "reader")
+    assert second is not first
+    assert queue.find("key") is second
+    go_on.set()
+    assert first.wait(SECONDS)
+    assert second.wait(SECONDS)
+    assert (first.state, first.result) == ("cancelled", None)
+    assert (second.state, second.result) == ("done", "the second")
+
+
 def test_a_job_goes_on_as_long_as_one_reader_wants_it():
     queue, go_on = Queue(), threading.Event()
 
@@ -107,6 +130,66 @@ def test_old_results_are_dropped_and_what_still_runs_is_not(monkeypatch):
         assert queue.start(name, lambda report: 1, "reader").wait(SECONDS)
     assert queue.find("a") is None
     assert queue.find("c") is not None
+
+
+def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
+    def script():
+        import streamlit as st
+
+        from app import jobs
+        from tests.app.test_jobs import HELD
+
+        if st.button("Leave"):
+            jobs.leave("held")
+            st.stop()
+        st.write(f"{jobs.offer('held', 'Count', HELD, at_once=True)}")
+
+    HELD.began.clear()
+    HELD.may_end.clear()
+    begun = jobs.queue().start("held", HELD, "somebody else")
+    app = AppTest.from_function(script, default_timeout=SECONDS).run()
+    assert jobs.queue().find("held") is begun
+    begun.leave("somebody else")
+    assert not begun.is_unwanted()
+    assert HELD.began.wait(SECONDS)
+    [cancel] = [button for button in app.button if button.label == "Cancel"]
+    cancel.click().run()
+    assert begun.is_unwanted()
+    assert app.caption[0].value == "Cancelled; nothing was kept of it."
+    [again] = [button for button in app.button if button.label == "Count"]
+    again.click().run()
+    second = jobs.queue().find("held")
+    assert second is not None
+    assert second is not begun
+    app.button[0].click().run()
+    assert second.is_unwanted()
+    # Who only looked elsewhere for a while need not ask again.
+    app.run()
+    third = jobs.queue().find("held")
+    assert third is not None
+    assert third is not second
+    HELD.may_end.set()
+    assert all(job.wait(SECONDS) for job in (begun, second, third))
+    assert [job.state for job in (begun, second, third)] == ["cancelled", "cancelled", "done"]
+    app.run()
+    assert app.markdown[-1].value == "1"
+    assert not app.exception
+
+
+class Held:
+    """Work that waits to be let go."""
+
+    def __init__(self) -> None:
+        self.began, self.may_end = threading.Event(), threading.Event()
+
+    def __call__(self, report: Report) -> int:
+        self.began.set()
+        assert self.may_end.wait(SECONDS)
+        report(0.5, "")
+        return 1
+
+
+HELD = Held()
 
 
 def test_a_page_offers_work_and_draws_its_result():

@@ -5,7 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis import kernels
-from app import resources, widgets
+from app import clips, resources, widgets
 from app.pages import PAGES
 from gte.checkpoint import read_header
 from gte.data.video import write_webm
@@ -141,7 +141,7 @@ def test_an_uploaded_video_becomes_the_clip(two_networks, tmp_path):
     at.file_uploader(key="upload").upload("noise.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception
     assert not at.error
-    assert at.selectbox(key="clip").value == widgets.YOUR_VIDEO
+    assert at.selectbox(key="clip").value == clips.YOURS
     assert any("not as recognition" in text for text in sentences(at))
 
 

@@ -3,14 +3,18 @@
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Markdown, Subheader
 
-from app import jobs, resources, widgets
+from analysis.interventions import SETTINGS, TIME_CHANGES
+from app import clips, jobs, resources
 from app.pages.whatif import NEED, NETWORK
+from gte import checkpoint
 from gte.data import open_dataset
 from gte.data.video import write_webm
+from gte.snapshots import KernelSnapshots, initial_kernels
 from tests.app.test_diverged import spoil
 from tests.app.test_pages import finding, open_page, sentences
-from tests.tiny import save_tiny
+from tests.tiny import save_tiny, tiny_header, tiny_model
 
 SECONDS = 120
 
@@ -24,6 +28,12 @@ def with_results(at: AppTest) -> AppTest:
 
 def captions(at: AppTest) -> str:
     return " ".join(element.value for element in at.caption)
+
+
+def what_to_see(at: AppTest) -> str:
+    """The sentence of the card of that title."""
+    texts = [element.value for element in at.main if isinstance(element, Subheader | Markdown)]
+    return texts[texts.index("What you should see") + 1].replace("\\", "")
 
 
 def markdown(at: AppTest) -> str:
@@ -52,6 +62,63 @@ def test_a_link_holds_the_change_and_its_parameters(two_networks):
     assert any("99" in text for text in sentences(open_page("whatif", change="Freeze", frame="99")))
 
 
+@pytest.mark.parametrize("change", [change.label for change in TIME_CHANGES.values()])
+def test_every_change_of_time_has_a_link_and_says_what_to_see(two_networks, change):
+    at = open_page("whatif", change=change)
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="change").value == change
+    assert "gte-tiny: " in what_to_see(at)
+    assert "c2d-tiny: " in what_to_see(at)
+    assert "the dot the one after it" in markdown(at)
+    assert any("interventions.TimeChoice(change=" in code.value for code in at.code)
+
+
+def test_the_owner_s_clips_and_a_stretch_of_them_are_changed_as_well(two_networks, tmp_path, monkeypatch):
+    folder = tmp_path / "owned"
+    folder.mkdir()
+    write_webm(folder / "a.webm", np.random.default_rng(0).integers(0, 256, (30, 40, 40, 3), dtype=np.uint8), fps=6)
+    monkeypatch.setenv("GTE_CLIPS", str(folder))
+    at = open_page("whatif", clip="owned/a.webm", stretch="3-12", change="Freeze", frame="1")
+    assert not at.exception
+    assert not at.error
+    assert at.slider[0].value == (3, 12)
+    assert any("Stretch(2, 11).sample(3 * header.num_frames)" in code.value for code in at.code)
+    at.selectbox(key="clip").set_value("moves up").run()
+    assert not at.slider
+    assert "stretch" not in at.query_params
+
+
+def test_one_frame_alone_gives_a_result(two_networks, tmp_path):
+    path = tmp_path / "still.webm"
+    write_webm(path, np.zeros((1, 40, 40, 3), np.uint8), fps=6)
+    at = open_page("whatif")
+    at.file_uploader(key="upload").upload("still.webm", path.read_bytes(), "video/webm").run()
+    assert not at.exception
+    assert not at.error
+    assert "every dot lies in its ring" in what_to_see(at)
+
+
+def test_more_labelled_clips_can_be_asked_for(two_networks):
+    at = with_results(open_page("whatif", experiment=NEED, clips="140"))
+    assert not at.exception
+    assert "140 test clips of MotionPairs" in captions(at)
+
+
+def test_kernels_whose_start_is_stored_can_be_set_to_it(two_networks):
+    motions = open_dataset("motionpairs", "test", 32)
+    path = two_networks["runs/"] / "i3d.safetensors"
+    model = tiny_model("i3d", len(motions.classes))
+    header = tiny_header(path, "i3d", model, classes=motions.classes, twins=motions.twins, step=3)
+    checkpoint.save(path, header, model, KernelSnapshots.start(model), kernel_init=initial_kernels(model))
+    at = open_page("whatif", ckpt="runs/i3d", experiment=NETWORK, setting="initial shift")
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="setting").options == SETTING_LABELS
+    assert "do not exist for them" not in captions(at)
+    assert "which is rounding" in finding(at)
+
+
 def test_the_changes_are_tried_on_labelled_clips_when_asked(two_networks):
     at = open_page("whatif")
     [button] = [button for button in at.button if button.label.startswith("Try every change")]
@@ -68,12 +135,15 @@ def test_an_uploaded_video_can_be_reversed_and_slowed_down(two_networks, tmp_pat
     at.file_uploader(key="upload").upload("noise.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception
     assert not at.error
-    assert at.selectbox(key="clip").value == widgets.YOUR_VIDEO
+    assert at.selectbox(key="clip").value == clips.YOURS
     assert "at 0.5 times its speed" in finding(at)
     assert "not as recognition" in captions(at)
 
 
-@pytest.mark.parametrize("setting", ["mirrored in time", "blend", "nothing"])
+SETTING_LABELS = [setting.label for key, setting in SETTINGS.items() if key != "learned"]
+
+
+@pytest.mark.parametrize("setting", SETTING_LABELS)
 def test_kernels_can_be_set_to_something_else_and_the_law_of_mirroring_is_shown(two_networks, setting):
     found, _ = resources.checkpoints()
     with resources.model_of(found["gte-tiny"]) as model:
@@ -83,6 +153,9 @@ def test_kernels_can_be_set_to_something_else_and_the_law_of_mirroring_is_shown(
     assert not at.error
     assert f"Every layer: {setting}" in finding(at)
     assert "Mirroring every kernel undoes the reversal" in markdown(at)
+    assert "gte-tiny: " in what_to_see(at)
+    assert "evidence" in what_to_see(at)
+    assert "of 56 labelled clips are right, as learned" in markdown(with_results(at))
     with resources.model_of(found["gte-tiny"]) as model:
         assert all((value == before[key]).all() for key, value in model.state_dict().items())
 

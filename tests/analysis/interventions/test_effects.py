@@ -5,15 +5,17 @@ import math
 import pytest
 import torch
 
-from analysis.attribution import NotNumbersError
+from analysis.attribution import Evidence, NotNumbersError
 from analysis.figures.interventions import answers_before_and_after
 from analysis.interventions import (
     Effect,
     classes_of_interest,
     effects_table,
+    evidence_in_words,
     in_powers_of_ten,
     relative_difference,
-    time_note,
+    theorem,
+    what_to_see,
 )
 
 
@@ -51,10 +53,40 @@ def test_the_finding_says_what_became_of_the_answer(after, told):
 def test_the_theorem_is_claimed_of_orders_alone_and_only_where_it_held():
     still = effect([9.0, 0.0, 0.0], [9.0, 0.0, 0.0], mixes_frames=False)
     turned = effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0], mixes_frames=False)
-    assert time_note(still, reordered=True).startswith("No order changes the answer of net beyond rounding")
-    assert "more than rounding" in time_note(turned, reordered=True)
-    assert "other frames than before, of which that says nothing" in time_note(turned, reordered=False)
-    assert time_note(effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0]), reordered=True) == ""
+    assert theorem(still, reordered=True).startswith("No order changes the answer of net beyond rounding")
+    assert "more than rounding" in theorem(turned, reordered=True)
+    assert "other frames than before, of which that says nothing" in theorem(turned, reordered=False)
+    assert theorem(effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0]), reordered=True) == ""
+
+
+def test_what_to_see_says_how_far_the_dots_left_their_rings():
+    one, still = effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0]), effect([9.0, 0.0, 0.0], [9.0, 0.0, 0.0])
+    assert what_to_see([one, still]) == (
+        "net: from ring to dot “right” goes 100 percentage points to the right and “left” 100 percentage points to the "
+        "left. net: every dot lies in its ring."
+    )
+    # Half of what one class loses goes to each of two others.
+    spread = effect([0.0, 0.0, 0.0], [math.log(2), 0.0, 0.0])
+    assert "“left” goes 16.7 percentage points to the right and “right” 8.33" in what_to_see([spread])
+
+
+def found(values: list[float]) -> Evidence:
+    grid = torch.tensor(values).reshape(1, 1, -1)
+    return Evidence(map=grid, target=0, layer="layer1.0", method="m", convention="c", num_frames=1)
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        ([2.0, 4.0, 6.0, 8.0], "keeps its places (rank correlation 1), and its largest value is 2 times what it was"),
+        ([1.0, 0.5, 0.2, 0.1], "lies elsewhere (rank correlation -1)"),
+        ([1.0, 3.0, 4.0, 2.0], "lies elsewhere (rank correlation 0.4)"),
+        ([0.0, 0.0, 0.0, 0.0], "Nothing is left of the evidence"),
+    ],
+)
+def test_what_became_of_the_evidence_is_said(after, told):
+    assert told in evidence_in_words(found([1.0, 2.0, 3.0, 4.0]), found(after))
+    assert "none after" in evidence_in_words(found([0.0] * 4), found([0.0] * 4))
 
 
 def test_the_shown_class_and_its_twin_are_always_among_those_drawn():

@@ -10,6 +10,7 @@ from analysis.interventions import (
     LabelledClips,
     Network,
     chance_of_flips,
+    every_step,
     is_it_needed,
     layers_finding,
     need_finding,
@@ -82,12 +83,12 @@ def test_every_layer_is_asked_about_alone_and_in_every_setting(name, settings):
 def test_the_blend_ends_at_the_start_and_passes_what_was_learned():
     one = network("gte")
     settings = settings_for(one.model)
-    table = settings_accuracy(one, list(temporal_layers(one.model)), settings, CLIPS)
+    table = settings_accuracy(one, list(temporal_layers(one.model)), every_step(settings), CLIPS)
     rows = {(row["setting"], row["blend"]): row["right"] for row in table.to_dict("records")}
     assert rows["blend", 0.0] == rows["initial", 1.0]
     assert rows["blend", 1.0] == rows["learned", 1.0]
     assert settings_finding(table).startswith("As learned")
-    assert len(figures.setting_bars(table, 1 / 14).data[0]["y"]) == 6
+    assert len(figures.setting_bars(table, 1 / 14, "zero").data[0]["y"]) == 6
     assert figures.blend_curve(table, 0.5, 1 / 14).data[0]["x"].tolist() == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]
 
 
