@@ -13,12 +13,14 @@ What has the same key is the same work, for every reader; a finished result is k
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import scaffold
@@ -31,6 +33,8 @@ MOST_KEPT = 64
 """Finished jobs whose results are kept."""
 SECONDS_BETWEEN_LOOKS = 0.5
 """How often a page looks how far a job is."""
+SECONDS_OF_GRACE = 20.0
+"""How long work goes on after the last window of those who want it was closed: one may only be reloaded."""
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 Result = TypeVar("Result")
@@ -43,7 +47,9 @@ class Cancelled(Exception):
 class Job(Generic[Result]):
     """One piece of work, as all readers who asked for it see it."""
 
-    def __init__(self, work: "Callable[[Report], Result]") -> None:
+    def __init__(
+        self, work: "Callable[[Report], Result]", is_here: Callable[[str], bool], seconds_of_grace: float
+    ) -> None:
         self.state: State = "waiting"
         self.part = 0.0
         """How much is done, from 0 to 1."""
@@ -54,6 +60,9 @@ class Job(Generic[Result]):
         self.result: Result | None = None
         self.wanted_by: set[str] = set()
         self._work = work
+        self._is_here = is_here
+        self._seconds_of_grace = seconds_of_grace
+        self._seen_at = time.monotonic()
         self._unwanted = threading.Event()
         self._ended = threading.Event()
 
@@ -94,9 +103,18 @@ class Job(Generic[Result]):
 
     def report(self, part: float, text: str = "") -> None:
         """Say how far the work is. Raises Cancelled if nobody wants it any more."""
+        self._look_for_readers()
         if self._unwanted.is_set():
             raise Cancelled
         self.part, self.text = min(max(part, 0.0), 1.0), text
+
+    def _look_for_readers(self) -> None:
+        """Note that nobody wants it when all who did have been gone for some time."""
+        now = time.monotonic()
+        if any(self._is_here(reader) for reader in tuple(self.wanted_by)):
+            self._seen_at = now
+        elif now - self._seen_at > self._seconds_of_grace:
+            self._unwanted.set()
 
 
 Report = Callable[[float, str], None]
@@ -104,9 +122,16 @@ Report = Callable[[float, str], None]
 
 
 class Queue:
-    """The jobs of a server, one at a time in the order in which they were asked for."""
+    """The jobs of a server, one at a time in the order in which they were asked for.
 
-    def __init__(self) -> None:
+    `is_here` tells of a reader if a window is still open.
+    """
+
+    def __init__(
+        self, is_here: Callable[[str], bool] = lambda reader: True, seconds_of_grace: float = SECONDS_OF_GRACE
+    ) -> None:
+        self._is_here = is_here
+        self._seconds_of_grace = seconds_of_grace
         self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job")
@@ -124,7 +149,7 @@ class Queue:
         with self._lock:
             job = self._jobs.get(key)
             if job is None or job.state in ("cancelled", "failed") or job.is_unwanted():
-                job = self._jobs[key] = Job(work)
+                job = self._jobs[key] = Job(work, self._is_here, self._seconds_of_grace)
                 job.wanted_by.add(reader)
                 self._worker.submit(job.run)
             else:
@@ -149,7 +174,12 @@ class Queue:
 @st.cache_resource
 def queue() -> Queue:
     """The one queue of this server."""
-    return Queue()
+    return Queue(_has_a_window)
+
+
+def _has_a_window(reader: str) -> bool:
+    # Without a server, as in a test of a page, there is nobody to ask.
+    return not runtime.exists() or runtime.get_instance().is_active_session(reader)
 
 
 def leave(key: Hashable) -> None:
@@ -181,7 +211,7 @@ def offer(
         return None
     if job is not None and job.state == "failed":
         st.error(scaffold.plain(job.told))
-    elif st.session_state.get(cancelled) or (job is not None and job.state == "cancelled"):
+    elif st.session_state.get(cancelled):
         st.caption("Cancelled; nothing was kept of it.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(label, key=name, icon=":material/play_arrow:"):

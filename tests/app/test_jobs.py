@@ -211,3 +211,26 @@ def test_a_page_offers_work_and_draws_its_result():
     assert not app.exception
     assert app.markdown[0].value == "counted 42"
     assert not app.button
+
+
+@pytest.mark.parametrize(("comes_back", "state"), [(False, "cancelled"), (True, "done")])
+def test_work_whose_readers_have_closed_their_windows_ends_unless_one_comes_back(comes_back, state):
+    here = {"reader"}
+    queue, started, left = Queue(here.__contains__, seconds_of_grace=0.0), threading.Event(), threading.Event()
+
+    def work(report: Report) -> int:
+        started.set()
+        assert left.wait(SECONDS)
+        report(0.5, "")
+        return 7
+
+    job = queue.start("key", work, "reader")
+    assert started.wait(SECONDS)
+    here.clear()
+    if comes_back:
+        here.add("another")
+        assert queue.start("key", work, "another") is job
+    left.set()
+    assert job.wait(SECONDS)
+    assert job.state == state
+    assert job.is_unwanted() is not comes_back
