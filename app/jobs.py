@@ -11,6 +11,7 @@ Streamlit's, and says now and then how far it is, `report(0.3, "layer2.0")`, whi
 What has the same key is the same work, for every reader; a finished result is kept, the last of them at least.
 """
 
+import itertools
 import logging
 import threading
 import time
@@ -48,8 +49,10 @@ class Job(Generic[Result]):
     """One piece of work, as all readers who asked for it see it."""
 
     def __init__(
-        self, work: "Callable[[Report], Result]", is_here: Callable[[str], bool], seconds_of_grace: float
+        self, number: int, work: "Callable[[Report], Result]", is_here: Callable[[str], bool], seconds_of_grace: float
     ) -> None:
+        self.number = number
+        """Its place among all that were ever asked for."""
         self.state: State = "waiting"
         self.part = 0.0
         """How much is done, from 0 to 1."""
@@ -133,6 +136,7 @@ class Queue:
         self._is_here = is_here
         self._seconds_of_grace = seconds_of_grace
         self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
+        self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="job")
 
@@ -149,7 +153,8 @@ class Queue:
         with self._lock:
             job = self._jobs.get(key)
             if job is None or job.state in ("cancelled", "failed") or job.is_unwanted():
-                job = self._jobs[key] = Job(work, self._is_here, self._seconds_of_grace)
+                job = Job(next(self._numbers), work, self._is_here, self._seconds_of_grace)
+                self._jobs[key] = job
                 job.wanted_by.add(reader)
                 self._worker.submit(job.run)
             else:
@@ -167,8 +172,7 @@ class Queue:
     def ahead_of(self, job: Job[Any]) -> int:
         """How many jobs come before this one, the running one among them."""
         with self._lock:
-            open_jobs = [other for other in self._jobs.values() if not other.is_over()]
-            return open_jobs.index(job) if job in open_jobs else 0
+            return sum(other.number < job.number and not other.is_over() for other in self._jobs.values())
 
 
 @st.cache_resource

@@ -26,6 +26,7 @@ def test_one_job_runs_at_a_time_in_the_order_asked_for():
         order.append(name)
 
     started = [queue.start(name, lambda report, name=name: work(name, report), "reader") for name in "abc"]
+    assert queue.find("a") is started[0]  # to look for one does not move it
     assert [queue.ahead_of(job) for job in started] == [0, 1, 2]
     go_on.set()
     assert all(job.wait(SECONDS) for job in started)
