@@ -12,7 +12,7 @@ import streamlit as st
 from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
 from analysis.cost_cards import Setting
-from analysis.wording import large_count, three_digits
+from analysis.wording import in_a_row, large_count, three_digits
 from app import architecture_tabs, block_view, resources, scaffold, state, widgets
 from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
@@ -146,7 +146,7 @@ def _seen(setting: Setting) -> str:
     """What was multiplied or left out, where it is not the paper's setting; else empty."""
     told = [f"{setting.views} views of each video multiply the cost"] if setting.views > 1 else []
     told += [] if setting.with_head else ["the classifier is left out"]
-    return scaffold.plain(f"{', '.join(told).capitalize()}.") if told else ""
+    return scaffold.plain(f"{in_a_row(told).capitalize()}.") if told else ""
 
 
 def _controls() -> _Chosen:
@@ -288,7 +288,7 @@ def column_widths(unit: str) -> dict[str, Any]:
     widths = {"Network": 153, "Parameters": 91, unit: 68, "Mixing frames": 76, "Agreement": 34, "Clip": 118}
     titles = {"Mixing frames": "Mixing", "Agreement": "✓"}
     told = {
-        unit: f"{unit} of convolutions and linear layers, for one clip",
+        unit: f"{unit} of convolutions and linear layers, for one clip or all views",
         "Mixing frames": f"The part of the {unit} that is spent in kernels over time",
         "Agreement": "Whether torch's own formulas count the same",
         "Clip": "The clip that was counted: frames, height, width",
