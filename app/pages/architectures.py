@@ -285,10 +285,11 @@ def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> pd.DataFrame:
 
 def column_widths(unit: str) -> dict[str, Any]:
     """Widths in pixels with which the table needs no scrolling sideways."""
-    widths = {"Network": 153, "Parameters": 91, unit: 68, "Mixing frames": 76, "Agreement": 34, "Clip": 118}
-    titles = {"Mixing frames": "Mixing", "Agreement": "✓"}
+    widths = {"Network": 153, "Parameters": 76, unit: 80, "Mixing frames": 80, "Agreement": 33, "Clip": 118}
+    titles = {"Parameters": "Params", "Mixing frames": "Mixing", "Agreement": "✓"}
     told = {
         unit: f"{unit} of convolutions and linear layers, for one clip or all views",
+        "Parameters": "Learnable numbers",
         "Mixing frames": f"The part of the {unit} that is spent in kernels over time",
         "Agreement": "Whether torch's own formulas count the same",
         "Clip": "The clip that was counted: frames, height, width",

@@ -161,7 +161,9 @@ def test_what_a_link_asks_of_the_controls_in_vain_is_told(folders):
     at = open_page("architectures", depth="26", frames="1", size="-5", classes="ten", t="7")
     assert not at.exception
     assert (at.selectbox(key="depth").value, at.number_input(key="frames").value) == ("26", 1)
-    told = sentences(at)
+    # In one box, so that the page stays in sight.
+    (box,) = sentences(at)
+    told = box.split("\n\n")
     assert len(told) == 3
     assert any("the size “-5”, which is not here; “224” is shown" in text for text in told)
 
@@ -360,6 +362,13 @@ def test_architectures_without_gte_or_c2d_name_the_cheapest_and_the_dearest(fold
 def test_a_link_to_a_network_that_is_not_in_the_table_is_told(folders):
     told = sentences(open_page("architectures", **SMALL, compared="C2D", relatives="X3D"))
     assert told == ["The link asks for the network “X3D”, which is not here; “nothing” is shown instead."]
+
+
+def test_a_link_to_relatives_alone_asks_for_nothing_in_vain(folders):
+    at = open_page("architectures", **SMALL, compared="", relatives="I3D")
+    assert not at.exception
+    assert at.dataframe[0].value["Network"].tolist() == ["I3D"]
+    assert not sentences(at)
 
 
 @pytest.mark.parametrize(
