@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
@@ -264,14 +265,14 @@ def _finding(counts: Sequence[Complexity | Uncountable], flops_per_mac: int) -> 
     return f"{finding}, the least of these, and {most.label} {large_count(most.macs_conv_linear * flops_per_mac)}."
 
 
-def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> pd.DataFrame:
-    """The table as people read it."""
+def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> Styler:
+    """The table as people read it; its counts stay numbers, so that a click on a heading sorts them as such."""
 
-    def counted(column: str, factor: int = 1) -> list[str]:
-        return ["" if pd.isna(value) else large_count(factor * value) for value in table[column].tolist()]
+    def counted(column: str, factor: int = 1) -> list[float | None]:
+        return [None if pd.isna(value) else factor * value for value in table[column].tolist()]
 
     rows = table.to_dict("records")
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "Network": [f"{row['label']} {figures.mark_of(row)}".rstrip() for row in rows],
             "Parameters": counted("params"),
@@ -281,6 +282,10 @@ def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> pd.DataFrame:
             "Clip": [str(ClipShape(row["frames"], row["height"], row["width"])) for row in rows],
         }
     )
+    counts = ["Parameters", unit, "Mixing frames"]
+    styler = frame.astype(dict.fromkeys(counts, "Float64")).style
+    styler.format(large_count, na_rep="", subset=counts)
+    return styler
 
 
 def column_widths(unit: str) -> dict[str, Any]:
