@@ -13,6 +13,7 @@ import tyro
 from analysis import palette
 from analysis.block_graph import BlockGraph, trace
 from analysis.block_layout import (
+    ARROW,
     TEXT_SIZE,
     TITLE_SIZE,
     Box,
@@ -26,6 +27,7 @@ from analysis.block_layout import (
 )
 from analysis.block_recorder import Operator
 from analysis.complexity import applicable
+from analysis.wording import in_a_row
 from gte import cli
 from gte.models import ClipShape
 
@@ -36,8 +38,7 @@ HEADING_SIZE = 18
 HEADING_HEIGHT, FOOT_HEIGHT = 34, 30
 NAME_BASELINE, BELOW_BASELINE = 16, 31
 """Of the two lines in a box, from its upper edge."""
-ARROW = 6
-BREAK = 7
+BREAK = 6
 """A line leaves so much free above and below the middle of the text on it."""
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 
@@ -213,7 +214,9 @@ def finding(graph: BlockGraph) -> str:
         return f"Nothing in {graph.block} of {graph.label} reads another frame than its own."
     learnt = sum(operator.parameters for operator in mixing)
     share = f"{learnt:,} of its {graph.parameters:,} parameters" if learnt else "no parameter of it"
-    return f"In {graph.block} of {graph.label}, {' and '.join(named)} reads other frames, with {share}."
+    normed = ", those of BatchNorm included" if any("BatchNorm" in operator.followers for operator in mixing) else ""
+    read = "reads" if len(mixing) == 1 else "read"
+    return f"In {graph.block} of {graph.label}, {in_a_row(named)} {read} other frames, with {share}{normed}."
 
 
 def table(graph: BlockGraph) -> pd.DataFrame:

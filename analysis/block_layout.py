@@ -22,8 +22,10 @@ BOLD = 1.1
 
 BOX_HEIGHT, BAR_HEIGHT, JOIN_SIZE, END_HEIGHT = 37, 22, 20, 14
 LEAST_WIDTH = 96
-LABELLED_GAP, PLAIN_GAP = 24, 16
+LABELLED_GAP, PLAIN_GAP = 26, 16
 """Between two operators, with and without a shape on the line."""
+ARROW = 6
+"""Length of the head of an arrow, which no text may cover."""
 BEND = 10
 """From an operator to the horizontal part of a line that leaves or enters it."""
 LANE_GAP = 18
@@ -340,6 +342,8 @@ class _Arranger:
         else:
             points += [(lane, target.top - BEND), (target.x, target.top - BEND), (target.x, target.top)]
         to_y = next(y for x, y in reversed(points) if x == lane)
+        if points[-1] == (lane, to_y):
+            to_y -= ARROW
         return Line(tuple(points), self._text(edge), lane, (from_y + to_y) / 2)
 
 

@@ -26,8 +26,8 @@ def percent(share: float) -> str:
 
 
 def large_count(count: int | float) -> str:
-    """A count with two decimals and its unit, as papers print it: "25.34 G", "17.97 M", "1.50 k", "640"."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    """A count with two decimals and its unit, as papers print it: "1.97 T", "25.34 G", "17.97 M", "1.50 k", "640"."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         # What rounds to the next unit is written in it: 999,999,000 is 1.00 G.
         if abs(count) >= size * 0.999995:
             return f"{count / size:.2f} {unit}"

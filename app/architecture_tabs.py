@@ -108,6 +108,7 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
             "Reads": frame["reads"],
         }
     )
+    st.markdown(scaffold.plain(complexity.block_finding(item, block, setting.flops_per_mac)))
     st.dataframe(shown, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
@@ -176,6 +177,17 @@ def _formulas(_subject: Subject) -> None:
         st.caption(NOT_BUILT_HERE)
     assert card.table is not None
     rows = card.table.to_dict("records")
+    st.table(
+        pd.DataFrame(
+            {
+                "Formula": [scaffold.plain(row["formula"]) for row in rows],
+                "With these numbers": [scaffold.plain(row["worked"]) for row in rows],
+                "Parameters": [f"{row['value']:,}" for row in rows],
+            },
+            index=pd.Index([scaffold.plain(row["label"]) for row in rows]),
+        ).head(WORKED_ROWS),
+        border="horizontal",
+    )
     st.dataframe(
         pd.DataFrame(
             {
@@ -193,6 +205,9 @@ def _formulas(_subject: Subject) -> None:
     )
     st.caption(scaffold.plain("\n\n".join(f"{row['label']}: {row['note']}" for row in rows if row["note"])))
 
+
+WORKED_ROWS = 5
+"""The paper's four formulas and, right below its own for GTE, the one of GTE as built."""
 
 FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
     "Operator": st.column_config.Column(width=180),

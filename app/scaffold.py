@@ -80,8 +80,9 @@ def show(spec: PageSpec) -> None:
     notices = st.container()
     with errors_as_sentences():
         spec.render()
-    for text in state.not_found():
-        notices.warning(plain(text))
+    if told := state.not_found():
+        # In one box: a link to much that is gone would push the page out of sight.
+        notices.warning(plain("\n\n".join(told)))
 
 
 def finding(text: str) -> None:

@@ -252,6 +252,9 @@ def checked(key: Key, draw: Callable[[], Value]) -> Value:
     """
     asked = st.query_params.get_all(key.name) if _is_first(key) else []
     value = draw()
+    if isinstance(value, list | tuple) and asked == [""]:
+        # So Streamlit writes that nothing is chosen.
+        asked = []
     taken = [str(part) for part in value] if isinstance(value, list | tuple) else [str(value)]
     if isinstance(value, bool):
         # As Streamlit writes it.

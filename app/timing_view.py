@@ -28,7 +28,7 @@ BEFORE = (
     "About {duration} on an ordinary processor, in a process of its own; what else runs on this machine meanwhile "
     "blurs the result."
 )
-NATIVE = "* takes no clip as small as {clip}, and is timed and counted at its native one."
+NATIVE = "* takes no clip as small as {clip}; it is timed and counted at its native one, and not drawn beside others."
 
 
 def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape) -> None:

@@ -16,14 +16,16 @@ from analysis.complexity.reported import (
 )
 from analysis.complexity.store import stored
 from analysis.complexity.sweep import reported_range, sweep, sweep_finding
-from analysis.complexity.tables import as_plain, parts, parts_finding, table
+from analysis.complexity.tables import as_plain, layer_table, parts, parts_finding, table
 from analysis.wording import large_count, percent
 from gte import cli
 from gte.models import COMPARED, MODELS, ClipShape, named
 
-Show = Literal["counts", "where", "formulas", "sweep", "check", "accuracy"]
+Show = Literal["counts", "where", "layers", "formulas", "sweep", "check", "accuracy"]
 
-OF_NETWORKS = ("counts", "where")
+LAYERS = "What every layer reads and gives, as frames x height x width, and its share of its network's MACs."
+
+OF_NETWORKS = ("counts", "where", "layers")
 """What needs the networks to be counted."""
 
 
@@ -53,9 +55,9 @@ def main(
 
     Args:
         models: The networks to count, by name, or all; when not given, those of the paper's Table 1.
-        show: counts: a row for each network; where: stages and kinds of operators of each; formulas: Table 1 beside
-            operators as built; sweep: GST and GTE over t; check: printed figures beside ours; accuracy: reported
-            accuracies beside what the networks cost.
+        show: counts: a row for each network; where: stages and kinds of operators of each; layers: every layer of
+            their blocks; formulas: Table 1 beside operators as built; sweep: GST and GTE over t; check: printed figures
+            beside ours; accuracy: reported accuracies beside what the networks cost.
         depth: Layers of the ResNets: 26, 50 or 101.
         frames: Frames of the clip.
         size: Height and width of the clip, in pixels.
@@ -152,6 +154,8 @@ def _part(
         frames = [parts(item).assign(network=item.name) for item in counted]
         frame = pd.concat(frames).reindex(columns=["network", "part", "kind", "params", "macs", "share"])
         return frame, "\n".join(map(parts_finding, counted))
+    if part == "layers":
+        return pd.concat([layer_table(item) for item in counts if isinstance(item, Complexity)]), LAYERS
     if part == "formulas":
         assert numbers is not None
         return formula_table(numbers), gte_explanation(numbers)
@@ -186,7 +190,7 @@ SHARES = ("share", "difference")
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with counts and shares as people read them, and notes left out: they would break its lines."""
-    shown = frame.drop(columns=[name for name in ("note", "source", "reported") if name in frame.columns])
+    shown = frame.drop(columns=[name for name in ("note", "source", "reported", "worked") if name in frame.columns])
     for name in shown.columns:
         if name in COUNTS:
             shown[name] = ["" if pd.isna(value) else large_count(int(value)) for value in shown[name]]

@@ -4,6 +4,7 @@ C_i channels come in, C_o go out, a kernel spans k_T frames and k x k pixels, an
 temporal path makes. The formulas count parameters; times the output's positions they are MACs, without the stride.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -273,8 +274,27 @@ def built(operator: Operator, numbers: Numbers) -> Built:
     return Built(sum(counts.values()), sum(counts[name] for name in operator.temporal))
 
 
+def put_in(formula: str, numbers: Numbers) -> str:
+    """A formula with the numbers in the place of its letters: "(3² + 1/4 · 3) · 256 · 256 / 2"."""
+    values = {
+        "C_i": str(numbers.in_channels),
+        "C_o": str(numbers.out_channels),
+        "k_T": str(numbers.taps),
+        "k": str(numbers.kernel),
+        "t²": f"({numbers.share})²",
+        "t": str(numbers.share),
+    }
+    letters = re.compile("|".join(values))
+    # What stands side by side is multiplied; of two numbers that has to be said.
+    spoken = re.sub(r"(?<=[\w²)]) (?=[\w(])", " · ", formula)
+    return letters.sub(lambda found: values[found[0]], spoken)
+
+
 def formula_table(numbers: Numbers) -> pd.DataFrame:
-    """Each row's formula, its value, what was built, and by how much the two differ (0 where they agree)."""
+    """Each row's formula, its value, what was built, and by how much the two differ (0 where they agree).
+
+    `worked` is the formula with the numbers in the place of its letters.
+    """
     rows = []
     for name, operator in OPERATORS.items():
         counted, value = built(operator, numbers), operator.count(numbers)
@@ -284,6 +304,7 @@ def formula_table(numbers: Numbers) -> pd.DataFrame:
                 "label": operator.label,
                 "in_table_1": operator.in_table_1,
                 "formula": operator.formula,
+                "worked": put_in(operator.formula, numbers),
                 "value": value,
                 "built": counted.params,
                 "built_temporal": counted.temporal,
@@ -298,11 +319,12 @@ def gte_explanation(numbers: Numbers) -> str:
     """Why the paper's formula for GTE and the block as built differ, or that they agree, with these numbers."""
     formula, block = OPERATORS["gte"].count(numbers), built(OPERATORS["gte"], numbers).params
     agree_at = Fraction(numbers.in_channels, 2 * numbers.out_channels)
-    place = f"t = C_i / 2 C_o = {agree_at}"
+    place = f"t = C_i / (2 C_o) = {agree_at}"
     if formula == block:
         return f"At {place} the paper's formula for GTE and the block as built agree: {block:,} parameters."
+    where = f"only at {place}" if agree_at < 1 else f"at no t, since C_i / (2 C_o) = {agree_at}"
     return (
         f"The paper's formula for GTE gives {formula:,}, the block as built has {block:,}. The formula takes the 2D "
         f"convolution behind LTS as C_i/2 to t C_o, {numbers.half} to {numbers.temporal}; as built it reads what LTS "
-        f"gives, {numbers.temporal} to {numbers.temporal}. They agree only at {place}."
+        f"gives, {numbers.temporal} to {numbers.temporal}. They agree {where}."
     )

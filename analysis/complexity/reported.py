@@ -326,12 +326,12 @@ def check_finding(table: pd.DataFrame) -> str:
     rows = table.to_dict("records")
     counts = Counter(row["verdict"] for row in rows)
     told = "; ".join(
-        f"{row['what']}: {row['printed']} reported, {large_count(row['counted'])} counted"
+        f"{row['what']}: {row['printed']} against {large_count(row['counted'])} counted here"
         for row in rows
         if row["verdict"] == "differs"
     )
     return (
-        f"Of {len(table)} reported figures {counts['same']} are the same to the printed digit and "
+        f"Of {len(table)} figures {counts['same']} are the same to the printed digit and "
         f"{counts['close']} within 3 %; {counts['differs']} differ"
         f"{f' ({told})' if told else ''}."
     )

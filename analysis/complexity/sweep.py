@@ -89,10 +89,11 @@ def sweep_finding(table: pd.DataFrame, reported: Sequence[float] = ()) -> str:
         return "With these numbers no t leaves GTE an even number of temporal channels."
     first, last = gte[0], gte[-1]
     least = min(gte, key=lambda row: row["params"])
+    ends = [f"{large_count(row['params'])} at t = {row['t']}" for row in (first, last) if row is not least]
     return " ".join(
         [
-            f"GTE has fewest parameters, {large_count(least['params'])}, at t = {least['t']}; at t = {first['t']} it "
-            f"has {large_count(first['params'])}, at t = {last['t']} {large_count(last['params'])}.",
+            f"GTE has fewest parameters, {large_count(least['params'])}, at t = {least['t']}"
+            f"{f'; it has {in_a_row(ends)}' if ends else ''}.",
             *(_met(gte, value) for value in reported),
         ]
     )

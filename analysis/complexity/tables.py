@@ -120,6 +120,28 @@ def block_table(item: Complexity, block: str) -> pd.DataFrame:
     )
 
 
+def layer_table(item: Complexity) -> pd.DataFrame:
+    """Every layer of a network, block after block: `block_table` of each, with the network and the block in front."""
+    frames = []
+    for block in blocks(item):
+        frame = block_table(item, block)
+        frame.insert(0, "network", item.name)
+        frame.insert(1, "block", block)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def block_finding(item: Complexity, block: str, flops_per_mac: int = 1) -> str:
+    """What a block costs as a whole. Raises ValueError if the network has no such block."""
+    rows = block_table(item, block).to_dict("records")
+    params, macs = (sum(row[column] for row in rows) for column in ("params", "macs"))
+    unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
+    return (
+        f"Together {large_count(params)} parameters and {large_count(macs * flops_per_mac)} {unit}, "
+        f"{percent(macs / max(item.macs, 1))} of {item.label}'s."
+    )
+
+
 def _inside(layer: Layer, block: str) -> str:
     return layer.path.removeprefix(f"{block}.") or layer.path
 

@@ -55,8 +55,9 @@ def cost_bars(
     figure.add_trace(_cost_part(counted, temporal, "mixing frames", unit, _SOLID))
     palette.style(figure, categories="y")
     longest = max(costs.values(), default=1.0)
+    views = max((row["views"] for row in counted), default=1)
     figure.update_xaxes(
-        title_text=f"{unit} per clip",
+        title_text=f"{unit} per clip" if views == 1 else f"{unit} of all {views} views",
         range=[0, 1.03 * longest],
         domain=[0, 0.64],
         tickformat="~s",

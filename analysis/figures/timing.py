@@ -12,10 +12,11 @@ def time_against_macs(table: pd.DataFrame, reference: str = "c2d") -> go.Figure:
     """Milliseconds of each network of `timing.table.table` over its MACs in one pass, with the quartiles as whiskers.
 
     The line leads from the origin through the network `reference`: what the MACs would take at its rate. A network
-    above it waits for more than arithmetic. Networks without a time or a count have no mark.
+    above it waits for more than arithmetic. Networks without a time or a count have no mark, and none has one that was
+    timed at its native clip while others were at the chosen one: it would squeeze those into a corner.
     """
-    known = table.dropna(subset=["milliseconds", "macs"])
-    rows = known.to_dict("records")
+    known = table.dropna(subset=["milliseconds", "macs"]).to_dict("records")
+    rows = [row for row in known if not row["at_native"]] or known
     passes = [float(row["macs"]) * row["batch"] / 1e9 for row in rows]
     times = [float(row["milliseconds"]) for row in rows]
     figure = go.Figure()

@@ -10,10 +10,13 @@ from analysis.wording import three_digits
 
 REFERENCE = "c2d"
 
+FEWEST_ROUNDS = 5
+"""With fewer, the middle half of the rounds says nothing of what is chance."""
+
 
 def reference_of(measurement: Measurement) -> str:
-    """The network that the others are compared with: C2D, or the first where it was not measured."""
-    names = [item.name for item in measurement.timed]
+    """The network that the others are compared with: C2D, or where it was not measured the first at the chosen clip."""
+    names = [item.name for item in sorted(measurement.timed, key=lambda item: item.at_native)]
     return REFERENCE if REFERENCE in names else names[0]
 
 
@@ -73,7 +76,7 @@ def table(measurement: Measurement, macs: Mapping[str, int]) -> pd.DataFrame:
 def finding(measurement: Measurement, macs: Mapping[str, int], selected: str = "gte") -> str:
     """The selected network's time beside its MACs, and which networks clearly lie above the reference's rate.
 
-    Clearly: the middle half of the rounds' ratios says so.
+    Clearly: the middle half of the rounds' ratios says so, of at least FEWEST_ROUNDS.
     """
     rows = {row["name"]: row for row in table(measurement, macs).dropna(subset=["time_ratio"]).to_dict("records")}
     name = reference_of(measurement)
@@ -88,6 +91,8 @@ def finding(measurement: Measurement, macs: Mapping[str, int], selected: str = "
         f"{speed}. {chosen['label']} takes {three_digits(chosen['time_ratio'])} of that, "
         f"for {three_digits(chosen['mac_ratio'])} of the MACs."
     )
+    if measurement.plan.rounds < FEWEST_ROUNDS:
+        return told
     above = [row["label"] for row in compared.values() if row["time_ratio_low"] > row["mac_ratio"]]
     if above:
         verb = "takes" if len(above) == 1 else "take"

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
 from analysis.cost_cards import Setting
-from analysis.wording import large_count, three_digits
+from analysis.wording import in_a_row, large_count, three_digits
 from app import architecture_tabs, block_view, resources, scaffold, state, widgets
 from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
@@ -146,7 +147,7 @@ def _seen(setting: Setting) -> str:
     """What was multiplied or left out, where it is not the paper's setting; else empty."""
     told = [f"{setting.views} views of each video multiply the cost"] if setting.views > 1 else []
     told += [] if setting.with_head else ["the classifier is left out"]
-    return scaffold.plain(f"{', '.join(told).capitalize()}.") if told else ""
+    return scaffold.plain(f"{in_a_row(told).capitalize()}.") if told else ""
 
 
 def _controls() -> _Chosen:
@@ -264,14 +265,14 @@ def _finding(counts: Sequence[Complexity | Uncountable], flops_per_mac: int) -> 
     return f"{finding}, the least of these, and {most.label} {large_count(most.macs_conv_linear * flops_per_mac)}."
 
 
-def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> pd.DataFrame:
-    """The table as people read it."""
+def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> Styler:
+    """The table as people read it; its counts stay numbers, so that a click on a heading sorts them as such."""
 
-    def counted(column: str, factor: int = 1) -> list[str]:
-        return ["" if pd.isna(value) else large_count(factor * value) for value in table[column].tolist()]
+    def counted(column: str, factor: int = 1) -> list[float | None]:
+        return [None if pd.isna(value) else factor * value for value in table[column].tolist()]
 
     rows = table.to_dict("records")
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "Network": [f"{row['label']} {figures.mark_of(row)}".rstrip() for row in rows],
             "Parameters": counted("params"),
@@ -281,14 +282,19 @@ def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> pd.DataFrame:
             "Clip": [str(ClipShape(row["frames"], row["height"], row["width"])) for row in rows],
         }
     )
+    counts = ["Parameters", unit, "Mixing frames"]
+    styler = frame.astype(dict.fromkeys(counts, "Float64")).style
+    styler.format(large_count, na_rep="", subset=counts)
+    return styler
 
 
 def column_widths(unit: str) -> dict[str, Any]:
     """Widths in pixels with which the table needs no scrolling sideways."""
-    widths = {"Network": 153, "Parameters": 91, unit: 68, "Mixing frames": 76, "Agreement": 34, "Clip": 118}
-    titles = {"Mixing frames": "Mixing", "Agreement": "✓"}
+    widths = {"Network": 153, "Parameters": 76, unit: 80, "Mixing frames": 80, "Agreement": 33, "Clip": 118}
+    titles = {"Parameters": "Params", "Mixing frames": "Mixing", "Agreement": "✓"}
     told = {
-        unit: f"{unit} of convolutions and linear layers, for one clip",
+        unit: f"{unit} of convolutions and linear layers, for one clip or all views",
+        "Parameters": "Learnable numbers",
         "Mixing frames": f"The part of the {unit} that is spent in kernels over time",
         "Agreement": "Whether torch's own formulas count the same",
         "Clip": "The clip that was counted: frames, height, width",

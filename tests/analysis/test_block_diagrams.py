@@ -241,6 +241,13 @@ def test_the_finding_names_what_reads_other_frames():
     assert block_diagrams.finding(trace("gte", {}, PAPER)) == (
         "In layer3.1 of GTE, LTS 3×1×1 (128 → 64) reads other frames, with 24,576 of its 809,984 parameters."
     )
+    # The 3x3x3 alone has 1,769,472, as Table 1 says.
+    assert block_diagrams.finding(trace("c3d", {}, PAPER)).endswith(
+        "reads other frames, with 1,769,984 of its 2,296,832 parameters, those of BatchNorm included."
+    )
+    assert "(288 → 128) and 3×1×1 conv (288 → 128) read other frames" in block_diagrams.finding(
+        trace("r2plus1d", {}, PAPER)
+    )
     assert block_diagrams.finding(trace("tsm", {}, PAPER)).endswith("reads other frames, with no parameter of it.")
     assert block_diagrams.finding(trace("c2d", {}, PAPER)).startswith("Nothing in layer3.1 of C2D reads")
 

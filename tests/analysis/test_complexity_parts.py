@@ -1,6 +1,7 @@
 """Where a cost sits, Table 1 against real operators, the sweep over t, printed figures, and counts kept on disk."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -62,6 +63,8 @@ def test_a_block_s_table_has_its_layers_with_channels_kernels_and_resolution(gte
     assert (shift["reads"], shift["params"], shift["macs"]) == ("4 x 8 x 8", 384, 384 * 4 * 8 * 8)
     assert frame.loc["conv2.temporal.conv", "gives"] == "4 x 4 x 4"
     assert frame.loc["downsample.0", "does"] == "1x1"
+    told = f"Together {frame['params'].sum() / 1e3:.2f} k parameters and {frame['macs'].sum() / 1e6:.2f} M MACs, "
+    assert complexity.block_finding(gte, "layer2.0").startswith(told)
     with pytest.raises(ValueError, match=r"The blocks of GTE are stem, layer1\.0.*; got layer9\.9"):
         complexity.block_table(gte, "layer9.9")
     with pytest.raises(ValueError, match=r"The stages of GTE are stem, layer1.*; got layer9"):
@@ -156,7 +159,24 @@ def test_every_formula_gives_the_parameters_of_the_operator_as_built_but_the_pap
     assert frame.loc["gte", "built"] == frame.loc["gte_as_built", "built"]
     agree = these.share == Fraction(these.in_channels, 2 * these.out_channels)
     assert (frame.loc["gte", "difference"] == 0) == agree
-    assert ("agree:" in complexity.gte_explanation(these)) == agree
+    told = complexity.gte_explanation(these)
+    assert ("agree:" in told) == agree
+    assert ("They agree at no t" in told) == (these.in_channels >= 2 * these.out_channels)
+
+
+@settings(deadline=None, max_examples=40)
+@given(numbers)
+def test_a_formula_as_it_is_written_gives_its_value_when_the_numbers_are_put_in(these):
+    for name, operator in operators.OPERATORS.items():
+        written = operators.put_in(operator.formula, these).replace("·", "*")
+        exact = re.sub(r"\d+", r"Fraction(\g<0>)", written).replace("²", "**2")
+        assert eval(exact, {"Fraction": Fraction}) == operator.count(these), name
+
+
+def test_a_formula_with_its_numbers_says_what_is_multiplied():
+    gte = operators.OPERATORS["gte_as_built"].formula
+    worked = operators.put_in(gte, Numbers())
+    assert worked == "((1 - 1/4) · 3² + 1/4 · 3) · 256 · 256 / 2 + 3² · (1/4)² · 256²"
 
 
 @settings(deadline=None, max_examples=15)
@@ -358,7 +378,7 @@ def test_the_cache_lies_below_the_user_s_cache_folder(monkeypatch, tmp_path):
     assert store.folder() == tmp_path / "gte-explorer" / "complexity"
 
 
-@pytest.mark.parametrize("part", ["where", "formulas", "sweep", "check", "accuracy"])
+@pytest.mark.parametrize("part", ["where", "layers", "formulas", "sweep", "check", "accuracy"])
 def test_the_command_prints_every_part_in_every_form(part, capsys):
     from analysis.complexity.__main__ import main
 

@@ -251,6 +251,8 @@ def test_cost_bars_in_flops_are_twice_as_long_at_the_same_factor(costs):
     assert list(figure.data[0].x) == [44e9, 64e9]
     assert {"48.00 G", "0.75x"} <= texts(figure).keys()
     assert figure.layout.xaxis.title.text == "FLOPs per clip"
+    of_views = figures.cost_bars(costs.assign(views=30), flops_per_mac=2)
+    assert of_views.layout.xaxis.title.text == "FLOPs of all 30 views"
 
 
 def test_cost_bars_of_networks_without_any_count_keep_their_rows(costs):

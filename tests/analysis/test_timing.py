@@ -14,7 +14,7 @@ import torch
 from analysis import timing
 from analysis.figures.timing import time_against_macs
 from analysis.timing import Measurement, Plan, Timed, Untimed, __main__, plan, process, stopwatch
-from analysis.timing.table import finding, table, what_was_measured
+from analysis.timing.table import finding, reference_of, table, what_was_measured
 from analysis.timing_cards import timing_card
 from gte.cli import run_command
 from gte.errors import MeasurementError
@@ -72,7 +72,7 @@ def test_ratios_are_taken_within_each_round_and_compared_with_those_of_the_macs(
 
 
 def test_the_finding_says_who_takes_longer_than_its_macs():
-    told = finding(measured(c2d=(0.1, 0.1), tsm=(0.11, 0.11), gte=(0.07, 0.07)), MACS)
+    told = finding(measured(c2d=(0.1,) * 5, tsm=(0.11,) * 5, gte=(0.07,) * 5), MACS)
     assert told == (
         "C2D takes 100 ms a pass. GTE takes 0.7 of that, for 0.8 of the MACs. TSM takes longer than its MACs would at "
         "C2D's rate, which points to memory traffic rather than arithmetic. GTE does more MACs in a second than C2D."
@@ -80,9 +80,11 @@ def test_the_finding_says_who_takes_longer_than_its_macs():
 
 
 def test_what_may_be_chance_is_not_called_above_the_line():
-    told = finding(measured(c2d=(0.1, 0.1, 0.1, 0.1), tsm=(0.09, 0.12, 0.09, 0.12)), MACS)
+    told = finding(measured(c2d=(0.1,) * 6, tsm=(0.09, 0.12) * 3), MACS)
     assert "longer than" not in told
     assert "more MACs" not in told
+    few = finding(measured(c2d=(0.1,) * 4, gte=(0.2,) * 4), MACS)
+    assert few == "C2D takes 100 ms a pass. GTE takes 2 of that, for 0.8 of the MACs."
 
 
 def test_without_c2d_the_first_network_is_the_reference():
@@ -100,6 +102,18 @@ def test_the_line_of_the_scatter_leads_from_the_origin_through_c2d():
     assert list(points.y) == pytest.approx([200, 100])
     assert list(points.error_y.array) == pytest.approx([50, 0])
     assert {note["text"] for note in figure.layout.to_plotly_json()["annotations"]} == {"C2D", "GTE"}
+
+
+def test_a_network_at_its_native_clip_is_neither_drawn_beside_others_nor_their_reference():
+    found = measured(tsm=(0.2,), gte=(0.1,))
+    tsm, gte = found.timed
+    mixed = replace(found, timed=(replace(tsm, at_native=True), gte))
+    figure = time_against_macs(table(mixed, MACS), reference_of(mixed))
+    assert {note["text"] for note in figure.layout.to_plotly_json()["annotations"]} == {"GTE"}
+    assert finding(mixed, MACS) == "GTE takes 100 ms a pass."
+    alone = replace(found, timed=(replace(tsm, at_native=True),))
+    figure = time_against_macs(table(alone, MACS), "tsm")
+    assert {note["text"] for note in figure.layout.to_plotly_json()["annotations"]} == {"TSM *"}
 
 
 def test_names_of_networks_that_cost_nearly_the_same_do_not_cover_each_other():

@@ -36,7 +36,14 @@ def test_a_share_is_written_in_percent():
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(25_336_872_960, "25.34 G"), (17_970_000, "17.97 M"), (1_500, "1.50 k"), (640, "640"), (999_999_000, "1.00 G")],
+    [
+        (25_336_872_960, "25.34 G"),
+        (17_970_000, "17.97 M"),
+        (1_500, "1.50 k"),
+        (640, "640"),
+        (999_999_000, "1.00 G"),
+        (1.97e12, "1.97 T"),
+    ],
 )
 def test_large_counts_carry_two_decimals_and_a_unit(count, text):
     assert large_count(count) == text
