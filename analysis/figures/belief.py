@@ -35,7 +35,7 @@ def randomisation_curve(stages: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title_text="weights destroyed down to", tickangle=-45, showgrid=False)
     figure.update_yaxes(
         title_text="rank correlation",
-        range=[min(-0.55, float(stages["min"].min()) - 0.05), 1.1],
+        range=[min(-0.55, float(stages["min"].to_numpy(float).min()) - 0.05), 1.1],
         tickvals=[-1, -0.5, 0, 0.5, 1],
         zeroline=True,
     )
