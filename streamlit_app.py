@@ -8,6 +8,8 @@ st.set_page_config(page_title="GTE Explorer", page_icon=Path(__file__).parent / 
 # The pages import PyTorch, which takes seconds on a server's first visit: something must stand there meanwhile.
 with st.spinner("GTE Explorer is starting: PyTorch takes some seconds to load, once."):
     from app.pages import PAGES
-    from app.scaffold import streamlit_page
+    from app.scaffold import spare_the_collector, streamlit_page
+
+    spare_the_collector()
 first, *others = PAGES.values()
 st.navigation([streamlit_page(first, default=True), *map(streamlit_page, others)], position="top").run()

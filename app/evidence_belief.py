@@ -28,6 +28,8 @@ from gte.data.transforms import to_clip
 
 NUM_CLIPS = 28
 """Clips over which evidence is held against the truth: two of each class of MotionPairs."""
+NARROWEST_CHART = 360
+"""Pixels that the chart of one network needs, with the labels of its axes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +96,12 @@ def _prepare_randomisation(one: Finding, question: Question) -> Callable[[jobs.R
 
 
 def _draw_randomisation(findings: Sequence[Finding], results: Sequence[Randomisation]) -> None:
-    for place, one, result in zip(st.columns(len(findings)), findings, results, strict=True):
-        with place:
-            _say(one, result.verdict())
-            stages = result.by_stage()
-            _chart("randomisation", one, figures.randomisation_curve(stages), result.verdict())
+    _beside_one_another(
+        "randomisation",
+        findings,
+        results,
+        [figures.randomisation_curve(result.by_stage()) for result in results],
+    )
     st.caption(
         "Left: the intact network. Every step to the right shuffles the numbers within the weights of one part more, "
         "from the classifier down; between the dotted lines a part of the map is left. The bars span the "
@@ -112,10 +115,8 @@ def _prepare_removal(one: Finding, question: Question) -> Callable[[jobs.Report]
 
 
 def _draw_removal(findings: Sequence[Finding], results: Sequence[Removal]) -> None:
-    for place, one, result in zip(st.columns(len(findings)), findings, results, strict=True):
-        with place:
-            _say(one, result.verdict())
-            _chart("removal", one, figures.removal_curves(result.table, result.method), result.verdict())
+    curves = [figures.removal_curves(result.table, result.method) for result in results]
+    _beside_one_another("removal", findings, results, curves)
 
 
 def _prepare_reordering(one: Finding, question: Question) -> Callable[[jobs.Report], Reordering]:
@@ -177,11 +178,10 @@ def _prepare_hits(one: Finding, question: Question) -> Callable[[jobs.Report], H
 def _draw_hits(findings: Sequence[Finding], results: Sequence[Hits]) -> None:
     summaries = {one.name: result.summary() for one, result in zip(findings, results, strict=True)}
     end = figures.axis_end(summaries)
-    for place, one, result in zip(st.columns(len(findings)), findings, results, strict=True):
-        with place:
-            _say(one, result.verdict())
-            bars = figures.hit_bars(summaries[one.name], result.chance, end)
-            _chart("hits", one, bars, result.verdict())
+    bars = [
+        figures.hit_bars(summaries[one.name], result.chance, end) for one, result in zip(findings, results, strict=True)
+    ]
+    _beside_one_another("hits", findings, results, bars)
     rows = [
         {
             "network": one.name,
@@ -210,8 +210,13 @@ def _say(one: Finding, verdict: str) -> None:
     st.markdown(f"**{scaffold.plain(one.name)}.** {scaffold.plain(verdict)}")
 
 
-def _chart(name: str, one: Finding, figure: Any, alt: str) -> None:
-    st.plotly_chart(figure, key=f"{name} {one.name}", config=palette.PLOTLY_CONFIG, alt=alt)
+def _beside_one_another(name: str, findings: Sequence[Finding], results: Sequence[Any], charts: Sequence[Any]) -> None:
+    """The verdict and the chart of each network; in a narrow window they wrap, because their labels need the room."""
+    with st.grid(len(findings), min_column_width=NARROWEST_CHART):
+        for one, result, chart in zip(findings, results, charts, strict=True):
+            with st.container():
+                _say(one, result.verdict())
+                st.plotly_chart(chart, key=f"{name} {one.name}", config=palette.PLOTLY_CONFIG, alt=result.verdict())
 
 
 TESTS: Mapping[str, Test] = {

@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analysis.attribution import METHODS, Evidence
 from analysis.attribution.evidence import preselect_layer
@@ -145,15 +144,15 @@ class _Round:
 
         return work
 
-    def offer(self) -> list[Evidence] | None:
-        """The answers; until they are there a button, or how far the work is."""
+    def offer(self, *, at_once: bool = False) -> list[Evidence] | None:
+        """The answers; until they are there a button, which `at_once` needs none of, or how far the work is."""
         found = self.found()
         if found is not None:
             return found
         row, many = METHODS[self.method], len(self.questions) > 1
         passes = sum(row.passes(len(question.clip.frames)) for question in self.questions)
         told = f"{passes} forward passes of the network{'s' if many else ''}. {row.note}"
-        return jobs.offer(self.key, row.label, self.work(), told=scaffold.plain(told))
+        return jobs.offer(self.key, row.label, self.work(), told=scaffold.plain(told), at_once=at_once)
 
 
 def ask_at_once(questions: Sequence[Question], method: str) -> list[Evidence] | None:
@@ -165,22 +164,14 @@ def ask_at_once(questions: Sequence[Question], method: str) -> list[Evidence] | 
     if st.session_state.get(_UNDER_WAY) != asked_now.key:
         let_go()
         st.session_state[_UNDER_WAY] = asked_now.key
-        if asked_now.found() is None:
-            jobs.queue().start(asked_now.key, asked_now.work(), _reader())
-    return asked_now.offer()
+    return asked_now.offer(at_once=True)
 
 
 def let_go() -> None:
     """Give up what `ask_at_once` was asked last, where it is not done."""
     before = st.session_state.pop(_UNDER_WAY, None)
-    job = None if before is None else jobs.queue().find(before)
-    if job is not None and not job.is_over():
-        job.leave(_reader())
-
-
-def _reader() -> str:
-    context = get_script_run_ctx()
-    return "" if context is None else context.session_id
+    if before is not None:
+        jobs.leave(before)
 
 
 def render(findings: Sequence[Finding], asked_above: str) -> None:

@@ -1,5 +1,6 @@
 """What every page shares: its header, the finding, errors as sentences, links to the other pages, one rule of style."""
 
+import gc
 import html
 import logging
 import re
@@ -62,6 +63,18 @@ class PageSpec:
     """The title on the page itself, where it differs."""
 
     icon: str | None = None
+
+
+@st.cache_resource(show_spinner=False)
+def spare_the_collector() -> None:
+    """Take what has been imported out of Python's garbage collection, once for the server.
+
+    Streamlit collects after every run, those included in which a page only looks how far a job is. To search half a
+    million objects of PyTorch and its like takes a quarter of a second, in which no other thread moves: the job itself
+    came to a standstill under the eyes of its reader.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def streamlit_page(spec: PageSpec, *, default: bool = False) -> st.Page:

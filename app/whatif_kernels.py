@@ -103,7 +103,7 @@ def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choic
         layers = tuple(names) if every else (widgets.pick_layer(names, most_moved, width=140),)
         settings = whatif_resources.settings_of(subject.header, layers)
         labels = {SETTINGS[key].label: key for key in settings if key != "learned"}
-        setting = labels[widgets.pick(SETTING, "Kernels", list(labels), default=_FIRST, width=160)]
+        setting = labels[widgets.pick(SETTING, "Kernels", list(labels), default=_FIRST, width=176)]
         blend = 1.0
         if SETTINGS[setting].takes_blend:
             blend = state.checked(

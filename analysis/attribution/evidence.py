@@ -16,6 +16,9 @@ SMALLEST_MAP = 7
 MAIN_SHARE = 2 / 3
 """The share of the evidence that the frames named in `Evidence.finding` hold at least."""
 
+NOTEWORTHY = 1.05
+"""Frames are named in `Evidence.finding` if they hold as many times what evenly spread evidence would give them."""
+
 
 class NotNumbersError(ValueError):
     """A network's answer, or its evidence, holds values that are not finite numbers."""
@@ -100,9 +103,11 @@ class Evidence:
         if self.is_empty:
             return f"There is no evidence for this class in {self.layer}."
         start, end = self.main_frames()
-        if end - start + 1 == self.num_frames:
+        length, held = end - start + 1, float(self.frame_shares()[start : end + 1].sum())
+        # Six of eight frames hold three quarters of whatever is spread evenly, which says nothing of them.
+        if length == self.num_frames or held < NOTEWORTHY * length / self.num_frames:
             return "Its evidence is spread over all frames."
-        share = percent(float(self.frame_shares()[start : end + 1].sum()))
+        share = percent(held)
         first, last = start + 1, end + 1
         return f"{share} of its evidence lies in {f'frame {first}' if first == last else f'frames {first}–{last}'}."
 

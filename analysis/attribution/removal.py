@@ -23,6 +23,8 @@ STEPS = 16
 """Equal parts in which the pixels go or come."""
 SEEDS = 5
 """RandomCAMs of the same block to compare with."""
+SEEN = 0.01
+"""Areas that differ by less are called alike: what an untrained network answers hardly depends on the clip."""
 BLUR_PART = 1 / 16
 """Standard deviation of the blur that insertion begins with, as a part of the frame's height."""
 ITSELF = "evidence"
@@ -55,6 +57,11 @@ class Removal:
             f"Area under deletion {three_digits(deleted)} against {_span(rivals_deleted)} (less is better), under "
             f"insertion {three_digits(inserted)} against {_span(rivals_inserted)} (more is better)."
         )
+        alike = all(
+            max(areas) - min(areas) < SEEN for areas in ((deleted, *rivals_deleted), (inserted, *rivals_inserted))
+        )
+        if alike:
+            return f"Cannot be told: whichever pixels go or come first, the probability is much the same. {numbers}"
         rivals = f"{len(rivals_deleted)} maps of the same block weighed by chance"
         if falls and rises:
             return f"Passed: {self.method} beats each of {rivals}, both ways. {numbers}"

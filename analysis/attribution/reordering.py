@@ -13,6 +13,10 @@ from analysis.wording import percent, three_digits
 SEED = 0
 EXACT = 1e-4
 """Part of the largest evidence, and of the probability, below which a difference is rounding."""
+SEEN = 0.01
+"""Smaller moves of a probability are called none: an untrained network's would otherwise count as knowing an order."""
+ALIKE = 0.8
+"""Rank correlation from which on a map keeps its places."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +56,23 @@ class Reordering:
             told = (
                 f"Shuffled, the class has a probability of {after} instead of {before}, and the map, moved along with "
                 f"its frames, keeps a rank correlation of {three_digits(self.shuffled.likeness)} with the original: "
-                "both depend on the order."
+                f"{self._what_depends()}."
             )
         frozen = percent(self.frozen.probability)
         nothing = " There is no evidence left for it." if self.frozen.evidence.is_empty else ""
         return f"{told} Frozen in frame {still}, where nothing moves, the class has {frozen}.{nothing}"
+
+    def _what_depends(self) -> str:
+        """What of a network that mixes frames notices another order by so much that a reader would call it so."""
+        answer = abs(self.shuffled.probability - self.original.probability) >= SEEN
+        places = self.shuffled.likeness < ALIKE
+        if answer and places:
+            return "both depend on the order"
+        if answer:
+            return "the answer depends on the order, the places of the evidence hardly do"
+        if places:
+            return "the places of the evidence depend on the order, the answer hardly does"
+        return "neither depends on the order by much"
 
 
 def reorder(

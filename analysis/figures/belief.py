@@ -33,7 +33,12 @@ def randomisation_curve(stages: pd.DataFrame) -> go.Figure:
     palette.style(figure, size="medium", categories="x")
     figure.update_layout(margin_t=8, showlegend=False)
     figure.update_xaxes(title_text="weights destroyed down to", tickangle=-45, showgrid=False)
-    figure.update_yaxes(title_text="rank correlation", range=[-0.55, 1.1], tickvals=[-0.5, 0, 0.5, 1], zeroline=True)
+    figure.update_yaxes(
+        title_text="rank correlation",
+        range=[min(-0.55, float(stages["min"].to_numpy(float).min()) - 0.05), 1.1],
+        tickvals=[-1, -0.5, 0, 0.5, 1],
+        zeroline=True,
+    )
     for limit in (LOST, KEPT):
         figure.add_hline(y=limit, line={"dash": "dot", "width": 1.5, "color": palette.NEUTRAL}, layer="below")
     return figure
@@ -67,9 +72,10 @@ def removal_curves(table: pd.DataFrame, method: str) -> go.Figure:
                 col=1,
             )
     palette.style(figure)
-    figure.update_layout(legend_y=1.06, margin_t=72)
+    figure.update_layout(legend_y=1.06, margin_t=72, margin_r=24)
     figure.update_annotations(font_size=palette.FONT_SIZE)
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    # A little beyond the ends, where the last label would find no room and be left out.
+    figure.update_xaxes(range=[-0.02, 1.02], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=False)
     figure.update_xaxes(title_text="pixels changed, strongest evidence first", row=2, col=1)
     figure.update_yaxes(range=[0, 1.03], tickvals=[0, 0.5, 1], tickformat=".0%", title_text="probability")
     return figure

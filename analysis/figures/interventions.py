@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from analysis import palette
 from analysis.figures.rows import ROW_PITCH, where
 from analysis.interventions import SETTINGS, Effect, classes_of_interest, role_of
-from analysis.wording import percent
+from analysis.wording import percent, three_digits
 
 ROW = 22
 """Pixels of a class in a panel of answers."""
@@ -47,9 +47,11 @@ def answers_before_and_after(effects: Sequence[Effect], after: str) -> go.Figure
             row=row,
             col=1,
         )
-        for values, told, marker in (
-            (before, "before", {"symbol": "circle-open", "size": 15, "color": palette.NEUTRAL, "line": {"width": 3}}),
-            (now, after, {"symbol": "circle", "size": 9, "color": palette.ACCENT}),
+        ring = {"symbol": "circle-open", "size": 15, "color": palette.NEUTRAL, "line": {"width": 3}}
+        dot = {"symbol": "circle", "size": 9, "color": palette.ACCENT}
+        for values, logits, told, marker in (
+            (before, effect.before, "before", ring),
+            (now, effect.after, after, dot),
         ):
             figure.add_scatter(
                 x=values,
@@ -58,8 +60,11 @@ def answers_before_and_after(effects: Sequence[Effect], after: str) -> go.Figure
                 mode="markers",
                 marker=marker,
                 cliponaxis=False,
-                customdata=[[percent(value)] for value in values],
-                hovertemplate=f"<b>%{{y}}</b>, {told}: %{{customdata[0]}}<extra></extra>",
+                customdata=[
+                    [percent(value), three_digits(float(logits[index]))]
+                    for value, index in zip(values, chosen, strict=True)
+                ],
+                hovertemplate=f"<b>%{{y}}</b>, {told}: %{{customdata[0]}}, logit %{{customdata[1]}}<extra></extra>",
                 legendgroup=told,
                 showlegend=row == 1,
                 row=row,

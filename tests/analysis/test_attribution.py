@@ -261,8 +261,10 @@ def test_no_evidence_is_said_and_gives_zeros_instead_of_nan():
         ([1, 1, 6, 5, 1, 1], "73.3 % of its evidence lies in frames 3–4."),
         ([0, 0, 0, 9], "100 % of its evidence lies in frame 4."),
         ([2, 1], "66.7 % of its evidence lies in frame 1."),
-        ([1, 1, 1], "66.7 % of its evidence lies in frames 1–2."),
+        ([1, 1, 1], "Its evidence is spread over all frames."),
         ([1, 0, 1], "Its evidence is spread over all frames."),
+        # Six of these eight frames hold 75.5 %, and would of any even evidence hold 75 %.
+        ([1, 1, 1, 1.05, 1, 1, 1, 1], "Its evidence is spread over all frames."),
         ([1], "Its evidence is spread over all frames."),
     ],
 )

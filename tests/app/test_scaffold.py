@@ -1,6 +1,8 @@
 """What all pages share: errors as sentences, links that ask in vain, and the shared keys in the address."""
 
+import gc
 import logging
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 from app import scaffold, state
 
 TIMEOUT_SECONDS = 60
+LONG_COLLECTION = 0.1
+"""Seconds; with what the app imports in it, a collection takes more than twice as long."""
 
 
 def opened(script: Callable[..., None], *args: object, address: dict[str, str] | None = None) -> AppTest:
@@ -130,3 +134,19 @@ def test_options_without_the_default_are_refused() -> None:
         state.start(state.LAYER, [], default="layer1.0")
     with pytest.raises(ValueError, match="default layer must be one of a, b; got c"):
         state.start(state.LAYER, ["a", "b"], default="c")
+
+
+def test_what_is_imported_is_taken_out_of_the_collection_that_follows_every_run_once():
+    scaffold.spare_the_collector.clear()
+    try:
+        scaffold.spare_the_collector()
+        spared = gc.get_freeze_count()
+        assert spared > 0
+        scaffold.spare_the_collector()
+        assert gc.get_freeze_count() <= spared
+        started = time.perf_counter()
+        gc.collect()
+        assert time.perf_counter() - started < LONG_COLLECTION
+    finally:
+        gc.unfreeze()
+        scaffold.spare_the_collector.clear()
