@@ -32,9 +32,11 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    """Let each test start from the same random state, whichever ran before it."""
+    """Let each test start from the same random state and number of threads, whichever ran before it."""
     random.seed(SEED)
     np.random.seed(SEED)  # noqa: NPY002 - for libraries that still draw from the global generator
     # A test of figures or of the browser need not pay for importing torch.
     if torch := sys.modules.get("torch"):
         torch.manual_seed(SEED)
+        # A benchmark sets its own number, which made all that came behind it in its worker ten times slower.
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))

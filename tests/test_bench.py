@@ -11,7 +11,7 @@ from analysis.attribution import Evidence
 from gte.cli import run_command
 from tests import bench, bench_gradcam
 
-SMALL = {"rounds": 1, "frames": 2, "size": 32, "depth": 26}
+SMALL = {"rounds": 1, "frames": 2, "size": 32, "depth": 26, "threads": 1}
 
 
 @pytest.mark.slow

@@ -211,8 +211,9 @@ def _markdown(frame: pd.DataFrame) -> str:
 
 def _line(item: Complexity) -> str:
     check = "torch agrees" if item.agrees else f"torch counts {large_count(item.macs_torch)}"
+    macs = item.macs_conv_linear
     return (
-        f"{large_count(item.params):>10} parameters {large_count(item.macs_conv_linear):>10} MACs in "
+        f"{large_count(item.params):>10} parameters {large_count(macs):>10} MACs ({large_count(2 * macs)} FLOPs) in "
         f"convolutions and linear layers (temporal {large_count(item.macs_temporal)}), "
         f"{large_count(item.macs)} in all; {check}"
         + (f"; in {item.views} views" if item.views > 1 else "")

@@ -116,7 +116,7 @@ COSTS: tuple[ReportedCost, ...] = (
         quantity="macs",
         value=29.5e9,
         digits=1,
-        note="29.0 counted as convolutions and linear layers; BatchNorm and pooling would add 0.18.",
+        note="29.0 counted as convolutions and linear layers. BatchNorm and pooling add 0.18; 0.3 stay unexplained.",
     ),
     ReportedCost(
         what="S3D, 64 frames",
@@ -169,6 +169,7 @@ COSTS: tuple[ReportedCost, ...] = (
         quantity="params",
         value=23.87e6,
         digits=2,
+        note="They differ in the last printed digit alone.",
     ),
     ReportedCost(
         what="TSM-101, 8 frames",
