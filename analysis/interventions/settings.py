@@ -190,6 +190,7 @@ def changes(
 ) -> dict[str, Tensor]:
     """The weights of these layers in a setting, by their names in the state_dict.
 
+    They are made of the weights that the network has now, so it needs its lock: a call with others hands them over.
     Raises KeyError for what has no kernel over time in the network, ValueError as `kernels_set_to` does.
     """
     temporal = temporal_layers(model)

@@ -174,8 +174,8 @@ def test_eight_threads_that_change_one_network_answer_as_one_and_leave_it_bit_fo
                 with lock:
                     return mirror_law(model, clip).mirrored.tolist()
             case _:
-                changed = changes(model, layers[:1], "mirrored")
                 with lock:
+                    changed = changes(model, layers[:1], "mirrored")
                     return grad_cam(ChangedNetwork(model, changed), clip, 0, "layer2.0").frame_shares().tolist()
 
     alone = [ask(number) for number in range(4)]
