@@ -250,18 +250,7 @@ def _check(subject: Subject) -> None:
         "Counted at the setting of each figure, whatever is chosen above: convolutions and linear layers, one view. "
         "*same*: ours rounds to what is printed; *close*: within 3 %."
     )
-    names = complexity.datasets()
-    dataset = state.checked(
-        DATASET,
-        lambda: st.segmented_control(
-            "Accuracies on",
-            names,
-            default=names[0],
-            required=True,
-            key=DATASET.name,
-            bind="query-params",
-        ),
-    )
+    dataset = widgets.pick_segment(DATASET, "Accuracies on", complexity.datasets())
     table = resources.reported_accuracy(dataset)
     cards.draw(cost_cards.accuracy(dataset, table, subject.setting))
     st.dataframe(_accuracy_rows(table), hide_index=True, height="content")

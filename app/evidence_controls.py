@@ -64,14 +64,7 @@ def _to_compare(found: Mapping[str, CheckpointHeader], subject: str | None) -> l
 
 def pick_scale() -> bool:
     """True for one scale of the evidence for all networks."""
-    options = (SHARED_SCALE, OWN_SCALE)
-    chosen = state.checked(
-        SCALE,
-        lambda: st.segmented_control(
-            "Scale of the evidence", options, default=SHARED_SCALE, key=SCALE.name, bind="query-params"
-        ),
-    )
-    return (chosen or SHARED_SCALE) == SHARED_SCALE
+    return widgets.pick_segment(SCALE, "Scale of the evidence", (SHARED_SCALE, OWN_SCALE)) == SHARED_SCALE
 
 
 def pick_method() -> str:

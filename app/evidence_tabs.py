@@ -73,17 +73,8 @@ def _class_bars(one: Finding) -> None:
 
 
 def _space_time(comparison: Comparison) -> None:
-    reductions = list(spacetime.REDUCTIONS)
-    reduction = state.checked(
-        REDUCTION,
-        lambda: st.segmented_control(
-            "Cells that are squeezed into one become their",
-            reductions,
-            default=reductions[0],
-            required=True,
-            key=REDUCTION.name,
-            bind="query-params",
-        ),
+    reduction = widgets.pick_segment(
+        REDUCTION, "Cells that are squeezed into one become their", list(spacetime.REDUCTIONS)
     )
     told = " ".join(spacetime.moves_finding(one.name, one.evidence) for one in comparison.findings)
     st.markdown(scaffold.plain(told))

@@ -66,17 +66,7 @@ def pick_others(found: Mapping[str, CheckpointHeader], name: str) -> list[str]:
 
 def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View) -> None:
     """The inside of the export menu: figures' format, the layers' table, the report."""
-    state.checked(
-        state.FORMAT,
-        lambda: st.segmented_control(
-            "A figure's own download button saves",
-            palette.FORMATS,
-            default=palette.FORMATS[0],
-            required=True,
-            key=state.FORMAT.name,
-            bind="query-params",
-        ),
-    )
+    widgets.pick_segment(state.FORMAT, "A figure's own download button saves", palette.FORMATS)
     st.download_button(
         "Every layer and snapshot, CSV",
         summary.to_csv(index=False),

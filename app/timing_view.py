@@ -13,7 +13,7 @@ from analysis.timing import Measurement, Plan
 from analysis.timing.table import what_was_measured
 from analysis.timing_cards import timing_card
 from analysis.wording import large_count, three_digits
-from app import jobs, resources, scaffold, state
+from app import jobs, resources, scaffold, state, widgets
 from gte import cli
 from gte.models import ClipShape
 
@@ -38,9 +38,9 @@ def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipS
             names=tuple(names),
             options=tuple(options.items()),
             clip=clip,
-            rounds=_number(ROUNDS, "Rounds", MOST_ROUNDS, timing.DEFAULT_ROUNDS),
-            batch=_number(BATCH, "Clips in a batch", MOST_CLIPS, 1),
-            threads=_number(THREADS, "Threads", timing.cores(), timing.cores()),
+            rounds=widgets.pick_number(ROUNDS, "Rounds", 1, MOST_ROUNDS, timing.DEFAULT_ROUNDS, width=150),
+            batch=widgets.pick_number(BATCH, "Clips in a batch", 1, MOST_CLIPS, 1, width=150),
+            threads=widgets.pick_number(THREADS, "Threads", 1, timing.cores(), timing.cores(), width=150),
             fused=state.checked(
                 FUSED,
                 lambda: st.toggle(
@@ -58,12 +58,6 @@ def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipS
     if measurement is not None:
         _draw(measurement, macs)
         jobs.renew(key, "Measure again", work)
-
-
-def _number(key: state.Key, label: str, most: int, default: int) -> int:
-    return state.checked(
-        key, lambda: int(st.number_input(label, 1, most, default, key=key.name, bind="query-params", width=150))
-    )
 
 
 def _macs(plan: Plan) -> dict[str, int]:

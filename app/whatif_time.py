@@ -119,22 +119,15 @@ def _pick_choice(subject: Subject, num_frames: int) -> TimeChoice:
         wanted = TIME_CHANGES[picked].parameters
         seed, frame, count, speed = 0, num_frames // 2, 1, 2.0
         if "seed" in wanted:
-            seed = _number(SEED, "Seed", 0, LARGEST_SEED, seed)
+            seed = widgets.pick_number(SEED, "Seed", 0, LARGEST_SEED, seed, width=110)
         if "frame" in wanted:
-            frame = _number(FRAME, "Frame", 1, num_frames, frame + 1) - 1
+            frame = widgets.pick_number(FRAME, "Frame", 1, num_frames, frame + 1, width=110) - 1
         if "count" in wanted and num_frames > 1:
-            count = _number(COUNT, "How many", 1, num_frames - 1, count)
+            count = widgets.pick_number(COUNT, "How many", 1, num_frames - 1, count, width=110)
         if "speed" in wanted:
             options = [f"{option:g} x" for option in SPEEDS]
             speed = SPEEDS[options.index(widgets.pick(SPEED, "Speed", options, default="2 x", width=100))]
     return TimeChoice(change=picked, seed=seed, frame=frame, count=count, speed=speed)
-
-
-def _number(key: state.Key, label: str, least: int, most: int, default: int) -> int:
-    value = state.checked(
-        key, lambda: st.number_input(label, least, most, default, 1, key=key.name, bind="query-params", width=110)
-    )
-    return int(value)
 
 
 def _strips(before: Played, after: Played, told: str) -> None:

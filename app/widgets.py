@@ -71,6 +71,28 @@ def pick_in_words(
     return chosen
 
 
+def pick_segment(key: state.Key, label: str, options: Sequence[str]) -> str:
+    """One of a few options, all of them in sight; opens on the first, or on what a link asks for."""
+    return state.checked(
+        key,
+        lambda: st.segmented_control(
+            label, options, default=options[0], required=True, key=key.name, bind="query-params"
+        ),
+    )
+
+
+def pick_number(
+    key: state.Key, label: str, least: int, most: int, default: int, *, step: int = 1, width: Width = "stretch"
+) -> int:
+    """A box for a whole number from `least` to `most`; opens on `default`, or on what a link asks for."""
+    return state.checked(
+        key,
+        lambda: int(
+            st.number_input(label, least, most, default, step=step, key=key.name, bind="query-params", width=width)
+        ),
+    )
+
+
 def pick_checkpoint(found: Mapping[str, CheckpointHeader], width: Width = "stretch") -> CheckpointHeader:
     """A selectbox of checkpoints; opens on the first."""
     return found[pick(state.CKPT, "Checkpoint", list(found), default=next(iter(found)), width=width)]

@@ -158,23 +158,19 @@ def _controls() -> _Chosen:
     with places[1]:
         depth = int(widgets.pick(DEPTH, "Depth", [str(depth) for depth in STAGE_DEPTHS], default="50"))
     with places[2]:
-        frames = _number(FRAMES, "Frames", 1, 64, 8)
+        frames = widgets.pick_number(FRAMES, "Frames", 1, 64, 8)
     with places[3]:
-        size = _number(SIZE, "Crop, pixels", 32, 512, 224, step=16)
+        size = widgets.pick_number(SIZE, "Crop, pixels", 32, 512, 224, step=16)
     with places[4]:
         share = widgets.pick(SHARE, "Share t", SHARES, default="1/4")
     with places[5]:
-        unit = state.checked(
-            UNIT,
-            lambda: st.segmented_control("Unit", list(UNITS), default="MACs", key=UNIT.name, bind="query-params"),
-        )
+        unit = widgets.pick_segment(UNIT, "Unit", list(UNITS))
     with places[6], st.popover("More", width="stretch"):
         width = int(widgets.pick(WIDTH, "Width: channels of the first stage", WIDTHS, default="64"))
-        classes = _number(CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
-        clips = _number(CLIPS, "Clips of each video", 1, 30, 1)
-        crops = _number(CROPS, "Crops of each clip", 1, 10, 1)
+        classes = widgets.pick_number(CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
+        clips = widgets.pick_number(CLIPS, "Clips of each video", 1, 30, 1)
+        crops = widgets.pick_number(CROPS, "Crops of each clip", 1, 10, 1)
         head = widgets.pick(HEAD, "Classifier", HEADS, default=HEADS[0])
-    unit = unit or "MACs"
     options: dict[str, int | float] = {
         "depth": depth,
         "base_width": width,
@@ -207,12 +203,6 @@ def _pick_networks(kind: Kind) -> list[str]:
         ),
     )
     return [name for label, name in names.items() if label in chosen]
-
-
-def _number(key: state.Key, label: str, least: int, most: int, default: int, step: int = 1) -> int:
-    return state.checked(
-        key, lambda: int(st.number_input(label, least, most, default, step=step, key=key.name, bind="query-params"))
-    )
 
 
 def _count(chosen: _Chosen) -> list[Complexity | Uncountable]:
