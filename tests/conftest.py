@@ -6,9 +6,13 @@ import sys
 from collections.abc import Iterator
 
 # Before torch, OpenBLAS and OpenCV are loaded, which read them once.
-# Of several workers each has one thread: two processes with two threads each wait for one another.
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
-os.environ.setdefault("OPENCV_FOR_THREADS_NUM", os.environ["OMP_NUM_THREADS"])
+# Of several workers each has one thread: two processes with two threads each wait for one another, and what takes a
+# second takes twenty. They inherit what the process that starts them has set for itself, so it is no default for them.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+else:
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", os.environ["OMP_NUM_THREADS"])
 
 import numpy as np
 import pytest
