@@ -37,8 +37,7 @@ from tests.published import (
     tsm_repository,
 )
 
-# Every file is opened by a process of its own, which imports torch first.
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.usefixtures("opened_here")
 
 
 def assert_same_answers(

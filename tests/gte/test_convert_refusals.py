@@ -14,8 +14,7 @@ from gte.errors import WeightsError
 from tests.published import BLOCKS, Gst, Mmaction, flat_resnet, tsm_repository
 from tests.tiny import save_tiny
 
-# Every file is opened by a process of its own, which imports torch first.
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.usefixtures("opened_here")
 
 
 def test_a_shift_that_stands_elsewhere_than_here_is_an_error_that_names_the_blocks(tmp_path):

@@ -20,7 +20,7 @@ from gte.errors import GteError
 from gte.models import MODELS
 from gte.recipes import PRESETS, TrainConfig
 from gte.train import Run, train, where_it_stands
-from tests.tiny import NETWORKS, tiny_options
+from tests.tiny import LARGE, NETWORKS, tiny_options
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def config(tmp_path: Path) -> TrainConfig:
 
 @pytest.fixture(autouse=True)
 def short_validation(monkeypatch):
-    """Fourteen clips to validate on, so that an epoch takes a moment."""
-    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 64, "val": 14, "test": 28})
+    """Two clips to validate on, so that an epoch takes a moment."""
+    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 64, "val": 2, "test": 28})
 
 
 def tensors(run: Run) -> dict[str, torch.Tensor]:
@@ -66,12 +66,13 @@ def test_a_run_leaves_checkpoint_metrics_and_resume_file(config):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_of_the_table_trains_and_is_read_again(config, name):
     clip = MODELS[name].smallest
+    batch_size = 1 if name in LARGE else 2
     tiny = replace(
         config,
         model=name,
         epochs=1,
-        clips_per_epoch=4,
-        batch_size=2,
+        clips_per_epoch=2 * batch_size,
+        batch_size=batch_size,
         num_frames=max(config.num_frames, clip.frames),
         size=max(config.size, clip.height, clip.width),
         model_options=tuple(
@@ -287,15 +288,25 @@ def test_an_impossible_configuration_states_the_rule(config, changes, message):
 
 @pytest.mark.slow
 def test_a_small_network_learns_a_few_clips_by_heart(config, monkeypatch):
-    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 8, "val": 14, "test": 28})
-    path = train(replace(config, num_frames=4, epochs=40, optimizer="adamw", lr=3e-3, batch_size=8))
+    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 8, "val": 2, "test": 28})
+    path = train(replace(config, num_frames=4, epochs=20, optimizer="adamw", lr=3e-3, batch_size=8))
     metrics = read_header(path).metrics
     assert metrics[-1]["train_loss"] < 0.5 * metrics[0]["train_loss"]
 
 
-def command(out: Path, *more: str) -> list[str]:
+SHORT = """
+from gte.data import motionpairs
+from gte.train import main, run_command
+
+motionpairs.SPLITS["val"] = 2
+run_command(main, prog="python -m gte.train")
+"""
+"""The same command with as short a validation as above."""
+
+
+def command(out: Path, *more: str, program: tuple[str, str] = ("-m", "gte.train")) -> list[str]:
     settings = ["--size", "32", "--num-frames", "2", "--batch-size", "4", "--clips-per-epoch", "8"]
-    return [sys.executable, "-m", "gte.train", "tiny", "--out", str(out), *settings, *more]
+    return [sys.executable, *program, "tiny", "--out", str(out), *settings, *more]
 
 
 @pytest.mark.slow
@@ -303,7 +314,7 @@ def test_ctrl_c_keeps_the_last_complete_epoch_and_says_how_to_go_on(tmp_path):
     out = tmp_path / "run"
     # Where the tests run in the background, a shell has told them to ignore Ctrl-C, and so would the command.
     with subprocess.Popen(
-        command(out, "--epochs", "500"),
+        command(out, "--epochs", "500", program=("-c", SHORT)),
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),

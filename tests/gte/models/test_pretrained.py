@@ -251,6 +251,7 @@ def test_weights_of_another_network_are_refused_with_what_is_missing_left_over_o
         inflate(config.build(), config, state)
 
 
+@pytest.mark.usefixtures("opened_here")
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_a_network_starts_from_a_local_file_and_says_which(flat, tmp_path: Path, suffix):
     path = tmp_path / f"r26{suffix}"
@@ -266,6 +267,7 @@ def test_a_network_starts_from_a_local_file_and_says_which(flat, tmp_path: Path,
     assert told.endswith("); at random are fc.weight, fc.bias.")
 
 
+@pytest.mark.usefixtures("opened_here")
 def test_a_file_of_something_else_is_no_start(tmp_path: Path):
     path = tmp_path / "linear.pth"
     torch.save({"weight": torch.zeros(2, 2)}, path)
@@ -274,6 +276,7 @@ def test_a_file_of_something_else_is_no_start(tmp_path: Path):
         initialise(config.build(), config, str(path))
 
 
+@pytest.mark.usefixtures("opened_here")
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
@@ -287,6 +290,7 @@ def test_a_file_that_holds_something_else_or_no_numbers_is_no_start(flat, tmp_pa
         initialise(configure("c2d", **SIZES).build(), configure("c2d", **SIZES), str(tmp_path / "r26.pth"))
 
 
+@pytest.mark.usefixtures("opened_here")
 def test_a_file_of_another_size_is_said_to_be_one_without_a_list_of_its_keys(flat, tmp_path: Path):
     torch.save(flat.state_dict(), tmp_path / "r26.pth")
     config = configure("gte", **SIZES | {"depth": 50, "base_width": 32})
@@ -325,7 +329,7 @@ def test_imagenet_weights_that_were_downloaded_before_are_used(tmp_path: Path, m
 
 
 @pytest.fixture
-def config(flat, tmp_path: Path, monkeypatch) -> TrainConfig:
+def config(flat, tmp_path: Path, monkeypatch, opened_here) -> TrainConfig:
     """A short training of c3d from a file of 2D weights."""
     monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 64, "val": 14, "test": 28})
     weights = tmp_path / "r26.safetensors"
