@@ -30,14 +30,14 @@ def test_every_part_prints_a_row_for_each_network_with_its_ratio_to_the_2d_one(c
 
 
 def test_a_shift_alone_is_measured_in_every_stage_both_ways(capsys):
-    bench.main(parts=("shift",), rounds=1, frames=2, size=32)
+    bench.main(parts=("shift",), rounds=1, frames=2, size=32, threads=1)
     lines = capsys.readouterr().out.splitlines()
     assert [sum(line.startswith(f"{stage}, ") for line in lines) for stage in (1, 2, 3, 4)] == [2, 2, 2, 2]
 
 
 @pytest.mark.slow
 def test_grad_cam_is_measured_against_a_pass_each_way_and_another_library(capsys):
-    bench.main(parts=("gradcam",), rounds=1, frames=2, size=32, depth=26)
+    bench.main(parts=("gradcam",), **SMALL)
     lines = capsys.readouterr().out.splitlines()
     for name in ("grad_cam / a pass each way", "grad_cam, on the clip's grid / pytorch-grad-cam"):
         assert [float(line.removeprefix(name).split()[0]) > 0 for line in lines if line.startswith(name)] == [True] * 2

@@ -119,14 +119,14 @@ def test_a_click_on_a_bar_opens_its_stage_and_then_its_block_as_the_boxes_above_
 
 def test_a_measurement_shows_how_far_it_is_can_be_cancelled_and_gives_a_table(page: Page) -> None:
     # So many rounds that it would take minutes if nobody cancelled it.
-    open_page(page, f"{SMALL}&rounds=51&batch=16&size=128")
+    open_page(page, f"{SMALL}&rounds=51&batch=16&size=128&threads=1")
     with rerun(page):
         page.get_by_role("tab", name="Measured").click()
     page.get_by_role("button", name="Time them on this machine").click()
     expect(page.get_by_text(re.compile(r"(C2D|GTE), (warming up|round \d+ of 51)"))).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Cancelled; nothing was kept of it.")).to_be_visible()
-    open_page(page, f"{SMALL}&rounds=1&view=Measured")
+    open_page(page, f"{SMALL}&rounds=1&threads=1&view=Measured")
     page.get_by_role("button", name="Time them on this machine").click()
     expect(page.get_by_text("C2D takes")).to_be_visible(timeout=120_000)
     expect(page.get_by_text(re.compile("1 round in which all networks take turns"))).to_be_visible()
