@@ -1,5 +1,6 @@
 """The app with checkpoints of its own: two tiny networks in folders that a test may change."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -31,12 +32,20 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     return folders
 
 
-@pytest.fixture
-def two_networks(folders: dict[str, Path]) -> dict[str, Path]:
-    """A GTE and a C2D that know MotionPairs' classes and have not trained."""
+@pytest.fixture(scope="session")
+def gte_and_c2d(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a GTE and a C2D that know MotionPairs' classes and have not trained; nobody writes to it."""
+    folder = tmp_path_factory.mktemp("gte-and-c2d")
     motions = open_dataset("motionpairs", "test", 32)
     for name in ("gte", "c2d"):
-        save_tiny(folders[""] / f"{name}-tiny.safetensors", name, classes=motions.classes, twins=motions.twins)
+        save_tiny(folder / f"{name}-tiny.safetensors", name, classes=motions.classes, twins=motions.twins)
+    return folder
+
+
+@pytest.fixture
+def two_networks(folders: dict[str, Path], gte_and_c2d: Path) -> dict[str, Path]:
+    """Those two networks, each test's own."""
+    shutil.copytree(gte_and_c2d, folders[""], dirs_exist_ok=True)
     return folders
 
 

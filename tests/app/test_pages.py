@@ -155,8 +155,10 @@ def test_architectures_open_on_the_paper_s_setting_and_follow_the_controls(folde
     assert large_count(table.loc["GTE", "MACs"]) == "25.34 G"
     assert large_count(table.loc["C2D", "MACs"]) == "32.70 G"
     assert set(table["Agreement"]) == {"✓"}
+    before = finding(at)
     at.selectbox(key="t").set_value("1/2").run()
     assert large_count(at.dataframe[0].value.set_index("Network").loc["GTE", "Parameters"]) == "19.15 M"
+    assert "of C2D" in finding(at) != before
 
 
 def test_what_a_link_asks_of_the_controls_in_vain_is_told(folders):
