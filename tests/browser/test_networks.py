@@ -56,10 +56,18 @@ def own_server(browser: Browser, folder: Path) -> Iterator[harness.Server]:
 
 
 @pytest.fixture(params=[("light", 1280), ("dark", 800)], ids=["light-1280", "dark-800"])
-def networks(browser: Browser, own_server: harness.Server, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A fresh page of that app, for what a test looks at."""
+def in_each_theme(browser: Browser, own_server: harness.Server, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh page of that app, wide and light, narrow and dark, for what a test looks at."""
     theme, width = request.param
     with harness.watched_page(browser, own_server, theme=theme, width=width) as page:
+        yield page
+        assert page.evaluate(OVERHANG) <= 0
+
+
+@pytest.fixture
+def networks(browser: Browser, own_server: harness.Server) -> Iterator[Page]:
+    """A fresh page of that app in a narrow window, for what is the same in every window and has least room there."""
+    with harness.watched_page(browser, own_server, theme="dark", width=800) as page:
         yield page
         assert page.evaluate(OVERHANG) <= 0
 
@@ -91,18 +99,18 @@ def test_kernels_with_a_known_start_are_compared_with_it(networks):
     assert layer_in_words(networks).endswith("drift 0")
 
 
-def test_kernels_with_an_unknown_start_have_no_ghost_no_drift_and_no_scrubber(networks):
-    open_page(networks, "/kernels?ckpt=i3d-elsewhere")
-    expect(networks.locator(".finding")).to_contain_text("How the layers began is unknown")
-    expect(networks.get_by_role("slider", name="Snapshot of training")).to_be_hidden()
-    expect(networks.get_by_role("button", name="Play")).to_be_hidden()
-    expect(networks.get_by_text("Outline: at the start")).to_have_count(0)
-    assert "at the start" not in networks.locator(".js-plotly-plot").first.inner_text()
-    assert "drift" not in layer_in_words(networks)
-    assert drawn_colours(networks.locator(".kernels canvas")) > 5
-    with rerun(networks):
-        networks.get_by_role("tab", name="Over training").click()
-    assert [text for text in alerts(networks) if "no course of a training" in text]
+def test_kernels_with_an_unknown_start_have_no_ghost_no_drift_and_no_scrubber(in_each_theme):
+    open_page(in_each_theme, "/kernels?ckpt=i3d-elsewhere")
+    expect(in_each_theme.locator(".finding")).to_contain_text("How the layers began is unknown")
+    expect(in_each_theme.get_by_role("slider", name="Snapshot of training")).to_be_hidden()
+    expect(in_each_theme.get_by_role("button", name="Play")).to_be_hidden()
+    expect(in_each_theme.get_by_text("Outline: at the start")).to_have_count(0)
+    assert "at the start" not in in_each_theme.locator(".js-plotly-plot").first.inner_text()
+    assert "drift" not in layer_in_words(in_each_theme)
+    assert drawn_colours(in_each_theme.locator(".kernels canvas")) > 5
+    with rerun(in_each_theme):
+        in_each_theme.get_by_role("tab", name="Over training").click()
+    assert [text for text in alerts(in_each_theme) if "no course of a training" in text]
 
 
 def test_kernels_of_five_taps_are_drawn_and_read_out_by_keyboard(networks):
@@ -312,12 +320,12 @@ def test_another_visitor_does_not_see_an_upload(browser, own_server, tmp_path):
         assert any("yours/mine" in text and "not here" in text for text in alerts(other))
 
 
-def test_evidence_of_a_network_from_elsewhere_makes_no_claim_about_the_clip(networks):
-    open_page(networks, "/evidence?ckpt=i3d-elsewhere")
-    assert "The clip shows" not in networks.locator(".finding").inner_text()
-    assert any("was not trained on these clips" in text for text in alerts(networks))
-    expect(networks.locator(".rows canvas")).to_have_count(2)  # SlowFast has the same classes
-    assert drawn_colours(networks.locator(".rows canvas").first) > 50
+def test_evidence_of_a_network_from_elsewhere_makes_no_claim_about_the_clip(in_each_theme):
+    open_page(in_each_theme, "/evidence?ckpt=i3d-elsewhere")
+    assert "The clip shows" not in in_each_theme.locator(".finding").inner_text()
+    assert any("was not trained on these clips" in text for text in alerts(in_each_theme))
+    expect(in_each_theme.locator(".rows canvas")).to_have_count(2)  # SlowFast has the same classes
+    assert drawn_colours(in_each_theme.locator(".rows canvas").first) > 50
 
 
 def test_relatives_are_chosen_beside_the_compared_networks_and_stay_in_the_link(networks):
@@ -336,18 +344,8 @@ def test_relatives_are_chosen_beside_the_compared_networks_and_stay_in_the_link(
     expect(networks.locator(".js-plotly-plot").first).to_contain_text("I3D")
 
 
-def test_no_network_s_name_is_cut_in_the_table_of_costs(page):
-    open_page(page, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
-    names = [f"{config.label} {figures.FEW_MARK if 'SlowFast' in config.label else ''}" for config in MODELS.values()]
-    widths = page.locator('[data-testid="stDataFrame"] canvas').first.evaluate(
-        "(canvas, names) => names.map((name) => canvas.getContext('2d').measureText(name.trim()).width)", names
-    )
-    padding = 2 * 8
-    assert max(widths) + padding <= architectures.column_widths("MACs")["Network"]["width"]
-
-
 @pytest.mark.parametrize("width", [1280, 800])
-def test_the_controls_of_the_architectures_stand_in_line(page, width):
+def test_nothing_of_the_costs_is_cut_out_of_line_or_to_be_scrolled_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 800})
     open_page(page, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
     tops = {
@@ -355,14 +353,15 @@ def test_the_controls_of_the_architectures_stand_in_line(page, width):
         for label in ("Depth", "Frames", "Share t", "Unit")
     }
     assert len({box and round(box["y"]) for box in tops.values()}) == 1
-
-
-@pytest.mark.parametrize("width", [1280, 800])
-def test_the_table_of_costs_does_not_scroll_sideways_and_no_axis_title_touches_the_edge(page, width):
-    page.set_viewport_size({"width": width, "height": 800})
-    open_page(page, "/architectures?depth=26&frames=2&size=32&classes=10&compared=GTE&compared=C2D")
-    scroller = page.locator('[data-testid="stDataFrame"] .dvn-scroller').first
+    table = page.locator('[data-testid="stDataFrame"]').first
+    scroller = table.locator(".dvn-scroller")
     assert scroller.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
+    names = [f"{config.label} {figures.FEW_MARK if 'SlowFast' in config.label else ''}" for config in MODELS.values()]
+    widths = table.locator("canvas").first.evaluate(
+        "(canvas, names) => names.map((name) => canvas.getContext('2d').measureText(name.trim()).width)", names
+    )
+    padding = 2 * 8
+    assert max(widths) + padding <= architectures.column_widths("MACs")["Network"]["width"]
     chart = page.locator('[data-testid="stPlotlyChart"]').first.bounding_box()
     title = page.locator(".js-plotly-plot .xtitle").first.bounding_box()
     assert chart is not None

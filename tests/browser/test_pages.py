@@ -85,6 +85,19 @@ def test_the_navigation_leads_to_every_page(page):
         expect(page.get_by_role("heading", level=1)).to_have_text(spec.heading or spec.title)
 
 
+def test_a_text_file_named_as_a_video_gets_one_sentence(page, tmp_path):
+    path = tmp_path / "notes.mp4"
+    path.write_text("this is no video")
+    open_page(page, "/evidence")
+    upload(page, path)
+    [sentence] = alerts(page)
+    assert sentence.startswith("notes.mp4 is no video that can be read here")
+    assert "Traceback" not in page.content()
+    # The bundled clips are still there.
+    choose(page, "Clip", "moves up")
+    assert alerts(page) == []
+
+
 def test_an_uploaded_video_gets_predictions_and_evidence(page, video):
     open_page(page, "/evidence")
     before = page.locator(".finding").inner_text()
@@ -133,19 +146,6 @@ def test_the_overlay_can_be_faded_out_and_back_in_the_browser(page):
     assert strip.evaluate("(canvas) => canvas.toDataURL()") == plain
 
 
-def test_a_text_file_named_as_a_video_gets_one_sentence(page, tmp_path):
-    path = tmp_path / "notes.mp4"
-    path.write_text("this is no video")
-    open_page(page, "/evidence")
-    upload(page, path)
-    [sentence] = alerts(page)
-    assert sentence.startswith("notes.mp4 is no video that can be read here")
-    assert "Traceback" not in page.content()
-    # The bundled clips are still there.
-    choose(page, "Clip", "moves up")
-    assert alerts(page) == []
-
-
 def test_a_layer_is_chosen_by_name_and_stays_in_the_link(page):
     open_page(page, "/kernels")
     choose(page, "Layer", "layer2.0")
@@ -153,36 +153,3 @@ def test_a_layer_is_chosen_by_name_and_stays_in_the_link(page):
     expect(page.get_by_text("layer2.0, 8 outputs")).to_be_visible()
     open_page(page, page.url)
     expect(page.get_by_text("layer2.0, 8 outputs")).to_be_visible()
-
-
-def test_a_click_on_a_bar_opens_its_layer(page):
-    open_page(page, "/kernels")
-    expect(page.get_by_text("layer1.0, 4 outputs")).to_have_count(0)
-    with rerun(page):
-        page.locator(".js-plotly-plot .bars .point path").first.click(force=True)
-    expect(page.get_by_text("layer1.0, 4 outputs")).to_be_visible()
-
-
-def test_scrubbing_back_to_the_start_shows_the_layers_as_they_began(page):
-    open_page(page, "/kernels")
-    scrubber = page.get_by_role("slider")
-    with rerun(page):
-        scrubber.press("Home")
-    expect(page.get_by_text("step 0", exact=True)).to_be_visible()
-    # Nothing has drifted at the start.
-    assert layer_in_words(page).endswith("drift 0")
-
-
-def test_a_link_to_what_is_not_here_says_so(page):
-    open_page(page, "/kernels?layer=layer9.9")
-    [sentence] = alerts(page)
-    assert "layer9.9" in sentence
-
-
-def test_the_cost_follows_the_controls(page):
-    open_page(page, "/architectures?depth=26&size=64&classes=10")
-    before = page.locator(".finding").inner_text()
-    choose(page, "Share t", "1/2")
-    after = page.locator(".finding").inner_text()
-    assert before != after
-    assert "of C2D's" in after

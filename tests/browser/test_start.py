@@ -98,16 +98,12 @@ def picture(canvas: Locator) -> str:
     return canvas.evaluate("canvas => canvas.toDataURL()")
 
 
-def test_the_toy_opens_looking_ahead_and_says_so(page: Page) -> None:
+def test_the_toy_opens_looking_ahead_and_says_so_and_each_preset_shows_what_it_says(page: Page) -> None:
     open_start(page)
     expect(page.locator(".toy .words")).to_have_text(AHEAD)
     before, after = cells(page)
     assert abs(after[:7] - before[1:]).max() <= 1
     assert not after[7].reshape(-1, 4)[:, :3].any()
-
-
-def test_each_preset_shows_what_it_says(page: Page) -> None:
-    open_start(page)
     page.get_by_role("button", name="looks back").click()
     before, after = cells(page)
     assert abs(after[1:] - before[:7]).max() <= 1
@@ -128,24 +124,24 @@ SENTENCES = {
 }
 
 
-def test_the_toy_says_what_the_weights_do(page: Page) -> None:
+def test_the_toy_says_what_the_weights_do_and_applied_three_times_reads_three_frames_ahead(page: Page) -> None:
     open_start(page)
+    drag(page.get_by_role("slider", name="How many times"), 3)
+    before, after = cells(page)
+    assert abs(after[:5] - before[3:]).max() <= 1
+    expect(page.locator(".toy .words")).to_contain_text("the frame 3 steps ahead")
     for numbers, sentence in SENTENCES.items():
         for name, number in zip(("a1", "a2", "a3", "How many times"), numbers, strict=True):
             drag(page.get_by_role("slider", name=name), number)
         expect(page.locator(".toy .words")).to_have_text(sentence)
 
 
-def test_applied_three_times_the_toy_reads_three_frames_ahead(page: Page) -> None:
+def test_the_toy_rests_for_readers_who_want_no_motion_and_its_sliders_never_ask_the_server(page: Page) -> None:
     open_start(page)
-    drag(page.get_by_role("slider", name="How many times"), 3)
-    before, after = cells(page)
-    assert abs(after[:5] - before[3:]).max() <= 1
-    expect(page.locator(".toy .words")).to_contain_text("the frame 3 steps ahead")
-
-
-def test_the_sliders_of_the_toy_never_ask_the_server(page: Page) -> None:
-    open_start(page)
+    before = picture(page.locator(".toy .film canvas"))
+    page.wait_for_timeout(1200)
+    assert picture(page.locator(".toy .film canvas")) == before
+    expect(page.locator(".toy").get_by_role("button", name="Play")).to_be_visible()
     runs = num_runs(page)
     for value in (-1, -0.5, 0.5, 1):
         drag(page.get_by_role("slider", name="a1"), value)
@@ -179,14 +175,6 @@ def test_the_toy_moves_by_itself_until_it_is_paused(page: Page) -> None:
     assert picture(film) == before
 
 
-def test_the_toy_rests_for_readers_who_want_no_motion(page: Page) -> None:
-    open_start(page)
-    before = picture(page.locator(".toy .film canvas"))
-    page.wait_for_timeout(1200)
-    assert picture(page.locator(".toy .film canvas")) == before
-    expect(page.locator(".toy").get_by_role("button", name="Play")).to_be_visible()
-
-
 def test_what_the_reader_set_in_the_toy_survives_a_rerun(page: Page) -> None:
     open_start(page)
     page.locator(".toy").get_by_role("button", name="smooth").click()
@@ -196,8 +184,7 @@ def test_what_the_reader_set_in_the_toy_survives_a_rerun(page: Page) -> None:
     expect(page.locator(".toy .words")).to_have_text(said)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 800])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 800)])
 def test_nothing_of_the_start_page_is_cut_off(
     browser: Browser, server: harness.Server, theme: harness.Theme, width: int
 ) -> None:
