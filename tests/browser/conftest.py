@@ -12,10 +12,19 @@ from tests.browser import harness
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder, before `-m "not browser"` chooses."""
+    """Mark what stands in this folder, before `-m "not browser"` chooses, and let it run first.
+
+    Of two workers the first then has all of it, with one Chromium and one server of each kind, and the second steals
+    quick tests from behind it.
+    """
+
+    def is_elsewhere(item: pytest.Item) -> bool:
+        return Path(__file__).parent not in item.path.parents
+
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if not is_elsewhere(item):
             item.add_marker(pytest.mark.browser)
+    items.sort(key=is_elsewhere)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -35,7 +44,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def browser() -> Iterator[Browser]:
     """Chromium; where none is installed its tests are skipped, unless REQUIRE_BROWSER is set, as in CI."""
     if harness.find_chromium() is None:
-        sentence = "No Chromium is installed; on Debian and Ubuntu: apt-get install chromium"
+        sentence = "No Chromium is installed; on Debian: apt-get install chromium-headless-shell"
         if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail(sentence)
         pytest.skip(sentence)
