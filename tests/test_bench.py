@@ -37,7 +37,7 @@ def test_a_shift_alone_is_measured_in_every_stage_both_ways(capsys):
 
 @pytest.mark.slow
 def test_grad_cam_is_measured_against_a_pass_each_way_and_another_library(capsys):
-    bench.main(parts=("gradcam",), **SMALL)
+    bench.main(models=("gte",), parts=("gradcam",), **SMALL)
     lines = capsys.readouterr().out.splitlines()
     for name in ("grad_cam / a pass each way", "grad_cam, on the clip's grid / pytorch-grad-cam"):
         assert [float(line.removeprefix(name).split()[0]) > 0 for line in lines if line.startswith(name)] == [True] * 2

@@ -212,6 +212,7 @@ def test_one_layer_alone_is_spoken_of_as_one(gte):
     assert "of 1 layers" not in card.sentence
 
 
+@pytest.mark.slow
 def test_figures_of_the_largest_layers_stay_under_two_megabytes():
     # The last layer of ResNet-50's dense LTS, and a 3x1x1 of I3D, each at 24 snapshots' last.
     for outputs, inputs in ((128, 256), (512, 2048)):
