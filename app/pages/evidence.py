@@ -279,7 +279,8 @@ def _asked(one: Finding) -> str:
 def _row(one: Finding, largest: float | None) -> StripRow:
     frames = len(one.clip.frames)
     evidence = one.evidence
-    note = f"{_answer(one)} {_asked(one)}{evidence.finding()}"
+    asked, finding = _asked(one), evidence.finding()
+    note = f"{_answer(one)} {asked}{finding[0].lower() if asked else finding[0]}{finding[1:]}"
     if largest and 0 < evidence.maximum < FAINT * largest:
         note += f" At most {percent(evidence.maximum / largest)} of the scale."
     return StripRow(

@@ -331,12 +331,13 @@ def test_epochs_are_ticked_in_whole_steps(num_epochs, step):
 
 
 def test_class_bars_stand_best_first_with_the_class_in_question_marked():
-    scores = [ClassScore(index=4, name="turns", probability=0.92), ClassScore(index=0, name="1.0", probability=0.054)]
+    by_name = {"turns": (4, 0.92), "1.0": (0, 0.054), "stays": (2, 5e-6), "rises": (1, 0.0)}
+    scores = [ClassScore(index=index, name=name, probability=share) for name, (index, share) in by_name.items()]
     (bars,) = figures.class_bars(scores, selected=4).data
-    assert (list(bars.y), list(bars.x)) == (["turns", "1.0"], [0.92, 0.054])
-    assert list(bars.text) == ["92 %", "5.4 %"]
-    assert list(bars.marker.color) == [palette.ACCENT, palette.NEUTRAL]
-    assert [list(entry) for entry in bars.customdata] == [[4], [0]]
+    assert (list(bars.y), list(bars.x)) == ([*by_name], [0.92, 0.054, 5e-6, 0.0])
+    assert list(bars.text) == ["92 %", "5.4 %", "under 0.01 %", "0 %"]
+    assert list(bars.marker.color) == [palette.ACCENT, *[palette.NEUTRAL] * 3]
+    assert [list(entry) for entry in bars.customdata] == [[4], [0], [2], [1]]
 
 
 def test_the_number_of_the_longest_class_bar_has_room_beside_it():

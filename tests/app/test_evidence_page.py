@@ -176,10 +176,10 @@ def test_no_evidence_is_said_and_drawn_as_nothing_by_every_method_that_asks_for_
     assert not at.exception
     assert not at.error
     drawn = {row["label"]: row for row in strips(at)}
-    assert "There is no evidence for this class in " in drawn["dead"]["note"]
+    assert "there is no evidence for this class in " in drawn["dead"]["note"].lower()
     assert not any(base64.b64decode(drawn["dead"]["maps"]))
     assert set(drawn["dead"]["shares"]) == {0.0}
-    found = "There is no evidence" not in drawn["gte-tiny"]["note"]
+    found = "there is no evidence" not in drawn["gte-tiny"]["note"].lower()
     assert any(base64.b64decode(drawn["gte-tiny"]["maps"])) == found
     assert any("dead has no evidence for this class in" in text.value for text in at.markdown)
     charts = [element.proto.spec for element in at.get("plotly_chart")]
