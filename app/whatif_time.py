@@ -27,6 +27,8 @@ BESIDE = state.Key("beside", "network to compare with")
 MOST_BESIDE = 3
 LARGEST_SEED = 9999
 PICTURE_SIDE = 96
+UNSEEN = "·"
+"""Stands above a frame that the network does not see of the clip as it was filmed."""
 _SUBJECT = "whatif: the checkpoint that was compared"
 
 OTHER_CLASSES = "{name} knows other classes than {first}; compare networks of one data set."
@@ -38,6 +40,7 @@ FOREIGN_CLIPS = (
 
 def draw(subject: Subject) -> None:
     """Draw the tab."""
+    shown = subject.pick_clip()
     names = [subject.name, *_pick_beside(subject)]
     headers = {name: subject.found[name] for name in names}
     choice = _pick_choice(subject, min(header.num_frames for header in headers.values()))
@@ -47,7 +50,7 @@ def draw(subject: Subject) -> None:
         if header.classes != subject.header.classes:
             st.warning(scaffold.plain(OTHER_CLASSES.format(name=name, first=subject.name)))
             continue
-        before, after = (whatif_resources.played(subject.shown, header, way) for way in (None, choice))
+        before, after = (whatif_resources.played(shown, header, way) for way in (None, choice))
         try:
             effect = Effect(
                 network=name,
@@ -67,9 +70,9 @@ def draw(subject: Subject) -> None:
         return
     told = interventions.in_words(choice)
     before, after = clips[0]
-    reordered = interventions.is_reordering(before.places, after.places)
+    reordered = interventions.is_reordering(before.clip.indices, after.clip.indices)
     scaffold.finding(f"The clip {told}: " + " ".join(effect.finding() for effect in effects))
-    footage = subject.shown.footage()
+    footage = shown.footage()
     if footage.shown is None:
         st.caption(scaffold.plain(FOREIGN_CLIPS.format(name=subject.name)))
     paths = {effect.network: cards.path_in_code(headers[effect.network]) for effect in effects}
@@ -133,8 +136,10 @@ def _pick_choice(subject: Subject, num_frames: int) -> TimeChoice:
 def _strips(before: Played, after: Played, told: str) -> None:
     """The clip and the changed clip; above each picture the number that its frame has in the clip."""
     numbers = {place: str(number) for number, place in enumerate(before.places.tolist(), start=1)}
+    # A short clip is stored with the same frame at several places.
+    by_frame = {frame: numbers[place] for frame, place in _frames_and_places(before)}
     for label, one in (("as filmed", before), (told, after)):
-        names = [numbers.get(place, "·") for place in one.places.tolist()]
+        names = [numbers.get(place) or by_frame.get(frame, UNSEEN) for frame, place in _frames_and_places(one)]
         pictures = "".join(
             f'<figure style="margin:0;flex:1 1 0;min-width:0;text-align:center;font-size:14px"><figcaption>{name}'
             f'</figcaption><img alt="frame {name}" style="width:100%;display:block" src="{_picture(frame)}"></figure>'
@@ -144,8 +149,12 @@ def _strips(before: Played, after: Played, told: str) -> None:
             f'<div style="font-size:14px">The clip {html.escape(label)}</div>'
             f'<div style="display:flex;gap:4px;max-width:{(PICTURE_SIDE + 4) * len(names)}px">{pictures}</div>'
         )
-    if any(place not in numbers for place in after.places.tolist()):
+    if any(name == UNSEEN for name in names):
         st.caption("A dot marks a frame that the network does not see at the clip's own speed.")
+
+
+def _frames_and_places(one: Played) -> list[tuple[int, int]]:
+    return list(zip(one.clip.indices.tolist(), one.places.tolist(), strict=True))
 
 
 def _picture(frame: UInt8[np.ndarray, "h w 3"]) -> str:

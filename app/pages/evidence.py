@@ -16,6 +16,7 @@ from app import (
     evidence_tabs,
     resources,
     scaffold,
+    state,
     untrained,
     widgets,
 )
@@ -121,7 +122,7 @@ def render() -> None:
         findings = _wait_for(method, findings)
     with figure_place:
         scaffold.finding(_answer_in_words(findings))
-        _tell_what_is_no_recognition(source, clip_source, chosen[0])
+        _tell_how_to_read(source, clip_source, stretch, findings[0])
         if contrast is not None and findings[0].evidence.contrast is None:
             st.info(scaffold.plain(SAME_CLASS.format(name=first.classes[contrast])))
         _draw(findings, shared)
@@ -215,12 +216,16 @@ def _why_no_numbers(name: str, header: CheckpointHeader) -> str:
     return NOT_NUMBERS.format(name=name, tensors=named)
 
 
-def _tell_what_is_no_recognition(source: Source, clip_source: resources.ClipSource, name: str) -> None:
+def _tell_how_to_read(source: Source, clip_source: resources.ClipSource, stretch: Stretch, first: Finding) -> None:
+    """That the clip is none that the first network was trained on, and that frames of it stand for several."""
+    told = [stretch.repeats_in_words(first.name, first.header.num_frames)]
     if evidence_controls.is_real(source):
-        st.info(scaffold.plain(NO_RECOGNITION.format(clip=source.name)))
+        told.append(NO_RECOGNITION.format(clip=source.name))
     elif not clip_source.trained_on:
-        data = DATASETS[clip_source.dataset].label
-        st.info(scaffold.plain(OTHER_CLIPS.format(name=name, data=data)))
+        told.append(OTHER_CLIPS.format(name=first.name, data=DATASETS[clip_source.dataset].label))
+    if any(told):
+        # In one box, so that the film strips stay in sight.
+        st.info(scaffold.plain("\n\n".join(filter(None, told))))
 
 
 def _largest(findings: Sequence[Finding]) -> float:
@@ -309,11 +314,10 @@ def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -
 
 def _links(name: str, source: Source) -> None:
     # Imported here because the table of pages imports this one.
-    from app.pages import PAGES
+    from app.pages import PAGES, whatif
 
-    page, label = PAGES["whatif"], "What if this clip ran backwards?"
     # What the reader dropped travels as the subject of the visit, because a link to another page cannot carry it.
-    if source == clips.dropped():
-        scaffold.link(page, label, ckpt=name)
-    else:
-        scaffold.link(page, label, ckpt=name, clip=source.name)
+    clip = {} if source == clips.dropped() else {state.CLIP.name: source.name}
+    scaffold.link(
+        PAGES["whatif"], "What if this clip ran backwards?", ckpt=name, **clip, **{whatif.EXPERIMENT.name: whatif.TIME}
+    )

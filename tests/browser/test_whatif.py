@@ -46,7 +46,7 @@ def test_a_reversed_clip_turns_gte_to_the_twin_and_leaves_c2d_where_it_was(page)
 def test_the_blend_moves_answer_evidence_and_accuracy_and_stays_in_the_link(page):
     open_page(page, "/whatif?experiment=Change+the+network&setting=blend&blend=1")
     # As learned: nothing moves.
-    assert "which is rounding" in finding(page)
+    assert "its logits do not move at all" in finding(page)
     expect(page.get_by_text("gte-tiny: every dot lies in its ring")).to_be_visible()
     counted = page.get_by_text(re.compile(r"of 56 labelled clips are right"))
     expect(counted).to_contain_text("0 lost and 0 gained", timeout=WORK_MILLISECONDS)
