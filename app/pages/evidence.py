@@ -16,7 +16,6 @@ from app import (
     evidence_tabs,
     resources,
     scaffold,
-    state,
     untrained,
     widgets,
 )
@@ -316,8 +315,9 @@ def _links(name: str, source: Source) -> None:
     # Imported here because the table of pages imports this one.
     from app.pages import PAGES, whatif
 
+    page, label = PAGES["whatif"], "What if this clip ran backwards?"
     # What the reader dropped travels as the subject of the visit, because a link to another page cannot carry it.
-    clip = {} if source == clips.dropped() else {state.CLIP.name: source.name}
-    scaffold.link(
-        PAGES["whatif"], "What if this clip ran backwards?", ckpt=name, **clip, **{whatif.EXPERIMENT.name: whatif.TIME}
-    )
+    if source == clips.dropped():
+        scaffold.link(page, label, ckpt=name, experiment=whatif.TIME)
+    else:
+        scaffold.link(page, label, ckpt=name, experiment=whatif.TIME, clip=source.name)

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from analysis.attribution import METHODS
 from analysis.attribution.randomcam import weighed_at_random
 from analysis.attribution.randomisation import randomise
-from analysis.attribution.removal import ITSELF, remove
+from analysis.attribution.removal import ITSELF, WAYS, remove
 from gte.models import build, to_channels_last
 from gte.models.outputs import block_outputs
 
@@ -25,7 +26,7 @@ def network():
     torch.manual_seed(0)
     model = build("gte", depth=26, base_width=16, num_classes=3)
     with torch.no_grad():
-        model.fc.weight *= 20
+        model.get_parameter("fc.weight").mul_(20)
     return to_channels_last(model.eval())
 
 
@@ -99,23 +100,27 @@ def area(heights):
 def test_deletion_and_insertion_are_what_a_plain_loop_over_pixels_finds(network, clip):
     evidence = METHODS["gradcam"].attribute(network, clip, TARGET, LAYER)
     found = remove(network, clip, evidence, LAYER, seeds=1, steps=STEPS)
-    block = block_outputs(network)[LAYER]
-    with block.register_forward_hook(lambda _module, _inputs, output: outputs.append(output)), torch.no_grad():
-        outputs: list[torch.Tensor] = []
+    outputs: list[torch.Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        outputs.append(output)
+
+    with block_outputs(network)[LAYER].register_forward_hook(keep), torch.no_grad():
         network(clip)
     maps = {ITSELF: evidence.map, "RandomCAM, seed 0": weighed_at_random(outputs[0], 0)}
     frames = clip[0].double().numpy()
     average = np.broadcast_to(frames.mean(axis=(1, 2, 3), keepdims=True), frames.shape)
     for order, raw in maps.items():
         values = enlarged(raw.double().numpy())
-        for way, start, end in (("deletion", frames, average), ("insertion", blurred(frames), frames)):
+        for way in WAYS:
+            start, end = {"deletion": (frames, average), "insertion": (blurred(frames), frames)}[way]
             rows = found.table[(found.table["order"] == order) & (found.table["way"] == way)]
             assert rows["share"].tolist() == [step / STEPS for step in range(STEPS + 1)]
             mine = curve(network, values, start, end)
             assert rows["probability"].tolist() == pytest.approx(mine, abs=1e-3)
             own, rivals = found.areas(way)
             assert (own if order == ITSELF else rivals[0]) == pytest.approx(area(mine), abs=1e-3)
-        assert max(mine) - min(mine) > 0.05
+            assert max(mine) - min(mine) > 0.05
 
 
 def ranks(values):
