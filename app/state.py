@@ -193,7 +193,8 @@ def only_what_is_here(key: Key, options: Collection[str]) -> None:
     """
     asked = st.query_params.get_all(key.name)
     here = [value for value in asked if value in options]
-    if not _is_first(key) or here == asked:
+    # An empty value is how Streamlit writes that nothing is chosen.
+    if not _is_first(key) or asked in (here, [""]):
         return
     _note_missing(key, asked, options, _in_words(here))
     st.session_state[key.name] = here

@@ -227,6 +227,13 @@ def test_c2d_can_be_the_subject_and_gte_stands_below_it(two_networks):
     assert at.pills(key="beside").value == ["c2d-tiny"]
 
 
+def test_a_link_may_ask_for_no_network_to_compare_with(two_networks):
+    at = open_page("whatif", beside="")
+    assert at.pills(key="beside").value == []
+    assert "c2d-tiny" not in finding(at)
+    assert sentences(at) == []
+
+
 def test_a_network_of_other_classes_gets_a_sentence(two_networks):
     save_tiny(two_networks["runs/"] / "other.safetensors", "gte")
     at = open_page("whatif", ckpt="runs/other", experiment=NEED)
