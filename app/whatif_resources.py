@@ -1,6 +1,7 @@
 """The caches of the page What if: clips with time changed, answers and evidence of networks with changed kernels."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -38,7 +39,9 @@ class Shown:
             case Rendered(dataset=dataset, index=index, knows_label=knows_label):
                 label = open_dataset(dataset, "test").label(index) if knows_label else None
                 return Footage(name=dataset, stretch=self.stretch, index=index, shown=label)
-            case Filmed(name=name):
+            case Filmed(name=name, is_numbered=is_numbered):
+                # Pictures are read from a folder, a dropped zip file's as well.
+                name = Path(name).stem if is_numbered else name
                 return Footage(name=name, stretch=self.stretch, stored_a_frame=STORED_A_FRAME)
 
 

@@ -48,6 +48,8 @@ class Subject:
         with self.clip_place:
             clip = widgets.pick_clip(source, default=preferred)
         with self.stretch_place:
+            if refusal := clips.refusal():
+                st.error(scaffold.plain(refusal))
             stretch = _pick_stretch(clip)
             if repeats := stretch.repeats_in_words(self.name, self.header.num_frames):
                 st.info(scaffold.plain(repeats))

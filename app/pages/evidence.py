@@ -303,10 +303,11 @@ def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -
         by_frames.setdefault(tuple(one.clip.indices.tolist()), []).append(one.name)
     seen = {in_a_row(names): frames for frames, names in by_frames.items()}
     told = stretch.in_words(seconds)
-    if seen:
+    if seen and stretch.num_frames > 1:
         who = "each network" if len(seen) > 1 else next(iter(seen))
         backwards = ", played backwards" if any(frames[0] > frames[-1] for frames in by_frames) else ""
-        told += f" Triangles: the frames that {who} saw, one from each part{backwards}."
+        parts = ", one from each part" if max(map(len, by_frames)) <= stretch.num_frames else ""
+        told += f" Triangles: the frames that {who} saw{parts}{backwards}."
     st.caption(scaffold.plain(told))
     whole_clip(clips.jpeg_of(clips.thumbnails(source)), len(seconds), stretch, seen, told)
 

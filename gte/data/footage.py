@@ -55,6 +55,10 @@ class Stretch:
     def in_words(self, seconds: Float[np.ndarray, " n"]) -> str:
         """Which frames it holds, counted from 1, and from when to when."""
         start, end, whole = seconds[self.first], seconds[self.last], seconds[-1]
+        if len(seconds) == 1:
+            return "One frame."
+        if self.num_frames == 1:
+            return f"Frame {self.first + 1} of {len(seconds)}: at {start:.2f} of {whole:.2f} seconds."
         frames = f"Frames {self.first + 1}–{self.last + 1} of {len(seconds)}"
         return f"{frames}: from {start:.2f} to {end:.2f} of {whole:.2f} seconds."
 

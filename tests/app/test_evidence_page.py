@@ -88,8 +88,14 @@ def test_one_frame_is_said_to_be_one_on_the_same_screen_as_what_is_no_recognitio
     (box,) = at.info
     assert box.value.startswith("This is one frame, which is shown to gte-tiny 4 times: nothing moves in it")
     assert "still.png is a real clip" in box.value
-    whole = open_page("evidence", stretch="7-7")
-    assert [text.value[:17] for text in whole.info] == ["This is one frame"]
+    assert "One frame." in [text.value for text in at.caption]
+    cut = open_page("evidence", stretch="7-7")
+    assert [text.value[:17] for text in cut.info] == ["This is one frame"]
+    assert "Frame 7 of 24: at 0.50 of 1.92 seconds." in [text.value for text in cut.caption]
+    few = open_page("evidence", stretch="7-8")
+    assert any(
+        text.value.endswith("seconds. Triangles: the frames that gte-tiny and c2d-tiny saw.") for text in few.caption
+    )
 
 
 @pytest.mark.parametrize("method", SLOW)

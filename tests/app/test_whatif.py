@@ -97,12 +97,22 @@ def test_one_frame_alone_is_said_to_be_one_and_no_change_of_time_moves_anything(
     at.file_uploader(key="upload").upload("still.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception
     assert not at.error
+    assert all("open_footage(Path('still.webm'))" in code.value for code in at.code)
     [told] = [text for text in sentences(at) if "one frame" in text]
     assert told.startswith("This is one frame, which is shown to gte-tiny 4 times")
     assert "gte-tiny: every dot lies in its ring. c2d-tiny: every dot lies in its ring." in what_to_see(at)
     assert finding(at).count("its logits do not move at all") == 2
     assert "No order changes the answer of c2d-tiny" in markdown(at)
     assert "A dot marks a frame" not in captions(at)
+
+
+def test_what_cannot_be_taken_is_told_on_the_page_and_not_under_the_button_alone(two_networks):
+    at = open_page("whatif")
+    at.file_uploader(key="upload").upload("frames.zip", b"no archive", "application/zip").run()
+    assert not at.exception
+    told = [error.value for error in at.main.error]
+    assert len(told) == 2
+    assert all(text.startswith("frames.zip cannot be unpacked") for text in told)
 
 
 def test_fewer_frames_than_the_network_takes_are_said_to_be_repeated(two_networks):
