@@ -67,7 +67,7 @@ def draw(subject: Subject) -> None:
     shown = subject.pick_clip()
     choice = _pick(subject, kernels.block_names_of(summary), kernels.most_moved(summary))
     clips = subject.pick_labelled() if subject.has_labels else None
-    clip = whatif_resources.played(shown, header).clip
+    clip = whatif_resources.played(shown, header)
     try:
         effect = Effect(
             network=name,

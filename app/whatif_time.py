@@ -14,7 +14,7 @@ from analysis import intervention_cards, interventions
 from analysis.attribution import NotNumbersError
 from analysis.interventions import SPEEDS, TIME_CHANGES, Effect, TimeChoice
 from app import cards, jobs, resources, scaffold, state, whatif_resources, widgets
-from app.whatif_resources import Played
+from app.resources import Clip
 from app.whatif_subject import Subject
 from gte.data import DATASETS
 
@@ -45,7 +45,7 @@ def draw(subject: Subject) -> None:
     headers = {name: subject.found[name] for name in names}
     choice = _pick_choice(subject, min(header.num_frames for header in headers.values()))
     effects: list[Effect] = []
-    clips: list[tuple[Played, Played]] = []
+    clips: list[tuple[Clip, Clip]] = []
     for name, header in headers.items():
         if header.classes != subject.header.classes:
             st.warning(scaffold.plain(OTHER_CLASSES.format(name=name, first=subject.name)))
@@ -56,9 +56,9 @@ def draw(subject: Subject) -> None:
                 network=name,
                 classes=header.classes,
                 twins=header.twins,
-                before=resources.logits(header, before.clip),
-                after=resources.logits(header, after.clip),
-                shown=before.clip.label,
+                before=resources.logits(header, before),
+                after=resources.logits(header, after),
+                shown=before.label,
                 mixes_frames=whatif_resources.mixes_frames(header),
             )
         except NotNumbersError:
@@ -70,7 +70,7 @@ def draw(subject: Subject) -> None:
         return
     told = interventions.in_words(choice)
     before, after = clips[0]
-    reordered = interventions.is_reordering(before.clip.indices, after.clip.indices)
+    reordered = interventions.is_reordering(before.indices, after.indices)
     scaffold.finding(f"The clip {told}: " + " ".join(effect.finding() for effect in effects))
     footage = shown.footage()
     if footage.shown is None:
@@ -133,28 +133,27 @@ def _pick_choice(subject: Subject, num_frames: int) -> TimeChoice:
     return TimeChoice(change=picked, seed=seed, frame=frame, count=count, speed=speed)
 
 
-def _strips(before: Played, after: Played, told: str) -> None:
-    """The clip and the changed clip; above each picture the number that its frame has in the clip."""
-    numbers = {place: str(number) for number, place in enumerate(before.places.tolist(), start=1)}
-    # A short clip is stored with the same frame at several places.
-    by_frame = {frame: numbers[place] for frame, place in _frames_and_places(before)}
-    for label, one in (("as filmed", before), (told, after)):
-        names = [numbers.get(place) or by_frame.get(frame, UNSEEN) for frame, place in _frames_and_places(one)]
+def _strips(before: Clip, after: Clip, told: str) -> None:
+    """The clip and the changed clip; above each picture the number that its frame has in the clip.
+
+    A frame that the network sees more than once has the number of its first place.
+    """
+    numbers: dict[int, str] = {}
+    for number, frame in enumerate(before.indices.tolist(), start=1):
+        numbers.setdefault(frame, str(number))
+    for label, clip in (("as filmed", before), (told, after)):
+        names = [numbers.get(frame, UNSEEN) for frame in clip.indices.tolist()]
         pictures = "".join(
             f'<figure style="margin:0;flex:1 1 0;min-width:0;text-align:center;font-size:14px"><figcaption>{name}'
             f'</figcaption><img alt="frame {name}" style="width:100%;display:block" src="{_picture(frame)}"></figure>'
-            for name, frame in zip(names, one.clip.frames, strict=True)
+            for name, frame in zip(names, clip.frames, strict=True)
         )
         st.html(
             f'<div style="font-size:14px">The clip {html.escape(label)}</div>'
             f'<div style="display:flex;gap:4px;max-width:{(PICTURE_SIDE + 4) * len(names)}px">{pictures}</div>'
         )
-    if any(name == UNSEEN for name in names):
+    if UNSEEN in names:
         st.caption("A dot marks a frame that the network does not see at the clip's own speed.")
-
-
-def _frames_and_places(one: Played) -> list[tuple[int, int]]:
-    return list(zip(one.clip.indices.tolist(), one.places.tolist(), strict=True))
 
 
 def _picture(frame: UInt8[np.ndarray, "h w 3"]) -> str:

@@ -1,5 +1,7 @@
 """The page What if, run without a browser."""
 
+import re
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -28,6 +30,12 @@ def with_results(at: AppTest) -> AppTest:
 
 def captions(at: AppTest) -> str:
     return " ".join(element.value for element in at.caption)
+
+
+def numbers_of_frames(at: AppTest) -> list[list[str]]:
+    """What stands above the small pictures, row by row."""
+    rows = [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
+    return [re.findall(r"<figcaption>([^<]+)<", row) for row in rows]
 
 
 def what_to_see(at: AppTest) -> str:
@@ -103,6 +111,7 @@ def test_one_frame_alone_is_said_to_be_one_and_no_change_of_time_moves_anything(
     assert "gte-tiny: every dot lies in its ring. c2d-tiny: every dot lies in its ring." in what_to_see(at)
     assert finding(at).count("its logits do not move at all") == 2
     assert "No order changes the answer of c2d-tiny" in markdown(at)
+    assert numbers_of_frames(at) == 2 * [4 * ["1"]]
     assert "A dot marks a frame" not in captions(at)
 
 
@@ -118,6 +127,8 @@ def test_what_cannot_be_taken_is_told_on_the_page_and_not_under_the_button_alone
 def test_fewer_frames_than_the_network_takes_are_said_to_be_repeated(two_networks):
     at = open_page("whatif", stretch="5-7")
     assert any(text.startswith("Of 3 frames gte-tiny, which takes 4, is shown some") for text in sentences(at))
+    # Frames 5 6 6 7 of the source: what is shown twice has the number of its first place.
+    assert numbers_of_frames(at) == [["1", "2", "2", "4"], ["4", "2", "2", "1"]]
     assert not any("Of 4 frames" in text for text in sentences(open_page("whatif", stretch="5-8")))
 
 
