@@ -54,10 +54,12 @@ def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipS
     macs = _macs(plan)
     duration = timing.in_words(timing.seconds_expected(plan, macs))
     key, work = ("timing", plan), partial(timing.run_in_child, plan)
-    measurement = jobs.offer(key, "Time them on this machine", work, told=BEFORE.format(duration=duration))
+    measurement = jobs.offer(
+        key, "Time them on this machine", work, told=BEFORE.format(duration=duration), unbroken=True
+    )
     if measurement is not None:
         _draw(measurement, macs)
-        jobs.renew(key, "Measure again", work)
+        jobs.renew(key, "Measure again", work, unbroken=True)
 
 
 def _macs(plan: Plan) -> dict[str, int]:
