@@ -34,6 +34,8 @@ MOST_KEPT = 64
 """Finished jobs whose results are kept."""
 SECONDS_BETWEEN_LOOKS = 0.5
 """How often a page looks how far a job is."""
+SECONDS_BETWEEN_OFFERS = 2.0
+"""How often a page that offers work looks whether it would still have to wait for other work."""
 SECONDS_OF_GRACE = 20.0
 """How long work goes on after the last window of those who want it was closed: one may only be reloaded."""
 
@@ -174,6 +176,16 @@ class Queue:
         with self._lock:
             return sum(other.number < job.number and not other.is_over() for other in self._jobs.values())
 
+    def told_before(self, key: Hashable) -> str:
+        """What is to be known before one asks for work with this key: what it would wait for; empty where nothing."""
+        with self._lock:
+            wanted = [key for key, job in self._jobs.items() if not job.is_over() and not job.is_unwanted()]
+        if key in wanted:
+            return "Another reader has asked for exactly this, and it is under way: you would get the same result."
+        if len(wanted) > 1:
+            return f"{len(wanted)} other jobs are at work or waiting on this server: yours would come after them."
+        return "Another job is at work on this server: yours would wait until it is done." if wanted else ""
+
 
 @st.cache_resource
 def queue() -> Queue:
@@ -224,6 +236,7 @@ def offer(
             st.rerun()
         if told:
             st.caption(told)
+    _say_what_is_before(key)
     return None
 
 
@@ -240,6 +253,21 @@ def renew(key: Hashable, label: str, work: Callable[[Report], Result]) -> None:
     if renewed is not None and renewed.state == "done":
         queue().forget(again)
     offer(again, label, work_again)
+
+
+def _say_what_is_before(key: Hashable) -> None:
+    """Say what the work of this key would wait for, as long as there is anything."""
+    if not queue().told_before(key):
+        return
+
+    @st.fragment(run_every=SECONDS_BETWEEN_OFFERS)
+    def say() -> None:
+        told = queue().told_before(key)
+        if not told:
+            st.rerun()
+        st.caption(told)
+
+    say()
 
 
 def _watch(job: Job[Any], name: str, cancelled: str) -> None:

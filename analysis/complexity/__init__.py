@@ -30,7 +30,14 @@ from analysis.complexity.reported import (
     paper_check,
 )
 from analysis.complexity.store import stored
-from analysis.complexity.sweep import SWEPT, reported_range, sweep, sweep_finding, valid_shares
+from analysis.complexity.sweep import (
+    SWEPT,
+    reported_range,
+    sweep,
+    sweep_finding,
+    valid_shares,
+    why_not_compared,
+)
 from analysis.complexity.tables import (
     Level,
     as_plain,
@@ -86,4 +93,5 @@ __all__ = [
     "sweep_finding",
     "table",
     "valid_shares",
+    "why_not_compared",
 ]

@@ -33,6 +33,27 @@ def test_one_job_runs_at_a_time_in_the_order_asked_for():
     assert order == ["a", "b", "c"]
 
 
+def test_who_would_have_to_wait_is_told_before_asking():
+    queue, go_on = Queue(), threading.Event()
+
+    def work(report: Report) -> None:
+        assert go_on.wait(SECONDS)
+        report(0.5, "")
+
+    assert queue.told_before("mine") == ""
+    first = queue.start("theirs", work, "another")
+    assert queue.told_before("mine").startswith("Another job is at work on this server")
+    assert "you would get the same result" in queue.told_before("theirs")
+    second = queue.start("also theirs", work, "another")
+    assert queue.told_before("mine").startswith("2 other jobs")
+    # What nobody wants any more ends by itself.
+    second.leave("another")
+    assert queue.told_before("mine").startswith("Another job")
+    go_on.set()
+    assert all(job.wait(SECONDS) for job in (first, second))
+    assert queue.told_before("mine") == ""
+
+
 def test_what_is_reported_is_seen_while_it_runs():
     queue, told, go_on = Queue(), threading.Event(), threading.Event()
 
@@ -150,6 +171,9 @@ def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
     begun = jobs.queue().start("held", HELD, "somebody else")
     app = AppTest.from_function(script, default_timeout=SECONDS).run()
     assert jobs.queue().find("held") is begun
+    waiting = AppTest.from_function(offer_another, default_timeout=SECONDS).run()
+    assert [caption.value for caption in waiting.caption] == [jobs.queue().told_before("another")]
+    assert [button.label for button in waiting.button] == ["Count"]
     begun.leave("somebody else")
     assert not begun.is_unwanted()
     assert HELD.began.wait(SECONDS)
@@ -175,6 +199,13 @@ def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
     app.run()
     assert app.markdown[-1].value == "1"
     assert not app.exception
+
+
+def offer_another():
+    """A page that offers what nobody has asked for yet."""
+    from app import jobs
+
+    jobs.offer("another", "Count", lambda report: 1)
 
 
 class Held:
