@@ -86,7 +86,9 @@ def _stage_finding(item: Complexity, frame: pd.DataFrame, stage: str, flops_per_
 FORMULAS = """
 What stands in a bottleneck in the place of the 3x3, with C_i channels in and C_o out, a kernel of k_T frames and
 k x k pixels, and t, the share of the outputs that the temporal path makes. A diamond is the formula's value; a bar is
-an operator that was built with these numbers, and whose parameters were counted.
+an operator that was built with these numbers, and whose parameters were counted. Times the positions of its output
+(frames x height x width) its parameters are its MACs; BatchNorm apart, and where a stride is taken by the last of
+several convolutions, the others' positions are those of the input.
 
 The operators of this project are written for k = 3 and k_T = 3, and those are built. With other numbers the same
 structure is built of `nn.Conv3d`, and of the project's frame-wise convolution. C_o is a multiple of 32 and C_i is even,
@@ -103,7 +105,7 @@ def formulas(numbers: Numbers) -> Card:
     return Card(
         key="formulas",
         title="Table 1, alive",
-        sentence=complexity.gte_explanation(numbers),
+        sentence=f"{complexity.formulas_finding(frame)} {complexity.gte_explanation(numbers)}",
         figure=figures.formula_bars(frame),
         definition=FORMULAS,
         code="from fractions import Fraction\n\nfrom analysis import complexity, figures\n\n"

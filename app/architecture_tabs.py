@@ -15,7 +15,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from analysis import complexity, cost_cards
 from analysis.complexity import Complexity, Numbers, Uncountable
 from analysis.cost_cards import Setting
-from analysis.wording import large_count, percent
+from analysis.wording import large_count, percent, three_digits
 from app import block_view, cards, resources, scaffold, state, tables, timing_view, widgets
 from gte.checkpoint import CheckpointHeader
 
@@ -34,7 +34,7 @@ SELECTED = "gte"
 
 NOTHING_CHOSEN = "Choose at least one network."
 NOTHING_COUNTED = (
-    "None of the chosen networks was counted, so there is nothing to take apart; choose another one above."
+    "None of the chosen networks was counted, so there is none to take apart or to time; choose another one above."
 )
 NOT_BUILT_HERE = (
     "The operators of this project are written for k = 3 and k_T = 3. With these numbers the same structure is built "
@@ -100,7 +100,6 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
     unit = UNITS[setting.flops_per_mac]
     shown = pd.DataFrame(
         {
-            # What is asked for most stands first: in a narrow window the last columns are scrolled to.
             "Layer": frame["layer"],
             "C_i": frame["C_i"],
             "C_o": frame["C_o"],
@@ -109,8 +108,7 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
             "Parameters": frame["params"],
             unit: frame["macs"] * setting.flops_per_mac,
             "Share": frame["share"],
-            "Does": frame["does"],
-            "Reads": frame["reads"],
+            "Does": frame["does"].replace(SHORT_KINDS),
         }
     )
     st.markdown(scaffold.plain(complexity.block_finding(item, block, setting.flops_per_mac)))
@@ -127,19 +125,22 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
         _links(item, block)
 
 
+SHORT_KINDS = {complexity.KINDS["norm"]: "norm, pooling"}
+"""Names of kinds that would not fit into a column."""
+
 BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
-    "Layer": st.column_config.Column(width=170),
-    "C_i": st.column_config.Column(width=52, help="Channels that it reads"),
-    "C_o": st.column_config.Column(width=52, help="Channels that it gives"),
-    "Kernel": st.column_config.Column(width=62, help="Frames, rows and columns that an output reads"),
-    "Gives": st.column_config.Column(width=112, help="Frames, height and width of the output"),
-    "Parameters": st.column_config.Column(width=92),
-    "MACs": st.column_config.Column(width=84),
-    "FLOPs": st.column_config.Column(width=84),
-    "Share": st.column_config.Column(width=82, help="Of the network's total"),
-    "Does": st.column_config.Column(width=168),
-    "Reads": st.column_config.Column(width=112, help="Frames, height and width of the input"),
+    "Layer": st.column_config.Column(width=150),
+    "C_i": st.column_config.Column(width=46, help="Channels that it reads"),
+    "C_o": st.column_config.Column(width=46, help="Channels that it gives"),
+    "Kernel": st.column_config.Column(width=58, help="Frames, rows and columns that an output reads"),
+    "Gives": st.column_config.Column(width=112, help="Resolution of the output: frames, height, width"),
+    "Parameters": st.column_config.Column("Params", width=74, help="Learnable numbers"),
+    "MACs": st.column_config.Column(width=80),
+    "FLOPs": st.column_config.Column(width=80),
+    "Share": st.column_config.Column(width=88, help="Of the network's total, BatchNorm and pooling included"),
+    "Does": st.column_config.Column(width=112),
 }
+"""Widths in pixels with which the table needs no scrolling sideways."""
 
 
 def _links(item: Complexity, block: str) -> None:
@@ -189,6 +190,7 @@ def _formulas(_subject: Subject) -> None:
                 "Formula": [scaffold.plain(row["formula"]) for row in rows],
                 "With these numbers": [scaffold.plain(row["worked"]) for row in rows],
                 "Parameters": [f"{row['value']:,}" for row in rows],
+                "Of C2D's": [three_digits(row["of_c2d"]) for row in rows],
             },
             index=pd.Index([scaffold.plain(row["label"]) for row in rows]),
         ).head(WORKED_ROWS),
@@ -202,7 +204,6 @@ def _formulas(_subject: Subject) -> None:
                 "As built": [row["built"] for row in rows],
                 "Difference": [row["difference"] for row in rows],
                 "Formula": [row["formula"] for row in rows],
-                "From": ["Table 1" if row["in_table_1"] else "this project" for row in rows],
             }
         ),
         hide_index=True,
@@ -217,10 +218,10 @@ WORKED_ROWS = 5
 
 FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
     "Operator": st.column_config.Column(width=180),
-    "By formula": st.column_config.NumberColumn(width=90, format="localized"),
-    "As built": st.column_config.NumberColumn(width=90, format="localized"),
-    "Difference": st.column_config.NumberColumn(width=88, format="localized"),
-    "Formula": st.column_config.Column(width=312),
+    "By formula": st.column_config.NumberColumn(width=88, format="localized"),
+    "As built": st.column_config.NumberColumn(width=88, format="localized"),
+    "Difference": st.column_config.NumberColumn(width=86, format="localized"),
+    "Formula": st.column_config.Column(width=324),
 }
 
 

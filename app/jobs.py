@@ -265,7 +265,7 @@ def _say_what_is_before(key: Hashable) -> None:
         told = queue().told_before(key)
         if not told:
             st.rerun()
-        st.caption(told)
+        st.caption(f":material/hourglass_top: {told}")
 
     say()
 

@@ -22,7 +22,7 @@ from analysis.complexity.counting import (
     seen_in,
 )
 from analysis.complexity.layers import KINDS, Kind, Layer
-from analysis.complexity.operators import OPERATORS, Numbers, built, formula_table, gte_explanation
+from analysis.complexity.operators import OPERATORS, Numbers, built, formula_table, formulas_finding, gte_explanation
 from analysis.complexity.reported import (
     COSTS,
     GTE_RANGE,
@@ -79,6 +79,7 @@ __all__ = [
     "count_each",
     "datasets",
     "formula_table",
+    "formulas_finding",
     "gte_explanation",
     "layer_table",
     "paper_check",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.complexity.accuracy import MISSING_ACCURACY, accuracy_against_cost, datasets
 from analysis.complexity.counting import Complexity, Uncountable, count_each, seen_in
-from analysis.complexity.operators import Numbers, formula_table, gte_explanation
+from analysis.complexity.operators import Numbers, formula_table, formulas_finding, gte_explanation
 from analysis.complexity.reported import (
     check_finding,
     paper_check,
@@ -160,7 +160,8 @@ def _part(
         return pd.concat([layer_table(item) for item in counts if isinstance(item, Complexity)]), LAYERS
     if part == "formulas":
         assert numbers is not None
-        return formula_table(numbers), gte_explanation(numbers)
+        frame = formula_table(numbers)
+        return frame, f"{formulas_finding(frame)} {gte_explanation(numbers)}"
     if part == "sweep":
         frame = sweep(options, clip, views=views, with_head=with_head)
         reported = reported_range(options, with_head)

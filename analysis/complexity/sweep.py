@@ -138,11 +138,13 @@ def sweep_finding(
 
 def _macs_between(rows: Sequence[dict[Any, Any]], flops_per_mac: int) -> str:
     unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
-    ends = [choose(rows, key=lambda row: row["macs"]) for choose in (min, max)]
-    least, most = (f"{large_count(row['macs'] * flops_per_mac)} at t = {row['t']}" for row in ends)
+    least, most = (choose(rows, key=lambda row: row["macs"]) for choose in (min, max))
     views = rows[0]["views"]
     seen = f" for all {views} views of a video" if views > 1 else ""
-    return f"It needs from {least} to {most} {unit}{seen}."
+    return (
+        f"It needs from {large_count(least['macs'] * flops_per_mac)} {unit} at t = {least['t']} to "
+        f"{large_count(most['macs'] * flops_per_mac)} at t = {most['t']}{seen}."
+    )
 
 
 def _met(rows: Sequence[dict[Any, Any]], value: float) -> str:

@@ -102,7 +102,8 @@ def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -
     if counts:
         scaffold.finding(_finding(counts, chosen.setting.flops_per_mac))
     for reason, labels in refused.items():
-        st.warning(scaffold.plain(f"{in_a_row(labels)}: {reason}"))
+        # Some names have a comma in them.
+        st.warning(scaffold.plain(f"{'; '.join(labels)}: {reason}"))
     with st.grid(2, min_column_width=NARROWEST, gap="medium"):
         costs, diagram = st.container(), st.container()
         with diagram:

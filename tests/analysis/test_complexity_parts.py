@@ -20,6 +20,7 @@ from torch.nn.modules import module as module_hooks
 
 from analysis import complexity, figures
 from analysis.complexity import Numbers, accuracy, operators, reported, store
+from analysis.wording import large_count
 from gte.models import MODELS, ModelConfig, configure, without_memory
 from gte.models.resnet import ResNetConfig
 from tests.analysis.conftest import SMALL, TINY, tiny_count
@@ -186,6 +187,15 @@ def test_a_formula_as_it_is_written_gives_its_value_when_the_numbers_are_put_in(
         assert eval(exact, {"Fraction": Fraction}) == operator.count(these), name
 
 
+def test_the_formulas_are_told_beside_c2d_s_with_the_numbers_chosen():
+    told = complexity.formulas_finding(complexity.formula_table(Numbers()))
+    # k_T = 3 times; (1 - 1/4 + 3/4) / 2; ((1 - 1/4) · 9 + 3/4) / 18 + 1/16.
+    assert told == (
+        "In the place of the 3x3, C2D and TSM have 589,824 parameters; C3D has 3 times as many, GST has 0.75 times as "
+        "many and GTE as built has 0.479 times as many."
+    )
+
+
 def test_a_formula_with_its_numbers_says_what_is_multiplied():
     gte = operators.OPERATORS["gte_as_built"].formula
     worked = operators.put_in(gte, Numbers())
@@ -241,7 +251,8 @@ def test_the_sweep_follows_views_and_classifier(gte):
     assert (quarter["params"], quarter["macs"]) == (seen.params, seen.macs_conv_linear)
     assert figures.share_curves(frame).layout.yaxis2.title.text == "MACs of all 6 views"
     told = complexity.sweep_finding(frame, (), complexity.why_not_compared(TINY, False), flops_per_mac=2)
-    assert "FLOPs for all 6 views" in told
+    most = large_count(2 * int(frame["macs"].max()))
+    assert f" FLOPs at t = 1/8 to {most} at t = 7/8 for all 6 views of a video." in told
     assert told.endswith(
         "The paper's 18.0 M to 19.3 M hold for depth 50, width 64 and 174 classes, the classifier counted, so they are "
         "not compared with depth 26, width 16, 5 classes and a network without its classifier."
