@@ -129,14 +129,14 @@ SHORT_KINDS = {complexity.KINDS["norm"]: "norm, pooling"}
 """Names of kinds that would not fit into a column."""
 
 BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
-    "Layer": st.column_config.Column(width=150),
+    "Layer": st.column_config.Column(width=160),
     "C_i": st.column_config.Column(width=46, help="Channels that it reads"),
     "C_o": st.column_config.Column(width=46, help="Channels that it gives"),
-    "Kernel": st.column_config.Column(width=58, help="Frames, rows and columns that an output reads"),
-    "Gives": st.column_config.Column(width=112, help="Resolution of the output: frames, height, width"),
+    "Kernel": st.column_config.Column(width=54, help="Frames, rows and columns that an output reads"),
+    "Gives": st.column_config.Column(width=108, help="Resolution of the output: frames, height, width"),
     "Parameters": st.column_config.Column("Params", width=74, help="Learnable numbers"),
-    "MACs": st.column_config.Column(width=80),
-    "FLOPs": st.column_config.Column(width=80),
+    "MACs": st.column_config.Column(width=78),
+    "FLOPs": st.column_config.Column(width=78),
     "Share": st.column_config.Column(width=88, help="Of the network's total, BatchNorm and pooling included"),
     "Does": st.column_config.Column(width=112),
 }
@@ -217,11 +217,11 @@ WORKED_ROWS = 5
 """The paper's four formulas and, right below its own for GTE, the one of GTE as built."""
 
 FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
-    "Operator": st.column_config.Column(width=180),
-    "By formula": st.column_config.NumberColumn(width=88, format="localized"),
-    "As built": st.column_config.NumberColumn(width=88, format="localized"),
-    "Difference": st.column_config.NumberColumn(width=86, format="localized"),
-    "Formula": st.column_config.Column(width=324),
+    "Operator": st.column_config.Column(width=188),
+    "By formula": st.column_config.NumberColumn(width=84, format="localized"),
+    "As built": st.column_config.NumberColumn(width=84, format="localized"),
+    "Difference": st.column_config.NumberColumn(width=82, format="localized"),
+    "Formula": st.column_config.Column(width=328),
 }
 
 
@@ -316,22 +316,22 @@ def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
         }
     )
     counts = dict.fromkeys((unit, "Parameters"), large_count)
-    numbers = {"Top-1": "{:.2f} %".format, "Crop": "{:.0f}".format} | counts
+    numbers = {"Top-1": "{:g} %".format, "Crop": "{:.0f}".format} | counts
     return tables.written(frame, numbers, missing={"Crop": "not told"})
 
 
 def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:
     """Widths in pixels with which the table needs no scrolling sideways."""
     return {
-        "Network": st.column_config.Column(width=104),
+        "Network": st.column_config.Column(width=112),
         "Top-1": st.column_config.Column(width=72, help="Percent of answers that are right, as reported"),
-        "Reported by": st.column_config.Column(width=150),
-        "Frames": st.column_config.Column(width=56, help="Frames of a clip, as reported"),
-        "Crop": st.column_config.Column(width=56, help="Height and width of a frame in pixels, as reported"),
-        "Clips": st.column_config.Column(width=46, help="Clips of each video, as reported"),
-        "Crops": st.column_config.Column(width=50, help="Crops of each clip, as reported"),
-        unit: st.column_config.Column(f"{unit}, here", width=90, help=f"{unit} of all views, counted here"),
-        "Parameters": st.column_config.Column("Params, here", width=96, help="Learnable numbers, counted here"),
+        "Reported by": st.column_config.Column(width=160),
+        "Frames": st.column_config.Column(width=60, help="Frames of a clip, as reported"),
+        "Crop": st.column_config.Column(width=66, help="Height and width of a frame in pixels, as reported"),
+        "Clips": st.column_config.Column(width=48, help="Clips of each video, as reported"),
+        "Crops": st.column_config.Column(width=52, help="Crops of each clip, as reported"),
+        unit: st.column_config.Column(f"{unit}, here", width=94, help=f"{unit} of all views, counted here"),
+        "Parameters": st.column_config.Column("Params, here", width=102, help="Learnable numbers, counted here"),
     }
 
 

@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -176,15 +176,11 @@ class Queue:
         with self._lock:
             return sum(other.number < job.number and not other.is_over() for other in self._jobs.values())
 
-    def told_before(self, key: Hashable) -> str:
-        """What is to be known before one asks for work with this key: what it would wait for; empty where nothing."""
+    def under_way(self) -> dict[Hashable, Job[Any]]:
+        """The jobs that wait or run and that somebody wants, in the order in which they were asked for."""
         with self._lock:
-            wanted = [key for key, job in self._jobs.items() if not job.is_over() and not job.is_unwanted()]
-        if key in wanted:
-            return "Another reader has asked for exactly this, and it is under way: you would get the same result."
-        if len(wanted) > 1:
-            return f"{len(wanted)} other jobs are at work or waiting on this server: yours would come after them."
-        return "Another job is at work on this server: yours would wait until it is done." if wanted else ""
+            wanted = [(key, job) for key, job in self._jobs.items() if not job.is_over() and not job.is_unwanted()]
+        return dict(sorted(wanted, key=lambda pair: pair[1].number))
 
 
 @st.cache_resource
@@ -256,18 +252,38 @@ def renew(key: Hashable, label: str, work: Callable[[Report], Result]) -> None:
 
 
 def _say_what_is_before(key: Hashable) -> None:
-    """Say what the work of this key would wait for, as long as there is anything."""
-    if not queue().told_before(key):
+    """Say what the work of this key would wait for, as long as there is anything, and let its reader end his own."""
+    if not queue().under_way():
         return
 
     @st.fragment(run_every=SECONDS_BETWEEN_OFFERS)
     def say() -> None:
-        told = queue().told_before(key)
-        if not told:
+        before = queue().under_way()
+        if not before:
             st.rerun()
-        st.caption(f":material/hourglass_top: {told}")
+        own = [job for job in before.values() if _reader() in job.wanted_by]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/hourglass_top: {what_is_before(key, before, num_own=len(own))}")
+            if own and st.button("Give up what I asked for before", key=f"give up before {key}"):
+                for job in own:
+                    job.leave(_reader())
+                st.rerun()
 
     say()
+
+
+def what_is_before(key: Hashable, under_way: Collection[Hashable], num_own: int = 0) -> str:
+    """What a reader is to know who may ask for the work of this key while other work is under way.
+
+    `num_own` of it this reader asked for.
+    """
+    if key in under_way:
+        return "Another reader has asked for exactly this, and it is under way: you would get the same result."
+    if len(under_way) > 1:
+        return f"{len(under_way)} other jobs are at work or waiting on this server: yours would come after them."
+    if num_own:
+        return "What you asked for before is still at work: this would wait until it is done."
+    return "Another job is at work on this server: yours would wait until it is done."
 
 
 def _watch(job: Job[Any], name: str, cancelled: str) -> None:

@@ -40,18 +40,22 @@ def test_who_would_have_to_wait_is_told_before_asking():
         assert go_on.wait(SECONDS)
         report(0.5, "")
 
-    assert queue.told_before("mine") == ""
+    def told(key: str) -> str:
+        return jobs.what_is_before(key, queue.under_way())
+
+    assert not queue.under_way()
     first = queue.start("theirs", work, "another")
-    assert queue.told_before("mine").startswith("Another job is at work on this server")
-    assert "you would get the same result" in queue.told_before("theirs")
+    assert told("mine").startswith("Another job is at work on this server")
+    assert "you would get the same result" in told("theirs")
+    assert jobs.what_is_before("mine", queue.under_way(), num_own=1).startswith("What you asked for before")
     second = queue.start("also theirs", work, "another")
-    assert queue.told_before("mine").startswith("2 other jobs")
+    assert told("mine").startswith("2 other jobs")
     # What nobody wants any more ends by itself.
     second.leave("another")
-    assert queue.told_before("mine").startswith("Another job")
+    assert list(queue.under_way()) == ["theirs"]
     go_on.set()
     assert all(job.wait(SECONDS) for job in (first, second))
-    assert queue.told_before("mine") == ""
+    assert not queue.under_way()
 
 
 def test_what_is_reported_is_seen_while_it_runs():
@@ -171,9 +175,6 @@ def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
     begun = jobs.queue().start("held", HELD, "somebody else")
     app = AppTest.from_function(script, default_timeout=SECONDS).run()
     assert jobs.queue().find("held") is begun
-    waiting = AppTest.from_function(offer_another, default_timeout=SECONDS).run()
-    assert [jobs.queue().told_before("another") in caption.value for caption in waiting.caption] == [True]
-    assert [button.label for button in waiting.button] == ["Count"]
     begun.leave("somebody else")
     assert not begun.is_unwanted()
     assert HELD.began.wait(SECONDS)
@@ -198,6 +199,37 @@ def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
     assert [job.state for job in (begun, second, third)] == ["cancelled", "cancelled", "done"]
     app.run()
     assert app.markdown[-1].value == "1"
+    assert not app.exception
+
+
+def test_a_page_says_what_its_job_would_wait_for_and_a_reader_can_give_up_an_earlier_one():
+    def script():
+        from app import jobs
+        from tests.app.test_jobs import HELD
+
+        jobs.offer("asked for before", "Count", HELD, at_once=True)
+
+    HELD.began.clear()
+    HELD.may_end.clear()
+    theirs = jobs.queue().start("asked for by another", HELD, "another")
+    app = AppTest.from_function(offer_another, default_timeout=SECONDS).run()
+    assert "Another job is at work on this server: yours would wait" in app.caption[0].value
+    assert [button.label for button in app.button] == ["Count"]
+    theirs.leave("another")
+    app.run()
+    assert not app.caption
+    AppTest.from_function(script, default_timeout=SECONDS).run()
+    before = jobs.queue().find("asked for before")
+    assert before is not None
+    # On another page of the same reader.
+    app.run()
+    assert "What you asked for before is still at work" in app.caption[0].value
+    [give_up] = [button for button in app.button if button.label.startswith("Give up")]
+    give_up.click().run()
+    assert before.is_unwanted()
+    assert [button.label for button in app.button] == ["Count"]
+    HELD.may_end.set()
+    assert before.wait(SECONDS)
     assert not app.exception
 
 
