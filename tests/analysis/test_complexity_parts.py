@@ -249,9 +249,9 @@ def test_the_sweep_follows_views_and_classifier(gte):
     quarter = frame[frame["t"] == "1/4"].iloc[0]
     seen = complexity.seen_in(gte, views=6, with_head=False)
     assert (quarter["params"], quarter["macs"]) == (seen.params, seen.macs_conv_linear)
-    assert figures.share_curves(frame).layout.yaxis2.title.text == "MACs of all 6 views"
+    assert figures.share_curves(frame).to_plotly_json()["layout"]["yaxis2"]["title"]["text"] == "MACs of all 6 views"
     told = complexity.sweep_finding(frame, (), complexity.why_not_compared(TINY, False), flops_per_mac=2)
-    most = large_count(2 * int(frame["macs"].max()))
+    most = large_count(2 * max(frame["macs"].tolist()))
     assert f" FLOPs at t = 1/8 to {most} at t = 7/8 for all 6 views of a video." in told
     assert told.endswith(
         "The paper's 18.0 M to 19.3 M hold for depth 50, width 64 and 174 classes, the classifier counted, so they are "
@@ -444,8 +444,17 @@ def test_the_command_s_sweep_follows_views_and_classifier(capsys):
     from analysis.complexity.__main__ import main
 
     def swept(views: int = 1, no_head: bool = False) -> dict[str, int]:
-        options = {"depth": 26, "base_width": 16, "num_classes": 5, "size": 32, "frames": 4}
-        main(**options, show=("sweep",), json=True, views=views, no_head=no_head)
+        main(
+            depth=26,
+            base_width=16,
+            num_classes=5,
+            size=32,
+            frames=4,
+            show=("sweep",),
+            json=True,
+            views=views,
+            no_head=no_head,
+        )
         rows = json.loads(capsys.readouterr().out)
         return next(row for row in rows if row["name"] == "gte" and row["t"] == "1/4")
 

@@ -141,7 +141,7 @@ def sort_by(page: Page, table: Locator, heading: str) -> None:
     box = table.locator("canvas").first.bounding_box()
     assert box is not None
     # The grid stretches the widths of the columns alike.
-    widths = {name: float(BLOCK_COLUMNS[name]["width"] or 0) for name in headings(table)}
+    widths = {name: float(BLOCK_COLUMNS[name].get("width") or 0) for name in headings(table)}
     names = list(widths)
     middle = sum(widths[name] for name in names[: names.index(heading)]) + widths[heading] / 2
     page.mouse.click(box["x"] + box["width"] * middle / sum(widths.values()), box["y"] + box["height"] / 20)
