@@ -317,7 +317,7 @@ def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
     )
     counts = dict.fromkeys((unit, "Parameters"), large_count)
     numbers = {"Top-1": "{:g} %".format, "Crop": "{:.0f}".format} | counts
-    return tables.written(frame, numbers, missing={"Crop": "not told"})
+    return tables.written(frame, numbers, missing={"Crop": "?"})
 
 
 def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:
@@ -325,9 +325,9 @@ def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:
     return {
         "Network": st.column_config.Column(width=112),
         "Top-1": st.column_config.Column(width=72, help="Percent of answers that are right, as reported"),
-        "Reported by": st.column_config.Column(width=160),
+        "Reported by": st.column_config.Column(width=176),
         "Frames": st.column_config.Column(width=60, help="Frames of a clip, as reported"),
-        "Crop": st.column_config.Column(width=66, help="Height and width of a frame in pixels, as reported"),
+        "Crop": st.column_config.Column(width=50, help="Height and width of a frame in pixels; ? where not told"),
         "Clips": st.column_config.Column(width=48, help="Clips of each video, as reported"),
         "Crops": st.column_config.Column(width=52, help="Crops of each clip, as reported"),
         unit: st.column_config.Column(f"{unit}, here", width=94, help=f"{unit} of all views, counted here"),
