@@ -177,10 +177,9 @@ class Queue:
             return sum(other.number < job.number and not other.is_over() for other in self._jobs.values())
 
     def under_way(self) -> dict[Hashable, Job[Any]]:
-        """The jobs that wait or run and that somebody wants, in the order in which they were asked for."""
+        """The jobs that wait or run and that somebody wants."""
         with self._lock:
-            wanted = [(key, job) for key, job in self._jobs.items() if not job.is_over() and not job.is_unwanted()]
-        return dict(sorted(wanted, key=lambda pair: pair[1].number))
+            return {key: job for key, job in self._jobs.items() if not job.is_over() and not job.is_unwanted()}
 
 
 @st.cache_resource
@@ -252,7 +251,7 @@ def renew(key: Hashable, label: str, work: Callable[[Report], Result]) -> None:
 
 
 def _say_what_is_before(key: Hashable) -> None:
-    """Say what the work of this key would wait for, as long as there is anything, and let its reader end his own."""
+    """Say what the work of this key may have to wait for, as long as there is anything; its reader can end his own."""
     if not queue().under_way():
         return
 
@@ -280,10 +279,10 @@ def what_is_before(key: Hashable, under_way: Collection[Hashable], num_own: int 
     if key in under_way:
         return "Another reader has asked for exactly this, and it is under way: you would get the same result."
     if len(under_way) > 1:
-        return f"{len(under_way)} other jobs are at work or waiting on this server: yours would come after them."
+        return f"{len(under_way)} other jobs are at work or waiting on this server: yours may have to wait for them."
     if num_own:
-        return "What you asked for before is still at work: this would wait until it is done."
-    return "Another job is at work on this server: yours would wait until it is done."
+        return "What you asked for before is still at work: this may have to wait for it."
+    return "Another job is at work on this server: yours may have to wait for it."
 
 
 def _watch(job: Job[Any], name: str, cancelled: str) -> None:
