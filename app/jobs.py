@@ -17,7 +17,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -38,6 +38,8 @@ MOST_BEGUN = 16
 """Jobs that have begun and wait for one another at most: each holds what it works on in memory."""
 SECONDS_BETWEEN_LOOKS = 0.5
 """How often a page looks how far a job is."""
+SECONDS_BETWEEN_OFFERS = 2.0
+"""How often a page that offers work looks whether it would still have to wait for other work."""
 SECONDS_OF_GRACE = 20.0
 """How long work goes on after the last window of those who want it was closed: one may only be reloaded."""
 
@@ -198,6 +200,11 @@ class Queue:
             claims = [other.claim for other in self._jobs.values() if not other.is_over()]
         return self._turns.ahead_of(job.claim, claims)
 
+    def under_way(self) -> dict[Hashable, Job[Any]]:
+        """The jobs that wait or run and that somebody wants."""
+        with self._lock:
+            return {key: job for key, job in self._jobs.items() if not job.is_over() and not job.is_unwanted()}
+
 
 @st.cache_resource
 def queue() -> Queue:
@@ -255,6 +262,7 @@ def offer(
             st.rerun()
         if told:
             st.caption(told)
+    _say_what_is_before(key)
     return None
 
 
@@ -271,6 +279,41 @@ def renew(key: Hashable, label: str, work: Callable[[Report], Result], *, unbrok
     if renewed is not None and renewed.state == "done":
         queue().forget(again)
     offer(again, label, work_again, unbroken=unbroken)
+
+
+def _say_what_is_before(key: Hashable) -> None:
+    """Say what the work of this key may have to wait for, as long as there is anything; its reader can end his own."""
+    if not queue().under_way():
+        return
+
+    @st.fragment(run_every=SECONDS_BETWEEN_OFFERS)
+    def say() -> None:
+        before = queue().under_way()
+        if not before:
+            st.rerun()
+        own = [job for job in before.values() if _reader() in job.wanted_by]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/hourglass_top: {what_is_before(key, before, num_own=len(own))}")
+            if own and st.button("Give up what I asked for before", key=f"give up before {key}"):
+                for job in own:
+                    job.leave(_reader())
+                st.rerun()
+
+    say()
+
+
+def what_is_before(key: Hashable, under_way: Collection[Hashable], num_own: int = 0) -> str:
+    """What a reader is to know who may ask for the work of this key while other work is under way.
+
+    `num_own` of it this reader asked for.
+    """
+    if key in under_way:
+        return "Another reader has asked for exactly this, and it is under way: you would get the same result."
+    if len(under_way) > 1:
+        return f"{len(under_way)} other jobs are at work or waiting on this server: yours may have to wait for them."
+    if num_own:
+        return "What you asked for before is still at work: this may have to wait for it."
+    return "Another job is at work on this server: yours may have to wait for it."
 
 
 def _watch(job: Job[Any], name: str, cancelled: str) -> None:

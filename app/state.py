@@ -51,6 +51,9 @@ AGAINST = Key("against", "class to compare with")
 SUBJECT = (CKPT, CLIP, LAYER)
 """What the reader looks at: chosen on one page, it is shown on the next, unless a link asks for something else."""
 
+MOST_CHARACTERS = 80
+"""Of what a link asks for in vain, in a sentence."""
+
 Value = TypeVar("Value")
 
 _PAGE = "state: the page of the last run"
@@ -357,11 +360,17 @@ def not_found() -> list[str]:
     """One sentence for each link value that does not exist here, as long as its replacement is what is shown."""
     missing: dict[str, _Missing] = st.session_state.get(_MISSING, {})
     return [
-        f"The link asks for the {entry.noun} “{entry.asked}”, which is not here{entry.replacement()}."
+        f"The link asks for the {entry.noun} “{_shortened(entry.asked)}”, which is not here{entry.replacement()}."
         for name, entry in missing.items()
         if entry.shown is None or _in_words(st.session_state.get(name)) == entry.shown
     ]
 
 
+def _shortened(asked: str) -> str:
+    return asked if len(asked) <= MOST_CHARACTERS else f"{asked[:MOST_CHARACTERS]}…"
+
+
 def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return (", ".join(map(str, value)) or "nothing") if isinstance(value, list | tuple) else str(value)
