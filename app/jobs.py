@@ -200,10 +200,18 @@ class Queue:
             claims = [other.claim for other in self._jobs.values() if not other.is_over()]
         return self._turns.ahead_of(job.claim, claims)
 
-    def under_way(self) -> dict[Hashable, Job[Any]]:
-        """The jobs that wait or run and that somebody wants."""
+    def in_the_way_of(self, key: Hashable, *, unbroken: bool = False) -> dict[Hashable, Job[Any]]:
+        """The jobs that work of this key would wait for to their end, were it asked for now, and the same work itself.
+
+        What nobody wants any more ends by itself.
+        """
         with self._lock:
-            return {key: job for key, job in self._jobs.items() if not job.is_over() and not job.is_unwanted()}
+            wanted = {other: job for other, job in self._jobs.items() if not job.is_over() and not job.is_unwanted()}
+        return {
+            other: job
+            for other, job in wanted.items()
+            if other == key or unbroken or (job.claim.unbroken and job.state == "running")
+        }
 
 
 @st.cache_resource
@@ -262,7 +270,7 @@ def offer(
             st.rerun()
         if told:
             st.caption(told)
-    _say_what_is_before(key)
+    _say_what_is_before(key, unbroken=unbroken)
     return None
 
 
@@ -281,14 +289,14 @@ def renew(key: Hashable, label: str, work: Callable[[Report], Result], *, unbrok
     offer(again, label, work_again, unbroken=unbroken)
 
 
-def _say_what_is_before(key: Hashable) -> None:
-    """Say what the work of this key may have to wait for, as long as there is anything; its reader can end his own."""
-    if not queue().under_way():
+def _say_what_is_before(key: Hashable, *, unbroken: bool) -> None:
+    """Say what the work of this key would wait for, as long as there is anything, and let its reader end his own."""
+    if not queue().in_the_way_of(key, unbroken=unbroken):
         return
 
     @st.fragment(run_every=SECONDS_BETWEEN_OFFERS)
     def say() -> None:
-        before = queue().under_way()
+        before = queue().in_the_way_of(key, unbroken=unbroken)
         if not before:
             st.rerun()
         own = [job for job in before.values() if _reader() in job.wanted_by]
@@ -302,18 +310,18 @@ def _say_what_is_before(key: Hashable) -> None:
     say()
 
 
-def what_is_before(key: Hashable, under_way: Collection[Hashable], num_own: int = 0) -> str:
-    """What a reader is to know who may ask for the work of this key while other work is under way.
+def what_is_before(key: Hashable, before: Collection[Hashable], num_own: int = 0) -> str:
+    """What a reader is to know who may ask for the work of this key while other work is in its way.
 
     `num_own` of it this reader asked for.
     """
-    if key in under_way:
+    if key in before:
         return "Another reader has asked for exactly this, and it is under way: you would get the same result."
-    if len(under_way) > 1:
-        return f"{len(under_way)} other jobs are at work or waiting on this server: yours may have to wait for them."
+    if len(before) > 1:
+        return f"{len(before)} other jobs are at work or waiting on this server: yours would come after them."
     if num_own:
-        return "What you asked for before is still at work: this may have to wait for it."
-    return "Another job is at work on this server: yours may have to wait for it."
+        return "What you asked for before is still at work: this would wait until it is done."
+    return "Another job is at work on this server: yours would wait until it is done."
 
 
 def _watch(job: Job[Any], name: str, cancelled: str) -> None:
