@@ -21,6 +21,11 @@ class Setting:
     with_head: bool = True
     flops_per_mac: int = 1
 
+    @property
+    def seen(self) -> str:
+        """Further arguments of a snippet's call, where views or classifier are not the paper's; else empty."""
+        return "" if self.views == 1 and self.with_head else f", views={self.views}, with_head={self.with_head}"
+
     def counted(self, name: str) -> str:
         """Lines of a snippet that count one network."""
         own = complexity.applicable(name, self.options)
@@ -28,11 +33,7 @@ class Setting:
         return (
             "from analysis import complexity, figures\nfrom gte.models import ClipShape\n\n"
             f"(item,) = complexity.count_each([{name!r}], {own!r}, {clip})\n"
-            + (
-                ""
-                if self.views == 1 and self.with_head
-                else f"item = complexity.seen_in(item, views={self.views}, with_head={self.with_head})\n"
-            )
+            + (f"item = complexity.seen_in(item{self.seen})\n" if self.seen else "")
         )
 
 
@@ -85,7 +86,9 @@ def _stage_finding(item: Complexity, frame: pd.DataFrame, stage: str, flops_per_
 FORMULAS = """
 What stands in a bottleneck in the place of the 3x3, with C_i channels in and C_o out, a kernel of k_T frames and
 k x k pixels, and t, the share of the outputs that the temporal path makes. A diamond is the formula's value; a bar is
-an operator that was built with these numbers, and whose parameters were counted.
+an operator that was built with these numbers, and whose parameters were counted. Times the positions of its output
+(frames x height x width) its parameters are its MACs; BatchNorm apart, and where a stride is taken by the last of
+several convolutions, the others' positions are those of the input.
 
 The operators of this project are written for k = 3 and k_T = 3, and those are built. With other numbers the same
 structure is built of `nn.Conv3d`, and of the project's frame-wise convolution. C_o is a multiple of 32 and C_i is even,
@@ -102,7 +105,7 @@ def formulas(numbers: Numbers) -> Card:
     return Card(
         key="formulas",
         title="Table 1, alive",
-        sentence=complexity.gte_explanation(numbers),
+        sentence=f"{complexity.formulas_finding(frame)} {complexity.gte_explanation(numbers)}",
         figure=figures.formula_bars(frame),
         definition=FORMULAS,
         code="from fractions import Fraction\n\nfrom analysis import complexity, figures\n\n"
@@ -116,26 +119,28 @@ def formulas(numbers: Numbers) -> Card:
 SWEEP = """
 Every t, in steps of 1/32 or of one channel, that leaves each path of each block whole channels; GTE needs an even
 number of temporal ones, so that both directions exist. torch's own formulas count on tensors without memory; they agree
-with fvcore wherever the first table has a mark. MACs are those of convolutions and linear layers, of one clip.
+with fvcore wherever the first table has a mark. MACs are those of convolutions and linear layers. Views multiply them
+and the classifier is counted or left out, as in that table.
 
-The dotted lines are what the paper's text reports for GTE as t varies: 18.0 M and 19.3 M;
-they are drawn at the paper's depth, width and number of classes alone.
+The dotted lines are what the paper's text reports for GTE as t varies: 18.0 M and 19.3 M; they are drawn where the
+network is the paper's, t apart, and its classifier is counted. Neither clip nor views change parameters.
 """
 
 
 def shares(frame: pd.DataFrame, setting: Setting) -> Card:
     """Parameters and MACs against t."""
     chosen = setting.options.get("temporal_share")
-    reported = complexity.reported_range(setting.options)
+    reported = complexity.reported_range(setting.options, setting.with_head)
+    not_compared = complexity.why_not_compared(setting.options, setting.with_head)
     clip = f"ClipShape({setting.clip.frames}, {setting.clip.height}, {setting.clip.width})"
     return Card(
         key="sweep",
         title="What t costs",
-        sentence=complexity.sweep_finding(frame, reported),
+        sentence=complexity.sweep_finding(frame, reported, not_compared, flops_per_mac=setting.flops_per_mac),
         figure=figures.share_curves(frame, chosen, reported, flops_per_mac=setting.flops_per_mac),
         definition=SWEEP,
         code="from analysis import complexity, figures\nfrom gte.models import ClipShape\n\n"
-        f"table = complexity.sweep({dict(setting.options)!r}, {clip})\n"
+        f"table = complexity.sweep({dict(setting.options)!r}, {clip}{setting.seen})\n"
         f"figures.share_curves(table, {chosen}, {reported}, flops_per_mac={setting.flops_per_mac})",
         table=frame,
     )

@@ -6,17 +6,17 @@ A tab is one entry of TABS.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from analysis import complexity, cost_cards
 from analysis.complexity import Complexity, Numbers, Uncountable
 from analysis.cost_cards import Setting
-from analysis.wording import large_count, percent
-from app import block_view, cards, resources, scaffold, state, timing_view, widgets
+from analysis.wording import large_count, percent, three_digits
+from app import block_view, cards, resources, scaffold, state, tables, timing_view, widgets
 from gte.checkpoint import CheckpointHeader
 
 NETWORK = state.Key("network", "network")
@@ -32,8 +32,9 @@ FORMULA_SHARE = state.Key("ft", "temporal share of the formulas")
 ALL_STAGES = "All stages"
 SELECTED = "gte"
 
+NOTHING_CHOSEN = "Choose at least one network."
 NOTHING_COUNTED = (
-    "None of the chosen networks was counted, so there is nothing to take apart; choose another one above."
+    "None of the chosen networks was counted, so there is none to take apart or to time; choose another one above."
 )
 NOT_BUILT_HERE = (
     "The operators of this project are written for k = 3 and k_T = 3. With these numbers the same structure is built "
@@ -54,6 +55,11 @@ class Subject:
         """By label."""
         return {item.label: item for item in self.counts if isinstance(item, Complexity)}
 
+    @property
+    def why_nothing(self) -> str:
+        """What a tab says that needs a network where none was counted."""
+        return NOTHING_COUNTED if self.counts else NOTHING_CHOSEN
+
 
 def draw(subject: Subject) -> None:
     """The tabs; only the open one is computed and drawn."""
@@ -63,7 +69,7 @@ def draw(subject: Subject) -> None:
 def _where(subject: Subject) -> None:
     counted = subject.counted
     if not counted:
-        st.info(NOTHING_COUNTED)
+        st.info(subject.why_nothing)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = next((label for label, item in counted.items() if item.name == SELECTED), next(iter(counted)))
@@ -91,25 +97,23 @@ def _open_block(block: str) -> None:
 def _block(item: Complexity, block: str, setting: Setting) -> None:
     frame = complexity.block_table(item, block)
     st.subheader(f"The layers of {block}", anchor=False)
-    unit = {1: "MACs", 2: "FLOPs"}[setting.flops_per_mac]
-    rows = frame.to_dict("records")
+    unit = UNITS[setting.flops_per_mac]
     shown = pd.DataFrame(
         {
-            # What is asked for most stands first: in a narrow window the last columns are scrolled to.
             "Layer": frame["layer"],
             "C_i": frame["C_i"],
             "C_o": frame["C_o"],
             "Kernel": frame["kernel"],
             "Gives": frame["gives"],
-            "Parameters": [large_count(int(row["params"])) for row in rows],
-            unit: [large_count(int(row["macs"]) * setting.flops_per_mac) for row in rows],
-            "Share": [percent(row["share"]) for row in rows],
-            "Does": frame["does"],
-            "Reads": frame["reads"],
+            "Parameters": frame["params"],
+            unit: frame["macs"] * setting.flops_per_mac,
+            "Share": frame["share"],
+            "Does": frame["does"].replace(SHORT_KINDS),
         }
     )
     st.markdown(scaffold.plain(complexity.block_finding(item, block, setting.flops_per_mac)))
-    st.dataframe(shown, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
+    readable = tables.written(shown, {"Parameters": large_count, unit: large_count, "Share": percent})
+    st.dataframe(readable, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "The block's layers, CSV",
@@ -121,19 +125,22 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
         _links(item, block)
 
 
+SHORT_KINDS = {complexity.KINDS["norm"]: "norm, pooling"}
+"""Names of kinds that would not fit into a column."""
+
 BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
-    "Layer": st.column_config.Column(width=170),
-    "C_i": st.column_config.Column(width=52, help="Channels that it reads"),
-    "C_o": st.column_config.Column(width=52, help="Channels that it gives"),
-    "Kernel": st.column_config.Column(width=62, help="Frames, rows and columns that an output reads"),
-    "Gives": st.column_config.Column(width=112, help="Frames, height and width of the output"),
-    "Parameters": st.column_config.Column(width=92),
-    "MACs": st.column_config.Column(width=84),
-    "FLOPs": st.column_config.Column(width=84),
-    "Share": st.column_config.Column(width=82, help="Of the network's total"),
-    "Does": st.column_config.Column(width=168),
-    "Reads": st.column_config.Column(width=112, help="Frames, height and width of the input"),
+    "Layer": st.column_config.Column(width=160),
+    "C_i": st.column_config.Column(width=46, help="Channels that it reads"),
+    "C_o": st.column_config.Column(width=46, help="Channels that it gives"),
+    "Kernel": st.column_config.Column(width=54, help="Frames, rows and columns that an output reads"),
+    "Gives": st.column_config.Column(width=108, help="Resolution of the output: frames, height, width"),
+    "Parameters": st.column_config.Column("Params", width=74, help="Learnable numbers"),
+    "MACs": st.column_config.Column(width=78),
+    "FLOPs": st.column_config.Column(width=78),
+    "Share": st.column_config.Column(width=88, help="Of the network's total, BatchNorm and pooling included"),
+    "Does": st.column_config.Column(width=112),
 }
+"""Widths in pixels with which the table needs no scrolling sideways."""
 
 
 def _links(item: Complexity, block: str) -> None:
@@ -183,6 +190,7 @@ def _formulas(_subject: Subject) -> None:
                 "Formula": [scaffold.plain(row["formula"]) for row in rows],
                 "With these numbers": [scaffold.plain(row["worked"]) for row in rows],
                 "Parameters": [f"{row['value']:,}" for row in rows],
+                "Of C2D's": [three_digits(row["of_c2d"]) for row in rows],
             },
             index=pd.Index([scaffold.plain(row["label"]) for row in rows]),
         ).head(WORKED_ROWS),
@@ -196,7 +204,6 @@ def _formulas(_subject: Subject) -> None:
                 "As built": [row["built"] for row in rows],
                 "Difference": [row["difference"] for row in rows],
                 "Formula": [row["formula"] for row in rows],
-                "From": ["Table 1" if row["in_table_1"] else "this project" for row in rows],
             }
         ),
         hide_index=True,
@@ -210,11 +217,11 @@ WORKED_ROWS = 5
 """The paper's four formulas and, right below its own for GTE, the one of GTE as built."""
 
 FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
-    "Operator": st.column_config.Column(width=180),
-    "By formula": st.column_config.NumberColumn(width=90, format="localized"),
-    "As built": st.column_config.NumberColumn(width=90, format="localized"),
-    "Difference": st.column_config.NumberColumn(width=88, format="localized"),
-    "Formula": st.column_config.Column(width=312),
+    "Operator": st.column_config.Column(width=188),
+    "By formula": st.column_config.NumberColumn(width=84, format="localized"),
+    "As built": st.column_config.NumberColumn(width=84, format="localized"),
+    "Difference": st.column_config.NumberColumn(width=82, format="localized"),
+    "Formula": st.column_config.Column(width=328),
 }
 
 
@@ -231,7 +238,7 @@ def _sweep(subject: Subject) -> None:
     setting = subject.setting
     own = {name: value for name, value in setting.options.items() if name != "temporal_share"}
     clip = (setting.clip.frames, setting.clip.height)
-    frame = resources.cost_sweep(tuple(own.items()), *clip)
+    frame = resources.cost_sweep(tuple(own.items()), *clip, setting.views, setting.with_head)
     if frame.empty:
         st.info("With this width no t leaves both paths a whole number of channels; choose another one above.")
         return
@@ -253,7 +260,15 @@ def _check(subject: Subject) -> None:
     dataset = widgets.pick_segment(DATASET, "Accuracies on", complexity.datasets())
     table = resources.reported_accuracy(dataset)
     cards.draw(cost_cards.accuracy(dataset, table, subject.setting))
-    st.dataframe(_accuracy_rows(table), hide_index=True, height="content")
+    flops_per_mac = subject.setting.flops_per_mac
+    st.dataframe(
+        _accuracy_rows(table, flops_per_mac),
+        hide_index=True,
+        column_config=accuracy_columns(UNITS[flops_per_mac]),
+        height="content",
+    )
+    sources = dict.fromkeys((row["who"], row["source"]) for row in table.to_dict("records"))
+    st.caption(scaffold.plain("Sources. " + "; ".join(f"{who}: {_breakable(source)}" for who, source in sources) + "."))
     st.caption(complexity.MISSING_ACCURACY)
 
 
@@ -271,6 +286,7 @@ def _check_rows(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+UNITS: Mapping[int, str] = {1: "MACs", 2: "FLOPs"}
 UNITS_OF = {"params": "parameters", "macs": "MACs"}
 
 
@@ -284,30 +300,47 @@ def _unbroken(number: str) -> str:
     return number.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _accuracy_rows(table: pd.DataFrame) -> pd.DataFrame:
-    rows = table.to_dict("records")
-
-    def counted(row: Mapping[Any, Any], column: str) -> str:
-        return "" if pd.isna(row[column]) else large_count(int(row[column]))
-
-    return pd.DataFrame(
+def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
+    unit = UNITS[flops_per_mac]
+    frame = pd.DataFrame(
         {
-            "Network": [row["label"] for row in rows],
-            "Frames": [row["frames"] for row in rows],
-            "Crop": ["not told" if pd.isna(row["size"]) else str(row["size"]) for row in rows],
-            "Clips x crops": [f"{row['clips']} x {row['crops']}" for row in rows],
-            "Top-1, %, reported": [row["top1"] for row in rows],
-            "Reported by": [row["who"] for row in rows],
-            "MACs, all views, counted": [counted(row, "macs_counted") for row in rows],
-            "Parameters, counted": [counted(row, "params_counted") for row in rows],
-            "Source": [row["source"] for row in rows],
+            "Network": table["label"],
+            "Top-1": table["top1"],
+            "Reported by": table["who"],
+            "Frames": table["frames"],
+            "Crop": table["size"],
+            "Clips": table["clips"],
+            "Crops": table["crops"],
+            unit: table["macs_counted"] * flops_per_mac,
+            "Parameters": table["params_counted"],
         }
     )
+    counts = dict.fromkeys((unit, "Parameters"), large_count)
+    numbers = {"Top-1": "{:g} %".format, "Crop": "{:.0f}".format} | counts
+    return tables.written(frame, numbers, missing={"Crop": "?"})
+
+
+def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:
+    """Widths in pixels with which the table needs no scrolling sideways."""
+    return {
+        "Network": st.column_config.Column(width=112),
+        "Top-1": st.column_config.Column(width=72, help="Percent of answers that are right, as reported"),
+        "Reported by": st.column_config.Column(width=176),
+        "Frames": st.column_config.Column(width=60, help="Frames of a clip, as reported"),
+        "Crop": st.column_config.Column(width=50, help="Height and width of a frame in pixels; ? where not told"),
+        "Clips": st.column_config.Column(width=48, help="Clips of each video, as reported"),
+        "Crops": st.column_config.Column(width=52, help="Crops of each clip, as reported"),
+        unit: st.column_config.Column(f"{unit}, here", width=94, help=f"{unit} of all views, counted here"),
+        "Parameters": st.column_config.Column("Params, here", width=102, help="Learnable numbers, counted here"),
+    }
 
 
 def _measured(subject: Subject) -> None:
-    names = [item.name for item in subject.counts]
-    timing_view.render(names, subject.setting.options, subject.setting.clip)
+    names = [item.name for item in subject.counted.values()]
+    if not names:
+        st.info(subject.why_nothing)
+        return
+    timing_view.render(names, subject.setting)
 
 
 TABS: Mapping[str, Callable[[Subject], None]] = {

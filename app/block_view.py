@@ -1,6 +1,6 @@
 """The block diagram on the page Architectures: which network, which block, the drawing, and it as a file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -9,6 +9,7 @@ from analysis import block_diagrams, block_graph, complexity
 from analysis.block_graph import BlockGraph
 from app import resources, scaffold, state
 from app.components import block_diagram
+from gte.cli import sentence
 from gte.models import MODELS, ClipShape
 
 NETWORK = state.Key("diagram", "network of the diagram")
@@ -20,23 +21,33 @@ SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}
 
 NATIVE = "{label} takes no clip as small as {clip}; the shapes are those of its native clip, {native}."
 
+NO_BLOCK = "{label} has no block to draw with these numbers; the reason stands above."
+
 
 def show(name: str) -> None:
     """Have the next run draw this network."""
     st.session_state[NETWORK.name] = MODELS[name].label
 
 
-def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape) -> str:
+def render(
+    names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape, told: Collection[str] = ()
+) -> str:
     """Draw one block of a network; opens on GTE, or on the first of `names` where GTE is none of them.
 
-    `options` that a network does not have are left out. Returns the network that is drawn.
+    `options` that a network does not have are left out; `told` are the reasons that the page has given already why a
+    network cannot have them. Returns the network that is drawn.
     """
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
         name = _pick_network(names)
     # A network that cannot have these options leaves the rest of the page as it is.
     with scaffold.errors_as_sentences():
-        _render(name, tuple(complexity.applicable(name, options).items()), clip, controls)
+        try:
+            _render(name, tuple(complexity.applicable(name, options).items()), clip, controls)
+        except ValueError as error:
+            if sentence(error) not in told:
+                raise
+            st.caption(scaffold.plain(NO_BLOCK.format(label=MODELS[name].label)))
     return name
 
 

@@ -4,6 +4,7 @@ A link carries a name, which is looked up among what is listed: no path is ever 
 """
 
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -37,6 +38,8 @@ YOURS = "Your video"
 THUMBNAILS = 20
 THUMBNAIL_HEIGHT = 44
 GREY = 128
+NUMBERED = re.compile(r"\b(\d{6})\.(?:jpe?g|png)\b")
+"""The name under which a dropped picture is kept, by its number from 0."""
 _DROPPED = "clips: what the reader dropped"
 
 
@@ -49,6 +52,8 @@ class Filmed:
     path: Path
     identity: tuple[Stamp, ...]
     """Tells this state of it from any other."""
+    is_numbered: bool = False
+    """True if its pictures were given numbers for names when the reader dropped them."""
 
     @property
     def footage(self) -> Footage:
@@ -81,7 +86,12 @@ class Filmed:
         try:
             yield
         except VideoError as error:
-            raise VideoError(str(error).replace(self.path.name, self.name)) from error
+            told = str(error).replace(self.path.name, self.name)
+            raise VideoError(NUMBERED.sub(self._picture, told) if self.is_numbered else told) from error
+
+    def _picture(self, number: re.Match[str]) -> str:
+        many = len(pictures_in(self.path)) > 1
+        return f"Picture {1 + int(number[1])} of {self.name}" if many else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,12 +166,12 @@ def thumbnails(source: Source) -> UInt8[np.ndarray, "h w 3"]:
 
 @st.cache_data(max_entries=64, show_spinner="Reading the video")
 def _thumbnails(identity: tuple[object, ...], _source: Source) -> UInt8[np.ndarray, "h w 3"]:
-    num_frames = len(_source.seconds)
-    which = Stretch(0, num_frames - 1).sample(min(THUMBNAILS, num_frames))
+    which = Stretch(0, len(_source.seconds) - 1).sample(THUMBNAILS)
+    # Of few frames each is drawn several times, because one picture alone would be drawn out over the whole width.
+    numbers, places = np.unique(which, return_inverse=True)
     nothing = np.full((THUMBNAIL_HEIGHT, THUMBNAIL_HEIGHT, 3), GREY, np.uint8)
-    return np.concatenate(
-        [nothing if frame is None else frame for frame in _source.glimpses(which, THUMBNAIL_HEIGHT)], axis=1
-    )
+    frames = [nothing if frame is None else frame for frame in _source.glimpses(numbers, THUMBNAIL_HEIGHT)]
+    return np.concatenate([frames[place] for place in places], axis=1)
 
 
 def allowed() -> dict[str, Filmed]:
@@ -244,7 +254,7 @@ def take(uploaded: Sequence[UploadedFile]) -> Filmed | None:
         kept.folder.mkdir()
         try:
             name, path = _keep(uploaded, kept.folder)
-            kept.source = Filmed(name=name, path=path, identity=_identity(path))
+            kept.source = Filmed(name=name, path=path, identity=_identity(path), is_numbered=path.is_dir())
         except (GteError, OSError) as error:
             kept.refusal = sentence(error)
     return kept.source

@@ -248,9 +248,9 @@ def complexity_of(name: str, options: Options, frames: int, size: int) -> Comple
 
 
 @st.cache_data(max_entries=64, show_spinner="Counting at every t")
-def cost_sweep(options: Options, frames: int, size: int) -> pd.DataFrame:
+def cost_sweep(options: Options, frames: int, size: int, views: int, with_head: bool) -> pd.DataFrame:
     """What t costs, in GST and in GTE."""
-    return complexity.sweep(dict(options), ClipShape(frames, size, size))
+    return complexity.sweep(dict(options), ClipShape(frames, size, size), views=views, with_head=with_head)
 
 
 @st.cache_data(max_entries=1, show_spinner="Counting what was printed")

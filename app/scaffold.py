@@ -137,7 +137,7 @@ def link(spec: PageSpec, label: str | None = None, *, default: bool = False, **c
 
 def cards(specs: Mapping[str, PageSpec], texts: Mapping[str, str]) -> None:
     """A card for each page that has a text: its name as a link, its question, and the text."""
-    with st.container(key="cards"), st.grid(len(texts), min_column_width=250):
+    with st.container(key="cards"), st.grid(len(texts), min_column_width=200):
         for key, text in texts.items():
             with st.container(border=True, height="stretch", gap="xsmall"):
                 link(specs[key])

@@ -51,6 +51,9 @@ AGAINST = Key("against", "class to compare with")
 SUBJECT = (CKPT, CLIP, LAYER)
 """What the reader looks at: chosen on one page, it is shown on the next, unless a link asks for something else."""
 
+MOST_CHARACTERS = 80
+"""Of what a link asks for in vain, in a sentence."""
+
 Value = TypeVar("Value")
 
 _PAGE = "state: the page of the last run"
@@ -59,6 +62,8 @@ _MISSING = "state: links to what does not exist"
 _CHOSEN = "state: what the reader chose of the subject"
 _SHOWN = "state: what the page showed of the subject"
 _WISHED = "state: what the next run is to show of the subject"
+_ARRIVED = "state: this run is the first of its page, or a step back or forward"
+_TABS = "state: the tab that was open last, by page"
 
 
 @dataclass(frozen=True)
@@ -68,13 +73,14 @@ class _Missing:
     shown: str | None
     """What is shown instead, as its widget's value; None where no widget holds it."""
     instead: str = ""
-    """What is shown instead, as a sentence, where no widget holds it; empty where the page shows that by itself."""
+    """The same as a sentence, where no widget holds it or the widget has other words for it; empty where the page shows
+    that by itself."""
 
     def replacement(self) -> str:
         """The end of the sentence: what is shown instead."""
-        if self.shown is not None:
-            return f"; “{self.shown}” is shown instead"
-        return f"; {self.instead}" if self.instead else ""
+        if self.instead:
+            return f"; {self.instead}"
+        return "" if self.shown is None else f"; “{self.shown}” is shown instead"
 
 
 def arrive(page: str) -> None:
@@ -84,7 +90,8 @@ def arrive(page: str) -> None:
     """
     context = get_script_run_ctx()
     went_back = context is not None and context.is_history_navigation
-    if page == st.session_state.get(_PAGE) and not went_back:
+    st.session_state[_ARRIVED] = page != st.session_state.get(_PAGE) or went_back
+    if not st.session_state[_ARRIVED]:
         return
     st.session_state[_PAGE] = page
     st.session_state.setdefault(_CHECKED, set()).difference_update(key.name for key in SUBJECT)
@@ -124,11 +131,12 @@ def _put_back(key: Key, options: Sequence[str], default: str, also: Mapping[str,
         choose(key, wished)
         _show(key, wished, default)
         return
-    if not _is_first(key):
+    if not _is_first(key) and value is not None:
         # What this page itself fell back to is nobody's choice.
-        if value is not None and value in options and value != _shown().get(key.name):
+        if value in options and value != _shown().get(key.name):
             choose(key, value)
         return
+    # Also where the widget comes back after another tab, which has no use for it: Streamlit has forgotten it then.
     wanted = _wanted(key, options, default, also)
     if wanted is not None:
         _show(key, wanted, default)
@@ -188,7 +196,8 @@ def only_what_is_here(key: Key, options: Collection[str]) -> None:
     """
     asked = st.query_params.get_all(key.name)
     here = [value for value in asked if value in options]
-    if not _is_first(key) or here == asked:
+    # An empty value is how Streamlit writes that nothing is chosen.
+    if not _is_first(key) or asked in (here, [""]):
         return
     _note_missing(key, asked, options, _in_words(here))
     st.session_state[key.name] = here
@@ -198,6 +207,24 @@ def only_what_is_here(key: Key, options: Collection[str]) -> None:
     with context.session_state.query_params() as address:
         address.set_corrected_value(key.name, here, "string_array_value")
         address.set_initial_query_params_from_current()
+
+
+def return_to_tab(key: Key, tabs: Sequence[str], wanted: str | None = None) -> None:
+    """On arrival, have the tabs that are about to be drawn open where the link asks, at `wanted`, or as they were left.
+
+    Streamlit strikes the open tab from the address where the page before had tabs of the same key.
+    """
+    if not st.session_state.get(_ARRIVED):
+        return
+    left = st.session_state.get(_TABS, {}).get(st.session_state[_PAGE])
+    tab = next((tab for tab in (_asked(key), wanted, left) if tab in tabs), None)
+    if tab is not None:
+        _show(key, tab, tabs[0])
+
+
+def keep_tab(tab: str) -> None:
+    """Note the open tab of this page, to which `return_to_tab` returns."""
+    st.session_state.setdefault(_TABS, {})[st.session_state.get(_PAGE)] = tab
 
 
 def carried(key: Key, options: Collection[str]) -> str | None:
@@ -286,17 +313,17 @@ def span(key: Key, most: int, instead: str) -> tuple[int, int] | None:
     return int(first), int(last)
 
 
-def first_time(key: Key, options: Collection[str]) -> str | None:
+def first_time(key: Key, options: Collection[str], default: str, words: str) -> str | None:
     """What a link asks for, on the first opening alone, where the widget of `key` writes more than the link's word.
 
-    It notes what is not among the options.
+    It notes what is not among the options; the widget then shows the default, for which it has `words`.
     """
     asked = st.query_params.get(key.name)
     if not _is_first(key) or asked is None:
         return None
     if asked in options:
         return asked
-    _note_missing(key, [asked], options, None)
+    _note_missing(key, [asked], options, default, f"“{words}” is shown instead")
     return None
 
 
@@ -333,11 +360,17 @@ def not_found() -> list[str]:
     """One sentence for each link value that does not exist here, as long as its replacement is what is shown."""
     missing: dict[str, _Missing] = st.session_state.get(_MISSING, {})
     return [
-        f"The link asks for the {entry.noun} “{entry.asked}”, which is not here{entry.replacement()}."
+        f"The link asks for the {entry.noun} “{_shortened(entry.asked)}”, which is not here{entry.replacement()}."
         for name, entry in missing.items()
         if entry.shown is None or _in_words(st.session_state.get(name)) == entry.shown
     ]
 
 
+def _shortened(asked: str) -> str:
+    return asked if len(asked) <= MOST_CHARACTERS else f"{asked[:MOST_CHARACTERS]}…"
+
+
 def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return (", ".join(map(str, value)) or "nothing") if isinstance(value, list | tuple) else str(value)

@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from analysis import complexity, palette, timing
 from analysis.complexity import Complexity
+from analysis.cost_cards import Setting
 from analysis.timing import Measurement, Plan
 from analysis.timing.table import what_was_measured
 from analysis.timing_cards import timing_card
 from analysis.wording import large_count, three_digits
-from app import jobs, resources, scaffold, state, widgets
+from app import jobs, resources, scaffold, state, tables, widgets
 from gte import cli
-from gte.models import ClipShape
 
 ROUNDS = state.Key("rounds", "number of rounds")
 BATCH = state.Key("batch", "batch size")
@@ -29,15 +30,16 @@ BEFORE = (
     "blurs the result."
 )
 NATIVE = "* takes no clip as small as {clip}; it is timed and counted at its native one, and not drawn beside others."
+WHOLE = "Timed is one pass of the whole network, its classifier included; the views chosen above take as many passes."
 
 
-def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape) -> None:
-    """Offer to time the networks, and draw what came of it; `options` that a network does not have are left out."""
+def render(names: Sequence[str], setting: Setting) -> None:
+    """Offer to time the networks, and draw what came of it; options that a network does not have are left out."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         plan = Plan(
             names=tuple(names),
-            options=tuple(options.items()),
-            clip=clip,
+            options=tuple(setting.options.items()),
+            clip=setting.clip,
             rounds=widgets.pick_number(ROUNDS, "Rounds", 1, MOST_ROUNDS, timing.DEFAULT_ROUNDS, width=150),
             batch=widgets.pick_number(BATCH, "Clips in a batch", 1, MOST_CLIPS, 1, width=150),
             threads=widgets.pick_number(THREADS, "Threads", 1, timing.cores(), timing.cores(), width=150),
@@ -51,13 +53,17 @@ def render(names: Sequence[str], options: Mapping[str, int | float], clip: ClipS
                 ),
             ),
         )
+    if setting.seen:
+        st.caption(WHOLE)
     macs = _macs(plan)
     duration = timing.in_words(timing.seconds_expected(plan, macs))
     key, work = ("timing", plan), partial(timing.run_in_child, plan)
-    measurement = jobs.offer(key, "Time them on this machine", work, told=BEFORE.format(duration=duration))
+    measurement = jobs.offer(
+        key, "Time them on this machine", work, told=BEFORE.format(duration=duration), unbroken=True
+    )
     if measurement is not None:
         _draw(measurement, macs)
-        jobs.renew(key, "Measure again", work)
+        jobs.renew(key, "Measure again", work, unbroken=True)
 
 
 def _macs(plan: Plan) -> dict[str, int]:
@@ -78,9 +84,9 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
     scaffold.finding(card.sentence)
     st.plotly_chart(card.figure, key="timing", config=palette.PLOTLY_CONFIG, alt=card.sentence)
     st.dataframe(
-        _rows(card.table),
+        rows(card.table),
         hide_index=True,
-        column_config={"Network": st.column_config.Column(width=150)},
+        column_config=COLUMNS,
         height="content",
     )
     told = [what_was_measured(measurement)]
@@ -110,25 +116,49 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
         st.code(card.code, "python")
 
 
-def _rows(table: pd.DataFrame) -> pd.DataFrame:
+def rows(table: pd.DataFrame) -> Styler:
     """The table as people read it: measured columns first, then what is counted."""
-    rows = table.to_dict("records")
-
-    def written(value: Any, text: str) -> str:
-        return "" if pd.isna(value) else text.format(three_digits(float(value)))
-
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
-            "Network": [f"{row['label']}{' *' if row['at_native'] is True else ''}" for row in rows],
-            "Median": [written(row["milliseconds"], "{} ms") for row in rows],
-            "Middle half of the rounds": [
-                "" if pd.isna(row["low"]) else f"{three_digits(row['low'])} to {three_digits(row['high'])} ms"
-                for row in rows
+            "Network": [
+                f"{row['label']}{' *' if row['at_native'] is True else ''}" for row in table.to_dict("records")
             ],
-            "Time, ratio": [written(row["time_ratio"], "{}") for row in rows],
-            "Training step": [written(row["training_megabytes"], "{} MB") for row in rows],
-            "MACs, counted": ["" if pd.isna(row["macs"]) else large_count(float(row["macs"])) for row in rows],
-            "MACs, ratio": [written(row["mac_ratio"], "{}") for row in rows],
-            "Time per MAC, ratio": [written(row["time_per_mac"], "{}") for row in rows],
+            "Median": table["milliseconds"],
+            "Quarter below": table["low"],
+            "Quarter above": table["high"],
+            "Time": table["time_ratio"],
+            "Training step": table["training_megabytes"],
+            "MACs": table["macs"],
+            "MACs, ratio": table["mac_ratio"],
+            "Time per MAC": table["time_per_mac"],
         }
     )
+    ratios = dict.fromkeys(("Time", "MACs, ratio", "Time per MAC"), three_digits)
+    times = dict.fromkeys(("Median", "Quarter below", "Quarter above"), _in_milliseconds)
+    return tables.written(frame, times | ratios | {"Training step": _in_megabytes, "MACs": large_count})
+
+
+def _in_milliseconds(value: float) -> str:
+    return f"{three_digits(value)} ms"
+
+
+def _in_megabytes(value: float) -> str:
+    return f"{three_digits(value)} MB"
+
+
+COLUMNS: Mapping[str, ColumnConfig] = {
+    "Network": st.column_config.Column(width=130),
+    "Median": st.column_config.Column(width=76, help="Measured: milliseconds of one pass, median over the rounds"),
+    "Quarter below": st.column_config.Column("25 %", width=76, help="Measured: a quarter of the rounds took less"),
+    "Quarter above": st.column_config.Column("75 %", width=76, help="Measured: a quarter of the rounds took more"),
+    "Time": st.column_config.Column("Time, x", width=66, help="Measured: ratio to the reference, within each round"),
+    "Training step": st.column_config.Column(
+        "Memory", width=80, help="Measured: the most that a training step adds to a process"
+    ),
+    "MACs": st.column_config.Column(width=80, help="Counted: multiply-accumulates of one clip"),
+    "MACs, ratio": st.column_config.Column("MACs, x", width=70, help="Counted: ratio to the reference"),
+    "Time per MAC": st.column_config.Column(
+        "Time / MACs", width=90, help="Both: 1 is arithmetic as fast as the reference's"
+    ),
+}
+"""Widths in pixels with which the table needs no scrolling sideways."""

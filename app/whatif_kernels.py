@@ -11,8 +11,10 @@ from analysis.attribution.evidence import preselect_layer
 from analysis.interventions import SETTINGS, Effect, LabelledClips, Step
 from app import cards, jobs, kernel_resources, resources, scaffold, state, whatif_resources, widgets
 from app.components import StripRow, film_strip
+from app.resources import Clip
 from app.whatif_resources import Change
 from app.whatif_subject import Subject
+from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
 
 WHERE = state.Key("where", "choice of layers")
@@ -59,11 +61,13 @@ def draw(subject: Subject) -> None:
     name, header = subject.name, subject.header
     summary = kernel_resources.kernel_summary(header)
     if summary.empty:
+        subject.carry_clip()
         st.info(scaffold.plain(NO_KERNELS.format(name=name)))
         return
+    shown = subject.pick_clip()
     choice = _pick(subject, kernels.block_names_of(summary), kernels.most_moved(summary))
     clips = subject.pick_labelled() if subject.has_labels else None
-    clip = whatif_resources.played(subject.shown, header).clip
+    clip = whatif_resources.played(shown, header)
     try:
         effect = Effect(
             network=name,
@@ -78,11 +82,11 @@ def draw(subject: Subject) -> None:
         rule = SETTINGS[choice.change.step.setting].rule
         st.caption(rule if "initial" in choice.settings else f"{rule} {LIMITS}")
         accuracy_place = st.container()
-        evidence = _evidence(subject, effect, choice)
+        evidence = _evidence(header, clip, effect, choice)
     except NotNumbersError:
         st.warning(scaffold.plain(whatif_resources.no_numbers(name, header)))
         return
-    footage, path = subject.shown.footage(), cards.path_in_code(header)
+    footage, path = shown.footage(), cards.path_in_code(header)
     with st.grid(2, min_column_width=480):
         with st.container():
             step = choice.change.step
@@ -99,8 +103,9 @@ def draw(subject: Subject) -> None:
 
 def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choice:
     with subject.controls:
-        every = widgets.pick(WHERE, "Where", [EVERY, ONE], default=EVERY, width=120) == EVERY
-        layers = tuple(names) if every else (widgets.pick_layer(names, most_moved, width=140),)
+        alone = len(names) == 1
+        every = not alone and widgets.pick(WHERE, "Where", [EVERY, ONE], default=EVERY, width=120) == EVERY
+        layers = tuple(names) if every or alone else (widgets.pick_layer(names, most_moved, width=140),)
         settings = whatif_resources.settings_of(subject.header, layers)
         labels = {SETTINGS[key].label: key for key in settings if key != "learned"}
         setting = labels[widgets.pick(SETTING, "Kernels", list(labels), default=_FIRST, width=176)]
@@ -123,10 +128,8 @@ def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choic
 _FIRST = SETTINGS["mirrored"].label
 
 
-def _evidence(subject: Subject, effect: Effect, choice: _Choice) -> str:
+def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice) -> str:
     """Grad-CAM for the class that the network answers as learned, before and after, on one scale; a sentence on it."""
-    header = subject.header
-    clip = whatif_resources.played(subject.shown, header).clip
     target = int(effect.before.argmax())
     block = preselect_layer(resources.map_shapes(header))
     before = resources.evidence(header, clip, target, block, "gradcam")

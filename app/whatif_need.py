@@ -17,6 +17,7 @@ NO_LABELS = (
 def draw(subject: Subject) -> None:
     """Draw the tab."""
     name, header = subject.name, subject.header
+    subject.carry_clip()
     summary = kernel_resources.kernel_summary(header)
     if summary.empty:
         st.info(scaffold.plain(NO_KERNELS.format(name=name)))
@@ -45,15 +46,18 @@ def draw(subject: Subject) -> None:
         st.caption(told)
         card = intervention_cards.need_of_layer(table, layer, names[layer], examined)
         cards.draw(card, file_name=f"{header.name}-{card.key}")
-    every = jobs.offer(
-        ("need of all", *key),
-        "Ask the same of every layer",
-        lambda report: interventions.is_it_needed(network, list(names), clips, report),
-        told=f"{len(names)} layers, one after the other, in the background.",
-    )
-    if every is not None:
-        card = intervention_cards.need_of_all(every, names, examined)
-        cards.draw(card, file_name=f"{header.name}-{card.key}")
+    if len(names) > 1:
+        every = jobs.offer(
+            ("need of all", *key),
+            "Ask the same of every layer",
+            lambda report: interventions.is_it_needed(network, list(names), clips, report),
+            told=f"{len(names)} layers, one after the other, in the background.",
+        )
+        if every is not None:
+            card = intervention_cards.need_of_all(every, names, examined)
+            cards.draw(card, file_name=f"{header.name}-{card.key}")
+    else:
+        st.caption(scaffold.plain(f"{names[layer]} is the only layer of {name} that looks at other frames."))
     # Imported here because the table of pages imports what imports this.
     from app.pages import PAGES
 

@@ -1,10 +1,10 @@
 """The caches of the page What if: clips with time changed, answers and evidence of networks with changed kernels."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-import numpy as np
 import streamlit as st
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from analysis import attribution, interventions
@@ -38,33 +38,25 @@ class Shown:
             case Rendered(dataset=dataset, index=index, knows_label=knows_label):
                 label = open_dataset(dataset, "test").label(index) if knows_label else None
                 return Footage(name=dataset, stretch=self.stretch, index=index, shown=label)
-            case Filmed(name=name):
+            case Filmed(name=name, is_numbered=is_numbered):
+                # Pictures are read from a folder, a dropped zip file's as well.
+                name = Path(name).stem if is_numbered else name
                 return Footage(name=name, stretch=self.stretch, stored_a_frame=STORED_A_FRAME)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Played:
-    """A clip as a network sees it, and where its frames come from."""
-
-    clip: Clip
-    places: Int[np.ndarray, " t"]
-    """For each frame, the number of the stored frame that it shows."""
-
-
-def played(shown: Shown, header: CheckpointHeader, choice: TimeChoice | None = None) -> Played:
+def played(shown: Shown, header: CheckpointHeader, choice: TimeChoice | None = None) -> Clip:
     """The clip as a network sees it, with time changed if asked. Raises ValueError as `frame_numbers` does."""
     rendered = isinstance(shown.source, Rendered)
     num_stored = shown.stretch.num_frames if rendered else STORED_A_FRAME * header.num_frames
     stored = shown.source.clip(shown.stretch, num_stored, header.size, backwards=False)
     which = segment_indices(len(stored.frames), header.num_frames)
     places = which if choice is None else interventions.frame_numbers(which, len(stored.frames), choice)
-    clip = replace(
+    return replace(
         stored,
         digest=f"{stored.digest} {places.tolist()}",
         frames=stored.frames[places],
         indices=stored.indices[places],
     )
-    return Played(clip=clip, places=places)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

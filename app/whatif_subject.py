@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.interventions import LabelledClips
-from app import resources, state, whatif_resources, widgets
+from app import clips, resources, scaffold, state, whatif_resources, widgets
 from app.whatif_resources import Shown
 from gte.checkpoint import CheckpointHeader
+from gte.data.footage import Stretch
 
 CLIPS = state.Key("clips", "number of labelled clips")
 CLIPS_A_CLASS = (4, 10, 20)
 """To choose from; the first takes seconds for the networks that ship, the last tells apart what differs little."""
+PREFERRED_CLIP = "approaches"
+"""Its twin looks the same to whoever does not know the order, and the motion is seen in small pictures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +27,37 @@ class Subject:
     """As the app calls the checkpoint."""
     header: CheckpointHeader
     found: Mapping[str, CheckpointHeader]
-    shown: Shown
     controls: DeltaGenerator
     """The row in which an experiment puts its controls."""
+    clip_place: DeltaGenerator
+    upload_place: DeltaGenerator
+    stretch_place: DeltaGenerator
+    """Where the controls of the clip go."""
 
     @property
     def has_labels(self) -> bool:
         """True if the network knows the classes of the labelled clips, so that its answers are right or wrong."""
         return resources.clip_source(self.header).trained_on
+
+    def pick_clip(self) -> Shown:
+        """Controls for a clip and a stretch of it, and what they choose."""
+        source = resources.clip_source(self.header)
+        with self.upload_place:
+            widgets.drop_clip()
+        preferred = PREFERRED_CLIP if PREFERRED_CLIP in source.classes else source.classes[0]
+        with self.clip_place:
+            clip = widgets.pick_clip(source, default=preferred)
+        with self.stretch_place:
+            if refusal := clips.refusal():
+                st.error(scaffold.plain(refusal))
+            stretch = _pick_stretch(clip)
+            if repeats := stretch.repeats_in_words(self.name, self.header.num_frames):
+                st.info(scaffold.plain(repeats))
+        return Shown(source=clip, stretch=stretch)
+
+    def carry_clip(self) -> None:
+        """Keep the clip of the visit, and of the address, in an experiment that asks about none."""
+        state.carried(state.CLIP, clips.choices(resources.clip_source(self.header), clips.dropped()))
 
     def pick_labelled(self) -> LabelledClips:
         """A control for how many labelled clips are asked about, and those clips."""
@@ -39,3 +66,10 @@ class Subject:
         with self.controls:
             chosen = widgets.pick(CLIPS, "Labelled clips", list(counts), default=next(iter(counts)), width=115)
         return whatif_resources.labelled_clips(self.header, counts[chosen])
+
+
+def _pick_stretch(clip: clips.Source) -> Stretch:
+    """The part of the clip that is looked at; a rendered clip is short, and is cut where a link asks for it alone."""
+    if isinstance(clip, clips.Filmed) or widgets.is_cut(clip):
+        return widgets.pick_stretch(clip)
+    return Stretch(0, len(clip.seconds) - 1)

@@ -14,7 +14,7 @@ from analysis import intervention_cards, interventions
 from analysis.attribution import NotNumbersError
 from analysis.interventions import SPEEDS, TIME_CHANGES, Effect, TimeChoice
 from app import cards, jobs, resources, scaffold, state, whatif_resources, widgets
-from app.whatif_resources import Played
+from app.resources import Clip
 from app.whatif_subject import Subject
 from gte.data import DATASETS
 
@@ -27,6 +27,8 @@ BESIDE = state.Key("beside", "network to compare with")
 MOST_BESIDE = 3
 LARGEST_SEED = 9999
 PICTURE_SIDE = 96
+UNSEEN = "·"
+"""Stands above a frame that the network does not see of the clip as it was filmed."""
 _SUBJECT = "whatif: the checkpoint that was compared"
 
 OTHER_CLASSES = "{name} knows other classes than {first}; compare networks of one data set."
@@ -38,24 +40,25 @@ FOREIGN_CLIPS = (
 
 def draw(subject: Subject) -> None:
     """Draw the tab."""
+    shown = subject.pick_clip()
     names = [subject.name, *_pick_beside(subject)]
     headers = {name: subject.found[name] for name in names}
     choice = _pick_choice(subject, min(header.num_frames for header in headers.values()))
     effects: list[Effect] = []
-    clips: list[tuple[Played, Played]] = []
+    clips: list[tuple[Clip, Clip]] = []
     for name, header in headers.items():
         if header.classes != subject.header.classes:
             st.warning(scaffold.plain(OTHER_CLASSES.format(name=name, first=subject.name)))
             continue
-        before, after = (whatif_resources.played(subject.shown, header, way) for way in (None, choice))
+        before, after = (whatif_resources.played(shown, header, way) for way in (None, choice))
         try:
             effect = Effect(
                 network=name,
                 classes=header.classes,
                 twins=header.twins,
-                before=resources.logits(header, before.clip),
-                after=resources.logits(header, after.clip),
-                shown=before.clip.label,
+                before=resources.logits(header, before),
+                after=resources.logits(header, after),
+                shown=before.label,
                 mixes_frames=whatif_resources.mixes_frames(header),
             )
         except NotNumbersError:
@@ -67,9 +70,9 @@ def draw(subject: Subject) -> None:
         return
     told = interventions.in_words(choice)
     before, after = clips[0]
-    reordered = interventions.is_reordering(before.places, after.places)
+    reordered = interventions.is_reordering(before.indices, after.indices)
     scaffold.finding(f"The clip {told}: " + " ".join(effect.finding() for effect in effects))
-    footage = subject.shown.footage()
+    footage = shown.footage()
     if footage.shown is None:
         st.caption(scaffold.plain(FOREIGN_CLIPS.format(name=subject.name)))
     paths = {effect.network: cards.path_in_code(headers[effect.network]) for effect in effects}
@@ -130,21 +133,26 @@ def _pick_choice(subject: Subject, num_frames: int) -> TimeChoice:
     return TimeChoice(change=picked, seed=seed, frame=frame, count=count, speed=speed)
 
 
-def _strips(before: Played, after: Played, told: str) -> None:
-    """The clip and the changed clip; above each picture the number that its frame has in the clip."""
-    numbers = {place: str(number) for number, place in enumerate(before.places.tolist(), start=1)}
-    for label, one in (("as filmed", before), (told, after)):
-        names = [numbers.get(place, "·") for place in one.places.tolist()]
+def _strips(before: Clip, after: Clip, told: str) -> None:
+    """The clip and the changed clip; above each picture the number that its frame has in the clip.
+
+    A frame that the network sees more than once has the number of its first place.
+    """
+    numbers: dict[int, str] = {}
+    for number, frame in enumerate(before.indices.tolist(), start=1):
+        numbers.setdefault(frame, str(number))
+    for label, clip in (("as filmed", before), (told, after)):
+        names = [numbers.get(frame, UNSEEN) for frame in clip.indices.tolist()]
         pictures = "".join(
             f'<figure style="margin:0;flex:1 1 0;min-width:0;text-align:center;font-size:14px"><figcaption>{name}'
             f'</figcaption><img alt="frame {name}" style="width:100%;display:block" src="{_picture(frame)}"></figure>'
-            for name, frame in zip(names, one.clip.frames, strict=True)
+            for name, frame in zip(names, clip.frames, strict=True)
         )
         st.html(
             f'<div style="font-size:14px">The clip {html.escape(label)}</div>'
             f'<div style="display:flex;gap:4px;max-width:{(PICTURE_SIDE + 4) * len(names)}px">{pictures}</div>'
         )
-    if any(place not in numbers for place in after.places.tolist()):
+    if UNSEEN in names:
         st.caption("A dot marks a frame that the network does not see at the clip's own speed.")
 
 

@@ -60,7 +60,7 @@ def pick_in_words(
     if key in state.SUBJECT:
         state.start(key, options, default, also)
     else:
-        asked = state.first_time(key, options)
+        asked = state.first_time(key, options, default, words.get(default, default))
         if asked is not None:
             st.session_state[key.name] = asked
     if st.session_state.get(key.name, default) not in options:
@@ -180,16 +180,25 @@ def _forget_the_cut_of_another(source: clips.Source) -> None:
 Subject = TypeVar("Subject")
 
 
-def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject, key: state.Key = state.VIEW) -> None:
-    """Tabs by their names, of which a link opens one; only the open one is computed and drawn."""
+def draw_tabs(
+    tabs: Mapping[str, Callable[[Subject], None]],
+    subject: Subject,
+    key: state.Key = state.VIEW,
+    wanted: str | None = None,
+) -> None:
+    """Tabs by their names, of which a link opens one; only the open one is computed and drawn.
+
+    A reader who comes back to the page finds the tab open that was left open, unless another is `wanted` now.
+    """
     places: dict[str, TabContainer] = {}
+    state.return_to_tab(key, list(tabs), wanted)
 
     def open_tab() -> str:
         drawn = st.tabs(list(tabs), key=key.name, on_change="rerun", bind="query-params")
         places.update(zip(tabs, drawn, strict=True))
         return next(name for name, place in places.items() if place.open)
 
-    state.checked(key, open_tab)
+    state.keep_tab(state.checked(key, open_tab))
     for name, place in places.items():
         if place.open:
             with place, scaffold.errors_as_sentences():

@@ -19,6 +19,9 @@ MAIN_SHARE = 2 / 3
 NOTEWORTHY = 1.05
 """Frames are named in `Evidence.finding` if they hold as many times what evenly spread evidence would give them."""
 
+STRIKING = 2
+"""The same for a single frame, where no stretch of frames is to be named."""
+
 
 class NotNumbersError(ValueError):
     """A network's answer, or its evidence, holds values that are not finite numbers."""
@@ -103,9 +106,13 @@ class Evidence:
         if self.is_empty:
             return f"There is no evidence for this class in {self.layer}."
         start, end = self.main_frames()
-        length, held = end - start + 1, float(self.frame_shares()[start : end + 1].sum())
+        shares = self.frame_shares()
+        length, held = end - start + 1, float(shares[start : end + 1].sum())
         # Six of eight frames hold three quarters of whatever is spread evenly, which says nothing of them.
         if length == self.num_frames or held < NOTEWORTHY * length / self.num_frames:
+            most = int(shares.argmax())
+            if self.num_frames > 1 and shares[most] >= STRIKING / self.num_frames:
+                return f"{percent(float(shares[most]))} of its evidence lies in frame {most + 1}, the rest is spread."
             return "Its evidence is spread over all frames."
         share = percent(held)
         first, last = start + 1, end + 1

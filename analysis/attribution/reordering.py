@@ -86,11 +86,15 @@ def reorder(
 ) -> Reordering:
     """Ask a network about a clip, about its frames in an order drawn from seed 0, and about its middle frame repeated.
 
-    Raises ValueError for a clip of one frame, which has no order. Leaves the model as it was.
+    Raises ValueError for a clip of one frame, or of one repeated, which has no order. Leaves the model as it was.
     """
     frames = clip.shape[2]
     if frames < 2:
         raise ValueError("A clip of one frame has no order to change; choose one with more frames.")
+    if (clip == clip[:, :, :1]).all():
+        raise ValueError(
+            "All frames of this clip are the same, so they have no order; choose one where something moves."
+        )
     own = tuple(range(frames))
     shuffle = own
     chance = torch.Generator().manual_seed(SEED)

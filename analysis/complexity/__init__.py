@@ -22,7 +22,7 @@ from analysis.complexity.counting import (
     seen_in,
 )
 from analysis.complexity.layers import KINDS, Kind, Layer
-from analysis.complexity.operators import OPERATORS, Numbers, built, formula_table, gte_explanation
+from analysis.complexity.operators import OPERATORS, Numbers, built, formula_table, formulas_finding, gte_explanation
 from analysis.complexity.reported import (
     COSTS,
     GTE_RANGE,
@@ -30,7 +30,14 @@ from analysis.complexity.reported import (
     paper_check,
 )
 from analysis.complexity.store import stored
-from analysis.complexity.sweep import SWEPT, reported_range, sweep, sweep_finding, valid_shares
+from analysis.complexity.sweep import (
+    SWEPT,
+    reported_range,
+    sweep,
+    sweep_finding,
+    valid_shares,
+    why_not_compared,
+)
 from analysis.complexity.tables import (
     Level,
     as_plain,
@@ -72,6 +79,7 @@ __all__ = [
     "count_each",
     "datasets",
     "formula_table",
+    "formulas_finding",
     "gte_explanation",
     "layer_table",
     "paper_check",
@@ -86,4 +94,5 @@ __all__ = [
     "sweep_finding",
     "table",
     "valid_shares",
+    "why_not_compared",
 ]

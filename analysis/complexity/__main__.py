@@ -9,13 +9,13 @@ import pandas as pd
 
 from analysis.complexity.accuracy import MISSING_ACCURACY, accuracy_against_cost, datasets
 from analysis.complexity.counting import Complexity, Uncountable, count_each, seen_in
-from analysis.complexity.operators import Numbers, formula_table, gte_explanation
+from analysis.complexity.operators import Numbers, formula_table, formulas_finding, gte_explanation
 from analysis.complexity.reported import (
     check_finding,
     paper_check,
 )
 from analysis.complexity.store import stored
-from analysis.complexity.sweep import reported_range, sweep, sweep_finding
+from analysis.complexity.sweep import reported_range, sweep, sweep_finding, why_not_compared
 from analysis.complexity.tables import as_plain, layer_table, parts, parts_finding, table
 from analysis.wording import large_count, percent
 from gte import cli
@@ -99,7 +99,7 @@ def main(
                 numbers = Numbers(
                     in_channels=channels[0], out_channels=channels[1], kernel=kernel, taps=taps, share=share
                 )
-            frame, words = _part(part, counts, options, clip, numbers)
+            frame, words = _part(part, counts, options, clip, numbers, views, not no_head)
             made[part] = _plain_rows(frame)
         if csv:
             print(frame.to_csv(index=False), end="")
@@ -147,6 +147,8 @@ def _part(
     options: dict[str, int | float],
     clip: ClipShape,
     numbers: Numbers | None,
+    views: int,
+    with_head: bool,
 ) -> tuple[pd.DataFrame, str]:
     """A part's table and its sentence."""
     if part == "where":
@@ -158,10 +160,12 @@ def _part(
         return pd.concat([layer_table(item) for item in counts if isinstance(item, Complexity)]), LAYERS
     if part == "formulas":
         assert numbers is not None
-        return formula_table(numbers), gte_explanation(numbers)
+        frame = formula_table(numbers)
+        return frame, f"{formulas_finding(frame)} {gte_explanation(numbers)}"
     if part == "sweep":
-        frame = sweep(options, clip)
-        return frame, sweep_finding(frame, reported_range(options))
+        frame = sweep(options, clip, views=views, with_head=with_head)
+        reported = reported_range(options, with_head)
+        return frame, sweep_finding(frame, reported, why_not_compared(options, with_head))
     if part == "check":
         frame = paper_check()
         return frame, check_finding(frame)
@@ -186,11 +190,13 @@ COUNTS = (
     "macs_temporal",
 )
 SHARES = ("share", "difference")
+LEFT_OUT = ("note", "source", "reported", "worked", "views", "with_head")
+"""Notes would break the lines of a table to read; views and classifier are the same in all rows, and said above."""
 
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with counts and shares as people read them, and notes left out: they would break its lines."""
-    shown = frame.drop(columns=[name for name in ("note", "source", "reported", "worked") if name in frame.columns])
+    """The table with counts and shares as people read them, without `LEFT_OUT`."""
+    shown = frame.drop(columns=[name for name in LEFT_OUT if name in frame.columns])
     for name in shown.columns:
         if name in COUNTS:
             shown[name] = ["" if pd.isna(value) else large_count(int(value)) for value in shown[name]]

@@ -5,18 +5,19 @@ import threading
 import warnings
 from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from analysis.complexity.layers import Layer, layers_of, watched
+from analysis.complexity.layers import Layer, kind_of, layers_of, watched
 from analysis.complexity.memory import refuse_too_large
 from gte import cli
 from gte.models import MODELS, ClipShape, ModelConfig, configure, temporal_layers, to_channels_last, without_memory
@@ -170,6 +171,24 @@ class QuickCount:
 
     params: int
     macs_conv_linear: int
+    head_params: int
+    """The classifier's part of `params`."""
+    head_macs: int
+    """The classifier's part of `macs_conv_linear`."""
+
+    def seen_in(self, *, views: int = 1, with_head: bool = True) -> "QuickCount":
+        """What the network costs for so many views of a video, with or without its classifier, as `seen_in` has it.
+
+        Raises ValueError unless `views` is at least 1.
+        """
+        _check_views(views)
+        params, macs = (self.head_params, self.head_macs) if not with_head else (0, 0)
+        return QuickCount(
+            params=self.params - params,
+            macs_conv_linear=views * (self.macs_conv_linear - macs),
+            head_params=self.head_params - params,
+            head_macs=views * (self.head_macs - macs),
+        )
 
 
 def count_by_torch(name: str, options: Options, clip: ClipShape) -> QuickCount:
@@ -185,10 +204,19 @@ def _by_torch(config: ModelConfig, clip: ClipShape) -> QuickCount:
     with without_memory():
         model = config.build().eval()
         picture = torch.empty(1, 3, clip.frames, clip.height, clip.width)
-    with torch.no_grad(), _TorchFlops() as torch_flops:
+    heads = [module for path, module in model.named_modules() if _is_head(path, module)]
+    with torch.no_grad(), _TorchFlops() as torch_flops, torch_flops.alone(heads):
         model(picture)
-    params = sum(parameter.numel() for parameter in model.parameters())
-    return QuickCount(params=params, macs_conv_linear=torch_flops.total // 2)
+    return QuickCount(
+        params=sum(parameter.numel() for parameter in model.parameters()),
+        macs_conv_linear=torch_flops.total // 2,
+        head_params=sum(parameter.numel() for head in heads for parameter in head.parameters()),
+        head_macs=torch_flops.of_these // 2,
+    )
+
+
+def _is_head(path: str, module: nn.Module) -> bool:
+    return kind_of(path, module, ()) == "head" and not list(module.children())
 
 
 def _note(config: ModelConfig, clip: ClipShape) -> str:
@@ -220,6 +248,8 @@ class _TorchFlops(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.total = 0
+        self.of_these = 0
+        """The part of `total` that came of the modules of `alone`."""
         self.convolved: list[torch.Size] = []
         """The size of what each convolution gave, one after the other."""
 
@@ -231,6 +261,22 @@ class _TorchFlops(TorchDispatchMode):
         if func.overloadpacket is torch.ops.aten.convolution:
             self.convolved.append(out.shape)
         return out
+
+    @contextmanager
+    def alone(self, modules: Iterable[nn.Module]) -> Iterator[None]:
+        """Add up what these modules cost, none of which is a part of another, as well."""
+
+        def begin(module: nn.Module, inputs: Any) -> None:
+            self.of_these -= self.total
+
+        def end(module: nn.Module, inputs: Any, output: Any) -> None:
+            self.of_these += self.total
+
+        with ExitStack() as hooks:
+            for module in modules:
+                hooks.callback(module.register_forward_pre_hook(begin).remove)
+                hooks.callback(module.register_forward_hook(end).remove)
+            yield
 
 
 class _Convolved(torch.autograd.Function):
@@ -301,8 +347,7 @@ def seen_in(item: Complexity, *, views: int = 1, with_head: bool = True) -> Comp
 
     Raises ValueError unless `views` is at least 1.
     """
-    if views < 1:
-        raise ValueError(f"A video is seen in at least one view; got {views}.")
+    _check_views(views)
     kept = tuple(layer for layer in item.layers if with_head or layer.kind != "head")
     dropped = sum(layer.macs for layer in item.layers if layer.kind == "head") if not with_head else 0
     return replace(
@@ -316,3 +361,8 @@ def seen_in(item: Complexity, *, views: int = 1, with_head: bool = True) -> Comp
         views=views * item.views,
         with_head=with_head and item.with_head,
     )
+
+
+def _check_views(views: int) -> None:
+    if views < 1:
+        raise ValueError(f"A video is seen in at least one view; got {views}.")

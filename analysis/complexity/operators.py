@@ -12,6 +12,7 @@ from fractions import Fraction
 import pandas as pd
 from torch import nn
 
+from analysis.wording import in_a_row, three_digits
 from gte.models import without_memory
 from gte.models.shift import (
     TAPS,
@@ -256,6 +257,9 @@ OPERATORS: Mapping[str, Operator] = {
 }
 """Every row, the paper's four first."""
 
+BESIDE_C2D: Mapping[str, str] = {"c3d": "C3D", "gst": "GST", "gte_as_built": "GTE as built"}
+"""What a sentence compares with C2D, and its names there."""
+
 
 @dataclass(frozen=True)
 class Built:
@@ -293,9 +297,9 @@ def put_in(formula: str, numbers: Numbers) -> str:
 def formula_table(numbers: Numbers) -> pd.DataFrame:
     """Each row's formula, its value, what was built, and by how much the two differ (0 where they agree).
 
-    `worked` is the formula with the numbers in the place of its letters.
+    `worked` is the formula with the numbers in the place of its letters, `of_c2d` its value as a share of C2D's.
     """
-    rows = []
+    rows, plain = [], OPERATORS["c2d"].count(numbers)
     for name, operator in OPERATORS.items():
         counted, value = built(operator, numbers), operator.count(numbers)
         rows.append(
@@ -309,10 +313,18 @@ def formula_table(numbers: Numbers) -> pd.DataFrame:
                 "built": counted.params,
                 "built_temporal": counted.temporal,
                 "difference": value - counted.params,
+                "of_c2d": value / plain,
                 "note": operator.note,
             }
         )
     return pd.DataFrame(rows)
+
+
+def formulas_finding(table: pd.DataFrame) -> str:
+    """What Table 1 says with the numbers of a `formula_table`: what each of its operators has beside C2D."""
+    rows = {row["name"]: row for row in table.to_dict("records")}
+    told = [f"{label} has {three_digits(rows[name]['of_c2d'])} times as many" for name, label in BESIDE_C2D.items()]
+    return f"In the place of the 3x3, C2D and TSM have {rows['c2d']['value']:,} parameters; {in_a_row(told)}."
 
 
 def gte_explanation(numbers: Numbers) -> str:

@@ -18,6 +18,10 @@ SWEPT = ("gst", "gte")
 PRINTED_DIGITS = 1
 """Decimals, in millions, of the parameters that the paper reports over t."""
 
+OPTIONS_IN_WORDS = {"depth": "depth {:g}", "base_width": "width {:g}", "num_classes": "{:g} classes"}
+
+_COLUMNS = ("name", "label", "share", "t", "params", "macs", "views", "with_head")
+
 STEPS = 32
 """At most so many steps of t from 0 to 1: what a figure can tell apart."""
 
@@ -50,17 +54,21 @@ def sweep(
     clip: ClipShape,
     names: Sequence[str] = SWEPT,
     report: Callable[[float, str], None] = lambda part, text: None,
+    *,
+    views: int = 1,
+    with_head: bool = True,
 ) -> pd.DataFrame:
-    """One row for each network and t: name, label, share, t (as a fraction in words), params, macs.
+    """One row for each network and t: name, label, share, t (as a fraction in words), params, macs, views, with_head.
 
-    torch's own formulas count, on tensors without memory. Raises ValueError for a clip that is too small.
+    torch's own formulas count, on tensors without memory; `views` and `with_head` are those of `seen_in`. Raises
+    ValueError for a clip that is too small, and unless `views` is at least 1.
     """
     wanted = [(name, share) for name in names for share in valid_shares(name, applicable(name, options))]
     rows = []
     for number, (name, share) in enumerate(wanted):
         report(number / len(wanted), f"{name}, t = {share}")
         own = applicable(name, {**options, "temporal_share": float(share)})
-        counted = count_by_torch(name, own, clip)
+        counted = count_by_torch(name, own, clip).seen_in(views=views, with_head=with_head)
         label = configure(name).label
         rows.append(
             {
@@ -70,20 +78,47 @@ def sweep(
                 "t": str(share),
                 "params": counted.params,
                 "macs": counted.macs_conv_linear,
+                "views": views,
+                "with_head": with_head,
             }
         )
-    return pd.DataFrame(rows, columns=pd.Index(["name", "label", "share", "t", "params", "macs"]))
+    return pd.DataFrame(rows, columns=pd.Index(_COLUMNS))
 
 
-def reported_range(options: Options) -> tuple[float, ...]:
-    """What the paper reports for GTE's parameters over t; nothing unless the options are the paper's, t apart."""
-    own = applicable("gte", options)
+def reported_range(options: Options, with_head: bool = True) -> tuple[float, ...]:
+    """What the paper reports for GTE's parameters over t; nothing where it means another network, t apart."""
+    return () if _deviations(options, with_head) else GTE_RANGE
+
+
+def why_not_compared(options: Options, with_head: bool = True) -> str:
+    """Why the paper's figures are not compared with; empty where they are."""
+    deviations = _deviations(options, with_head)
+    if not deviations:
+        return ""
+    least, most = (printed(value, "params", PRINTED_DIGITS) for value in GTE_RANGE)
     ours = configure("gte").options()
-    return GTE_RANGE if all(own[name] == ours[name] for name in own if name != "temporal_share") else ()
+    setting = in_a_row([text.format(ours[name]) for name, text in OPTIONS_IN_WORDS.items()])
+    return (
+        f"The paper's {least} to {most} hold for {setting}, the classifier counted, so they are not compared with "
+        f"{in_a_row(deviations)}."
+    )
 
 
-def sweep_finding(table: pd.DataFrame, reported: Sequence[float] = ()) -> str:
-    """From where to where GTE goes, and which t give the reported parameters as they are printed, if there are any."""
+def _deviations(options: Options, with_head: bool) -> list[str]:
+    """In words, all that changes parameters and is not as in the paper."""
+    own, ours = applicable("gte", options), configure("gte").options()
+    changed = [name for name in own if name != "temporal_share" and own[name] != ours[name]]
+    told = [OPTIONS_IN_WORDS.get(name, f"{name} {{:g}}").format(own[name]) for name in changed]
+    return told if with_head else [*told, "a network without its classifier"]
+
+
+def sweep_finding(
+    table: pd.DataFrame, reported: Sequence[float] = (), not_compared: str = "", *, flops_per_mac: int = 1
+) -> str:
+    """From where to where GTE goes, and which t give the reported parameters as they are printed, if there are any.
+
+    `not_compared` is the sentence that stands in place of the reported parameters.
+    """
     gte = [row for row in table.to_dict("records") if row["name"] == "gte"]
     if not gte:
         return "With these numbers no t leaves GTE an even number of temporal channels."
@@ -94,8 +129,21 @@ def sweep_finding(table: pd.DataFrame, reported: Sequence[float] = ()) -> str:
         [
             f"GTE has fewest parameters, {large_count(least['params'])}, at t = {least['t']}"
             f"{f'; it has {in_a_row(ends)}' if ends else ''}.",
+            _macs_between(gte, flops_per_mac),
             *(_met(gte, value) for value in reported),
+            *filter(None, [not_compared]),
         ]
+    )
+
+
+def _macs_between(rows: Sequence[dict[Any, Any]], flops_per_mac: int) -> str:
+    unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
+    least, most = (choose(rows, key=lambda row: row["macs"]) for choose in (min, max))
+    views = rows[0]["views"]
+    seen = f" for all {views} views of a video" if views > 1 else ""
+    return (
+        f"It needs from {large_count(least['macs'] * flops_per_mac)} {unit} at t = {least['t']} to "
+        f"{large_count(most['macs'] * flops_per_mac)} at t = {most['t']}{seen}."
     )
 
 

@@ -46,6 +46,8 @@ def _whole_step(num_epochs: int) -> int:
 
 NUMBER_ROOM = 64
 """Pixels beside the longest possible bar for its number."""
+LEAST_WRITTEN = 1e-4
+"""No reader asks how much smaller a probability is."""
 
 
 def class_bars(scores: Sequence[ClassScore], selected: int | None = None) -> go.Figure:
@@ -59,7 +61,7 @@ def class_bars(scores: Sequence[ClassScore], selected: int | None = None) -> go.
             x=[score.probability for score in scores],
             orientation="h",
             marker={"color": [palette.ACCENT if score.index == selected else palette.NEUTRAL for score in scores]},
-            text=[percent(score.probability) for score in scores],
+            text=[_written(score.probability) for score in scores],
             textposition="outside",
             cliponaxis=False,
             customdata=[[score.index] for score in scores],
@@ -73,3 +75,7 @@ def class_bars(scores: Sequence[ClassScore], selected: int | None = None) -> go.
     figure.update_xaxes(title_text="probability", range=[0, 1], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8)
     return figure
+
+
+def _written(probability: float) -> str:
+    return f"under {percent(LEAST_WRITTEN)}" if 0 < probability < LEAST_WRITTEN else percent(probability)

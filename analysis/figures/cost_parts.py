@@ -149,8 +149,10 @@ def share_curves(
 
     Dotted lines are `reported` parameters of GTE; `chosen` is the t of the page.
     """
-    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
-    titles = ("parameters", f"{UNITS[flops_per_mac]} per clip")
+    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.16)
+    views = max(table["views"], default=1)
+    unit = UNITS[flops_per_mac]
+    titles = ("parameters", f"{unit} per clip" if views == 1 else f"{unit} of all {views} views")
     for name in dict.fromkeys(table["name"]):
         rows = [row for row in table.to_dict("records") if row["name"] == name]
         for panel, column in enumerate(("params", "macs"), start=1):
@@ -189,24 +191,28 @@ def share_curves(
                 row=1,
                 col=panel,
             )
-    for value in reported:
-        figure.add_shape(
-            type="line",
-            x0=0,
-            x1=1,
-            xref="x domain",
-            y0=value,
-            y1=value,
-            line={"dash": "dot", "width": 1.5, "color": palette.NEUTRAL},
+    for number, value in enumerate(reported):
+        figure.add_trace(
+            go.Scatter(
+                name="GTE, reported",
+                legendgroup="reported",
+                showlegend=number == 0,
+                x=[0, 1],
+                y=[value, value],
+                mode="lines",
+                line={"dash": "dot", "width": 1.5, "color": palette.NEUTRAL},
+                hoverinfo="skip",
+            ),
             row=1,
             col=1,
         )
+        # Beside the panel, where no curve crosses it.
         figure.add_annotation(
-            text=f"reported: {value / 1e6:.1f} M",
-            x=0.99,
+            text=f"{value / 1e6:.1f} M",
+            x=1,
+            xref="x domain",
             y=value,
-            xanchor="right",
-            yanchor="bottom" if value == max(reported) else "top",
+            xanchor="left",
             showarrow=False,
             row=1,
             col=1,

@@ -83,7 +83,7 @@ def cost_bars(
             continue
         cost = costs.get(row["name"])
         if cost is None:
-            _write_in_row(figure, row["label"], 0.01, "no count; the reason stands below", "left")
+            _write_in_row(figure, row["label"], 0.01, "not counted", "left")
             continue
         # The numbers stand in columns beside the bars, where no line crosses them.
         _write_in_row(figure, row["label"], 0.82, large_count(cost), "right")

@@ -79,6 +79,8 @@ class Effect:
     def finding(self) -> str:
         """One sentence on what became of the answer."""
         (first, was), (then, now) = (_likeliest(logits) for logits in (self.before, self.after))
+        if self.difference == 0:
+            return f"{self.network} stays at “{self.classes[first]}” {percent(now)}: its logits do not move at all."
         if self.difference <= ROUNDING:
             parts = in_powers_of_ten(self.difference)
             return (

@@ -1,6 +1,7 @@
 """A measurement as a table beside the counted MACs, and the sentence that it leads to."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ REFERENCE = "c2d"
 
 FEWEST_ROUNDS = 5
 """With fewer, the middle half of the rounds says nothing of what is chance."""
+MOST_APART = 1.5
+"""Of a network's ratios in the rounds, the upper quartile over the lower; beyond it nothing is concluded from them."""
 
 
 def reference_of(measurement: Measurement) -> str:
@@ -76,7 +79,8 @@ def table(measurement: Measurement, macs: Mapping[str, int]) -> pd.DataFrame:
 def finding(measurement: Measurement, macs: Mapping[str, int], selected: str = "gte") -> str:
     """The selected network's time beside its MACs, and which networks clearly lie above the reference's rate.
 
-    Clearly: the middle half of the rounds' ratios says so, of at least FEWEST_ROUNDS.
+    Clearly: the middle half of the rounds' ratios says so, of at least FEWEST_ROUNDS that are no further apart than
+    MOST_APART.
     """
     rows = {row["name"]: row for row in table(measurement, macs).dropna(subset=["time_ratio"]).to_dict("records")}
     name = reference_of(measurement)
@@ -93,17 +97,28 @@ def finding(measurement: Measurement, macs: Mapping[str, int], selected: str = "
     )
     if measurement.plan.rounds < FEWEST_ROUNDS:
         return told
+    if not _is_steady(chosen):
+        return (
+            f"{told} In the middle half of the rounds it took from {three_digits(chosen['time_ratio_low'])} to "
+            f"{three_digits(chosen['time_ratio_high'])} of it: the machine was busy with something else, so measure "
+            "again."
+        )
+    compared = {key: row for key, row in compared.items() if _is_steady(row)}
     above = [row["label"] for row in compared.values() if row["time_ratio_low"] > row["mac_ratio"]]
     if above:
         verb = "takes" if len(above) == 1 else "take"
         told += (
             f" {_listed(above)} {verb} longer than {'its' if len(above) == 1 else 'their'} MACs would at "
-            f"{base['label']}'s rate, which points to memory traffic rather than arithmetic."
+            f"{base['label']}'s rate, which points to memory traffic and overheads rather than arithmetic."
         )
     below = [row["label"] for row in compared.values() if row["time_ratio_high"] < row["mac_ratio"]]
     if below:
         told += f" {_listed(below)} {'does' if len(below) == 1 else 'do'} more MACs in a second than {base['label']}."
     return told
+
+
+def _is_steady(row: Mapping[Any, Any]) -> bool:
+    return row["time_ratio_high"] <= MOST_APART * row["time_ratio_low"]
 
 
 def _listed(names: list[str]) -> str:

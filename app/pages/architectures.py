@@ -14,7 +14,7 @@ from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
 from analysis.cost_cards import Setting
 from analysis.wording import in_a_row, large_count, three_digits
-from app import architecture_tabs, block_view, resources, scaffold, state, widgets
+from app import architecture_tabs, block_view, resources, scaffold, state, tables, widgets
 from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
 from gte.models.resnet import STAGE_DEPTHS
@@ -50,6 +50,10 @@ CONTROL_WIDTHS = (118, 80, 84, 104, 92, 148, 94)
 """Of networks, depth, frames, crop, t, unit and the rest, in pixels; they fit beside each other in 800."""
 NARROWEST = 480
 """Pixels that bars and table need at least beside each other; in a narrower window they stand one below the other."""
+NO_NETWORK = (
+    "No network is chosen; choose some under Networks, above. Table 1, the sweep over t and the paper check below need "
+    "none."
+)
 NATIVE_NOTE = (
     f"{figures.NATIVE_MARK} takes no clip as small as {{clip}} and is counted at its native one, given in the table: "
     "do not compare its numbers with the others'."
@@ -84,55 +88,71 @@ class _Chosen:
 def render() -> None:
     """Draw the page below its header."""
     chosen = _controls()
-    if not chosen.names:
-        st.info("Choose at least one network.")
-        return
     counts = _count(chosen)
     _first_screen(counts, chosen)
-    for item in counts:
-        if isinstance(item, Uncountable):
-            st.warning(scaffold.plain(f"{item.label}: {item.reason}"))
     architecture_tabs.draw(architecture_tabs.Subject(counts, chosen.setting))
-    with st.expander("What these networks are"):
-        st.table(_descriptions(chosen.names), border="horizontal")
+    if chosen.names:
+        with st.expander("What these networks are"):
+            st.table(_descriptions(chosen.names), border="horizontal")
 
 
 def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -> None:
     """The finding, the bars, and the table beside or below them."""
-    table = complexity.table(counts)
-    unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
-    scaffold.finding(_finding(counts, flops_per_mac))
+    refused = _refused(counts)
+    if counts:
+        scaffold.finding(_finding(counts, chosen.setting.flops_per_mac))
+    for reason, labels in refused.items():
+        # Some names have a comma in them.
+        st.warning(scaffold.plain(f"{'; '.join(labels)}: {reason}"))
     with st.grid(2, min_column_width=NARROWEST, gap="medium"):
         costs, diagram = st.container(), st.container()
         with diagram:
-            drawn = block_view.render(chosen.names, chosen.setting.options, chosen.setting.clip)
+            drawn = block_view.render(chosen.names, chosen.setting.options, chosen.setting.clip, refused)
         with costs:
-            st.plotly_chart(
-                figures.cost_bars(table, REFERENCE, drawn, flops_per_mac=flops_per_mac),
-                key="cost",
-                on_select=_draw_clicked,
-                selection_mode="points",
-                config=palette.PLOTLY_CONFIG,
-            )
-            st.dataframe(
-                _rows(table, flops_per_mac, unit), hide_index=True, column_config=column_widths(unit), height="content"
-            )
-            if seen := _seen(chosen.setting):
-                st.caption(seen)
-            if any(isinstance(item, Complexity) and item.at_native for item in counts):
-                st.caption(scaffold.plain(NATIVE_NOTE.format(clip=chosen.setting.clip)))
-            if notes := [item.note for item in counts if isinstance(item, Complexity) and item.note]:
-                st.caption(scaffold.plain(f"{figures.FEW_MARK} {' '.join(notes)}"))
-            st.download_button(
-                "Download as CSV", table.to_csv(index=False), "complexity.csv", "text/csv", on_click="ignore"
-            )
-            with st.expander("How this is counted"):
-                st.markdown(READING)
-                st.markdown("**What fvcore met and did not count**, with how often:")
-                st.table(
-                    {row["label"]: row["uncounted"] for row in table.to_dict("records") if row["uncounted"]},
-                    border="horizontal",
-                )
+            if counts:
+                _costs(counts, chosen, drawn)
+            else:
+                st.info(NO_NETWORK)
+
+
+def _refused(counts: Sequence[Complexity | Uncountable]) -> dict[str, list[str]]:
+    """The networks without a count, by the reason."""
+    refused: dict[str, list[str]] = {}
+    for item in counts:
+        if isinstance(item, Uncountable):
+            refused.setdefault(item.reason, []).append(item.label)
+    return refused
+
+
+def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: str) -> None:
+    """The bars, with a band behind the network that is drawn, their table, and what is to be said of them."""
+    table = complexity.table(counts)
+    unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
+    st.plotly_chart(
+        figures.cost_bars(table, REFERENCE, drawn, flops_per_mac=flops_per_mac),
+        key="cost",
+        on_select=_draw_clicked,
+        selection_mode="points",
+        config=palette.PLOTLY_CONFIG,
+        alt=_finding(counts, flops_per_mac),
+    )
+    st.dataframe(
+        _rows(table, flops_per_mac, unit), hide_index=True, column_config=column_widths(unit), height="content"
+    )
+    if seen := _seen(chosen.setting):
+        st.caption(seen)
+    if any(isinstance(item, Complexity) and item.at_native for item in counts):
+        st.caption(scaffold.plain(NATIVE_NOTE.format(clip=chosen.setting.clip)))
+    if notes := [item.note for item in counts if isinstance(item, Complexity) and item.note]:
+        st.caption(scaffold.plain(f"{figures.FEW_MARK} {' '.join(notes)}"))
+    st.download_button("Download as CSV", table.to_csv(index=False), "complexity.csv", "text/csv", on_click="ignore")
+    with st.expander("How this is counted"):
+        st.markdown(READING)
+        st.markdown("**What fvcore met and did not count**, with how often:")
+        st.table(
+            {row["label"]: row["uncounted"] for row in table.to_dict("records") if row["uncounted"]},
+            border="horizontal",
+        )
 
 
 def _draw_clicked() -> None:
@@ -256,26 +276,19 @@ def _finding(counts: Sequence[Complexity | Uncountable], flops_per_mac: int) -> 
 
 
 def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> Styler:
-    """The table as people read it; its counts stay numbers, so that a click on a heading sorts them as such."""
-
-    def counted(column: str, factor: int = 1) -> list[float | None]:
-        return [None if pd.isna(value) else factor * value for value in table[column].tolist()]
-
+    """The table as people read it."""
     rows = table.to_dict("records")
     frame = pd.DataFrame(
         {
             "Network": [f"{row['label']} {figures.mark_of(row)}".rstrip() for row in rows],
-            "Parameters": counted("params"),
-            unit: counted("macs_conv_linear", flops_per_mac),
-            "Mixing frames": counted("macs_temporal", flops_per_mac),
+            "Parameters": table["params"],
+            unit: flops_per_mac * table["macs_conv_linear"],
+            "Mixing frames": flops_per_mac * table["macs_temporal"],
             "Agreement": ["" if pd.isna(value) else ("✓" if value else "✗") for value in table["agrees"]],
             "Clip": [str(ClipShape(row["frames"], row["height"], row["width"])) for row in rows],
         }
     )
-    counts = ["Parameters", unit, "Mixing frames"]
-    styler = frame.astype(dict.fromkeys(counts, "Float64")).style
-    styler.format(large_count, na_rep="", subset=counts)
-    return styler
+    return tables.written(frame, dict.fromkeys(("Parameters", unit, "Mixing frames"), large_count))
 
 
 def column_widths(unit: str) -> dict[str, Any]:

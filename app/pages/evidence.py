@@ -121,7 +121,7 @@ def render() -> None:
         findings = _wait_for(method, findings)
     with figure_place:
         scaffold.finding(_answer_in_words(findings))
-        _tell_what_is_no_recognition(source, clip_source, chosen[0])
+        _tell_how_to_read(source, clip_source, stretch, findings[0])
         if contrast is not None and findings[0].evidence.contrast is None:
             st.info(scaffold.plain(SAME_CLASS.format(name=first.classes[contrast])))
         _draw(findings, shared)
@@ -215,12 +215,16 @@ def _why_no_numbers(name: str, header: CheckpointHeader) -> str:
     return NOT_NUMBERS.format(name=name, tensors=named)
 
 
-def _tell_what_is_no_recognition(source: Source, clip_source: resources.ClipSource, name: str) -> None:
+def _tell_how_to_read(source: Source, clip_source: resources.ClipSource, stretch: Stretch, first: Finding) -> None:
+    """That the clip is none that the first network was trained on, and that frames of it stand for several."""
+    told = [stretch.repeats_in_words(first.name, first.header.num_frames)]
     if evidence_controls.is_real(source):
-        st.info(scaffold.plain(NO_RECOGNITION.format(clip=source.name)))
+        told.append(NO_RECOGNITION.format(clip=source.name))
     elif not clip_source.trained_on:
-        data = DATASETS[clip_source.dataset].label
-        st.info(scaffold.plain(OTHER_CLIPS.format(name=name, data=data)))
+        told.append(OTHER_CLIPS.format(name=first.name, data=DATASETS[clip_source.dataset].label))
+    if any(told):
+        # In one box, so that the film strips stay in sight.
+        st.info(scaffold.plain("\n\n".join(filter(None, told))))
 
 
 def _largest(findings: Sequence[Finding]) -> float:
@@ -279,7 +283,8 @@ def _asked(one: Finding) -> str:
 def _row(one: Finding, largest: float | None) -> StripRow:
     frames = len(one.clip.frames)
     evidence = one.evidence
-    note = f"{_answer(one)} {_asked(one)}{evidence.finding()}"
+    asked, finding = _asked(one), evidence.finding()
+    note = f"{_answer(one)} {asked}{finding[0].lower() if asked else finding[0]}{finding[1:]}"
     if largest and 0 < evidence.maximum < FAINT * largest:
         note += f" At most {percent(evidence.maximum / largest)} of the scale."
     return StripRow(
@@ -299,21 +304,22 @@ def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -
         by_frames.setdefault(tuple(one.clip.indices.tolist()), []).append(one.name)
     seen = {in_a_row(names): frames for frames, names in by_frames.items()}
     told = stretch.in_words(seconds)
-    if seen:
+    if seen and stretch.num_frames > 1:
         who = "each network" if len(seen) > 1 else next(iter(seen))
         backwards = ", played backwards" if any(frames[0] > frames[-1] for frames in by_frames) else ""
-        told += f" Triangles: the frames that {who} saw, one from each part{backwards}."
+        parts = ", one from each part" if max(map(len, by_frames)) <= stretch.num_frames else ""
+        told += f" Triangles: the frames that {who} saw{parts}{backwards}."
     st.caption(scaffold.plain(told))
     whole_clip(clips.jpeg_of(clips.thumbnails(source)), len(seconds), stretch, seen, told)
 
 
 def _links(name: str, source: Source) -> None:
     # Imported here because the table of pages imports this one.
-    from app.pages import PAGES
+    from app.pages import PAGES, whatif
 
     page, label = PAGES["whatif"], "What if this clip ran backwards?"
     # What the reader dropped travels as the subject of the visit, because a link to another page cannot carry it.
     if source == clips.dropped():
-        scaffold.link(page, label, ckpt=name)
+        scaffold.link(page, label, ckpt=name, experiment=whatif.TIME)
     else:
-        scaffold.link(page, label, ckpt=name, clip=source.name)
+        scaffold.link(page, label, ckpt=name, experiment=whatif.TIME, clip=source.name)

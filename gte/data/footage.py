@@ -55,8 +55,24 @@ class Stretch:
     def in_words(self, seconds: Float[np.ndarray, " n"]) -> str:
         """Which frames it holds, counted from 1, and from when to when."""
         start, end, whole = seconds[self.first], seconds[self.last], seconds[-1]
+        if len(seconds) == 1:
+            return "One frame."
+        if self.num_frames == 1:
+            return f"Frame {self.first + 1} of {len(seconds)}: at {start:.2f} of {whole:.2f} seconds."
         frames = f"Frames {self.first + 1}–{self.last + 1} of {len(seconds)}"
         return f"{frames}: from {start:.2f} to {end:.2f} of {whole:.2f} seconds."
+
+    def repeats_in_words(self, network: str, num_frames: int) -> str:
+        """What a network that takes so many frames is shown of fewer, in one sentence; empty where there are enough."""
+        if self.num_frames >= num_frames:
+            return ""
+        if self.num_frames > 1:
+            return f"Of {self.num_frames} frames {network}, which takes {num_frames}, is shown some more than once."
+        return (
+            f"This is one frame, which is shown to {network} {num_frames} times: nothing moves in it, so no change of "
+            "time can change an answer, and where its copies differ in evidence, that comes from the two ends of the "
+            "clip, beyond which a network sees nothing."
+        )
 
 
 class Footage(Protocol):

@@ -1,6 +1,7 @@
 """The designs: which operator stands where in a bottleneck, as data. Each may be a row of the table of networks."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from torch import nn
 
@@ -21,6 +22,16 @@ from gte.models.temporal import (
     SplitConv,
     TemporalConv,
 )
+
+WAY_OUT = "Choose another t or another width."
+LARGEST_DENOMINATOR = 64
+"""Of a t that is written as a fraction."""
+
+
+def _in_words(share: float) -> str:
+    """A share as people write it: "1/16" rather than 0.0625."""
+    fraction = Fraction(share).limit_denominator(LARGEST_DENOMINATOR)
+    return str(fraction) if abs(fraction - share) < 1e-9 else f"{share:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +100,8 @@ class GroupedSpatioTemporal(FrameByFrame):
         temporal = round(self.temporal_share * width)
         if abs(temporal - self.temporal_share * width) > 1e-6 or not 0 < temporal < width:
             raise ValueError(
-                "temporal_share times the block's width must be a whole number of channels, at least one and not all; "
-                f"got {self.temporal_share:g} x {width}."
+                "The temporal share t must leave both paths of every block a whole number of channels, at least one; "
+                f"got {_in_words(self.temporal_share)} of {width} channels. {WAY_OUT}"
             )
         if width % 2:
             raise ValueError(f"The width of a block must be even to be split in halves; got {width}.")
@@ -132,8 +143,9 @@ class GroupedTemporalEnhancement(GroupedSpatioTemporal):
         if shifted % 2 or not shifted or abs(shifted - (1 - self.identity_share) * temporal) > 1e-6:
             share = f"(1 - {self.identity_share:g}) x " if self.identity_share else ""
             raise ValueError(
-                "temporal_share times the block's width must be even, so that both directions exist; "
-                f"got {share}{self.temporal_share:g} x {width} = {(1 - self.identity_share) * temporal:g}."
+                "The temporal share t must give every block an even number of temporal channels, so that both "
+                f"directions exist; got {share}{_in_words(self.temporal_share)} of {width} channels, which is "
+                f"{(1 - self.identity_share) * temporal:g}. {WAY_OUT}"
             )
         return SplitConv(
             FrameConv(half, spatial, kernel_size=3, stride=stride), self.build_temporal(half, temporal, stride)

@@ -262,6 +262,7 @@ def test_no_evidence_is_said_and_gives_zeros_instead_of_nan():
         ([0, 0, 0, 9], "100 % of its evidence lies in frame 4."),
         ([2, 1], "66.7 % of its evidence lies in frame 1."),
         ([1, 1, 1], "Its evidence is spread over all frames."),
+        ([3, 1, 1, 1, 1, 1, 1, 5], "35.7 % of its evidence lies in frame 8, the rest is spread."),
         ([1, 0, 1], "Its evidence is spread over all frames."),
         # Six of these eight frames hold 75.5 %, and would of any even evidence hold 75 %.
         ([1, 1, 1, 1.05, 1, 1, 1, 1], "Its evidence is spread over all frames."),

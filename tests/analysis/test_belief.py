@@ -200,6 +200,8 @@ def test_the_map_of_c2d_moves_with_the_frames_exactly_and_that_of_gte_does_not(n
     assert moved["gte"].frozen.frames == (2, 2, 2, 2)
     with pytest.raises(ValueError, match="one frame has no order"):
         reorder(networks["c2d"], clip[:, :, :1], 1, "layer2.1", GRAD_CAM)
+    with pytest.raises(ValueError, match="All frames of this clip are the same"):
+        reorder(networks["gte"], clip[:, :, [2, 2, 2, 2]], 1, "layer2.1", GRAD_CAM)
 
 
 def test_the_share_inside_a_mask_is_that_of_the_evidence_on_the_clip_s_grid():

@@ -245,7 +245,7 @@ def test_a_network_that_cannot_be_counted_keeps_its_row_with_the_reason(fragile)
     assert [pd.isna(row["macs"]) for row in (c2d, failed, gte)] == [False, True, True]
     assert pd.isna(c2d["reason"])
     assert failed["reason"] == "Fragile cannot be counted at 4 x 32 x 32: this cannot be traced"
-    assert gte["reason"].startswith("temporal_share times the block's width must be a whole number")
+    assert gte["reason"].startswith("The temporal share t must leave both paths of every block a whole number")
 
 
 def test_only_a_clip_that_is_too_small_is_replaced_by_the_native_one():

@@ -37,7 +37,7 @@ def test_command_prints_rows_with_and_without_a_count(capsys):
     c2d, gte = capsys.readouterr().out.splitlines()
     assert c2d.startswith("C2D")
     assert "torch agrees" in c2d
-    assert gte.startswith("GTE   temporal_share times")
+    assert gte.startswith("GTE   The temporal share t must")
 
 
 def test_command_says_what_it_counted_at_a_native_clip(capsys):

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.modules import module as module_hooks
 
-from analysis import complexity
+from analysis import complexity, figures
 from analysis.complexity import Numbers, accuracy, operators, reported, store
+from analysis.wording import large_count
 from gte.models import MODELS, ModelConfig, configure, without_memory
 from gte.models.resnet import ResNetConfig
 from tests.analysis.conftest import SMALL, TINY, tiny_count
@@ -101,6 +102,19 @@ def test_the_quick_count_equals_the_traced_one(gte):
     assert (quick.params, quick.macs_conv_linear) == (gte.params, gte.macs_conv_linear)
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in LARGE])
+def test_views_and_classifier_mean_the_same_in_the_quick_count_of_every_network(name):
+    item = tiny_count(name)
+    quick = complexity.count_by_torch(name, item.options, item.clip)
+    for views, with_head in ((1, True), (6, True), (1, False), (6, False)):
+        seen = quick.seen_in(views=views, with_head=with_head)
+        expected = complexity.seen_in(item, views=views, with_head=with_head)
+        assert (seen.params, seen.macs_conv_linear) == (expected.params, expected.macs_conv_linear)
+    assert quick.head_params > 0
+    with pytest.raises(ValueError, match="at least one view; got 0"):
+        quick.seen_in(views=0)
+
+
 class OneConvolution(nn.Module):
     """As small as a network can be, so that many threads are inside the counting at once."""
 
@@ -173,6 +187,15 @@ def test_a_formula_as_it_is_written_gives_its_value_when_the_numbers_are_put_in(
         assert eval(exact, {"Fraction": Fraction}) == operator.count(these), name
 
 
+def test_the_formulas_are_told_beside_c2d_s_with_the_numbers_chosen():
+    told = complexity.formulas_finding(complexity.formula_table(Numbers()))
+    # k_T = 3 times; (1 - 1/4 + 3/4) / 2; ((1 - 1/4) · 9 + 3/4) / 18 + 1/16.
+    assert told == (
+        "In the place of the 3x3, C2D and TSM have 589,824 parameters; C3D has 3 times as many, GST has 0.75 times as "
+        "many and GTE as built has 0.479 times as many."
+    )
+
+
 def test_a_formula_with_its_numbers_says_what_is_multiplied():
     gte = operators.OPERATORS["gte_as_built"].formula
     worked = operators.put_in(gte, Numbers())
@@ -219,6 +242,28 @@ def test_the_sweep_goes_over_every_t_that_the_blocks_can_take():
     assert "no t leaves GTE" in complexity.sweep_finding(frame.loc[frame["name"] == "gst"])
     with pytest.raises(ValueError, match="C2D has no temporal share t; choose one of gst, gte"):
         complexity.valid_shares("c2d", {})
+
+
+def test_the_sweep_follows_views_and_classifier(gte):
+    frame = complexity.sweep(TINY, SMALL, ["gte"], views=6, with_head=False)
+    quarter = frame[frame["t"] == "1/4"].iloc[0]
+    seen = complexity.seen_in(gte, views=6, with_head=False)
+    assert (quarter["params"], quarter["macs"]) == (seen.params, seen.macs_conv_linear)
+    assert figures.share_curves(frame).to_plotly_json()["layout"]["yaxis2"]["title"]["text"] == "MACs of all 6 views"
+    told = complexity.sweep_finding(frame, (), complexity.why_not_compared(TINY, False), flops_per_mac=2)
+    most = large_count(2 * max(frame["macs"].tolist()))
+    assert f" FLOPs at t = 1/8 to {most} at t = 7/8 for all 6 views of a video." in told
+    assert told.endswith(
+        "The paper's 18.0 M to 19.3 M hold for depth 50, width 64 and 174 classes, the classifier counted, so they are "
+        "not compared with depth 26, width 16, 5 classes and a network without its classifier."
+    )
+
+
+def test_the_paper_s_range_over_t_is_compared_with_its_own_network_alone():
+    assert complexity.reported_range({"temporal_share": 1 / 2}) == reported.GTE_RANGE
+    assert complexity.why_not_compared({"depth": 50, "num_classes": 174}) == ""
+    assert complexity.reported_range({}, with_head=False) == complexity.reported_range({"depth": 26}) == ()
+    assert complexity.why_not_compared({}, with_head=False).endswith("compared with a network without its classifier.")
 
 
 def test_the_paper_check_finds_what_the_paper_says_otherwise():
@@ -393,3 +438,27 @@ def test_the_command_prints_every_part_in_every_form(part, capsys):
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
     main(**options)
     assert len(capsys.readouterr().out.splitlines()) >= len(rows) + 2
+
+
+def test_the_command_s_sweep_follows_views_and_classifier(capsys):
+    from analysis.complexity.__main__ import main
+
+    def swept(views: int = 1, no_head: bool = False) -> dict[str, int]:
+        main(
+            depth=26,
+            base_width=16,
+            num_classes=5,
+            size=32,
+            frames=4,
+            show=("sweep",),
+            json=True,
+            views=views,
+            no_head=no_head,
+        )
+        rows = json.loads(capsys.readouterr().out)
+        return next(row for row in rows if row["name"] == "gte" and row["t"] == "1/4")
+
+    whole, seen = swept(), swept(views=3, no_head=True)
+    # 512 features and a bias for each of 5 classes, on every frame.
+    assert whole["params"] - seen["params"] == 513 * 5
+    assert seen["macs"] == 3 * (whole["macs"] - 4 * 512 * 5)

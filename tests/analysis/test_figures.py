@@ -232,7 +232,7 @@ def test_cost_bars_compare_with_the_reference(costs):
         "0.75x": "GTE",
         "32.00 G": "C2D",
         "1x": "C2D",
-        "no count; the reason stands below": "S3D",
+        "not counted": "S3D",
     }
     line = next(shape for shape in figure.layout.shapes if shape.type == "line")
     assert (line.x0, line.x1, line.line.dash) == (32e9, 32e9, "dot")
@@ -243,7 +243,7 @@ def test_cost_bars_compare_with_the_reference(costs):
 def test_cost_bars_without_the_reference_show_neither_line_nor_factors(costs):
     figure = figures.cost_bars(costs, reference="c3d")
     assert not figure.layout.shapes
-    assert list(texts(figure)) == ["24.00 G", "32.00 G", "no count; the reason stands below"]
+    assert list(texts(figure)) == ["24.00 G", "32.00 G", "not counted"]
 
 
 def test_cost_bars_in_flops_are_twice_as_long_at_the_same_factor(costs):
@@ -258,7 +258,7 @@ def test_cost_bars_in_flops_are_twice_as_long_at_the_same_factor(costs):
 def test_cost_bars_of_networks_without_any_count_keep_their_rows(costs):
     figure = figures.cost_bars(costs[costs["name"] == "s3d"])
     assert list(figure.layout.yaxis.categoryarray) == ["S3D"]
-    assert list(texts(figure)) == ["no count; the reason stands below"]
+    assert list(texts(figure)) == ["not counted"]
 
 
 def test_a_network_counted_at_its_native_clip_is_marked_and_compared_with_none(costs):
@@ -269,7 +269,7 @@ def test_a_network_counted_at_its_native_clip_is_marked_and_compared_with_none(c
     assert texts(figure) == {
         "32.00 G": "C2D",
         "1x": "C2D",
-        "no count; the reason stands below": "S3D",
+        "not counted": "S3D",
         "at 8 x 224 x 224": "GTE *",
         "24.00 G": "GTE *",
     }
@@ -331,12 +331,13 @@ def test_epochs_are_ticked_in_whole_steps(num_epochs, step):
 
 
 def test_class_bars_stand_best_first_with_the_class_in_question_marked():
-    scores = [ClassScore(index=4, name="turns", probability=0.92), ClassScore(index=0, name="1.0", probability=0.054)]
+    by_name = {"turns": (4, 0.92), "1.0": (0, 0.054), "stays": (2, 5e-6), "rises": (1, 0.0)}
+    scores = [ClassScore(index=index, name=name, probability=share) for name, (index, share) in by_name.items()]
     (bars,) = figures.class_bars(scores, selected=4).data
-    assert (list(bars.y), list(bars.x)) == (["turns", "1.0"], [0.92, 0.054])
-    assert list(bars.text) == ["92 %", "5.4 %"]
-    assert list(bars.marker.color) == [palette.ACCENT, palette.NEUTRAL]
-    assert [list(entry) for entry in bars.customdata] == [[4], [0]]
+    assert (list(bars.y), list(bars.x)) == ([*by_name], [0.92, 0.054, 5e-6, 0.0])
+    assert list(bars.text) == ["92 %", "5.4 %", "under 0.01 %", "0 %"]
+    assert list(bars.marker.color) == [palette.ACCENT, *[palette.NEUTRAL] * 3]
+    assert [list(entry) for entry in bars.customdata] == [[4], [0], [2], [1]]
 
 
 def test_the_number_of_the_longest_class_bar_has_room_beside_it():

@@ -75,7 +75,8 @@ def test_the_finding_says_who_takes_longer_than_its_macs():
     told = finding(measured(c2d=(0.1,) * 5, tsm=(0.11,) * 5, gte=(0.07,) * 5), MACS)
     assert told == (
         "C2D takes 100 ms a pass. GTE takes 0.7 of that, for 0.8 of the MACs. TSM takes longer than its MACs would at "
-        "C2D's rate, which points to memory traffic rather than arithmetic. GTE does more MACs in a second than C2D."
+        "C2D's rate, which points to memory traffic and overheads rather than arithmetic. GTE does more MACs in a "
+        "second than C2D."
     )
 
 
@@ -83,6 +84,14 @@ def test_what_may_be_chance_is_not_called_above_the_line():
     told = finding(measured(c2d=(0.1,) * 6, tsm=(0.09, 0.12) * 3), MACS)
     assert "longer than" not in told
     assert "more MACs" not in told
+    busy = finding(measured(c2d=(0.1, 0.1, 0.1, 0.2, 0.2), gte=(0.2,) * 5), MACS)
+    assert busy.endswith(
+        "In the middle half of the rounds it took from 1 to 2 of it: the machine was busy with something else, so "
+        "measure again."
+    )
+    slowing = finding(measured(c2d=(0.1, 0.1, 0.1, 0.2, 0.2), gte=(0.2, 0.2, 0.2, 0.4, 0.4)), MACS)
+    assert "measure again" not in slowing
+    assert "GTE takes longer than its MACs would" in slowing
     few = finding(measured(c2d=(0.1,) * 4, gte=(0.2,) * 4), MACS)
     assert few == "C2D takes 100 ms a pass. GTE takes 2 of that, for 0.8 of the MACs."
 

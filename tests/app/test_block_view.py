@@ -46,13 +46,20 @@ def test_a_link_chooses_network_and_block_and_another_network_keeps_a_block_that
 def test_a_network_that_cannot_have_these_numbers_leaves_the_rest_of_the_page_as_it_is(folders):
     at = open_page("architectures", **SMALL, compared=["C2D", "GTE"], width="16", t="1/16", view="Where it sits")
     assert not at.exception
-    assert any("must be even, so that both directions exist" in error.value for error in at.error)
+    # Once on the page, and in its reader's words.
+    assert sentences(at) == [
+        "GTE: The temporal share t must give every block an even number of temporal channels, so that both directions "
+        "exist; got 1/16 of 16 channels, which is 1. Choose another t or another width."
+    ]
+    assert any("GTE has no block to draw with these numbers" in caption.value for caption in at.caption)
     table = at.dataframe[0].value
     assert table["Network"].tolist() == ["C2D", "GTE"]
     assert table["MACs"].isna().tolist() == [False, True]
-    assert any(warning.value.startswith("GTE: ") for warning in at.warning)
     # The tabs go on with what was counted.
     assert at.selectbox(key="network").options == ["C2D"]
+    # A block that is drawn of a network that is not chosen says itself why it cannot be.
+    alone = open_page("architectures", **SMALL, compared="C2D", width="16", t="1/16", diagram="GTE")
+    assert [error.value.startswith("The temporal share t must give") for error in alone.error] == [True]
 
 
 def test_a_link_to_a_block_that_is_not_there_is_told(folders):

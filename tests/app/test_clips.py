@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from app import clips
+from app import clips, resources
 from gte.data import seeking
 from gte.data.footage import Stretch
 from gte.data.opencv import cv2
@@ -110,9 +110,34 @@ def test_pictures_and_a_zip_of_them_become_the_clip_in_their_natural_order(two_n
     with zipfile.ZipFile(archive, "w") as packed:
         for number in range(12):
             packed.writestr(f"f{number}.png", png(20 * number))
-    at.file_uploader(key="upload").set_value([("frames.zip", archive.read_bytes(), "application/zip")]).run()
+    files = [("frames.zip", archive.read_bytes(), "application/zip")]
+    at.file_uploader(key="upload").set_value(files).run()
     assert not at.error
     assert any("Frames 1–12 of 12" in text.value for text in at.caption)
+    changed = open_page("whatif")
+    changed.file_uploader(key="upload").set_value(files).run()
+    assert all("open_footage(Path('frames'))" in code.value for code in changed.code)
+
+
+def test_a_broken_picture_is_told_by_the_name_or_the_place_that_the_reader_knows(two_networks):
+    at = open_page("evidence")
+    at.file_uploader(key="upload").set_value([("sun.png", b"no picture", "image/png")]).run()
+    assert [error.value for error in at.error] == [
+        "sun.png is no picture that can be read here; give JPEG or PNG files."
+    ]
+    files = [("1.png", png(20), "image/png"), ("2.png", b"no picture", "image/png")]
+    at.file_uploader(key="upload").set_value(files).run()
+    assert not at.exception
+    assert [error.value.split(" that")[0] for error in at.error] == ["Picture 2 of 2 pictures is no picture"]
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_the_small_pictures_of_the_whole_keep_their_shape_however_few_frames_there_are(tmp_path, count):
+    path = write_video(tmp_path / "few.webm", count=count)
+    whole = clips.thumbnails(clips.Filmed(name="few.webm", path=path, identity=(resources.stamp(path),)))
+    assert whole.shape == (clips.THUMBNAIL_HEIGHT, clips.THUMBNAILS * clips.THUMBNAIL_HEIGHT, 3)
+    pictures = {part.tobytes() for part in np.split(whole, clips.THUMBNAILS, axis=1)}
+    assert len(pictures) == min(count, clips.THUMBNAILS)
 
 
 def test_two_videos_at_once_give_one_sentence(two_networks, tmp_path):

@@ -65,6 +65,39 @@ def test_every_method_can_be_the_page_s_own_by_a_link(two_networks, method):
     assert not any(text.value.startswith("All that is shown here") for text in at.caption)
 
 
+def test_a_method_and_a_class_that_are_not_here_are_told_with_what_is_shown_instead(two_networks):
+    at = open_page("evidence", **{"method": "guess", "class": "flies"})
+    (box,) = at.warning
+    assert box.value.replace("\\", "").split("\n\n") == [
+        "The link asks for the method “guess”, which is not here; “Grad-CAM” is shown instead.",
+        "The link asks for the class “flies”, which is not here; “as predicted” is shown instead.",
+    ]
+    at.selectbox(key="method").set_value("layercam").run()
+    at.selectbox(key="class").set_value("moves up").run()
+    assert not at.warning
+
+
+def test_one_frame_is_said_to_be_one_on_the_same_screen_as_what_is_no_recognition(two_networks, tmp_path):
+    path = tmp_path / "still.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path)
+    at = open_page("evidence")
+    assert not at.info
+    at.file_uploader(key="upload").upload("still.png", path.read_bytes(), "image/png").run()
+    assert not at.exception
+    assert not at.error
+    (box,) = at.info
+    assert box.value.startswith("This is one frame, which is shown to gte-tiny 4 times: nothing moves in it")
+    assert "still.png is a real clip" in box.value
+    assert "One frame." in [text.value for text in at.caption]
+    cut = open_page("evidence", stretch="7-7")
+    assert [text.value[:17] for text in cut.info] == ["This is one frame"]
+    assert "Frame 7 of 24: at 0.50 of 1.92 seconds." in [text.value for text in cut.caption]
+    few = open_page("evidence", stretch="7-8")
+    assert any(
+        text.value.endswith("seconds. Triangles: the frames that gte-tiny and c2d-tiny saw.") for text in few.caption
+    )
+
+
 @pytest.mark.parametrize("method", SLOW)
 def test_until_a_slow_method_is_done_the_page_shows_the_quickest_and_cancel_leaves_it_so(busy, method):
     at = open_page("evidence", method=method, view="Methods")
@@ -176,10 +209,10 @@ def test_no_evidence_is_said_and_drawn_as_nothing_by_every_method_that_asks_for_
     assert not at.exception
     assert not at.error
     drawn = {row["label"]: row for row in strips(at)}
-    assert "There is no evidence for this class in " in drawn["dead"]["note"]
+    assert "there is no evidence for this class in " in drawn["dead"]["note"].lower()
     assert not any(base64.b64decode(drawn["dead"]["maps"]))
     assert set(drawn["dead"]["shares"]) == {0.0}
-    found = "There is no evidence" not in drawn["gte-tiny"]["note"]
+    found = "there is no evidence" not in drawn["gte-tiny"]["note"].lower()
     assert any(base64.b64decode(drawn["gte-tiny"]["maps"])) == found
     assert any("dead has no evidence for this class in" in text.value for text in at.markdown)
     charts = [element.proto.spec for element in at.get("plotly_chart")]

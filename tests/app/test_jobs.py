@@ -1,12 +1,38 @@
+import itertools
 import threading
+import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import jobs, scaffold
 from app.jobs import Queue, Report
+from app.turns import Turns
 
 SECONDS = 30
+
+
+def wait_until_waiting(queue: Queue, count: int) -> None:
+    """Return when so many jobs wait for their turn; their threads take a moment to begin."""
+    deadline = time.monotonic() + SECONDS
+    while len(queue._turns._waiting) != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+class Clock:
+    """A clock that a test puts on."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def queue_with_clock() -> tuple[Queue, Clock]:
+    clock = Clock()
+    return Queue(turns=Turns(first_seconds=10, least_seconds=1, clock=clock)), clock
 
 
 def test_a_job_gives_its_result_and_is_found_again():
@@ -25,12 +51,139 @@ def test_one_job_runs_at_a_time_in_the_order_asked_for():
         assert go_on.wait(SECONDS)
         order.append(name)
 
-    started = [queue.start(name, lambda report, name=name: work(name, report), "reader") for name in "abc"]
+    started = []
+    for number, name in enumerate("abc"):
+        started.append(queue.start(name, lambda report, name=name: work(name, report), "reader"))
+        wait_until_waiting(queue, number)
     assert queue.find("a") is started[0]  # to look for one does not move it
     assert [queue.ahead_of(job) for job in started] == [0, 1, 2]
     go_on.set()
     assert all(job.wait(SECONDS) for job in started)
     assert order == ["a", "b", "c"]
+
+
+def test_a_short_job_is_done_before_a_long_one_goes_on_and_no_earlier_than_it_gives_way():
+    queue, clock = queue_with_clock()
+    began, go_on, seen = threading.Event(), threading.Event(), []
+
+    def long(report: Report) -> str:
+        report(0.25, "layer1.0")
+        began.set()
+        assert go_on.wait(SECONDS)
+        report(0.5, "still new")
+        seen.append(short.state)
+        clock.seconds += 11
+        report(0.75, "long by now")
+        seen.append(short.state)
+        return "long"
+
+    def quick(report: Report) -> str:
+        seen.append((first.state, first.part, queue.ahead_of(first)))
+        return "short"
+
+    first = queue.start("long", long, "reader")
+    assert began.wait(SECONDS)
+    short = queue.start("short", quick, "another")
+    wait_until_waiting(queue, 1)
+    assert queue.ahead_of(short) == 1
+    go_on.set()
+    assert first.wait(SECONDS)
+    assert seen == ["waiting", ("paused", 0.5, 1), "done"]
+    assert (first.result, short.result, first.part) == ("long", "short", 0.75)
+
+
+def test_a_long_job_goes_on_between_short_ones_however_many_are_asked_for():
+    queue, clock = queue_with_clock()
+    asked, order, shorts = threading.Event(), [], []
+
+    def quick(report: Report) -> None:
+        order.append("short")
+        if len(shorts) < 5:
+            shorts.append(queue.start(f"short {len(shorts)}", quick, "reader"))
+            wait_until_waiting(queue, 2)
+
+    def long(report: Report) -> None:
+        assert asked.wait(SECONDS)
+        clock.seconds += 11
+        while not (len(shorts) == 5 and shorts[-1].is_over()):
+            order.append("long")
+            clock.seconds += 2
+            report(0.5, "")
+
+    job = queue.start("long", long, "reader")
+    shorts.append(queue.start("short", quick, "reader"))
+    asked.set()
+    assert job.wait(SECONDS)
+    assert order.count("short") == 5
+    assert ("short", "short") not in list(itertools.pairwise(order))
+
+
+def test_long_jobs_end_one_after_another_in_the_order_asked_for():
+    queue, clock = queue_with_clock()
+    began, both, order = threading.Event(), threading.Event(), []
+
+    def work(name: str, report: Report) -> None:
+        began.set()
+        assert both.wait(SECONDS)
+        for part in range(10):
+            clock.seconds += 3
+            order.append(name)
+            report(part / 10, "")
+
+    first = queue.start("a", lambda report: work("a", report), "reader")
+    assert began.wait(SECONDS)
+    second = queue.start("b", lambda report: work("b", report), "reader")
+    wait_until_waiting(queue, 1)
+    both.set()
+    assert all(job.wait(SECONDS) for job in (first, second))
+    # The second is new at first and has its 10 seconds, then it waits until the first is done.
+    assert "".join(order) == "aaaa" + "bbbb" + "aaaaaa" + "bbbbbb"
+
+
+def test_nothing_goes_before_the_end_of_a_measurement():
+    queue, clock = queue_with_clock()
+    began, go_on, order = threading.Event(), threading.Event(), []
+
+    def measure(report: Report) -> None:
+        began.set()
+        assert go_on.wait(SECONDS)
+        for part in range(5):
+            clock.seconds += 11
+            report(part / 5, "")
+        order.append("measured")
+
+    measurement = queue.start("time", measure, "reader", unbroken=True)
+    assert began.wait(SECONDS)
+    short = queue.start("short", lambda report: order.append("short"), "reader")
+    wait_until_waiting(queue, 1)
+    go_on.set()
+    assert all(job.wait(SECONDS) for job in (measurement, short))
+    assert order == ["measured", "short"]
+
+
+def test_a_paused_job_that_nobody_wants_ends_without_waiting_for_its_turn():
+    queue, clock = queue_with_clock()
+    began, go_on = threading.Event(), threading.Event()
+
+    def long(report: Report) -> None:
+        began.set()
+        wait_until_waiting(queue, 1)
+        clock.seconds += 11
+        report(0.5, "")
+
+    job = queue.start("long", long, "reader")
+    assert began.wait(SECONDS)
+    short = queue.start("short", lambda report: go_on.wait(SECONDS), "reader")
+    wait_until_waiting(queue, 1)
+    while short.state != "running":
+        time.sleep(0.001)
+    assert job.state == "paused"
+    job.leave("reader")
+    assert job.wait(SECONDS)
+    assert (job.state, short.state) == ("cancelled", "running")
+    go_on.set()
+    assert short.wait(SECONDS)
+    assert short.state == "done"
 
 
 def test_what_is_reported_is_seen_while_it_runs():

@@ -1,5 +1,7 @@
 """The page What if, run without a browser."""
 
+import re
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -28,6 +30,12 @@ def with_results(at: AppTest) -> AppTest:
 
 def captions(at: AppTest) -> str:
     return " ".join(element.value for element in at.caption)
+
+
+def numbers_of_frames(at: AppTest) -> list[list[str]]:
+    """What stands above the small pictures, row by row."""
+    rows = [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
+    return [re.findall(r"<figcaption>([^<]+)<", row) for row in rows]
 
 
 def what_to_see(at: AppTest) -> str:
@@ -89,14 +97,49 @@ def test_the_owner_s_clips_and_a_stretch_of_them_are_changed_as_well(two_network
     assert "stretch" not in at.query_params
 
 
-def test_one_frame_alone_gives_a_result(two_networks, tmp_path):
+@pytest.mark.parametrize("change", [change.label for change in TIME_CHANGES.values()])
+def test_one_frame_alone_is_said_to_be_one_and_no_change_of_time_moves_anything(two_networks, tmp_path, change):
     path = tmp_path / "still.webm"
-    write_webm(path, np.zeros((1, 40, 40, 3), np.uint8), fps=6)
-    at = open_page("whatif")
+    write_webm(path, np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), dtype=np.uint8), fps=6)
+    at = open_page("whatif", change=change)
     at.file_uploader(key="upload").upload("still.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception
     assert not at.error
-    assert "every dot lies in its ring" in what_to_see(at)
+    assert all("open_footage(Path('still.webm'))" in code.value for code in at.code)
+    [told] = [text for text in sentences(at) if "one frame" in text]
+    assert told.startswith("This is one frame, which is shown to gte-tiny 4 times")
+    assert "gte-tiny: every dot lies in its ring. c2d-tiny: every dot lies in its ring." in what_to_see(at)
+    assert finding(at).count("its logits do not move at all") == 2
+    assert "No order changes the answer of c2d-tiny" in markdown(at)
+    assert numbers_of_frames(at) == 2 * [4 * ["1"]]
+    assert "A dot marks a frame" not in captions(at)
+
+
+def test_what_cannot_be_taken_is_told_on_the_page_and_not_under_the_button_alone(two_networks):
+    at = open_page("whatif")
+    at.file_uploader(key="upload").upload("frames.zip", b"no archive", "application/zip").run()
+    assert not at.exception
+    told = [error.value for error in at.main.error]
+    assert len(told) == 2
+    assert all(text.startswith("frames.zip cannot be unpacked") for text in told)
+
+
+def test_fewer_frames_than_the_network_takes_are_said_to_be_repeated(two_networks):
+    at = open_page("whatif", stretch="5-7")
+    assert any(text.startswith("Of 3 frames gte-tiny, which takes 4, is shown some") for text in sentences(at))
+    # Frames 5 6 6 7 of the source: what is shown twice has the number of its first place.
+    assert numbers_of_frames(at) == [["1", "2", "2", "4"], ["4", "2", "2", "1"]]
+    assert not any("Of 4 frames" in text for text in sentences(open_page("whatif", stretch="5-8")))
+
+
+def test_what_asks_about_no_clip_shows_no_control_of_one_and_keeps_it_in_the_address(two_networks):
+    at = open_page("whatif", experiment=NEED, clip="moves up", layer="layer2.0")
+    assert {box.key for box in at.selectbox} == {"ckpt", "layer", "clips"}
+    assert not at.get("file_uploader")
+    assert at.query_params["clip"] in ("moves up", ["moves up"])
+    assert any(
+        "“flies”, which is not here" in text for text in sentences(open_page("whatif", experiment=NEED, clip="flies"))
+    )
 
 
 def test_more_labelled_clips_can_be_asked_for(two_networks):
@@ -116,7 +159,7 @@ def test_kernels_whose_start_is_stored_can_be_set_to_it(two_networks):
     assert not at.error
     assert at.selectbox(key="setting").options == SETTING_LABELS
     assert "do not exist for them" not in captions(at)
-    assert "which is rounding" in finding(at)
+    assert "its logits do not move at all" in finding(at)
 
 
 def test_the_changes_are_tried_on_labelled_clips_when_asked(two_networks):
@@ -203,6 +246,13 @@ def test_c2d_can_be_the_subject_and_gte_stands_below_it(two_networks):
     at.selectbox(key="ckpt").set_value("gte-tiny").run()
     assert not at.exception
     assert at.pills(key="beside").value == ["c2d-tiny"]
+
+
+def test_a_link_may_ask_for_no_network_to_compare_with(two_networks):
+    at = open_page("whatif", beside="")
+    assert at.pills(key="beside").value == []
+    assert "c2d-tiny" not in finding(at)
+    assert sentences(at) == []
 
 
 def test_a_network_of_other_classes_gets_a_sentence(two_networks):

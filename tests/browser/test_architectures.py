@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from analysis import palette
+from app.architecture_tabs import BLOCK_COLUMNS
 from tests.browser import harness
 from tests.browser.harness import open_page, rerun
 from tests.browser.test_pages import choose
@@ -115,16 +116,60 @@ def test_a_click_on_a_bar_opens_its_stage_and_then_its_block_as_the_boxes_above_
     expect(block).to_have_value("layer2.0")
     choose(page, "Stage", "All stages")
     expect(where_chart(page)).to_contain_text("layer4")
+    layers = page.get_by_test_id("stDataFrame").last
+    costs = column(layers, "MACs")
+    # As texts "8.19 k" would stand behind "262.14 k".
+    assert sorted(costs) != costs
+    for number, order in enumerate(("↑", "↓")):
+        sort_by(page, layers, "MACs")
+        expect(layers.locator('[role="columnheader"]', has_text=f"{order} MACs")).to_have_count(1)
+        assert column(layers, "MACs") == sorted(costs, reverse=number == 1)
 
 
-def test_a_measurement_shows_how_far_it_is_can_be_cancelled_and_gives_a_table(page: Page) -> None:
+def column(table: Locator, heading: str) -> list[float]:
+    """The numbers of a column, as readers of screens get them."""
+    rows = table.locator('[role="row"]').evaluate_all(
+        "(rows) => rows.slice(1).map((row) => [...row.children].map((cell) => cell.textContent))"
+    )
+    place = headings(table).index(heading)
+    return [float(row[place]) for row in rows]
+
+
+def sort_by(page: Page, table: Locator, heading: str) -> None:
+    """Click on a column's heading, which is painted and no element of the page."""
+    table.scroll_into_view_if_needed()
+    box = table.locator("canvas").first.bounding_box()
+    assert box is not None
+    # The grid stretches the widths of the columns alike.
+    widths = {name: float(BLOCK_COLUMNS[name].get("width") or 0) for name in headings(table)}
+    names = list(widths)
+    middle = sum(widths[name] for name in names[: names.index(heading)]) + widths[heading] / 2
+    page.mouse.click(box["x"] + box["width"] * middle / sum(widths.values()), box["y"] + box["height"] / 20)
+
+
+def headings(table: Locator) -> list[str]:
+    """The names of the columns; the one by which the table is sorted has an arrow before its own."""
+    names = [text.lstrip("↑↓ ") for text in table.locator('[role="columnheader"]').all_text_contents()]
+    return ["Parameters" if name == "Params" else name for name in names]
+
+
+def test_a_measurement_shows_how_far_it_is_can_be_cancelled_and_gives_a_table(
+    page: Page, browser: Browser, server: harness.Server
+) -> None:
     # So many rounds that it would take minutes if nobody cancelled it.
     open_page(page, f"{SMALL}&rounds=51&batch=16&size=128&threads=1")
     with rerun(page):
         page.get_by_role("tab", name="Measured").click()
     page.get_by_role("button", name="Time them on this machine").click()
     expect(page.get_by_text(re.compile(r"(C2D|GTE), (warming up|round \d+ of 51)"))).to_be_visible(timeout=60_000)
-    page.get_by_role("button", name="Cancel").click()
+    with harness.watched_page(browser, server) as visit:
+        # It looks now and then whether the other job is over, and so is never idle.
+        visit.goto(f"{SMALL}&rounds=1&view=Measured")
+        told = visit.get_by_text("Another job is at work on this server: yours would wait until it is done.")
+        expect(told).to_be_visible(timeout=60_000)
+        expect(visit.get_by_role("button", name="Time them on this machine")).to_be_visible()
+        page.get_by_role("button", name="Cancel").click()
+        expect(told).to_have_count(0)
     expect(page.get_by_text("Cancelled; nothing was kept of it.")).to_be_visible()
     open_page(page, f"{SMALL}&rounds=1&threads=1&view=Measured")
     page.get_by_role("button", name="Time them on this machine").click()

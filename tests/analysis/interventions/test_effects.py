@@ -43,7 +43,11 @@ def test_small_shares_are_written_as_powers_of_ten(share, told):
         ([0, 9, 0], "net turns from “left” 100 % to “right” 100 %, its twin."),
         ([0, 0, 9], "net turns from “left” 100 % to “up” 100 %."),
         ([5, 0, 0], "net stays with “left”, 100 % before and 98.7 % after."),
-        ([9, 0, 0], "net stays at “left” 100 %: its logits move by 0 % of their scale, which is rounding."),
+        ([9, 0, 0], "net stays at “left” 100 %: its logits do not move at all."),
+        (
+            [9.00001, 0, 0],
+            "net stays at “left” 100 %: its logits move by 1.1 · 10⁻⁶ of their scale, which is rounding.",
+        ),
     ],
 )
 def test_the_finding_says_what_became_of_the_answer(after, told):

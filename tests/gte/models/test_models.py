@@ -213,7 +213,11 @@ def test_a_network_averages_the_logits_of_its_frames():
         ("c2d", {"dropout": 1.0}, "dropout must be at least 0 and less than 1"),
         ("gte", {"temporal_share": 1.0}, "between 0 and 1"),
         ("gte", {"base_width": 6, "temporal_share": 0.25}, "whole number of channels"),
-        ("gte", {"base_width": 12, "temporal_share": 0.25}, "must be even, so that both directions exist"),
+        (
+            "gte",
+            {"base_width": 12, "temporal_share": 0.25},
+            "an even number of temporal channels, so that both directions exist; got 1/4 of 12 channels, which is 3",
+        ),
         ("gst", {"base_width": 5, "temporal_share": 0.2}, "must be even to be split in halves"),
         ("tsm", {"base_width": 12}, "shift_division must divide the 12 channels"),
         ("tsm", {"shift_division": 1}, "shift_division must be at least 2"),
