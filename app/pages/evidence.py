@@ -16,6 +16,7 @@ from app import (
     evidence_tabs,
     resources,
     scaffold,
+    state,
     untrained,
     widgets,
 )
@@ -29,6 +30,7 @@ from gte.errors import VideoError
 
 FAINT = 0.2
 """Below this part of the common scale a network's evidence is hardly seen, which is said."""
+REVERSE = state.Key("reverse", "setting of “Reverse”")
 CONTROL_WIDTHS = (180, 132, 180, 196, 100, 110, 102)
 """Of clip, upload, class, layer, reverse, options and export, in pixels; in a narrow window they wrap."""
 FRAME_SIDE = 122
@@ -87,7 +89,7 @@ def render() -> None:
     with clip_place:
         source = widgets.pick_clip(clip_source, default=clip_source.classes[0])
     with reverse_place, st.container(height=40, border=False, vertical_alignment="center"):
-        backwards = st.toggle("Reverse", key="reverse", bind="query-params")
+        backwards = state.checked(REVERSE, lambda: st.toggle("Reverse", key=REVERSE.name, bind="query-params"))
     with layer_place:
         block = evidence_controls.pick_block(first)
     with stretch_place:

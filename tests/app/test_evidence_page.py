@@ -66,12 +66,13 @@ def test_every_method_can_be_the_page_s_own_by_a_link(two_networks, method):
 
 
 def test_a_method_and_a_class_that_are_not_here_are_told_with_what_is_shown_instead(two_networks):
-    at = open_page("evidence", **{"method": "guess", "class": "flies"})
+    at = open_page("evidence", **{"method": "guess", "class": "flies", "reverse": "maybe"})
     (box,) = at.warning
-    assert box.value.replace("\\", "").split("\n\n") == [
+    assert set(box.value.replace("\\", "").split("\n\n")) == {
         "The link asks for the method “guess”, which is not here; “Grad-CAM” is shown instead.",
         "The link asks for the class “flies”, which is not here; “as predicted” is shown instead.",
-    ]
+        "The link asks for the setting of “Reverse” “maybe”, which is not here; “off” is shown instead.",
+    }
     at.selectbox(key="method").set_value("layercam").run()
     at.selectbox(key="class").set_value("moves up").run()
     assert not at.warning
