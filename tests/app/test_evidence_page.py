@@ -75,6 +75,7 @@ def test_a_method_and_a_class_that_are_not_here_are_told_with_what_is_shown_inst
     }
     at.selectbox(key="method").set_value("layercam").run()
     at.selectbox(key="class").set_value("moves up").run()
+    at.toggle(key="reverse").set_value(True).run()
     assert not at.warning
 
 
