@@ -7,7 +7,7 @@ import pandas as pd
 from analysis import complexity, figures
 from analysis.card import Card
 from analysis.complexity import KINDS, Complexity, Numbers
-from analysis.wording import large_count, percent
+from analysis.wording import COST_UNITS, large_count, percent
 from gte.models import ClipShape
 
 
@@ -75,7 +75,7 @@ def _stage_finding(item: Complexity, frame: pd.DataFrame, stage: str, flops_per_
     rows = frame.to_dict("records")
     macs = sum(row["macs"] for row in rows)
     temporal = sum(row["macs"] for row in rows if row["kind"] == "temporal")
-    unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
+    unit = COST_UNITS[flops_per_mac]
     mixing = f"{percent(temporal / macs)} of that {KINDS['temporal']}" if temporal else "none of it mixing frames"
     return (
         f"{stage} takes {large_count(macs * flops_per_mac)} {unit}, {percent(macs / item.macs)} of {item.label}, "
@@ -161,7 +161,7 @@ def accuracy(dataset: str, frame: pd.DataFrame, setting: Setting) -> Card:
     drawn = [row for row in frame.to_dict("records") if not pd.isna(row["macs_counted"])]
     best = max(drawn, key=lambda row: row["top1"])
     cheapest = min(drawn, key=lambda row: row["macs_counted"])
-    unit = {1: "MACs", 2: "FLOPs"}[setting.flops_per_mac]
+    unit = COST_UNITS[setting.flops_per_mac]
 
     def told(row: dict) -> str:
         cost = large_count(int(row["macs_counted"]) * setting.flops_per_mac)

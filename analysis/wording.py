@@ -1,7 +1,11 @@
 """How numbers and layers are written for people: three significant digits, short layer names."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+COST_UNITS: Final[Mapping[int, str]] = {1: "MACs", 2: "FLOPs"}
+"""What a cost is called by how many operations one multiply-accumulate counts for."""
 
 
 def three_digits(value: float) -> str:

@@ -15,7 +15,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from analysis import complexity, cost_cards
 from analysis.complexity import Complexity, Numbers, Uncountable
 from analysis.cost_cards import Setting
-from analysis.wording import large_count, percent, three_digits
+from analysis.wording import COST_UNITS, large_count, percent, three_digits
 from app import block_view, cards, resources, scaffold, state, tables, timing_view, widgets
 from gte.checkpoint import CheckpointHeader
 
@@ -97,7 +97,7 @@ def _open_block(block: str) -> None:
 def _block(item: Complexity, block: str, setting: Setting) -> None:
     frame = complexity.block_table(item, block)
     st.subheader(f"The layers of {block}", anchor=False)
-    unit = UNITS[setting.flops_per_mac]
+    unit = COST_UNITS[setting.flops_per_mac]
     shown = pd.DataFrame(
         {
             "Layer": frame["layer"],
@@ -264,7 +264,7 @@ def _check(subject: Subject) -> None:
     st.dataframe(
         _accuracy_rows(table, flops_per_mac),
         hide_index=True,
-        column_config=accuracy_columns(UNITS[flops_per_mac]),
+        column_config=accuracy_columns(COST_UNITS[flops_per_mac]),
         height="content",
     )
     sources = dict.fromkeys((row["who"], row["source"]) for row in table.to_dict("records"))
@@ -286,7 +286,6 @@ def _check_rows(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-UNITS: Mapping[int, str] = {1: "MACs", 2: "FLOPs"}
 UNITS_OF = {"params": "parameters", "macs": "MACs"}
 
 
@@ -301,7 +300,7 @@ def _unbroken(number: str) -> str:
 
 
 def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
-    unit = UNITS[flops_per_mac]
+    unit = COST_UNITS[flops_per_mac]
     frame = pd.DataFrame(
         {
             "Network": table["label"],

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.complexity.counting import Options, applicable, count_by_torch
 from analysis.complexity.reported import GTE_RANGE, printed
-from analysis.wording import in_a_row, large_count
+from analysis.wording import COST_UNITS, in_a_row, large_count
 from gte.models import ClipShape, configure
 from gte.models.designs import GroupedSpatioTemporal
 from gte.models.resnet import ResNetConfig
@@ -137,7 +137,7 @@ def sweep_finding(
 
 
 def _macs_between(rows: Sequence[dict[Any, Any]], flops_per_mac: int) -> str:
-    unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
+    unit = COST_UNITS[flops_per_mac]
     least, most = (choose(rows, key=lambda row: row["macs"]) for choose in (min, max))
     views = rows[0]["views"]
     seen = f" for all {views} views of a video" if views > 1 else ""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.complexity.counting import Complexity, Uncountable
 from analysis.complexity.layers import KINDS, Kind, Layer
-from analysis.wording import large_count, percent
+from analysis.wording import COST_UNITS, large_count, percent
 
 NUMBERS = ("params", "macs_conv_linear", "macs", "macs_temporal", "macs_torch")
 _COLUMNS = (
@@ -135,7 +135,7 @@ def block_finding(item: Complexity, block: str, flops_per_mac: int = 1) -> str:
     """What a block costs as a whole. Raises ValueError if the network has no such block."""
     rows = block_table(item, block).to_dict("records")
     params, macs = (sum(row[column] for row in rows) for column in ("params", "macs"))
-    unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
+    unit = COST_UNITS[flops_per_mac]
     return (
         f"Together {large_count(params)} parameters and {large_count(macs * flops_per_mac)} {unit}, "
         f"{percent(macs / max(item.macs, 1))} of {item.label}'s."
@@ -148,7 +148,7 @@ def _inside(layer: Layer, block: str) -> str:
 
 def parts_finding(item: Complexity, flops_per_mac: int = 1) -> str:
     """Which stage and which kind of operator take most, and what mixing frames takes."""
-    unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
+    unit = COST_UNITS[flops_per_mac]
     by_stage: Counter[str] = Counter()
     by_kind: Counter[Kind] = Counter()
     for layer in item.layers:

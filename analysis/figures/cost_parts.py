@@ -12,7 +12,7 @@ from analysis import palette
 from analysis.complexity.layers import KINDS, Kind
 from analysis.figures.labels import places
 from analysis.figures.rows import every_name, height_for, mark_row
-from analysis.wording import large_count, percent
+from analysis.wording import COST_UNITS, large_count, percent
 
 SOLID: Final[dict[str, Any]] = {"color": palette.TEMPORAL_COST, "line": {"width": 0}}
 
@@ -27,8 +27,6 @@ MARKERS: Final[Mapping[Kind, dict[str, Any]]] = {
 
 OPAQUE: Final[dict[str, Any]] = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
 
-UNITS: Final[Mapping[int, str]] = {1: "MACs", 2: "FLOPs"}
-
 
 def part_bars(parts: pd.DataFrame, selected: str | None = None, *, flops_per_mac: int = 1) -> go.Figure:
     """`complexity.parts`: a row for each part, in the order of the network, stacked by kind of operator.
@@ -37,7 +35,7 @@ def part_bars(parts: pd.DataFrame, selected: str | None = None, *, flops_per_mac
     """
     rows = parts.to_dict("records")
     names: list[str] = list(dict.fromkeys(row["part"] for row in rows))
-    unit = UNITS[flops_per_mac]
+    unit = COST_UNITS[flops_per_mac]
     figure = go.Figure()
     for kind, title in KINDS.items():
         mine = [row for row in rows if row["kind"] == kind and row["macs"]]
@@ -151,7 +149,7 @@ def share_curves(
     """
     figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.16)
     views = max(table["views"], default=1)
-    unit = UNITS[flops_per_mac]
+    unit = COST_UNITS[flops_per_mac]
     titles = ("parameters", f"{unit} per clip" if views == 1 else f"{unit} of all {views} views")
     for name in dict.fromkeys(table["name"]):
         rows = [row for row in table.to_dict("records") if row["name"] == name]
@@ -233,7 +231,7 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
     frames and its views. Rows without a count are left out.
     """
     rows: list[dict[Any, Any]] = [row for row in table.to_dict("records") if not pd.isna(row["macs_counted"])]
-    unit = UNITS[flops_per_mac]
+    unit = COST_UNITS[flops_per_mac]
     most = max((row["params_counted"] for row in rows), default=1)
     figure = go.Figure()
     for number, who in enumerate(dict.fromkeys(row["who"] for row in rows)):

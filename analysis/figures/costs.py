@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from analysis import palette
 from analysis.figures.rows import every_name, height_for, mark_row
-from analysis.wording import large_count, three_digits
+from analysis.wording import COST_UNITS, large_count, three_digits
 
 NATIVE_MARK = "*"
 """Stands behind the name of a network that was counted at its native clip, because it cannot take the chosen one."""
@@ -46,7 +46,7 @@ def cost_bars(
         for row in sorted(table.to_dict("records"), key=is_native)
     ]
     counted = [row for row in rows if not pd.isna(row["macs_conv_linear"]) and not is_native(row)]
-    unit = {1: "MACs", 2: "FLOPs"}[flops_per_mac]
+    unit = COST_UNITS[flops_per_mac]
     costs = {row["name"]: float(row["macs_conv_linear"]) * flops_per_mac for row in counted}
     temporal = {row["name"]: float(row["macs_temporal"]) * flops_per_mac for row in counted}
     rest = {name: cost - temporal[name] for name, cost in costs.items()}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.timing.plan import Measurement
-from analysis.wording import three_digits
+from analysis.wording import in_a_row, three_digits
 
 REFERENCE = "c2d"
 
@@ -108,21 +108,17 @@ def finding(measurement: Measurement, macs: Mapping[str, int], selected: str = "
     if above:
         verb = "takes" if len(above) == 1 else "take"
         told += (
-            f" {_listed(above)} {verb} longer than {'its' if len(above) == 1 else 'their'} MACs would at "
+            f" {in_a_row(above)} {verb} longer than {'its' if len(above) == 1 else 'their'} MACs would at "
             f"{base['label']}'s rate, which points to memory traffic and overheads rather than arithmetic."
         )
     below = [row["label"] for row in compared.values() if row["time_ratio_high"] < row["mac_ratio"]]
     if below:
-        told += f" {_listed(below)} {'does' if len(below) == 1 else 'do'} more MACs in a second than {base['label']}."
+        told += f" {in_a_row(below)} {'does' if len(below) == 1 else 'do'} more MACs in a second than {base['label']}."
     return told
 
 
 def _is_steady(row: Mapping[Any, Any]) -> bool:
     return row["time_ratio_high"] <= MOST_APART * row["time_ratio_low"]
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def what_was_measured(measurement: Measurement) -> str:

@@ -13,7 +13,7 @@ from pandas.io.formats.style import Styler
 from analysis import complexity, figures, palette
 from analysis.complexity import Complexity, Uncountable
 from analysis.cost_cards import Setting
-from analysis.wording import in_a_row, large_count, three_digits
+from analysis.wording import COST_UNITS, in_a_row, large_count, three_digits
 from app import architecture_tabs, block_view, resources, scaffold, state, tables, widgets
 from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
@@ -26,7 +26,7 @@ WIDTHS = ("16", "32", "64", "96", "128")
 HEADS = ("counted", "left out")
 SECONDS_BEFORE_ROWS = 0.3
 """What is counted faster than this, as from the cache, is not worth a table that grows."""
-UNITS = {"MACs": 1, "FLOPs": 2}
+UNITS = {unit: factor for factor, unit in COST_UNITS.items()}
 
 DEPTH = state.Key("depth", "depth")
 FRAMES = state.Key("frames", "number of frames")
@@ -256,7 +256,7 @@ def _finding(counts: Sequence[Complexity | Uncountable], flops_per_mac: int) -> 
     if not counted:
         return "None of these networks can be counted with these numbers; below stands why."
     by_name = {item.name: item for item in counted if not item.at_native}
-    unit = next(unit for unit, factor in UNITS.items() if factor == flops_per_mac)
+    unit = COST_UNITS[flops_per_mac]
     gte, c2d = by_name.get(SELECTED), by_name.get(REFERENCE)
     if gte is not None and c2d is not None:
         ratio = three_digits(gte.macs_conv_linear / c2d.macs_conv_linear)

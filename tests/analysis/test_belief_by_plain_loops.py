@@ -61,7 +61,10 @@ def blurred(frames):
     """A Gaussian of two pixels' deviation over rows and columns, six pixels far, mirrored at the edges."""
     deviation, reach = SIDE / 16, 6
     weights = [math.exp(-(step**2) / (2 * deviation**2)) for step in range(-reach, reach + 1)]
-    mirror = lambda place: -place if place < 0 else 2 * (SIDE - 1) - place if place >= SIDE else place  # noqa: E731
+
+    def mirror(place):
+        return -place if place < 0 else 2 * (SIDE - 1) - place if place >= SIDE else place
+
     for axis in (2, 3):
         out = np.zeros_like(frames)
         for place in range(SIDE):

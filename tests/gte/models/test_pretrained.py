@@ -251,9 +251,8 @@ def test_weights_of_another_network_are_refused_with_what_is_missing_left_over_o
         inflate(config.build(), config, state)
 
 
-@pytest.mark.usefixtures("opened_here")
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_network_starts_from_a_local_file_and_says_which(flat, tmp_path: Path, suffix):
+def test_a_network_starts_from_a_local_file_and_says_which(flat, tmp_path: Path, suffix, opened_here):
     path = tmp_path / f"r26{suffix}"
     if suffix == ".pth":
         torch.save(flat.state_dict(), path)
@@ -267,8 +266,7 @@ def test_a_network_starts_from_a_local_file_and_says_which(flat, tmp_path: Path,
     assert told.endswith("); at random are fc.weight, fc.bias.")
 
 
-@pytest.mark.usefixtures("opened_here")
-def test_a_file_of_something_else_is_no_start(tmp_path: Path):
+def test_a_file_of_something_else_is_no_start(tmp_path: Path, opened_here):
     path = tmp_path / "linear.pth"
     torch.save({"weight": torch.zeros(2, 2)}, path)
     config = configure("c2d", **SIZES)
@@ -276,7 +274,6 @@ def test_a_file_of_something_else_is_no_start(tmp_path: Path):
         initialise(config.build(), config, str(path))
 
 
-@pytest.mark.usefixtures("opened_here")
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
@@ -284,14 +281,13 @@ def test_a_file_of_something_else_is_no_start(tmp_path: Path):
         ({"fc.bias": torch.full((CLASSES,), float("nan"))}, r"no whole ResNet of torchvision's: NaN .* in fc\.bias;"),
     ],
 )
-def test_a_file_that_holds_something_else_or_no_numbers_is_no_start(flat, tmp_path: Path, extra, message):
+def test_a_file_that_holds_something_else_or_no_numbers_is_no_start(flat, tmp_path: Path, extra, message, opened_here):
     torch.save(flat.state_dict() | extra, tmp_path / "r26.pth")
     with pytest.raises(WeightsError, match=message):
         initialise(configure("c2d", **SIZES).build(), configure("c2d", **SIZES), str(tmp_path / "r26.pth"))
 
 
-@pytest.mark.usefixtures("opened_here")
-def test_a_file_of_another_size_is_said_to_be_one_without_a_list_of_its_keys(flat, tmp_path: Path):
+def test_a_file_of_another_size_is_said_to_be_one_without_a_list_of_its_keys(flat, tmp_path: Path, opened_here):
     torch.save(flat.state_dict(), tmp_path / "r26.pth")
     config = configure("gte", **SIZES | {"depth": 50, "base_width": 32})
     message = (
