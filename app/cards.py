@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from analysis import palette
-from analysis.card import Card
-from app import resources, scaffold
+from analysis.plotting import style
+from analysis.plotting.card import Card
+from app import cache, layout
 from gte.checkpoint import CheckpointHeader
 
 
 def path_in_code(header: CheckpointHeader) -> str:
     """What a snippet of code calls the file: never where it lies on this server, but for what ships."""
-    shipped = header.path.is_relative_to(resources.ROOT)
-    return header.path.relative_to(resources.ROOT).as_posix() if shipped else header.path.name
+    shipped = header.path.is_relative_to(cache.ROOT)
+    return header.path.relative_to(cache.ROOT).as_posix() if shipped else header.path.name
 
 
 def draw(
@@ -22,7 +22,7 @@ def draw(
     *,
     of: str = "",
     file_name: str | None = None,
-    config: Mapping[str, object] = palette.PLOTLY_CONFIG,
+    config: Mapping[str, object] = style.PLOTLY_CONFIG,
 ) -> None:
     """Draw it; `on_click` is called with the customdata's first entry of a mark that is clicked.
 
@@ -30,7 +30,7 @@ def draw(
     `config` is plotly's.
     """
     st.subheader(card.title, anchor=False)
-    st.markdown(scaffold.plain(card.sentence))
+    st.markdown(layout.plain(card.sentence))
     key = f"card {of} {card.key} {card.title}"
     st.plotly_chart(
         card.figure,

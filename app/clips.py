@@ -18,12 +18,20 @@ import streamlit as st
 from jaxtyping import Float, Int, UInt8
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app import resources
-from app.resources import Clip, Stamp
+from app import cache
+from app.cache import Clip, Stamp
 from gte.cli import sentence
 from gte.data import open_dataset
-from gte.data.footage import Footage, Stretch, is_picture, natural_key, open_footage, pictures_in, unpack_pictures
 from gte.data.opencv import cv2
+from gte.data.video.sources import (
+    Footage,
+    Stretch,
+    is_picture,
+    natural_key,
+    open_footage,
+    pictures_in,
+    unpack_pictures,
+)
 from gte.errors import GteError, VideoError
 
 OWN_FOLDERS = "GTE_CLIPS"
@@ -143,7 +151,7 @@ def _filmed_clip(
 ) -> Clip:
     indices = stretch.sample(num_frames)
     frames = _source.read(indices, size)
-    clip = Clip(digest=resources.digest_of(frames), frames=frames, indices=indices)
+    clip = Clip(digest=cache.digest_of(frames), frames=frames, indices=indices)
     return clip.reversed(()) if backwards else clip
 
 
@@ -152,7 +160,7 @@ def _rendered_clip(dataset: str, index: int, stretch: Stretch, num_frames: int, 
     clips = open_dataset(dataset, "test", size)
     indices = stretch.sample(num_frames)
     frames = clips.frames(index, indices)
-    clip = Clip(digest=resources.digest_of(frames), frames=frames, indices=indices, label=clips.label(index))
+    clip = Clip(digest=cache.digest_of(frames), frames=frames, indices=indices, label=clips.label(index))
     return clip.reversed(clips.twins) if backwards else clip
 
 
@@ -213,10 +221,10 @@ def _is_inside(path: Path) -> bool:
 
 def _identity(path: Path) -> tuple[Stamp, ...]:
     if not path.is_dir():
-        return (resources.stamp(path),)
+        return (cache.stamp(path),)
     files = pictures_in(path)
     # Of many pictures the folder's own time tells of added and removed ones.
-    return tuple(resources.stamp(one) for one in (path, *files[:1], *files[-1:]))
+    return tuple(cache.stamp(one) for one in (path, *files[:1], *files[-1:]))
 
 
 @dataclass
@@ -289,7 +297,7 @@ def _unpacked(archive: Path, name: str) -> Path:
     return folder
 
 
-def choices(source: resources.ClipSource, yours: Filmed | None) -> Mapping[str, Source]:
+def choices(source: cache.ClipSource, yours: Filmed | None) -> Mapping[str, Source]:
     """Every clip by its name in links: the reader's own, the rendered ones, those that the owner allows."""
     rendered = {
         name: Rendered(name=name, dataset=source.dataset, index=index, knows_label=source.trained_on)

@@ -25,7 +25,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app import scaffold
+from app import layout
 from app.turns import Claim, Turns
 from gte.cli import sentence
 from gte.errors import GteError
@@ -114,7 +114,7 @@ class Job(Generic[Result]):
             self.state, self.told = "failed", sentence(error)
         except Exception:
             logger.exception("A job failed")
-            self.state, self.told = "failed", scaffold.DEFECT
+            self.state, self.told = "failed", layout.DEFECT
         finally:
             self._ended.set()
 
@@ -260,7 +260,7 @@ def offer(
         _watch(job, name, cancelled)
         return None
     if job is not None and job.state == "failed":
-        st.error(scaffold.plain(job.told))
+        st.error(layout.plain(job.told))
     elif st.session_state.get(cancelled):
         st.caption("Cancelled; nothing was kept of it.")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -336,7 +336,7 @@ def _watch(job: Job[Any], name: str, cancelled: str) -> None:
             elif job.state == "paused" and ahead:
                 st.progress(job.part, text=f"Paused: {ahead} more before it goes on")
             else:
-                st.progress(job.part, text=scaffold.plain(job.text or "At work"))
+                st.progress(job.part, text=layout.plain(job.text or "At work"))
             if st.button("Cancel", key=f"cancel {name}"):
                 job.leave(_reader())
                 st.session_state[cancelled] = True

@@ -5,12 +5,13 @@ from typing import Literal
 
 import streamlit as st
 
-from analysis.wording import in_a_row
-from app import scaffold, state, uploads
+from analysis.formatting import in_a_row
+from app import checkpoints, url_state
+from app import layout as scaffold
 from gte.checkpoint import SUFFIX
 from gte.cli import sentence
 from gte.errors import GteError
-from gte.models.published import LAYOUTS
+from gte.weights.published import LAYOUTS
 
 LINK_NOTE = (
     "It stays on this server for this visit only, and no other visitor sees it: a link to this page does not carry it, "
@@ -36,12 +37,12 @@ def open_one_of_yours(width: Literal["stretch", "content"] = "content") -> None:
         uploaded = st.file_uploader(
             "A checkpoint file",
             key=f"checkpoint {number}",
-            max_upload_size=uploads.LARGEST_MEGABYTES,
+            max_upload_size=checkpoints.LARGEST_MEGABYTES,
             label_visibility="collapsed",
         )
-        st.caption(OWN_NOTE.format(suffix=SUFFIX, largest=uploads.LARGEST_MEGABYTES, most=uploads.MOST))
-        if uploads.foreign_allowed():
-            types = in_a_row(uploads.file_types())
+        st.caption(OWN_NOTE.format(suffix=SUFFIX, largest=checkpoints.LARGEST_MEGABYTES, most=checkpoints.MOST))
+        if checkpoints.foreign_allowed():
+            types = in_a_row(checkpoints.file_types())
             layouts = scaffold.plain("; ".join(by_publisher(layout.label for layout in LAYOUTS)))
             st.caption(FOREIGN_NOTE.format(types=types, layouts=layouts))
         else:
@@ -52,12 +53,12 @@ def open_one_of_yours(width: Literal["stretch", "content"] = "content") -> None:
     st.session_state[_NUMBER] = number + 1
     try:
         with st.spinner(f"Opening {scaffold.plain(uploaded.name)}"):
-            name = uploads.take(uploaded)
+            name = checkpoints.take(uploaded)
     except (GteError, ValueError, OSError) as error:
         st.session_state[_TOLD] = (False, sentence(error))
     else:
         st.session_state[_TOLD] = (True, f"{uploaded.name} is open as {name}, and chosen here. {LINK_NOTE}")
-        state.wish(state.CKPT, name)
+        url_state.wish(url_state.CKPT, name)
     st.rerun()
 
 

@@ -7,9 +7,9 @@ from typing import Literal, TypeVar
 import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
 
-from app import clips, resources, scaffold, state
+from app import cache, clips, layout, url_state
 from gte.checkpoint import CheckpointHeader
-from gte.data.footage import Stretch
+from gte.data.video.sources import Stretch
 
 NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."
 
@@ -21,7 +21,7 @@ _STRETCHES = "widgets: what the reader cut out of each clip"
 
 def checkpoints_or_stop() -> dict[str, CheckpointHeader]:
     """Every checkpoint by name; where there is none, say how to get one and end the page."""
-    found, _ = resources.checkpoints()
+    found, _ = cache.checkpoints()
     if not found:
         st.info(NO_CHECKPOINT)
         st.stop()
@@ -32,7 +32,7 @@ Width = int | Literal["stretch"]
 
 
 def pick(
-    key: state.Key,
+    key: url_state.Key,
     label: str,
     options: Sequence[str],
     default: str,
@@ -43,12 +43,12 @@ def pick(
 
     `also` has further names by which a link may ask for an option.
     """
-    start = state.start(key, options, default=default, also=also)
+    start = url_state.start(key, options, default=default, also=also)
     return st.selectbox(label, options, index=start, key=key.name, bind="query-params", width=width)
 
 
 def pick_in_words(
-    key: state.Key,
+    key: url_state.Key,
     label: str,
     options: Sequence[str],
     default: str,
@@ -57,23 +57,23 @@ def pick_in_words(
     help: str | None = None,
 ) -> str:
     """A selectbox as `pick`, whose options read as `words` say; the address keeps the options themselves."""
-    if key in state.SUBJECT:
-        state.start(key, options, default, also)
+    if key in url_state.SUBJECT:
+        url_state.start(key, options, default, also)
     else:
-        asked = state.first_time(key, options, default, words.get(default, default))
+        asked = url_state.first_time(key, options, default, words.get(default, default))
         if asked is not None:
             st.session_state[key.name] = asked
     if st.session_state.get(key.name, default) not in options:
         st.session_state[key.name] = default
     st.session_state.setdefault(key.name, default)
     chosen = st.selectbox(label, options, key=key.name, format_func=lambda option: words.get(option, option), help=help)
-    state.write(key, None if chosen == default else chosen)
+    url_state.write(key, None if chosen == default else chosen)
     return chosen
 
 
-def pick_segment(key: state.Key, label: str, options: Sequence[str]) -> str:
+def pick_segment(key: url_state.Key, label: str, options: Sequence[str]) -> str:
     """One of a few options, all of them in sight; opens on the first, or on what a link asks for."""
-    return state.checked(
+    return url_state.checked(
         key,
         lambda: st.segmented_control(
             label, options, default=options[0], required=True, key=key.name, bind="query-params"
@@ -82,10 +82,10 @@ def pick_segment(key: state.Key, label: str, options: Sequence[str]) -> str:
 
 
 def pick_number(
-    key: state.Key, label: str, least: int, most: int, default: int, *, step: int = 1, width: Width = "stretch"
+    key: url_state.Key, label: str, least: int, most: int, default: int, *, step: int = 1, width: Width = "stretch"
 ) -> int:
     """A box for a whole number from `least` to `most`; opens on `default`, or on what a link asks for."""
-    return state.checked(
+    return url_state.checked(
         key,
         lambda: int(
             st.number_input(label, least, most, default, step=step, key=key.name, bind="query-params", width=width)
@@ -95,7 +95,7 @@ def pick_number(
 
 def pick_checkpoint(found: Mapping[str, CheckpointHeader], width: Width = "stretch") -> CheckpointHeader:
     """A selectbox of checkpoints; opens on the first."""
-    return found[pick(state.CKPT, "Checkpoint", list(found), default=next(iter(found)), width=width)]
+    return found[pick(url_state.CKPT, "Checkpoint", list(found), default=next(iter(found)), width=width)]
 
 
 def pick_layer(names: Mapping[str, str], default: str, width: Width = "stretch") -> str:
@@ -104,7 +104,7 @@ def pick_layer(names: Mapping[str, str], default: str, width: Width = "stretch")
     A link may name the layer in full, as the state_dict does.
     """
     layers = {name: layer for layer, name in names.items()}
-    return layers[pick(state.LAYER, "Layer", list(layers), default=names[default], width=width, also=names)]
+    return layers[pick(url_state.LAYER, "Layer", list(layers), default=names[default], width=width, also=names)]
 
 
 def drop_clip() -> None:
@@ -123,20 +123,20 @@ def drop_clip() -> None:
         )
         st.caption("It stays on this server, for this visit only: a link to this page does not carry it.")
         if refusal := clips.refusal():
-            st.error(scaffold.plain(refusal))
+            st.error(layout.plain(refusal))
 
 
 def _take() -> None:
     if clips.take(st.session_state["upload"] or ()):
-        st.session_state[state.CLIP.name] = clips.YOURS
+        st.session_state[url_state.CLIP.name] = clips.YOURS
 
 
-def pick_clip(source: resources.ClipSource, default: str) -> clips.Source:
+def pick_clip(source: cache.ClipSource, default: str) -> clips.Source:
     """One of the clips by name: what the reader dropped, rendered ones, those that the server's owner allows."""
     options = clips.choices(source, clips.dropped())
     yours = options.get(clips.YOURS)
     words = {clips.YOURS: f"Yours: {yours.name}"} if yours else {}
-    return options[pick_in_words(state.CLIP, "Clip", list(options), default=default, words=words)]
+    return options[pick_in_words(url_state.CLIP, "Clip", list(options), default=default, words=words)]
 
 
 def is_cut(source: clips.Source) -> bool:
@@ -144,7 +144,7 @@ def is_cut(source: clips.Source) -> bool:
     _forget_the_cut_of_another(source)
     kept: dict[str, tuple[int, int]] = st.session_state.get(_STRETCHES, {})
     whole = (1, len(source.seconds))
-    return state.STRETCH.name in st.query_params or kept.get(str(source.identity), whole) != whole
+    return url_state.STRETCH.name in st.query_params or kept.get(str(source.identity), whole) != whole
 
 
 def pick_stretch(source: clips.Source) -> Stretch:
@@ -153,7 +153,7 @@ def pick_stretch(source: clips.Source) -> Stretch:
     num_frames = len(source.seconds)
     cut = str(source.identity)
     kept: dict[str, tuple[int, int]] = st.session_state.setdefault(_STRETCHES, {})
-    asked = state.span(state.STRETCH, num_frames, "the whole clip is shown instead")
+    asked = url_state.span(url_state.STRETCH, num_frames, "the whole clip is shown instead")
     first, last = asked or kept.get(cut, (1, num_frames))
     if num_frames > 1:
         first, last = st.slider(
@@ -165,7 +165,7 @@ def pick_stretch(source: clips.Source) -> Stretch:
             label_visibility="collapsed",
         )
     kept[cut] = (first, last)
-    state.write(state.STRETCH, None if (first, last) == (1, num_frames) else f"{first}-{last}")
+    url_state.write(url_state.STRETCH, None if (first, last) == (1, num_frames) else f"{first}-{last}")
     return Stretch(first - 1, last - 1)
 
 
@@ -174,7 +174,7 @@ def _forget_the_cut_of_another(source: clips.Source) -> None:
     cut = str(source.identity)
     if st.session_state.setdefault(_CUT, cut) != cut:
         st.session_state[_CUT] = cut
-        state.write(state.STRETCH, None)
+        url_state.write(url_state.STRETCH, None)
 
 
 Subject = TypeVar("Subject")
@@ -183,7 +183,7 @@ Subject = TypeVar("Subject")
 def draw_tabs(
     tabs: Mapping[str, Callable[[Subject], None]],
     subject: Subject,
-    key: state.Key = state.VIEW,
+    key: url_state.Key = url_state.VIEW,
     wanted: str | None = None,
 ) -> None:
     """Tabs by their names, of which a link opens one; only the open one is computed and drawn.
@@ -191,15 +191,15 @@ def draw_tabs(
     A reader who comes back to the page finds the tab open that was left open, unless another is `wanted` now.
     """
     places: dict[str, TabContainer] = {}
-    state.return_to_tab(key, list(tabs), wanted)
+    url_state.return_to_tab(key, list(tabs), wanted)
 
     def open_tab() -> str:
         drawn = st.tabs(list(tabs), key=key.name, on_change="rerun", bind="query-params")
         places.update(zip(tabs, drawn, strict=True))
         return next(name for name, place in places.items() if place.open)
 
-    state.keep_tab(state.checked(key, open_tab))
+    url_state.keep_tab(url_state.checked(key, open_tab))
     for name, place in places.items():
         if place.open:
-            with place, scaffold.errors_as_sentences():
+            with place, layout.errors_as_sentences():
                 tabs[name](subject)

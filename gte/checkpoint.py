@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from gte.errors import CheckpointError
 from gte.files import replacing
+from gte.kernel_history import HISTORY, INITIAL, STEPS, KernelHistory, KernelSnapshots
 from gte.models import build, temporal_layers, to_channels_last, without_memory
 from gte.models.shift import LearnableTemporalShift, SharedTemporalShift
 from gte.models.temporal import time_kernel
-from gte.snapshots import HISTORY, INITIAL, STEPS, KernelHistory, KernelSnapshots
 
 FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
@@ -84,7 +84,7 @@ def save(
     """Write a checkpoint, atomically. The history ends with the weights that are saved.
 
     `kernel_init` holds, for temporal layers that are no LTS layers, the taps (o, i, k, 1) that they began with, as
-    `gte.snapshots.initial_kernels` takes them; a layer that is missing began nobody knows how.
+    `gte.kernel_history.initial_kernels` takes them; a layer that is missing began nobody knows how.
     """
     facts = asdict(header)
     del facts["path"]

@@ -1,7 +1,7 @@
 """Weights from elsewhere as checkpoints: `python -m gte.convert SOURCE --to FILE.safetensors`.
 
-SOURCE is a published checkpoint of one of the layouts in `gte.models.published`, or a `resume.pt` of `gte.train`. It is
-opened by `gte.foreign`, in a process of its own that runs no code from it.
+SOURCE is a published checkpoint of one of the layouts in `gte.weights.published`, or a `resume.pt` of `gte.train`. It
+is opened by `gte.weights.safe_load`, in a process of its own that runs no code from it.
 """
 
 import json
@@ -19,16 +19,16 @@ from gte.cli import run_command, say
 from gte.data import open_dataset
 from gte.environment import environment_facts
 from gte.errors import GteError, WeightsError
-from gte.foreign import ForeignFile, read_tensors
+from gte.kernel_history import HISTORY, KernelSnapshots, initial_kernels
 from gte.models import ClipShape, configure
 from gte.models.config import ModelConfig
 from gte.models.memory import without_memory
-from gte.models.pretrained import check_resnet, inflate, sha256, what_is_random
-from gte.models.published import Colours, Layout, load_published, recognise, set_normalization
 from gte.models.shift import shift_layers
-from gte.models.state_dicts import INSIDE, Contents, are, contents_of, listed, not_finite, printable, some_of
-from gte.recipes import TrainConfig
-from gte.snapshots import HISTORY, KernelSnapshots, initial_kernels
+from gte.train_config import TrainConfig
+from gte.weights.inflation import check_resnet, inflate, sha256, what_is_random
+from gte.weights.published import Colours, Layout, load_published, recognise, set_normalization
+from gte.weights.safe_load import ForeignFile, read_tensors
+from gte.weights.state_dicts import INSIDE, Contents, are, contents_of, listed, not_finite, printable, some_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gte.checkpoint import CheckpointHeader, load_model
 from gte.cli import print_json, run_command
 from gte.data.transforms import to_clip
-from gte.data.video import VideoInfo, read_clip
+from gte.data.video.files import VideoInfo, read_clip
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from gte.environment import environment_facts
 from gte.errors import GteError
 from gte.evaluate import evaluate
 from gte.files import replacing
+from gte.kernel_history import KernelSnapshots, initial_kernels, snapshot_steps
 from gte.models import configure, to_channels_last
-from gte.models.pretrained import initialise
 from gte.models.shift import shift_layers
-from gte.recipes import PRESETS, TrainConfig
-from gte.snapshots import KernelSnapshots, initial_kernels, snapshot_steps
+from gte.train_config import PRESETS, TrainConfig
+from gte.weights.inflation import initialise
 
 
 class Run:

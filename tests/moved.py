@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from gte import checkpoint
+from gte.kernel_history import KernelSnapshots, initial_kernels
 from gte.models import temporal_layers
-from gte.snapshots import KernelSnapshots, initial_kernels
 from tests.tiny import tiny_header, tiny_model
 
 

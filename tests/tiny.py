@@ -9,9 +9,9 @@ from torch import nn
 
 from gte import checkpoint
 from gte.checkpoint import CheckpointHeader
+from gte.kernel_history import KernelSnapshots
 from gte.models import MODELS, ClipShape, build, configure
 from gte.models.shift import shift_layers
-from gte.snapshots import KernelSnapshots
 
 CLASSES = ("moves left", "moves right", "turns")
 LARGE = ("r2plus1d", "s3d")

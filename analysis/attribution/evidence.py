@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from analysis.wording import percent, three_digits
+from analysis.formatting import percent, three_digits
 
 SMALLEST_MAP = 7
 """Height and width, in cells, below which a map is too coarse to be preselected."""

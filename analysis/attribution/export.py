@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from analysis.attribution.evidence import Evidence
 from analysis.attribution.overlay import film_strip, overlay
 from gte.data.opencv import cv2
-from gte.data.video import write_webm
+from gte.data.video.files import write_webm
 from gte.files import replacing
 
 CARD = "card"

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence, finite
-from analysis.attribution.passes import block_of, read_output_and_gradient
+from analysis.attribution.hooks import block_of, read_output_and_gradient
 from gte.models import ClipShape, block_outputs, configure, without_memory
 
 Convention = Literal["clip", "frame"]

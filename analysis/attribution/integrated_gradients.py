@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.attribution.evidence import Evidence, finite
-from analysis.attribution.passes import check_evaluating, score_of
-from analysis.wording import percent, three_digits
+from analysis.attribution.hooks import check_evaluating, score_of
+from analysis.formatting import percent, three_digits
 
 STEPS = 32
 """Points of the path from black to the clip at which gradients are taken."""

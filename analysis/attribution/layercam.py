@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence, finite
-from analysis.attribution.passes import block_of, read_output_and_gradient
+from analysis.attribution.hooks import block_of, read_output_and_gradient
 
 CONVENTION = "one weight per channel, frame and place: the gradient there, where it is positive"
 

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence, finite
-from analysis.attribution.passes import check_evaluating, score_of
-from analysis.wording import three_digits
+from analysis.attribution.hooks import check_evaluating, score_of
+from analysis.formatting import three_digits
 
 ROUNDING = 1e-5
 """Of the largest logit: what a score loses or gains by less is rounding, and speaks neither for the class nor against.

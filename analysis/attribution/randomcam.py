@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence, finite
-from analysis.attribution.passes import block_of, read_output, score_of
+from analysis.attribution.hooks import block_of, read_output, score_of
 
 SEED = 0
 

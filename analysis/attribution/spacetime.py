@@ -9,8 +9,8 @@ from jaxtyping import Float
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from analysis import palette
 from analysis.attribution.evidence import Evidence
+from analysis.plotting import style
 
 Side = Literal["x", "y"]
 
@@ -66,13 +66,13 @@ def space_time(names: Sequence[str], found: Sequence[Evidence], reduction: str, 
                     zmin=0,
                     # Where there is no evidence at all every value is 0, which any scale shows as nothing.
                     zmax=top or 1,
-                    colorscale=palette.EVIDENCE_SCALE,
+                    colorscale=style.EVIDENCE_SCALE,
                     showscale=row == 1 and column == 2,
                     colorbar={
                         # In words, because with a scale each the numbers of one network are not those of another.
                         "tickvals": [0, top or 1],
                         "ticktext": ["0", "largest<br>of all" if shared else "largest<br>of each"],
-                        "tickfont": {"size": palette.FONT_SIZE},
+                        "tickfont": {"size": style.FONT_SIZE},
                         "thickness": 12,
                     },
                     hovertemplate=f"<b>{name}</b>, step %{{{step}}}, {side} %{{{cell}}}: %{{z:.3g}}<extra></extra>",
@@ -80,9 +80,9 @@ def space_time(names: Sequence[str], found: Sequence[Evidence], reduction: str, 
                 row=row,
                 col=column,
             )
-    palette.style(figure)
+    style.style(figure)
     figure.update_layout(height=ROOM * 2 + ROW * len(found), margin_t=ROOM, margin_b=ROOM)
-    figure.update_annotations(font_size=palette.FONT_SIZE)
+    figure.update_annotations(font_size=style.FONT_SIZE)
     for row, both in enumerate(slices, start=1):
         for column, (steps, cells) in enumerate((part.shape for part in both.values()), start=1):
             across, down = (cells, steps) if column == 1 else (steps, cells)

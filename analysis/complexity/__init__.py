@@ -21,14 +21,9 @@ from analysis.complexity.counting import (
     count_each,
     seen_in,
 )
+from analysis.complexity.formulas import OPERATORS, Numbers, built, formula_table, formulas_finding, gte_explanation
 from analysis.complexity.layers import KINDS, Kind, Layer
-from analysis.complexity.operators import OPERATORS, Numbers, built, formula_table, formulas_finding, gte_explanation
-from analysis.complexity.reported import (
-    COSTS,
-    GTE_RANGE,
-    check_finding,
-    paper_check,
-)
+from analysis.complexity.published import COSTS, GTE_RANGE, check_finding, paper_check
 from analysis.complexity.store import stored
 from analysis.complexity.sweep import (
     SWEPT,

@@ -9,15 +9,12 @@ import pandas as pd
 
 from analysis.complexity.accuracy import MISSING_ACCURACY, accuracy_against_cost, datasets
 from analysis.complexity.counting import Complexity, Uncountable, count_each, seen_in
-from analysis.complexity.operators import Numbers, formula_table, formulas_finding, gte_explanation
-from analysis.complexity.reported import (
-    check_finding,
-    paper_check,
-)
+from analysis.complexity.formulas import Numbers, formula_table, formulas_finding, gte_explanation
+from analysis.complexity.published import check_finding, paper_check
 from analysis.complexity.store import stored
 from analysis.complexity.sweep import reported_range, sweep, sweep_finding, why_not_compared
 from analysis.complexity.tables import as_plain, layer_table, parts, parts_finding, table
-from analysis.wording import large_count, percent
+from analysis.formatting import large_count, percent
 from gte import cli
 from gte.models import COMPARED, MODELS, ClipShape, named
 

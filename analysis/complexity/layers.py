@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from torch import Tensor, nn
 
-from analysis.wording import block_name
+from analysis.formatting import block_name
 from gte.models import ClipShape
 from gte.models.shift import TAPS
 

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.complexity.counting import Options, applicable, count_by_torch
-from analysis.complexity.reported import GTE_RANGE, printed
-from analysis.wording import COST_UNITS, in_a_row, large_count
+from analysis.complexity.published import GTE_RANGE, printed
+from analysis.formatting import COST_UNITS, in_a_row, large_count
 from gte.models import ClipShape, configure
 from gte.models.designs import GroupedSpatioTemporal
 from gte.models.resnet import ResNetConfig

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.complexity.counting import Complexity, Uncountable
 from analysis.complexity.layers import KINDS, Kind, Layer
-from analysis.wording import COST_UNITS, large_count, percent
+from analysis.formatting import COST_UNITS, large_count, percent
 
 NUMBERS = ("params", "macs_conv_linear", "macs", "macs_temporal", "macs_torch")
 _COLUMNS = (

@@ -1,10 +1,9 @@
 """The figures: tables in, plotly figures out. They work in the app and in a notebook, on light and on dark pages."""
 
-from analysis.figures.answers import class_bars, training_curves
-from analysis.figures.belief import axis_end, hit_bars, randomisation_curve, removal_curves
-from analysis.figures.cost_parts import accuracy_bubbles, formula_bars, part_bars, share_curves
-from analysis.figures.costs import FEW_MARK, NATIVE_MARK, cost_bars, is_native, mark_of
-from analysis.figures.depth import (
+from analysis.attribution.sanity_checks.figures import axis_end, hit_bars, randomisation_curve, removal_curves
+from analysis.complexity.figures import accuracy_bubbles, formula_bars, part_bars, share_curves
+from analysis.complexity.network_figures import FEW_MARK, NATIVE_MARK, cost_bars, is_native, mark_of
+from analysis.kernels.figures_by_layer import (
     MOST_CENTRES,
     PathKind,
     centres_by_layer,
@@ -13,9 +12,7 @@ from analysis.figures.depth import (
     reach_by_depth,
     shares_side_by_side,
 )
-from analysis.figures.layers import LABEL_PITCH, direction_shares, drift_over_training, pushed_apart
-from analysis.figures.rows import ROW_PITCH
-from analysis.figures.weights import (
+from analysis.kernels.figures_one_layer import (
     MOST_CELLS,
     MOST_CURVES,
     corner_shares,
@@ -26,6 +23,9 @@ from analysis.figures.weights import (
     tap_triangle,
     weight_maps,
 )
+from analysis.kernels.layer_figures import LABEL_PITCH, direction_shares, drift_over_training, pushed_apart
+from analysis.plotting.rows import ROW_PITCH
+from analysis.plotting.training_curves import class_bars, training_curves
 
 __all__ = [
     "FEW_MARK",

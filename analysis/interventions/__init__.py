@@ -1,18 +1,6 @@
 """What a network answers when time is changed, or the kernels that look at it."""
 
-from analysis.interventions.effects import (
-    ROUNDING,
-    Effect,
-    classes_of_interest,
-    effects_table,
-    evidence_in_words,
-    in_powers_of_ten,
-    relative_difference,
-    role_of,
-    theorem,
-    what_to_see,
-)
-from analysis.interventions.labelled import (
+from analysis.interventions.accuracy import (
     LabelledClips,
     Network,
     Step,
@@ -30,7 +18,19 @@ from analysis.interventions.labelled import (
     time_accuracy,
     time_finding,
 )
-from analysis.interventions.settings import (
+from analysis.interventions.effects import (
+    ROUNDING,
+    Effect,
+    classes_of_interest,
+    effects_table,
+    evidence_in_words,
+    in_powers_of_ten,
+    relative_difference,
+    role_of,
+    theorem,
+    what_to_see,
+)
+from analysis.interventions.kernel_edits import (
     MOST_BLEND,
     NO_STARTS,
     SETTINGS,
@@ -44,7 +44,7 @@ from analysis.interventions.settings import (
     stored_starts,
     why_no_mirror,
 )
-from analysis.interventions.time_changes import (
+from analysis.interventions.time_edits import (
     SPEEDS,
     TIME_CHANGES,
     TimeChoice,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from analysis.attribution.evidence import Evidence, NotNumbersError
 from analysis.attribution.likeness import rank_correlation
-from analysis.wording import percent, three_digits
+from analysis.formatting import percent, three_digits
 
 ROUNDING: Final = 1e-5
 """Differences of logits up to this part of their scale come of the order in which numbers are added."""

@@ -9,19 +9,7 @@ Pure functions from histories (`gte.checkpoint.load_history`) to tensors and tab
     figures.direction_shares(summary)
 """
 
-from analysis.kernels.directions import (
-    KINDS,
-    THRESHOLD,
-    UNDEFINED,
-    Kind,
-    centre_of_mass,
-    direction,
-    effective_taps,
-    kind,
-    own_inputs,
-    own_taps,
-)
-from analysis.kernels.layers import (
+from analysis.kernels.drift import (
     DRIFT_PARTS,
     NO_KERNELS,
     READINGS,
@@ -73,6 +61,18 @@ from analysis.kernels.spectrum import (
     frequency_response,
     output_singular_values,
     temporal_singular_values,
+)
+from analysis.kernels.taps import (
+    KINDS,
+    THRESHOLD,
+    UNDEFINED,
+    Kind,
+    centre_of_mass,
+    direction,
+    effective_taps,
+    kind,
+    own_inputs,
+    own_taps,
 )
 
 __all__ = [

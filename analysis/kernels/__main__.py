@@ -4,9 +4,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from analysis.kernels.layers import at_the_end, drift_finding, summarise
-from analysis.palette import DIRECTIONS
-from analysis.wording import percent, three_digits
+from analysis.formatting import percent, three_digits
+from analysis.kernels.drift import at_the_end, drift_finding, summarise
+from analysis.plotting.style import DIRECTIONS
 from gte import checkpoint, cli
 
 

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from analysis.kernels.directions import centre_of_mass, direction, kind, own_inputs
-from analysis.kernels.layers import Reading, read_taps
-from analysis.wording import block_names
-from gte.snapshots import KernelHistory
+from analysis.formatting import block_names
+from analysis.kernels.drift import Reading, read_taps
+from analysis.kernels.taps import centre_of_mass, direction, kind, own_inputs
+from gte.kernel_history import KernelHistory
 
 Order = Literal["index", "drift", "shift", "norm"]
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.formatting import in_a_row, three_digits
 from analysis.timing.plan import Measurement
-from analysis.wording import in_a_row, three_digits
 
 REFERENCE = "c2d"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from gte.data.footage import Stretch
+from gte.data.video.sources import Stretch
 
 STYLE = """
 <style>

@@ -5,9 +5,12 @@ import re
 import pandas as pd
 import streamlit as st
 
-from analysis import figures, palette
-from analysis.wording import large_count, percent
-from app import kernel_resources, opener, resources, scaffold, uploads, widgets
+from analysis import figures
+from analysis.formatting import large_count, percent
+from analysis.plotting import style
+from app import cache as resources
+from app import checkpoints, layout, opener, widgets
+from app.pages.kernels import cache
 from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
 from gte.errors import CheckpointError
@@ -26,7 +29,7 @@ DIGEST_GROUP = 32
 def render() -> None:
     """Draw the page below its header."""
     for error in resources.checkpoints()[1]:
-        st.warning(scaffold.plain(str(error)))
+        st.warning(layout.plain(str(error)))
     summary = st.container()
     choice, download, upload = st.columns([4, 1.3, 1.7], vertical_alignment="bottom")
     with upload:
@@ -37,7 +40,7 @@ def render() -> None:
         st.info(widgets.NO_CHECKPOINT)
         return
     with summary:
-        scaffold.finding(_finding(found))
+        layout.finding(_finding(found))
         rows = pd.DataFrame([_row(name, header) for name, header in found.items()])
         st.dataframe(rows, hide_index=True)
     with choice:
@@ -52,19 +55,19 @@ def render() -> None:
             on_click="ignore",
             width="stretch",
         )
-    if name in uploads.opened():
+    if name in checkpoints.opened():
         _yours(name)
     curves, facts = st.columns([7, 5], gap="medium")
     with curves:
         if header.metrics:
-            st.plotly_chart(figures.training_curves(header.metrics), key="curves", config=palette.PLOTLY_CONFIG)
+            st.plotly_chart(figures.training_curves(header.metrics), key="curves", config=style.PLOTLY_CONFIG)
         if "source" in header.environment:
             _source(str(header.environment["source"]))
         elif not header.metrics:
             st.info(NO_METRICS)
     with facts:
         # What was converted in the app itself was made by no command that a reader could repeat.
-        if name not in uploads.opened() or "source" not in header.environment:
+        if name not in checkpoints.opened() or "source" not in header.environment:
             command = str(header.environment.get("command", "made by an unknown command"))
             st.code(command, language=None, wrap_lines=True)
         st.table(_facts(header), border="horizontal", hide_header=True)
@@ -77,10 +80,10 @@ def _yours(name: str) -> None:
     """What can be done with a checkpoint of this visit alone."""
 
     def remove() -> None:
-        uploads.of_visit().remove(name)
+        checkpoints.of_visit().remove(name)
         opener.tell(f"{name} is removed.")
 
-    st.button(f"Remove {scaffold.plain(name)}", on_click=remove, icon=":material/delete:")
+    st.button(f"Remove {layout.plain(name)}", on_click=remove, icon=":material/delete:")
 
 
 def _finding(found: dict[str, CheckpointHeader]) -> str:
@@ -108,7 +111,7 @@ def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
 def _source(text: str) -> None:
     """What a converted checkpoint was made from; the SHA-256 of that file breaks between groups of its digits alone."""
     parts = SOURCE.fullmatch(text)
-    st.info(scaffold.plain(parts["told"] if parts else text))
+    st.info(layout.plain(parts["told"] if parts else text))
     if parts:
         digest = parts["digest"]
         groups = [digest[at : at + DIGEST_GROUP] for at in range(0, len(digest), DIGEST_GROUP)]
@@ -132,22 +135,22 @@ def _facts(header: CheckpointHeader) -> pd.DataFrame:
         "Python": environment.get("python", "unknown"),
         **environment.get("packages", {}),
     }
-    return pd.DataFrame({"Value": [scaffold.plain(str(value)) for value in facts.values()]}, index=pd.Index(facts))
+    return pd.DataFrame({"Value": [layout.plain(str(value)) for value in facts.values()]}, index=pd.Index(facts))
 
 
 def _links(header: CheckpointHeader, name: str) -> None:
     # Imported here because the table of pages imports this one.
-    from app.pages import PAGES
+    from app.navigation import PAGES
 
     with st.container(horizontal=True):
         if _has_kernels(header):
-            scaffold.link(PAGES["kernels"], "See its kernels over time", ckpt=name)
-        scaffold.link(PAGES["evidence"], "See its evidence", ckpt=name)
+            layout.link(PAGES["kernels"], "See its kernels over time", ckpt=name)
+        layout.link(PAGES["evidence"], "See its evidence", ckpt=name)
 
 
 def _has_kernels(header: CheckpointHeader) -> bool:
     """True if the kernels page has something to show of it; not for a network that is unknown here."""
     try:
-        return bool(kernel_resources.temporal_layers(header))
+        return bool(cache.temporal_layers(header))
     except CheckpointError:
         return False

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 import streamlit as st
 
 from analysis import kernels
-from app import kernel_resources, resources, scaffold, widgets
+from app import cache as resources
+from app import layout, widgets
 from app.components import LayerShares, kernel_barcode, shift_toy
+from app.pages.kernels import cache
 from gte.checkpoint import CheckpointHeader
 from gte.models import MODELS
 
@@ -30,13 +32,13 @@ CARDS = {
 def render() -> None:
     """Draw the page below its header."""
     shift_toy(resources.dataset_clip(*TOY_CLIP, TOY_FRAMES, TOY_SIZE).frames, key="toy")
-    with scaffold.errors_as_sentences():
+    with layout.errors_as_sentences():
         _training()
     # Imported here because the table of pages imports this one.
-    from app.pages import PAGES
+    from app.navigation import PAGES
 
     st.header("Where to go from here")
-    scaffold.cards(PAGES, CARDS)
+    layout.cards(PAGES, CARDS)
 
 
 def _training() -> None:
@@ -47,12 +49,12 @@ def _training() -> None:
         st.info(widgets.NO_CHECKPOINT)
         return
     header = found[name]
-    summary = kernel_resources.kernel_summary(header)
+    summary = cache.kernel_summary(header)
     layer = kernels.most_moved(summary)
-    history = kernel_resources.layer_taps(header, layer)
+    history = cache.layer_taps(header, layer)
     names = kernels.block_names_of(summary)
-    st.header(f"What training did to {scaffold.plain(name)}")
-    scaffold.finding(kernels.drift_finding(summary))
+    st.header(f"What training did to {layout.plain(name)}")
+    layout.finding(kernels.drift_finding(summary))
     kernel_barcode(
         kernels.read_taps(history).numpy(),
         history.steps.tolist(),

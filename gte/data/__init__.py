@@ -76,7 +76,7 @@ DATASETS: dict[str, DatasetConfig] = {
         note="Fourteen rendered motions, each the exact time reversal of another.",
         num_frames=24,
         size=112,
-        source="gte.data.motionpairs:MotionPairs",
+        source="gte.data.motionpairs.dataset:MotionPairs",
     ),
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.complexity import Complexity, count_each
-from gte.data.video import write_webm
+from gte.data.video.files import write_webm
 from gte.models import ClipShape
 from tests.tiny import save_tiny
 

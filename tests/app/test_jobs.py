@@ -5,7 +5,7 @@ import time
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import jobs, scaffold
+from app import jobs, layout
 from app.jobs import Queue, Report
 from app.turns import Turns
 
@@ -271,7 +271,7 @@ def test_an_error_becomes_a_sentence_and_the_next_job_runs(error, told):
     job = queue.start("key", work, "reader")
     assert job.wait(SECONDS)
     assert job.state == "failed"
-    assert job.told.startswith(told or scaffold.DEFECT)
+    assert job.told.startswith(told or layout.DEFECT)
     after = queue.start("other", lambda report: 3, "reader")
     assert after.wait(SECONDS)
     assert after.result == 3

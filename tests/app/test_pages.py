@@ -5,11 +5,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis import kernels
-from analysis.wording import large_count
-from app import clips, resources, widgets
-from app.pages import PAGES
+from analysis.formatting import large_count
+from app import cache, clips, widgets
+from app.navigation import PAGES
 from gte.checkpoint import read_header
-from gte.data.video import write_webm
+from gte.data.video.files import write_webm
 from tests.moved import save_moved
 from tests.tiny import save_tiny
 
@@ -20,10 +20,10 @@ def open_page(key: str, **query: str | list[str]) -> AppTest:
     def script(key: str) -> None:
         import streamlit as st
 
-        from app import scaffold
-        from app.pages import PAGES
+        from app import layout
+        from app.navigation import PAGES
 
-        st.navigation([scaffold.streamlit_page(spec, default=spec.key == key) for spec in PAGES.values()]).run()
+        st.navigation([layout.streamlit_page(spec, default=spec.key == key) for spec in PAGES.values()]).run()
 
     at = AppTest.from_function(script, args=(key,), default_timeout=240)
     for name, value in query.items():
@@ -111,8 +111,8 @@ def test_evidence_compares_gte_with_c2d_and_reversing_gives_the_twin_s_clip(two_
 
 
 def test_a_reversed_clip_has_its_frames_reversed(two_networks):
-    forwards = resources.dataset_clip("motionpairs", 0, 8, 32)
-    backwards = resources.dataset_clip("motionpairs", 0, 8, 32, backwards=True)
+    forwards = cache.dataset_clip("motionpairs", 0, 8, 32)
+    backwards = cache.dataset_clip("motionpairs", 0, 8, 32, backwards=True)
     assert np.array_equal(backwards.frames, forwards.frames[::-1])
     assert (forwards.label, backwards.label) == (0, 1)
     assert forwards.digest != backwards.digest
@@ -121,8 +121,7 @@ def test_a_reversed_clip_has_its_frames_reversed(two_networks):
 def test_c2d_answers_a_clip_and_its_reversal_alike(two_networks):
     header = read_header(two_networks[""] / "c2d-tiny.safetensors")
     answers = [
-        resources.logits(header, resources.dataset_clip("motionpairs", 0, 4, 32, backwards))
-        for backwards in (False, True)
+        cache.logits(header, cache.dataset_clip("motionpairs", 0, 4, 32, backwards)) for backwards in (False, True)
     ]
     assert (answers[0] - answers[1]).abs().max() <= 1e-5 * answers[0].abs().max()
 

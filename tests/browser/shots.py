@@ -55,7 +55,7 @@ def addresses_by_page() -> dict[str, str]:
     """Where each page is found; Streamlit serves the first one at / alone."""
     # Streamlit warns whoever reads the table outside of a running app.
     set_log_level("ERROR")
-    from app.pages import PAGES
+    from app.navigation import PAGES
 
     first = next(iter(PAGES))
     return {name: "/" if name == first else f"/{page.url_path}" for name, page in PAGES.items()}

@@ -15,9 +15,9 @@ from playwright.sync_api import Page
 
 from gte.checkpoint import save
 from gte.cli import run_command, say
+from gte.kernel_history import KernelSnapshots, snapshot_steps
 from gte.models import build, configure
 from gte.models.shift import shift_layers
-from gte.snapshots import KernelSnapshots, snapshot_steps
 from tests.browser import harness
 from tests.tiny import tiny_header
 

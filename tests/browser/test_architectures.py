@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from analysis import palette
-from app.architecture_tabs import BLOCK_COLUMNS
+from analysis.plotting import style
+from app.pages.architectures.tabs import BLOCK_COLUMNS
 from tests.browser import harness
 from tests.browser.harness import open_page, rerun
 from tests.browser.test_pages import choose
@@ -41,7 +41,7 @@ def test_the_diagram_takes_the_colours_of_the_theme_and_is_saved_for_slides(
         expect(diagram).to_have_attribute("aria-label", re.compile("LTS 3×1×1 over other frames"))
         boxes = diagram.locator("rect").evaluate_all("(all) => all.map((one) => getComputedStyle(one).stroke)")
         assert INK[theme] in boxes
-        accent = tuple(int(palette.ACCENT[at : at + 2], 16) for at in (1, 3, 5))
+        accent = tuple(int(style.ACCENT[at : at + 2], 16) for at in (1, 3, 5))
         assert f"rgb{accent}" in boxes
         # The cheapest comes first, GTE; a click on the second row asks for the other network.
         click_bar(page, page.locator(".js-plotly-plot").first, 1)

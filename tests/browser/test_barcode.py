@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from plotly.colors import hex_to_rgb
 
-from analysis import palette
+from analysis.plotting import style
 from tests.browser import harness
 
 SCRIPT = f"""
@@ -237,11 +237,11 @@ def test_the_form_is_the_readers_and_survives_other_reruns(parts: Page) -> None:
 def test_the_triangle_places_an_output_between_its_taps_and_colours_it_by_the_largest(parts: Page) -> None:
     choose_triangle(parts)
     canvas = kernels(parts)
-    assert is_near(colour(canvas, *point(parts, 0, 1, 0)), palette.STAY)
+    assert is_near(colour(canvas, *point(parts, 0, 1, 0)), style.STAY)
     # The sign of a tap does not count: (0.5, 0.25, -0.25).
-    assert is_near(colour(canvas, *point(parts, 0.5, 0.25, 0.25)), palette.BACK)
+    assert is_near(colour(canvas, *point(parts, 0.5, 0.25, 0.25)), style.BACK)
     drag(parts, 1)
-    assert is_near(colour(canvas, *point(parts, 0, 1 / 4, 3 / 4)), palette.AHEAD)
+    assert is_near(colour(canvas, *point(parts, 0, 1 / 4, 3 / 4)), style.AHEAD)
     assert opacity(canvas, *point(parts, 0.5, 0.25, 0.25)) < 100
 
 

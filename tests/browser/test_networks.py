@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from analysis import figures
-from app.pages import architectures
+from app.pages.architectures import page as architectures
 from gte.models import MODELS
 from tests.browser import harness
 from tests.browser.harness import open_page, rerun

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from app.pages import PAGES
+from app.navigation import PAGES
 from gte.data.opencv import cv2
-from gte.data.video import write_webm
+from gte.data.video.files import write_webm
 from tests.browser.harness import open_page, rerun
 from tests.browser.shots import OVERHANG
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gte import foreign
 from gte.errors import WeightsError
+from gte.weights import safe_load
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def opened_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def extract_here(path: Path, target: Path, timeout_seconds: float) -> None:
         try:
-            foreign.extract(path, target)
+            safe_load.extract(path, target)
         except WeightsError as error:
-            told = foreign.outcome(foreign.REFUSED, str(error).encode(errors="replace"))
+            told = safe_load.outcome(safe_load.REFUSED, str(error).encode(errors="replace"))
             raise WeightsError(f"{path.name} {told}") from error
 
-    monkeypatch.setattr(foreign, "_convert_in_child", extract_here)
+    monkeypatch.setattr(safe_load, "_convert_in_child", extract_here)

@@ -22,10 +22,10 @@ from gte.checkpoint import (
     temporal_layers_of,
 )
 from gte.errors import CheckpointError
+from gte.kernel_history import MAX_SNAPSHOTS, KernelSnapshots, initial_kernels, snapshot_steps
 from gte.models import temporal_layers
 from gte.models.shift import SharedTemporalShift, shift_layers
 from gte.models.temporal import time_kernel
-from gte.snapshots import MAX_SNAPSHOTS, KernelSnapshots, initial_kernels, snapshot_steps
 from tests.moved import save_moved
 from tests.tiny import CLASSES, NETWORKS, save_tiny, tiny_clip, tiny_header, tiny_model
 

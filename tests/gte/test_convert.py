@@ -20,8 +20,8 @@ from gte.checkpoint import load_histories, load_model, read_header
 from gte.convert import ConvertOptions
 from gte.models import configure, temporal_layers
 from gte.models.shift import shift_layers
-from gte.recipes import TrainConfig
 from gte.train import train
+from gte.train_config import TrainConfig
 from tests.published import (
     BLOCKS,
     CLASSES,
@@ -277,7 +277,7 @@ def test_counters_of_batchnorm_may_be_missing(tmp_path):
 
 @pytest.mark.parametrize("name", ["gte", "c3d"])
 def test_a_training_of_ours_is_the_checkpoint_that_it_wrote(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 64, "val": 14, "test": 28})
+    monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 64, "val": 14, "test": 28})
     run = TrainConfig(
         out=tmp_path / "run",
         model=name,

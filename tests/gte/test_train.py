@@ -18,8 +18,8 @@ from gte.data.loading import EpochBatches, TrainingClips, load
 from gte.data.opencv import cv2
 from gte.errors import GteError
 from gte.models import MODELS
-from gte.recipes import PRESETS, TrainConfig
 from gte.train import Run, train, where_it_stands
+from gte.train_config import PRESETS, TrainConfig
 from tests.tiny import LARGE, NETWORKS, tiny_options
 
 
@@ -41,7 +41,7 @@ def config(tmp_path: Path) -> TrainConfig:
 @pytest.fixture(autouse=True)
 def short_validation(monkeypatch):
     """Two clips to validate on, so that an epoch takes a moment."""
-    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 64, "val": 2, "test": 28})
+    monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 64, "val": 2, "test": 28})
 
 
 def tensors(run: Run) -> dict[str, torch.Tensor]:
@@ -288,7 +288,7 @@ def test_an_impossible_configuration_states_the_rule(config, changes, message):
 
 @pytest.mark.slow
 def test_a_small_network_learns_a_few_clips_by_heart(config, monkeypatch):
-    monkeypatch.setattr("gte.data.motionpairs.SPLITS", {"train": 8, "val": 2, "test": 28})
+    monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 8, "val": 2, "test": 28})
     path = train(replace(config, num_frames=4, epochs=20, optimizer="adamw", lr=3e-3, batch_size=8))
     metrics = read_header(path).metrics
     assert metrics[-1]["train_loss"] < 0.5 * metrics[0]["train_loss"]

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from analysis.attribution import Evidence, NotNumbersError
-from analysis.figures.interventions import answers_before_and_after
 from analysis.interventions import (
     Effect,
     classes_of_interest,
@@ -17,6 +16,7 @@ from analysis.interventions import (
     theorem,
     what_to_see,
 )
+from analysis.interventions.figures import answers_before_and_after
 
 
 def effect(before: list[float], after: list[float], **facts) -> Effect:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gte.data import DATASETS, SPLITS, Split, open_dataset
-from gte.data.motionpairs import MotionPairs, export_clips, main
-from gte.data.video import probe, read_frames
+from gte.data.motionpairs.dataset import MotionPairs, export_clips, main
+from gte.data.video.files import probe, read_frames
 
 ROOT = Path(__file__).parents[3]
 

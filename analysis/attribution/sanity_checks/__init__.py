@@ -1,0 +1,1 @@
+"""Tests of whether evidence can be believed: each has a verdict in words."""

@@ -1,0 +1,134 @@
+"""What happens inside one block of a network, read off the block itself: its operators, and the tensors between them.
+
+The network is built without memory and runs once on shapes alone, so an operator that is new to the table of networks
+is found like any other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from analysis.block_diagram.recorder import FOLLOWERS, Edge, Operator, Recorder
+from gte.models import ClipShape, block_outputs, configure, without_memory
+from gte.models.temporal import kernel_size, mixes_frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockGraph:
+    """The operators of one block in the order in which they run, input first and output last."""
+
+    network: str
+    label: str
+    """The network's name to show."""
+    block: str
+    clip: ClipShape
+    """The clip that the whole network saw."""
+    at_native: bool
+    """True if the network takes no clip as small as the one asked for and saw its native one instead."""
+    operators: tuple[Operator, ...]
+    edges: tuple[Edge, ...]
+    parameters: int
+    """Learnable numbers of the block, from the module and not from its operators."""
+
+
+def blocks_of(name: str, options: Mapping[str, int | float]) -> tuple[str, ...]:
+    """The blocks of a network in the order in which they run.
+
+    Raises ValueError for an unknown network or option, and for values that leave a path without channels.
+    """
+    return tuple(block_outputs(_without_memory(name, options)))
+
+
+def typical_block(name: str, options: Mapping[str, int | float]) -> str:
+    """The block that shows best what a network is: it mixes frames as much as any, and is otherwise the plainest.
+
+    Of several the one nearest to the middle of the largest pathway. Raises ValueError as `blocks_of` does.
+    """
+    network = _without_memory(name, options)
+    names = list(block_outputs(network))
+    pathways = [".".join(block.split(".")[:-2]) for block in names]
+    sizes = {path: sum(one.numel() for one in network.get_submodule(path).parameters()) for path in set(pathways)}
+
+    def rank(place: int) -> tuple[float, ...]:
+        layers = list(network.get_submodule(names[place]).modules())
+        mixing = sum(mixes_frames(layer) for layer in layers)
+        kernels = sum(kernel_size(layer) is not None for layer in layers)
+        beside = [other for other, path in enumerate(pathways) if path == pathways[place]]
+        from_middle = abs(place - sum(beside) / len(beside))
+        return -mixing, -sizes[pathways[place]], kernels, from_middle
+
+    return names[min(range(len(names)), key=rank)]
+
+
+def trace(name: str, options: Mapping[str, int | float], clip: ClipShape, block: str = "") -> BlockGraph:
+    """Read a block's operators and the shapes between them off the network, for one clip; by default `typical_block`.
+
+    A network that takes no clip so small sees its native one. Raises ValueError for an unknown network, option or
+    block and for values that the network cannot have.
+    """
+    config = configure(name, **options)
+    block = block or typical_block(name, options)
+    network = _without_memory(name, options).eval()
+    if block not in block_outputs(network):
+        raise ValueError(f"The blocks of {config.label} are {', '.join(block_outputs(network))}; got {block}.")
+    seen = clip if clip.holds(config.smallest) else config.native
+    module = network.get_submodule(block)
+    with without_memory(), torch.no_grad(), Recorder(module) as recorder:
+        network(torch.empty(1, 3, seen.frames, seen.height, seen.width))
+    operators, edges = _simplified(recorder.operators, recorder.edges)
+    return BlockGraph(
+        network=name,
+        label=config.label,
+        block=block,
+        clip=seen,
+        at_native=seen != clip,
+        operators=operators,
+        edges=edges,
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+    )
+
+
+def _without_memory(name: str, options: Mapping[str, int | float]) -> nn.Module:
+    with without_memory():
+        return configure(name, **options).build()
+
+
+def _simplified(operators: Sequence[Operator], edges: Sequence[Edge]) -> tuple[tuple[Operator, ...], tuple[Edge, ...]]:
+    """Put followers behind what they follow, and leave out what the output does not need."""
+    nodes = dict(enumerate(operators))
+    links = list(edges)
+    for place, operator in enumerate(operators):
+        into = [edge for edge in links if edge.target == place]
+        if operator.label not in FOLLOWERS.values() or len(into) != 1:
+            continue
+        source = into[0].source
+        alone = sum(edge.source == source for edge in links) == 1
+        if not alone or nodes[source].kind in ("input", "split"):
+            continue
+        nodes[source] = replace(
+            nodes[source],
+            followers=(*nodes[source].followers, operator.label),
+            parameters=nodes[source].parameters + operator.parameters,
+        )
+        del nodes[place]
+        links = [
+            replace(edge, source=source if edge.source == place else edge.source)
+            for edge in links
+            if edge.target != place
+        ]
+    needed = {max(nodes)}
+    for edge in sorted(links, key=lambda edge: -edge.target):
+        if edge.target in needed:
+            needed.add(edge.source)
+    kept = sorted(needed)
+    renumbered = {place: number for number, place in enumerate(kept)}
+    return (
+        tuple(nodes[place] for place in kept),
+        tuple(
+            Edge(renumbered[edge.source], renumbered[edge.target], edge.shape)
+            for edge in links
+            if edge.source in needed and edge.target in needed
+        ),
+    )

@@ -1,0 +1,300 @@
+"""Block diagrams drawn from the networks themselves, as SVG: `python -m analysis.block_diagram gte --out gte.svg`."""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+import tyro
+
+from analysis.block_diagram.graph import BlockGraph, trace
+from analysis.block_diagram.layout import (
+    ARROW,
+    TEXT_SIZE,
+    TITLE_SIZE,
+    Box,
+    Layout,
+    Line,
+    arrange,
+    bar_text,
+    in_words,
+    lines_of,
+    text_width,
+)
+from analysis.block_diagram.recorder import Operator
+from analysis.complexity import applicable
+from analysis.formatting import in_a_row
+from analysis.plotting import style as palette
+from gte import cli
+from gte.models import ClipShape
+
+MARGIN = 12
+EDGE = 2
+"""Around a drawing that has no paper of its own."""
+HEADING_SIZE = 18
+HEADING_HEIGHT, FOOT_HEIGHT = 34, 30
+NAME_BASELINE, BELOW_BASELINE = 16, 31
+"""Of the two lines in a box, from its upper edge."""
+BREAK = 6
+"""A line leaves so much free above and below the middle of the text on it."""
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
+
+AXES = "channels × frames × height × width"
+SOLID = "solid: reads other frames"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Colours and surroundings of a drawing."""
+
+    ink: str
+    """Lines and text."""
+    paper: str | None
+    """What lies behind everything; None where the page does."""
+    fonts: str = FONTS
+    framed: bool = True
+    """With a heading and a line that says what is what, for a picture that stands alone."""
+
+
+LOOKS: Mapping[str, Look] = {
+    "page": Look(ink="currentColor", paper=None, fonts="inherit", framed=False),
+    "light": Look(ink="#0F1216", paper="#FFFFFF"),
+    "dark": Look(ink="#E8ECF0", paper="#14181D"),
+}
+"""page: inside a page, in its own colour and font; light and dark: files for slides."""
+
+ACCENT, ON_ACCENT = palette.TEMPORAL_COST, "#FFFFFF"
+
+
+def draw(graph: BlockGraph, look: Look = LOOKS["light"]) -> str:
+    """The diagram as SVG text that needs nothing from elsewhere; readers of screens get it as a sentence."""
+    layout = arrange(graph)
+    heading = f"{graph.label}, block {graph.block}"
+    foot = f"{AXES}; {SOLID}" if any(operator.temporal for operator in graph.operators) else AXES
+    above, below = (HEADING_HEIGHT, FOOT_HEIGHT) if look.framed else (0, 0)
+    margin = MARGIN if look.framed else EDGE
+    needed = layout.width
+    if look.framed:
+        needed = max(needed, text_width(heading, HEADING_SIZE), text_width(foot, TEXT_SIZE))
+    width, height = math.ceil(needed + 2 * margin), math.ceil(layout.height + above + below + 2 * margin)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'role="img" aria-label="{html.escape(in_a_sentence(graph))}" font-family="{look.fonts}" color="{look.ink}">',
+        f"<title>{html.escape(heading)}</title>",
+    ]
+    if look.paper is not None:
+        parts.append(f'<rect width="{width}" height="{height}" fill="{look.paper}"/>')
+    if look.framed:
+        parts.append(
+            _text(margin, margin + HEADING_SIZE - 3, heading, HEADING_SIZE, look.ink, bold=True, anchor="start")
+        )
+        parts.append(_text(margin, height - margin - 3, foot, TEXT_SIZE, look.ink, anchor="start"))
+    left = margin + (needed - layout.width) / 2
+    parts.append(f'<g transform="translate({left:g} {margin + above})">')
+    parts += [_line(line, look) for line in layout.lines]
+    parts += [_operator(graph, place, layout, look) for place in range(len(graph.operators))]
+    parts.append("</g></svg>")
+    return "\n".join(parts)
+
+
+def _text(
+    x: float,
+    y: float,
+    text: str,
+    size: int,
+    colour: str,
+    *,
+    bold: bool = False,
+    anchor: Literal["start", "middle"] = "middle",
+) -> str:
+    weight = ' font-weight="600"' if bold else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"{weight} fill="{colour}">'
+        f"{html.escape(text)}</text>"
+    )
+
+
+def _line(line: Line, look: Look) -> str:
+    pieces = [line.points]
+    if line.text:
+        # The text interrupts its line, because nothing can be put behind it on a page of unknown colour.
+        before = [point for point in line.points if point[1] < line.text_y]
+        after = [point for point in line.points if point[1] > line.text_y]
+        pieces = [
+            (*before, (line.text_x, line.text_y - BREAK)),
+            ((line.text_x, line.text_y + BREAK), *after),
+        ]
+    stroke = f'fill="none" stroke="{look.ink}" stroke-width="1.5" stroke-linejoin="round"'
+    drawn = [f'<path d="{_path(piece)}" {stroke}/>' for piece in pieces]
+    drawn.append(f'<path d="{_arrow(line.points)}" fill="{look.ink}"/>')
+    if line.text:
+        drawn.append(_text(line.text_x, line.text_y + TEXT_SIZE * 0.36, line.text, TEXT_SIZE, look.ink))
+    return "\n".join(drawn)
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+
+
+def _arrow(points: Sequence[tuple[float, float]]) -> str:
+    """A triangle whose tip is the line's end."""
+    (from_x, from_y), (x, y) = points[-2:]
+    length = math.hypot(x - from_x, y - from_y)
+    along, across = (x - from_x) / length, (y - from_y) / length
+    back_x, back_y = x - ARROW * along, y - ARROW * across
+    half = ARROW / 2
+    corners = [(x, y), (back_x - half * across, back_y + half * along), (back_x + half * across, back_y - half * along)]
+    return _path(corners) + " Z"
+
+
+def _operator(graph: BlockGraph, place: int, layout: Layout, look: Look) -> str:
+    operator, box = graph.operators[place], layout.boxes[place]
+    drawn = _shape(graph, place, box, look)
+    return f"<g><title>{html.escape(details(operator))}</title>{drawn}</g>"
+
+
+def _shape(graph: BlockGraph, place: int, box: Box, look: Look) -> str:
+    operator = graph.operators[place]
+    outline = f'fill="{look.paper or "none"}" stroke="{look.ink}" stroke-width="1.5"'
+    baseline = box.middle + TEXT_SIZE * 0.36
+    if operator.kind in ("input", "output"):
+        [shape, *_] = [edge.shape for edge in graph.edges if place in (edge.source, edge.target)]
+        return _text(box.x, baseline, in_words(shape), TEXT_SIZE, look.ink, bold=True)
+    if operator.kind == "join":
+        # Beside the line that leaves it: lines may enter it from either side.
+        names = " · ".join(operator.followers)
+        beside = _text(box.x + 8, box.bottom + TEXT_SIZE, names, TEXT_SIZE, look.ink, anchor="start") if names else ""
+        circle = f'<circle cx="{box.x:.1f}" cy="{box.middle:.1f}" r="{box.width / 2:g}" {outline}/>'
+        return circle + _text(box.x, box.middle + 6, operator.label, 18, look.ink) + beside
+    ink = ON_ACCENT if operator.temporal else look.ink
+    style = f'fill="{ACCENT}" stroke="{ACCENT}" stroke-width="1.5"' if operator.temporal else outline
+    round_by = 12 if operator.kind in ("split", "concat") else 5
+    rect = (
+        f'<rect x="{box.x - box.width / 2:.1f}" y="{box.top:.1f}" width="{box.width:.1f}" height="{box.height:g}" '
+        f'rx="{round_by}" {style}/>'
+    )
+    if operator.kind in ("split", "concat"):
+        return rect + _text(box.x, baseline, bar_text(operator), TEXT_SIZE, ink)
+    name, below = lines_of(operator)
+    return (
+        rect
+        + _text(box.x, box.top + NAME_BASELINE, name, TITLE_SIZE, ink, bold=True)
+        + _text(box.x, box.top + BELOW_BASELINE, below, TEXT_SIZE, ink)
+    )
+
+
+def details(operator: Operator) -> str:
+    """All that is known of an operator, for the pointer that rests on it."""
+    what = " ".join(filter(None, [operator.path, f"({operator.layer})" if operator.layer else ""]))
+    followers = f", then {', '.join(operator.followers)}" if operator.followers else ""
+    learns = f"; {operator.parameters:,} parameters" if operator.parameters else ""
+    where = f"{what}: " if what else ""
+    return f"{where}{operator.label}, {operator.inputs} to {operator.outputs} channels{followers}{learns}"
+
+
+def in_a_sentence(graph: BlockGraph) -> str:
+    """The diagram for whoever cannot see it: every operator with its shape, in the order in which they run."""
+    shapes = {edge.source: edge.shape for edge in graph.edges}
+    steps = [
+        f"{operator.label}{' over other frames' if operator.temporal else ''} to {in_words(shapes[place])}"
+        for place, operator in enumerate(graph.operators)
+        if operator.kind in ("layer", "concat", "join")
+    ]
+    return f"Block {graph.block} of {graph.label}: {in_words(shapes[0])} in; " + "; ".join(steps)
+
+
+def finding(graph: BlockGraph) -> str:
+    """What of the block looks at other frames, in one sentence."""
+    mixing = [operator for operator in graph.operators if operator.temporal]
+    named = [f"{operator.label} ({operator.inputs} → {operator.outputs})" for operator in mixing]
+    if not mixing:
+        return f"Nothing in {graph.block} of {graph.label} reads another frame than its own."
+    learnt = sum(operator.parameters for operator in mixing)
+    share = f"{learnt:,} of its {graph.parameters:,} parameters" if learnt else "no parameter of it"
+    normed = ", those of BatchNorm included" if any("BatchNorm" in operator.followers for operator in mixing) else ""
+    read = "reads" if len(mixing) == 1 else "read"
+    return f"In {graph.block} of {graph.label}, {in_a_row(named)} {read} other frames, with {share}{normed}."
+
+
+def table(graph: BlockGraph) -> pd.DataFrame:
+    """One row for each operator: what it is, its channels, stride and parameters, and the shape that it gives."""
+    shapes = {edge.source: edge.shape for edge in graph.edges}
+    return pd.DataFrame(
+        [
+            {
+                "operator": operator.label,
+                "path": operator.path,
+                "inputs": operator.inputs,
+                "outputs": operator.outputs,
+                "stride": "×".join(map(str, operator.stride)),
+                "then": ", ".join(operator.followers),
+                "parameters": operator.parameters,
+                "reads_other_frames": operator.temporal,
+                "shape": in_words(shapes[place]),
+            }
+            for place, operator in enumerate(graph.operators)
+            if operator.kind not in ("input", "output")
+        ]
+    )
+
+
+DEFINITION = f"""
+Drawn from the network itself: it is built without memory, runs once on the shape of the chosen clip, and what one of
+its blocks does is noted down. A box is an operator with its kernel (frames × rows × columns), its channels
+(in → out) and what follows it at once; on the lines stand the shapes of the tensors, {AXES}. Solid is what reads other
+frames than the one it answers for. The parameters of the boxes add up to those of the block.
+"""
+
+
+def snippet(graph: BlockGraph, options: Mapping[str, int | float]) -> str:
+    """Python that draws the same diagram."""
+    clip = graph.clip
+    return (
+        "from analysis.block_diagram import graph, svg\n"
+        "from gte.models import ClipShape\n\n"
+        f"clip = ClipShape({clip.frames}, {clip.height}, {clip.width})\n"
+        f"block = graph.trace({graph.network!r}, {dict(options)}, clip, {graph.block!r})\n"
+        "svg.draw(block)"
+    )
+
+
+def main(
+    network: Annotated[str, tyro.conf.Positional],
+    /,
+    *,
+    block: str = "",
+    out: Path | None = None,
+    look: Literal["light", "dark"] = "light",
+    frames: int = 8,
+    size: int = 224,
+    depth: int = 50,
+    temporal_share: float = 1 / 4,
+    base_width: int = 64,
+) -> None:
+    """Draw a block of a network as SVG, from the module and with the shapes of its tensors.
+
+    Args:
+        network: A name in the table of networks.
+        block: Which block, such as layer3.1; by default the one that shows best what the network is.
+        out: The file; standard output by default.
+        look: For light or for dark slides.
+        frames: Frames of the clip that the network sees.
+        size: Height and width of that clip, in pixels.
+        depth: Layers of the ResNets: 26, 50 or 101.
+        temporal_share: Share of the output channels that the temporal path makes, where a network has one.
+        base_width: Channels in the middle of the first stage's bottlenecks.
+    """
+    if min(frames, size) < 1:
+        raise ValueError(f"--frames and --size must be at least 1; got {frames} and {size}.")
+    options = {"depth": depth, "temporal_share": temporal_share, "base_width": base_width}
+    graph = trace(network, applicable(network, options), ClipShape(frames, size, size), block)
+    drawn = draw(graph, LOOKS[look])
+    if out is None:
+        print(drawn)
+        return
+    out.write_text(drawn + "\n", encoding="utf-8")
+    native = ", the smallest being larger than the one asked for" if graph.at_native else ""
+    cli.say(f"{out}: {graph.label}, block {graph.block}, clip {graph.clip}{native}")

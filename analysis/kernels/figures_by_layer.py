@@ -1,0 +1,346 @@
+"""What training did to each layer, over depth: parts of the drift, kinds of outputs, centres of mass, reach."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from analysis.formatting import percent, three_digits
+from analysis.kernels import DRIFT_PARTS, KINDS, Kind, at_snapshot
+from analysis.plotting import style
+from analysis.plotting.rows import customdata, every_name, height_for, mark_row, where
+from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS, KIND_WORDS
+
+PART_WORDS = dict(
+    zip(
+        DRIFT_PARTS,
+        ("along the initial tap", "onto other frames (softening)", "onto other channels (mixing)"),
+        strict=True,
+    )
+)
+_PART_MARKERS: dict[str, dict[str, Any]] = dict(
+    zip(
+        DRIFT_PARTS,
+        (
+            {"color": style.NEUTRAL, "line": {"width": 0}},
+            {"color": style.ACCENT, "line": {"width": 0}},
+            style.HATCHED,
+        ),
+        strict=True,
+    )
+)
+
+
+def drift_by_depth(summary: pd.DataFrame, snapshot: int = -1, selected: str | None = None) -> go.Figure:
+    """How far each layer of `kernels.summarise` drifted, in three parts, and its cosine to the initialisation.
+
+    The bar is as long as the drift |W - W0| / |W0|, cut in proportion to the squares of its parts. Layers whose
+    initialisation is unknown are left out. Every mark carries its layer as customdata.
+    """
+    rows = at_snapshot(summary, snapshot).dropna(subset=["back0"])
+    figure = make_subplots(cols=2, column_widths=[0.7, 0.3], shared_yaxes=True, horizontal_spacing=0.06)
+    for part in DRIFT_PARTS:
+        figure.add_trace(
+            go.Bar(
+                name=PART_WORDS[part],
+                y=rows["block"],
+                x=(rows["drift"] * rows[part]).fillna(0),
+                orientation="h",
+                marker=_PART_MARKERS[part],
+                customdata=customdata(rows, rows[part].map(percent), rows["drift"].map(three_digits)),
+                hovertemplate=(
+                    f"<b>%{{y}}</b>: %{{customdata[1]}} of the squared drift lies {PART_WORDS[part]}<br>"
+                    "drift %{customdata[2]} of the initial norm<extra></extra>"
+                ),
+                selected={"marker": {"opacity": 1}},
+                unselected={"marker": {"opacity": 1}},
+            ),
+            row=1,
+            col=1,
+        )
+    figure.add_trace(
+        go.Scatter(
+            name="cosine",
+            y=rows["block"],
+            x=rows["cosine"],
+            mode="markers",
+            marker={"color": style.NEUTRAL, "size": 8},
+            showlegend=False,
+            customdata=customdata(rows, rows["cosine"].map(three_digits)),
+            hovertemplate="<b>%{y}</b>: cosine to the initialisation %{customdata[1]}<extra></extra>",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+        ),
+        row=1,
+        col=2,
+    )
+    style.style(figure, categories="y")
+    figure.update_layout(barmode="stack", bargap=0.3, height=height_for(len(rows)))
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8, **every_name(rows["block"].tolist()))
+    longest = max(summary["drift"].dropna().tolist(), default=0.0) or 1.0
+    lowest = min(summary["cosine"].dropna().tolist(), default=0.0)
+    figure.update_xaxes(title_text="drift |W − W₀| / |W₀|", range=[0, 1.05 * longest], zeroline=False, row=1, col=1)
+    figure.update_xaxes(
+        title_text="cosine to W₀", range=[min(0.0, lowest) - 0.04, 1.06], zeroline=False, nticks=4, row=1, col=2
+    )
+    return mark_row(figure, rows["layer"].tolist(), selected)
+
+
+_KIND_MARKERS: dict[str, dict[str, Any]] = {
+    "back": {"color": DIRECTION_COLOURS["back"], "line": {"width": 0}},
+    "stay": {"color": DIRECTION_COLOURS["stay"], "line": {"width": 0}},
+    "ahead": {"color": DIRECTION_COLOURS["ahead"], "line": {"width": 0}},
+    "smoothing": style.patterned("."),
+    "differencing": style.patterned("x"),
+    "mixed": style.patterned("/"),
+}
+
+
+def kinds_by_layer(summary: pd.DataFrame, snapshot: int = -1, selected: str | None = None) -> go.Figure:
+    """The six kinds of outputs in each layer at one snapshot (thick) and at the initialisation (thin, where known)."""
+    rows = at_snapshot(summary, snapshot)
+    figure = go.Figure()
+    for name in KINDS:
+        for column, height, offset, when in (
+            (f"kind_{name}", 0.46, -0.4, "now"),
+            (f"kind0_{name}", 0.22, 0.12, "start"),
+        ):
+            shares = rows[column].fillna(0)
+            figure.add_trace(
+                go.Bar(
+                    name=f"{_glyph(name)}{KIND_WORDS[name]}",
+                    y=rows["block"],
+                    x=shares,
+                    orientation="h",
+                    width=height,
+                    offset=offset,
+                    base=_base(rows, "kind0_" if when == "start" else "kind_", name),
+                    marker=_KIND_MARKERS[name],
+                    legendgroup=name,
+                    showlegend=when == "now",
+                    customdata=customdata(rows, shares.map(percent)),
+                    hovertemplate=(
+                        f"<b>%{{y}}</b>, {'at the start' if when == 'start' else 'at this snapshot'}: "
+                        f"%{{customdata[1]}} {KIND_WORDS[name]}<extra></extra>"
+                    ),
+                    selected={"marker": {"opacity": 1}},
+                    unselected={"marker": {"opacity": 1}},
+                )
+            )
+    style.style(figure, categories="y")
+    figure.update_layout(barmode="overlay", height=height_for(len(rows)))
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8, **every_name(rows["block"].tolist()))
+    figure.update_xaxes(
+        title_text="share of the layer's outputs",
+        range=[0, 1.004],
+        tickvals=[0, 0.25, 0.5, 0.75, 1],
+        tickformat=".0%",
+        zeroline=False,
+    )
+    return mark_row(figure, rows["layer"].tolist(), selected)
+
+
+def _glyph(name: Kind) -> str:
+    return f"{DIRECTION_GLYPHS[name]} " if name in ("back", "stay", "ahead") else ""
+
+
+def _base(rows: pd.DataFrame, prefix: str, name: Kind) -> np.ndarray:
+    """Where the bar of a kind begins: behind those before it."""
+    before = KINDS[: KINDS.index(name)]
+    return np.sum([rows[f"{prefix}{other}"].fillna(0) for other in before], axis=0) + np.zeros(len(rows))
+
+
+MOST_CENTRES = 3000
+"""Points that a figure of centres draws; of more outputs, an even selection."""
+
+
+def centres_by_layer(
+    centres: pd.DataFrame, selected: str | None = None, *, seconds_per_frame: float | None = None
+) -> go.Figure:
+    """Where in time every output of every layer looks: a point each, at its centre of mass.
+
+    `centres` is `kernels.centres`. The grey ticks are the initialisation. With `seconds_per_frame` the axis says both.
+    """
+    blocks = list(dict.fromkeys(centres["block"]))
+    step = max(1, -(-len(centres) // MOST_CENTRES))
+    drawn = centres.iloc[::step]
+    place = drawn["block"].map({block: row for row, block in enumerate(blocks)}).to_numpy(dtype=float)
+    # A fixed scatter, so that points of equal centre lie side by side and each redraw is alike.
+    jitter = (drawn["output"].to_numpy(dtype=float) * 0.618034 % 1 - 0.5) * 0.62
+    figure = go.Figure()
+    if drawn["centre_of_mass0"].notna().any():
+        figure.add_trace(
+            go.Scatter(
+                name="at the start",
+                x=drawn["centre_of_mass0"],
+                y=place,
+                mode="markers",
+                marker={
+                    "symbol": "line-ns-open",
+                    "color": style.NEUTRAL,
+                    "size": 16,
+                    "line": {"width": 1.5, "color": style.NEUTRAL},
+                },
+                hoverinfo="skip",
+            )
+        )
+    for name in style.DIRECTIONS:
+        mask = (drawn["direction"] == name).to_numpy(dtype=bool)
+        points = where(drawn, mask)
+        figure.add_trace(
+            go.Scatter(
+                name=f"{DIRECTION_GLYPHS[name]} {style.DIRECTION_WORDS[name]}",
+                x=points["centre_of_mass"],
+                y=(place + jitter)[mask],
+                mode="markers",
+                marker={"color": DIRECTION_COLOURS[name], "size": 5, "opacity": 0.7},
+                customdata=[
+                    [row["layer"], row["block"], row["output"], three_digits(row["centre_of_mass"])]
+                    for row in points.to_dict("records")
+                ],
+                hovertemplate=(
+                    "<b>%{customdata[1]}</b>, output %{customdata[2]}: %{customdata[3]} frames<extra></extra>"
+                ),
+                selected={"marker": {"opacity": 0.7}},
+                unselected={"marker": {"opacity": 0.7}},
+            )
+        )
+    style.style(figure)
+    figure.update_layout(height=height_for(len(blocks)))
+    figure.update_yaxes(
+        range=[len(blocks) - 0.5, -0.5],
+        tickvals=list(range(len(blocks))),
+        ticktext=blocks,
+        showgrid=False,
+        zeroline=False,
+    )
+    reach = max(1.0, float(np.nanmax(np.abs(centres[["centre_of_mass", "centre_of_mass0"]].to_numpy(dtype=float)))))
+    ticks = np.linspace(-reach, reach, 5)
+    figure.update_xaxes(
+        title_text="centre of mass, frames" + (" (seconds)" if seconds_per_frame else ""),
+        range=[-1.08 * reach, 1.08 * reach],
+        tickvals=ticks,
+        ticktext=[_when(tick, seconds_per_frame) for tick in ticks],
+        zeroline=False,
+    )
+    layers = list(dict.fromkeys(centres["layer"]))
+    return mark_row(figure, layers, selected)
+
+
+def _when(frames: float, seconds_per_frame: float | None) -> str:
+    text = three_digits(frames).replace("-", "−")
+    return f"{text} ({three_digits(frames * seconds_per_frame).replace('-', '−')} s)" if seconds_per_frame else text
+
+
+PathKind = Literal["LTS path only", "temporal kernels only"]
+
+_REACH_LINES: dict[str, dict[str, Any]] = {
+    "start": {"color": style.NEUTRAL, "dash": "dot", "width": 2},
+    "learned": {"color": style.NEUTRAL, "dash": "solid", "width": 2},
+    "measured": {"color": style.ACCENT, "dash": "solid", "width": 3},
+}
+
+
+def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind = "LTS path only") -> go.Figure:
+    """How far a network sees in time: over depth, and frame by frame behind one block.
+
+    `spreads` has rows (line, block, spread in frames), `profiles` (line, offset in frames, share); the lines are
+    "start" and "learned", along the path, and "measured"; any may be missing.
+    """
+    words = {"start": f"{path}, at the start", "learned": f"{path}, learned", "measured": "measured on clips"}
+    figure = make_subplots(cols=2, horizontal_spacing=0.15, column_widths=[0.6, 0.4])
+    for line, form in _REACH_LINES.items():
+        for column, table, x, y in ((1, spreads, "block", "spread"), (2, profiles, "offset", "share")):
+            part = table[table["line"] == line]
+            if part.empty:
+                continue
+            figure.add_trace(
+                go.Scatter(
+                    name=words[line],
+                    x=part[x],
+                    y=part[y],
+                    mode="lines+markers",
+                    line=form,
+                    marker={"size": 6},
+                    legendgroup=line,
+                    showlegend=column == 1,
+                    hovertemplate=(
+                        f"<b>%{{x}}</b>, {words[line]}: %{{y:.2f}} frames<extra></extra>"
+                        if column == 1
+                        else f"%{{x:+d}} frames, {words[line]}: %{{y:.1%}}<extra></extra>"
+                    ),
+                ),
+                row=1,
+                col=column,
+            )
+    style.style(figure)
+    order = list(dict.fromkeys(spreads.loc[spreads["line"] != "measured", "block"])) or spreads["block"].tolist()
+    figure.update_xaxes(type="category", categoryorder="array", categoryarray=order, showgrid=False, row=1, col=1)
+    figure.update_xaxes(title_text="input frames from the centre one", zeroline=False, showgrid=False, row=1, col=2)
+    figure.update_yaxes(title_text="reach, frames (root mean square)", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="share of the energy", rangemode="tozero", tickformat=".0%", row=1, col=2)
+    return figure
+
+
+def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str]) -> go.Figure:
+    """The directions in each layer of several checkpoints, a column each, on one axis; outlines are the starts."""
+    # The deepest network first, so that its layers keep their order and the others' stand among them.
+    deepest = sorted(summaries, key=lambda summary: -summary["block"].nunique())
+    blocks = list(dict.fromkeys(block for summary in deepest for block in summary["block"]))
+    figure = make_subplots(cols=len(summaries), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=list(names))
+    longest = 0.0
+    for column, summary in enumerate(summaries, start=1):
+        rows = at_snapshot(summary, -1)
+        half = rows["stay"] / 2
+        for name in style.DIRECTIONS:
+            figure.add_trace(
+                go.Bar(
+                    name=f"{DIRECTION_GLYPHS[name]} {style.DIRECTION_WORDS[name]}",
+                    y=rows["block"],
+                    x=rows[name],
+                    base={"back": -half - rows["back"], "stay": -half, "ahead": half}[name],
+                    orientation="h",
+                    marker={"color": DIRECTION_COLOURS[name], "line": {"width": 0}},
+                    legendgroup=name,
+                    showlegend=column == 1,
+                    customdata=customdata(rows, rows[name].map(percent)),
+                    hovertemplate=f"<b>%{{y}}</b>: %{{customdata[1]}} {style.DIRECTION_VERBS[name]}<extra></extra>",
+                ),
+                row=1,
+                col=column,
+            )
+        for name in style.DIRECTIONS:
+            known = where(rows, (rows[f"{name}0"] > 0).to_numpy(dtype=bool))
+            half = known["stay0"] / 2
+            figure.add_trace(
+                go.Bar(
+                    y=known["block"],
+                    x=known[f"{name}0"],
+                    base={"back": -half - known["back0"], "stay": -half, "ahead": half}[name],
+                    orientation="h",
+                    marker={"color": style.TRANSPARENT, "line": {"width": 1.5, "color": style.NEUTRAL}},
+                    hoverinfo="skip",
+                    showlegend=False,
+                ),
+                row=1,
+                col=column,
+            )
+        sides = [rows[side] + rows["stay"] / 2 for side in ("back", "ahead")]
+        longest = max(longest, *(max(side.tolist(), default=0.0) for side in sides))
+    style.style(figure, categories="y")
+    figure.update_layout(barmode="overlay", bargap=0.3, height=height_for(len(blocks)), margin_t=76)
+    figure.update_layout(legend_y=1.07)
+    figure.update_yaxes(
+        autorange="reversed", showgrid=False, categoryorder="array", categoryarray=blocks, **every_name(blocks)
+    )
+    ticks = [-0.5, 0.0, 0.5]
+    figure.update_xaxes(
+        range=[-1.06 * longest, 1.06 * longest],
+        tickvals=ticks,
+        ticktext=[percent(abs(tick)) for tick in ticks],
+        zeroline=False,
+    )
+    return figure

@@ -1,0 +1,355 @@
+"""One layer in full: its weights, its outputs, their spectrum, and which output of another network each one is."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import torch
+from jaxtyping import Int
+from plotly.subplots import make_subplots
+
+from analysis.formatting import three_digits
+from analysis.kernels import (
+    Matching,
+    band,
+    coarsened,
+    frequency_response,
+    output_singular_values,
+    tap_names,
+    temporal_singular_values,
+)
+from analysis.plotting import style
+from analysis.plotting.rows import where
+from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS, KIND_WORDS
+from gte.kernel_history import KernelHistory
+
+MOST_CELLS: Final = 128
+"""Rows and columns of a heat map; of a larger weight a cell stands for several and shows the one farthest from zero."""
+
+MOST_CURVES: Final = 256
+"""Responses that are drawn; of more outputs, an even selection."""
+
+
+def corner_shares(outputs: pd.DataFrame, num_taps: int, suffix: str = "") -> np.ndarray:
+    """|past|, |present| and |coming| taps of each row of `kernels.outputs_table`, as shares (o, 3); zeros give NaN."""
+    names = tap_names(num_taps)
+    size = outputs[[f"{name}{suffix}" for name in names]].abs().to_numpy(dtype=float)
+    present = num_taps // 2
+    parts = np.stack([size[:, :present].sum(1), size[:, present], size[:, present + 1 :].sum(1)], axis=1)
+    with np.errstate(invalid="ignore"):
+        return parts / parts.sum(axis=1, keepdims=True)
+
+
+def tap_triangle(outputs: pd.DataFrame, num_taps: int, selected: int | None = None) -> go.Figure:
+    """Each output of `kernels.outputs_table` between past, present and future by the sizes of its taps.
+
+    Thin lines lead from the initialisation, where that is known. Points carry their output's number as customdata.
+    """
+    figure = go.Figure()
+    now = corner_shares(outputs, num_taps)
+    if "kind0" in outputs:
+        start = corner_shares(outputs, num_taps, "0")
+        gap = np.full_like(now, np.nan)
+        # Start, end and a gap for each output, in one trace.
+        lines = np.stack([start, now, gap], axis=1).reshape(-1, 3)
+        figure.add_trace(
+            go.Scatterternary(
+                name="from the start",
+                **_corners(lines),
+                mode="lines",
+                line={"color": style.faded(style.NEUTRAL, 0.45), "width": 1},
+                hoverinfo="skip",
+            )
+        )
+    for name in style.DIRECTIONS:
+        mask = (outputs["direction"] == name).to_numpy(dtype=bool)
+        rows = where(outputs, mask)
+        figure.add_trace(
+            go.Scatterternary(
+                name=f"{DIRECTION_GLYPHS[name]} {style.DIRECTION_WORDS[name]}",
+                **_corners(now[mask]),
+                mode="markers",
+                marker={
+                    "color": DIRECTION_COLOURS[name],
+                    "size": [13 if output == selected else 7 for output in rows["output"]],
+                    "opacity": 0.8,
+                },
+                customdata=[
+                    [row["output"], KIND_WORDS.get(row["kind"], row["kind"])] for row in rows.to_dict("records")
+                ],
+                hovertemplate=(
+                    "output %{customdata[0]}, %{customdata[1]}<br>"
+                    "past %{a:.0%}, present %{b:.0%}, future %{c:.0%}<extra></extra>"
+                ),
+            )
+        )
+    style.style(figure)
+    axis = {"showticklabels": False, "ticks": "", "showgrid": True, "gridcolor": style.ROW_BAND}
+    axis |= {"linewidth": 1.5, "linecolor": style.NEUTRAL}
+    title = {"font": {"size": style.FONT_SIZE}}
+    figure.update_layout(
+        ternary={
+            "sum": 1,
+            "bgcolor": style.TRANSPARENT,
+            # Past left, future right, the present on top.
+            "baxis": {**axis, "title": {"text": "◀ past", **title}},
+            "aaxis": {**axis, "title": {"text": "● present", **title}},
+            "caxis": {**axis, "title": {"text": "▶ future", **title}},
+        },
+        margin={"l": 40, "r": 40, "t": 96},
+        legend_y=1.2,
+    )
+    return figure
+
+
+def _corners(shares: np.ndarray) -> dict[str, np.ndarray]:
+    return {"b": shares[:, 0], "a": shares[:, 1], "c": shares[:, 2]}
+
+
+def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " o"]) -> go.Figure:
+    """W at the initialisation, at a snapshot and the difference, a map of outputs x inputs for each tap, on one scale.
+
+    The outputs stand in the given order. Where the initialisation is unknown there is W alone.
+    """
+    weight = history.weights[snapshot].float()
+    start = history.initial
+    matrices = {"W": weight} if start is None else {"W₀": start.float(), "W": weight, "W − W₀": weight - start.float()}
+    names = tap_names(weight.shape[2])
+    # What W₀ began with is as large as any weight: the scale ends at the largest change and lets it saturate.
+    ends = [float(matrix.abs().nan_to_num(0, 0, 0).max()) for matrix in reversed(matrices.values())]
+    largest = next(filter(None, ends), 1.0)
+    cells = np.zeros((1, 1))
+    figure = make_subplots(
+        rows=len(matrices),
+        cols=len(names),
+        shared_xaxes=True,
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        vertical_spacing=0.04,
+        column_titles=[_frame_title(name, len(names)) for name in names],
+        row_titles=[title.replace(" ", "\N{NO-BREAK SPACE}") for title in matrices],
+    )
+    for row, (title, matrix) in enumerate(matrices.items(), start=1):
+        for tap, name in enumerate(names):
+            cells, tall, wide = coarsened(matrix[torch.from_numpy(order.copy()), :, tap, 0].numpy(), MOST_CELLS)
+            figure.add_trace(
+                go.Heatmap(
+                    z=cells.astype(np.float32),
+                    y=[_numbers(order[place : place + tall]) for place in range(0, len(order), tall)],
+                    x=[_span(place, min(place + wide, matrix.shape[1])) for place in range(0, matrix.shape[1], wide)],
+                    coloraxis="coloraxis",
+                    hovertemplate=f"{title}, {name}: output %{{y}}, input %{{x}}<br><b>%{{z:.3f}}</b><extra></extra>",
+                ),
+                row=row,
+                col=tap + 1,
+            )
+    style.style(figure, categories="xy")
+    tallest = 190 if len(matrices) == 3 else 380
+    figure.update_layout(
+        height=tallest * len(matrices) + 90,
+        margin={"t": 40, "r": 8},
+        coloraxis={
+            "colorscale": style.WEIGHT_SCALE,
+            "cmin": -largest,
+            "cmax": largest,
+            "cmid": 0,
+            "colorbar": {"thickness": 12, "len": 0.5, "tickfont": {"size": style.FONT_SIZE}, "x": 1.05},
+        },
+    )
+    # Without this the titles of columns and rows touch the frames.
+    figure.update_annotations({"yshift": 6}, selector={"yanchor": "bottom"})
+    figure.update_annotations({"xshift": 8}, selector={"textangle": 90})
+    # Exactly the cells, the first output on top, in one update, because each costs milliseconds.
+    height, width = cells.shape
+    frame = {"showgrid": False, "ticks": "", "showline": True, "mirror": True, "linecolor": style.NEUTRAL}
+    axes: dict[str, dict[str, Any]] = {}
+    for panel in range(len(matrices) * len(names)):
+        row, column = divmod(panel, len(names))
+        below = {"title": {"text": "input"}} if row == len(matrices) - 1 else {}
+        beside = {"title": {"text": "output"}} if column == 0 else {}
+        number = panel + 1 if panel else ""
+        axes[f"xaxis{number}"] = {**frame, "showticklabels": False, "range": [-0.5, width - 0.5], **below}
+        axes[f"yaxis{number}"] = {**frame, "nticks": 6, "range": [height - 0.5, -0.5], **beside}
+    figure.update_layout(axes)
+    return figure
+
+
+def _frame_title(name: str, num_taps: int) -> str:
+    return {"t-1": "◀ t−1", "t": "● t", "t+1": "▶ t+1"}.get(name, name) if num_taps == 3 else name
+
+
+def _span(first: int, behind: int) -> str:
+    return str(first) if behind == first + 1 else f"{first} to {behind - 1}"
+
+
+def _numbers(outputs: Int[np.ndarray, " _"]) -> str:
+    if len(outputs) <= 3:
+        return ", ".join(map(str, outputs))
+    return f"{outputs[0]}, {outputs[1]} and {len(outputs) - 2} more"
+
+
+def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) -> go.Figure:
+    """One output's taps, a panel for each reading ("summed over its inputs", ...) of `kernels.outputs_table`.
+
+    Solid: at the snapshot; hollow: at the initialisation, where that is known.
+    """
+    names = tap_names(num_taps)
+    figure = make_subplots(cols=len(rows), shared_yaxes=True, subplot_titles=list(rows), horizontal_spacing=0.06)
+    for column, table in enumerate(rows.values(), start=1):
+        row = table.iloc[output]
+        for place, name in enumerate(names):
+            side = style.DIRECTIONS[1 + int(np.sign(place - num_taps // 2))]
+            value = float(row[name])
+            figure.add_trace(
+                go.Scatter(
+                    x=[name, name],
+                    y=[0, value],
+                    mode="lines+markers",
+                    line={"color": DIRECTION_COLOURS[side], "width": 4},
+                    marker={"size": [0, 13], "color": DIRECTION_COLOURS[side]},
+                    hovertemplate=f"{name}: {three_digits(value)}<extra></extra>",
+                    showlegend=False,
+                ),
+                row=1,
+                col=column,
+            )
+        if f"{names[0]}0" in table:
+            figure.add_trace(
+                go.Scatter(
+                    name="at the start",
+                    x=list(names),
+                    y=[float(row[f"{name}0"]) for name in names],
+                    mode="markers",
+                    marker={"symbol": "circle-open", "size": 17, "color": style.NEUTRAL, "line": {"width": 2}},
+                    showlegend=column == 1,
+                    hovertemplate="%{x} at the start: %{y:.3g}<extra></extra>",
+                ),
+                row=1,
+                col=column,
+            )
+    style.style(figure, size="medium", categories="x")
+    figure.update_xaxes(showgrid=False, range=[-0.6, num_taps - 0.4])
+    figure.update_yaxes(zeroline=True, zerolinecolor=style.NEUTRAL)
+    figure.update_yaxes(title_text="weight", col=1)
+    return figure
+
+
+def singular_values(history: KernelHistory, snapshot: int) -> go.Figure:
+    """How many temporal filters (left) and how many outputs (right) of a layer are independent, now and before."""
+    figure = make_subplots(
+        cols=2,
+        column_widths=[0.3, 0.7],
+        horizontal_spacing=0.1,
+        subplot_titles=["of (C_out·C_in) x taps: filters", "of C_out x (taps·C_in): outputs"],
+    )
+    entries: list[tuple[str, torch.Tensor, dict[str, Any]]] = [
+        ("at this snapshot", history.weights[snapshot].float(), {"color": style.ACCENT, "width": 3})
+    ]
+    if history.initial is not None:
+        entries.insert(
+            0, ("at the start", history.initial.float(), {"color": style.NEUTRAL, "width": 2, "dash": "dot"})
+        )
+    for name, weight, line in entries:
+        for column, values in ((1, temporal_singular_values(weight)), (2, output_singular_values(weight))):
+            figure.add_trace(
+                go.Scatter(
+                    name=name,
+                    x=list(range(1, len(values) + 1)),
+                    y=values.tolist(),
+                    mode="lines+markers" if len(values) < 12 else "lines",
+                    line=line,
+                    legendgroup=name,
+                    showlegend=column == 1,
+                    hovertemplate=f"number %{{x}}, {name}: %{{y:.3g}}<extra></extra>",
+                ),
+                row=1,
+                col=column,
+            )
+    style.style(figure, size="medium")
+    figure.update_layout(height=300, margin_t=84, legend_y=1.16)
+    figure.update_xaxes(showgrid=False, zeroline=False, dtick=1, row=1, col=1)
+    figure.update_xaxes(showgrid=False, zeroline=False, row=1, col=2)
+    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(title_text="singular value", col=1)
+    return figure
+
+
+def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None = None) -> go.Figure:
+    """Each output's response to frequencies in time, as a share of its own largest; the chosen output stands out."""
+    frequencies, response = frequency_response(history.weights[snapshot].float())
+    shares = (response / response.amax(dim=1, keepdim=True).clamp(min=1e-12)).numpy()
+    bands = band(response)
+    step = math.ceil(len(shares) / MOST_CURVES)
+    figure = go.Figure()
+    forms = {"low-pass": "solid", "all-pass": "dot", "differencing": "dash", "uneven": "dashdot"}
+    for name, dash in forms.items():
+        drawn = [output for output in range(0, len(shares), step) if bands[output] == name]
+        if not drawn:
+            continue
+        gap = np.full((len(drawn), 1), np.nan)
+        figure.add_trace(
+            go.Scatter(
+                name=f"{name}: {int((bands == name).sum())}",
+                x=np.tile(np.append(frequencies.numpy(), np.nan), len(drawn)).astype(np.float32),
+                y=np.concatenate([shares[drawn], gap], axis=1).ravel().astype(np.float32),
+                mode="lines",
+                line={"color": style.faded(style.NEUTRAL, 0.35), "width": 1, "dash": dash},
+                hoverinfo="skip",
+            )
+        )
+    if selected is not None:
+        figure.add_trace(
+            go.Scatter(
+                name=f"output {selected}, {bands[selected]}",
+                x=frequencies.tolist(),
+                y=shares[selected].tolist(),
+                mode="lines",
+                line={"color": style.ACCENT, "width": 4},
+                hovertemplate="%{x:.2f} cycles per frame: %{y:.0%}<extra></extra>",
+            )
+        )
+    style.style(figure)
+    figure.update_xaxes(title_text="frequency, cycles per frame (0.5 is half the frame rate)", zeroline=False)
+    figure.update_yaxes(title_text="response, share of its largest", range=[0, 1.05], tickformat=".0%")
+    return figure
+
+
+def matched_centres(first: pd.DataFrame, second: pd.DataFrame, matching: Matching, names: tuple[str, str]) -> go.Figure:
+    """Where an output of one checkpoint looks against where its partner in the other one does, a point each."""
+    partners = second.iloc[matching.partner]
+    alike = matching.correlation if matching.correlation is not None else np.ones(len(first))
+    figure = go.Figure(
+        go.Scatter(
+            x=first["centre_of_mass"],
+            y=partners["centre_of_mass"].to_numpy(),
+            mode="markers",
+            marker={"color": style.NEUTRAL, "size": 9, "opacity": 0.25 + 0.7 * alike},
+            customdata=[
+                [one, other, "by number" if matching.correlation is None else f"|correlation| {value:.2f}"]
+                for one, other, value in zip(first["output"], partners["output"], alike, strict=True)
+            ],
+            hovertemplate=(
+                f"{names[0]}: output %{{customdata[0]}} at %{{x:.2f}}<br>{names[1]}: output %{{customdata[1]}} at "
+                "%{y:.2f}<br>%{customdata[2]}<extra></extra>"
+            ),
+            showlegend=False,
+        )
+    )
+    style.style(figure)
+    reach = 1.08 * max(1.0, float(np.nanmax(np.abs([*first["centre_of_mass"], *second["centre_of_mass"]]))))
+    figure.add_shape(
+        type="line",
+        x0=-reach,
+        y0=-reach,
+        x1=reach,
+        y1=reach,
+        layer="below",
+        line={"color": style.NEUTRAL, "dash": "dot"},
+    )
+    figure.update_xaxes(title_text=f"centre of mass in {names[0]}, frames", range=[-reach, reach], zeroline=False)
+    figure.update_yaxes(title_text=f"in {names[1]}, frames", range=[-reach, reach], zeroline=False)
+    figure.update_layout(margin_t=16)
+    return figure

@@ -1,0 +1,207 @@
+"""The cards of one layer: its weights, its outputs one by one and together, their independence and frequencies."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import figures, kernels
+from analysis.formatting import block_name, percent, three_digits
+from analysis.kernels import Reading
+from analysis.kernels.cards import TAPS_READ, View
+from analysis.kernels.figures_one_layer import corner_shares
+from analysis.plotting.card import Card
+from analysis.plotting.style import KIND_WORDS
+from gte.kernel_history import KernelHistory
+
+
+def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
+    """One layer's weights, one output, and all outputs between past, present and future.
+
+    Empty where the weights of the snapshot hold values that are not numbers.
+    """
+    if not history.weights[view.snapshot].isfinite().all():
+        return []
+    tables = {reading: kernels.outputs_table(history, view.snapshot, reading) for reading in kernels.READINGS}
+    table = tables[view.reading]
+    num_taps = history.weights.shape[3]
+    own = kernels.own_inputs(history.initial) is not None
+    outputs_code = f"outputs = kernels.outputs_table(history, {view.snapshot}, {view.reading!r})\n"
+    block = block_name(history.layer)
+    output = min(view.output, len(table) - 1)
+    order = kernels.order_of(table, view.order)
+    panels: dict[str, Reading] = {"summed over its inputs": "summed"}
+    if own:
+        panels["its own input alone"] = "own"
+    return [
+        Card(
+            key="maps",
+            title=f"The weights of {block}",
+            sentence=_maps_sentence(history, view.snapshot) + _coarse_sentence(history),
+            figure=figures.weight_maps(history, view.snapshot, order),
+            definition=(
+                "A map of outputs (rows, sorted as chosen) x inputs (columns) for each tap: the initialisation W₀, the "
+                "weight W at the snapshot, and their difference. All have one colour scale, green above zero, purple "
+                "below; its ends are the largest change, so that what W₀ began with saturates. Of weights larger than "
+                f"{figures.MOST_CELLS} x {figures.MOST_CELLS} a cell stands for several and shows the one farthest "
+                "from zero; hover tells which."
+            ),
+            code=view.code(
+                view.read_history,
+                outputs_code,
+                f"figures.weight_maps(history, {view.snapshot}, kernels.order_of(outputs, {view.order!r}))",
+            ),
+        ),
+        Card(
+            key="output",
+            title=f"Output {output} of {block}",
+            sentence=_output_sentence(table.iloc[output].to_dict()),
+            figure=figures.output_stem({title: tables[reading] for title, reading in panels.items()}, output, num_taps),
+            definition=(
+                "The taps of one output: summed over its inputs, its answer to a signal that all channels share, and, "
+                "where it began with one input, for that input alone. Solid at the snapshot, hollow at the start."
+            ),
+            code=view.code(
+                view.read_history,
+                f"panels = {panels!r}\n",
+                "rows = {title: kernels.outputs_table(history, "
+                f"{view.snapshot}, reading) for title, reading in panels.items()}}\n",
+                f"figures.output_stem(rows, {output}, {num_taps})",
+            ),
+            table=table,
+        ),
+        Card(
+            key="triangle",
+            title=f"The outputs of {block} between past, present and future",
+            sentence=_triangle_sentence(block, table, num_taps),
+            figure=figures.tap_triangle(table, num_taps, output),
+            definition=(
+                f"Each point is an output, its taps read {TAPS_READ[view.reading]}; its place is given by |a₁|, |a₂|, "
+                "|a₃| as shares of their sum (of longer kernels: all past, the present, all coming taps). A thin line "
+                "leads from its place at the initialisation. The colour is the direction of the centre of mass."
+            ),
+            code=view.code(view.read_history, outputs_code, f"figures.tap_triangle(outputs, {num_taps}, {output})"),
+        ),
+    ]
+
+
+def spectrum(history: KernelHistory, view: View) -> list[Card]:
+    """One layer's singular values and frequency response; empty as `layer_in_full` is."""
+    if not history.weights[view.snapshot].isfinite().all():
+        return []
+    output = min(view.output, history.weights.shape[1] - 1)
+    return [
+        Card(
+            key="spectrum",
+            title="How many of them are independent?",
+            sentence=_rank_sentence(history, view.snapshot),
+            figure=figures.singular_values(history, view.snapshot),
+            definition=(
+                "Singular values of the weight in two shapes. **(C_out·C_in) x taps**: one value above zero would mean "
+                "that every pair of channels has the same temporal filter, up to a factor. **C_out x (taps·C_in)**: as "
+                "many values above zero as there are independent outputs. The effective number is (Σ σ²)² / Σ σ⁴."
+            ),
+            code=view.code(view.read_history, f"figures.singular_values(history, {view.snapshot})"),
+        ),
+        Card(
+            key="frequency",
+            title="Which frequencies pass?",
+            sentence=_frequency_sentence(history, view.snapshot) + _drawn_sentence(history),
+            figure=figures.frequency_curves(history, view.snapshot, output),
+            definition=(
+                "Of all inputs of an output at once, so *Taps* changes nothing here, and an output whose summed taps "
+                "are of the kind *differencing* may be of another band. "
+                "The response of an output to f cycles per frame is √(Σᵢ |Hᵢ(f)|²), Hᵢ(f) = Σₖ wᵢₖ exp(2πi f k), "
+                "from 0 to half the frame rate, as a share of its largest. **All-pass**: nowhere below 0.8. "
+                "**Low-pass**: more power in the lowest third than in the highest, by a tenth. **Differencing**: the "
+                "other way round. **Uneven**: all else."
+            ),
+            code=view.code(view.read_history, f"figures.frequency_curves(history, {view.snapshot}, {output})"),
+        ),
+    ]
+
+
+def _maps_sentence(history: KernelHistory, snapshot: int) -> str:
+    start, weight = history.initial, history.weights[snapshot].float()
+    names = kernels.tap_names(weight.shape[2])
+    change = weight if start is None else weight - start.float()
+    size = change.abs().nan_to_num(0, 0, 0)
+    if not size.any():
+        return "At this snapshot the weights are those of the initialisation."
+    output, source, tap, _ = np.unravel_index(int(size.argmax()), tuple(size.shape))
+    value = three_digits(float(change[output, source, tap, 0])).replace("-", "−")
+    largest = f"{value}, from input {source} at {names[tap]} to output {output}"
+    if start is None:
+        return f"The largest weight is {largest}; how the layer began is unknown."
+    parts = kernels.drift_parts(weight[None], start.float())[0]
+    mixing = float(parts[2] / parts.sum())
+    return (
+        f"{percent(mixing)} of the squared change lies in channels that the output did not read at the start; the "
+        f"largest is {largest}."
+    )
+
+
+def _coarse_sentence(history: KernelHistory) -> str:
+    """What a cell of the heat maps stands for, where it is more than one weight."""
+    tall, wide = (max(1, math.ceil(side / figures.MOST_CELLS)) for side in history.weights.shape[1:3])
+    if tall == wide == 1:
+        return ""
+    return f" A cell stands for {tall} x {wide} weights and shows the one farthest from zero."
+
+
+def _drawn_sentence(history: KernelHistory) -> str:
+    """Which outputs have a curve, where not all have."""
+    step = math.ceil(history.weights.shape[1] / figures.MOST_CURVES)
+    return f" One output in {step} is drawn." if step > 1 else ""
+
+
+def _output_sentence(row: Mapping[Any, Any]) -> str:
+    now = KIND_WORDS.get(row["kind"], kernels.UNDEFINED)
+    if "kind0" not in row:
+        return f"Output {row['output']}: {now}, its centre of mass at {three_digits(row['centre_of_mass'])} frames."
+    before = KIND_WORDS.get(row["kind0"], kernels.UNDEFINED)
+    change = f"{now}, as at the start" if now == before else f"{before} at the start, {now} here"
+    return f"Output {row['output']}: {change}; it moved by {percent(row['drift'])} of its initial weight."
+
+
+def _triangle_sentence(block: str, table: pd.DataFrame, num_taps: int) -> str:
+    def present(suffix: str) -> int:
+        return int((corner_shares(table, num_taps, suffix)[:, 1] > 0.5).sum())
+
+    sentence = f"{present('')} of {len(table)} outputs of {block} put most of their weight on the present"
+    return f"{sentence}; at the start {present('0') or 'none'} did." if "kind0" in table else f"{sentence}."
+
+
+def _rank_sentence(history: KernelHistory, snapshot: int) -> str:
+    def ranks(index: int) -> tuple[float, float]:
+        weight = history.weights[index].float()
+        return (
+            kernels.effective_rank(kernels.temporal_singular_values(weight)),
+            kernels.effective_rank(kernels.output_singular_values(weight)),
+        )
+
+    filters, outputs = ranks(snapshot)
+    most = history.weights.shape[3], min(history.weights.shape[1], history.weights.shape[2] * history.weights.shape[3])
+    sentence = (
+        f"Effectively {three_digits(filters)} of {most[0]} temporal filters and {three_digits(outputs)} of {most[1]} "
+        "outputs are independent"
+    )
+    if not history.starts_known:
+        return f"{sentence}."
+    filters0, outputs0 = ranks(0)
+    return f"{sentence}; at the start {three_digits(filters0)} and {three_digits(outputs0)}."
+
+
+def _frequency_sentence(history: KernelHistory, snapshot: int) -> str:
+    def counts(index: int) -> dict[str, int]:
+        bands = kernels.band(kernels.frequency_response(history.weights[index].float())[1])
+        return {name: int((bands == name).sum()) for name in kernels.BANDS}
+
+    now = counts(snapshot)
+    words = [f"{count} are {name}" for name, count in now.items() if count]
+    sentence = f"Of {sum(now.values())} outputs, each over all its inputs, {', '.join(words)}"
+    if not history.starts_known:
+        return f"{sentence}."
+    return f"{sentence}; at the start {counts(0)['all-pass']} were all-pass."

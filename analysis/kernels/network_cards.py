@@ -1,0 +1,276 @@
+"""The cards of the shift-kernel explorer that need whole networks: how far one sees, and how several compare."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import figures, kernels
+from analysis.figures import PathKind
+from analysis.formatting import block_name, percent, three_digits
+from analysis.kernels import Matching
+from analysis.kernels.cards import View, snippet
+from analysis.plotting.card import Card
+from gte.checkpoint import CheckpointHeader
+from gte.data import DATASETS
+from gte.kernel_history import KernelHistory
+from gte.models import configure
+from gte.models.resnet import ResNetConfig
+
+LTS_PATH: PathKind = "LTS path only"
+KERNEL_PATH: PathKind = "temporal kernels only"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstClips:
+    """The first test clips of a data set, as a network sees them in evaluation."""
+
+    dataset: str
+    count: int
+
+    @property
+    def words(self) -> str:
+        """How a sentence calls them."""
+        return f"{'one clip' if self.count == 1 else f'{self.count} clips'} of {DATASETS[self.dataset].label}"
+
+    @property
+    def imports(self) -> str:
+        """What a snippet needs in order to read them."""
+        return "from gte.data import open_dataset, sampling, transforms\nimport torch\n\n"
+
+    @property
+    def code(self) -> str:
+        """Lines of a snippet that read them for the network of `header`."""
+        return (
+            f"clips = open_dataset({self.dataset!r}, 'test', header.size)\n"
+            "which = sampling.segment_indices(clips.num_frames_stored, header.num_frames)\n"
+            f"chosen = range({self.count})\n"
+            "pixels = torch.stack([transforms.to_clip(clips.frames(i, which)) for i in chosen])\n"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What `kernels.measured_reach` gave, and how it was asked."""
+
+    table: pd.DataFrame
+    blocks: tuple[str, ...]
+    probes: int
+    clips: FirstClips
+
+
+def is_chain(header: CheckpointHeader) -> bool:
+    """True if the temporal layers of a network follow one another, so that their reaches add up along a path."""
+    return isinstance(configure(header.model), ResNetConfig)
+
+
+def reach(histories: Sequence[KernelHistory], measured: Measured, header: CheckpointHeader, view: View) -> Card:
+    """How far the network sees."""
+    path: PathKind = LTS_PATH if header.layers else KERNEL_PATH
+    block = block_name(view.layer)
+    spread, profile = reach_tables(histories, measured.table, header, block, view.snapshot)
+    left_out = (
+        "" if is_chain(header) else " This network's temporal layers do not follow one another, so no path is drawn."
+    )
+    return Card(
+        key="reach",
+        title="How far does the network see?",
+        sentence=_reach_sentence(spread, block),
+        figure=figures.reach_by_depth(spread, profile, path),
+        definition=(
+            f"**{path}**: a layer's energy profile is Σₒᵢ wₒᵢₖ² over its taps k, as shares; along the path through the "
+            "kernels the profiles are convolved with one another. It leaves out shortcuts and the other paths, which "
+            f"pass frames unchanged, and is drawn at the start and at the chosen snapshot.{left_out} **Measured**: the "
+            "energy of the gradient of a block's centre frame with respect to every input frame, for the whole network "
+            f"as it is now, on {measured.clips.words}, along random directions of ±1 over the features. The clip ends "
+            "after a few frames, the path does not. Reach is √(Σ k² · share), in frames of the input; on the right the "
+            f"shares behind {block}."
+        ),
+        code=view.code(
+            "from analysis.kernels import network_cards\n",
+            measured.clips.imports,
+            "model, header = checkpoint.load_model(path)\n",
+            measured.clips.code,
+            f"blocks = {list(measured.blocks)!r}\n",
+            f"measured = kernels.measured_reach(model, pixels, blocks, probes={measured.probes})\n",
+            "histories = checkpoint.load_histories(path)\n",
+            "spread, profile = network_cards.reach_tables(\n",
+            f"    histories, measured, header, {block!r}, {view.snapshot})\n",
+            f"figures.reach_by_depth(spread, profile, {path!r})",
+        ),
+        table=spread,
+    )
+
+
+def reach_tables(
+    histories: Sequence[KernelHistory], measured: pd.DataFrame, header: CheckpointHeader, block: str, snapshot: int = -1
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What `figures.reach_by_depth` draws: the reach behind every block, and the shares of the frames behind one.
+
+    Along the path at the snapshot and, where known, at the start, for networks whose layers follow one another;
+    and `measured`, which is of `kernels.measured_reach`.
+    """
+    spreads, profiles = [_spreads(measured, "measured")], [_profile(measured, block, "measured")]
+    if is_chain(header):
+        layers = [history.layer for history in histories]
+        ends = {"learned": [history.weights[snapshot] for history in histories]}
+        if all(history.starts_known for history in histories):
+            ends["start"] = [history.weights[0] for history in histories]
+        for line, weights in ends.items():
+            table = kernels.path_table(layers, [weight.float() for weight in weights])
+            table = table.assign(block=table["layer"].map(block_name))
+            spreads.append(_spreads(table, line))
+            profiles.append(_profile(table, block, line))
+    return pd.concat(spreads, ignore_index=True), pd.concat(profiles, ignore_index=True)
+
+
+def _spreads(table: pd.DataFrame, line: str) -> pd.DataFrame:
+    """Reach in frames behind each block of a table of (block, offset, share)."""
+    return pd.DataFrame(
+        [
+            {"line": line, "block": block, "spread": kernels.spread_of(part["offset"].tolist(), part["share"].tolist())}
+            for block, part in table.groupby("block", sort=False)
+        ],
+        columns=pd.Index(["line", "block", "spread"]),
+    )
+
+
+def _profile(table: pd.DataFrame, block: str, line: str) -> pd.DataFrame:
+    return table.loc[table["block"] == block, ["offset", "share"]].assign(line=line)
+
+
+def _reach_sentence(spread: pd.DataFrame, block: str) -> str:
+    here = {row["line"]: row["spread"] for row in spread.to_dict("records") if row["block"] == block}
+    if "measured" not in here:
+        return f"Behind {block} nothing was measured."
+    if not all(math.isfinite(reach) for reach in here.values()):
+        return f"How far the network sees behind {block} cannot be told: weights before it are not all numbers."
+    sentence = f"Behind {block} the network sees {three_digits(here['measured'])} frames around the centre one"
+    if "learned" not in here:
+        return f"{sentence}."
+    sentence += f"; along its kernels alone it would be {three_digits(here['learned'])}"
+    return f"{sentence}, and was {three_digits(here['start'])} at the start." if "start" in here else f"{sentence}."
+
+
+def side_by_side(summaries: Sequence[pd.DataFrame], paths: Mapping[str, str], view: View) -> Card:
+    """Two or more checkpoints at their last snapshots; the first one's layers are what the others are compared with.
+
+    `paths` has a checkpoint's file, as code names it, for the name of each.
+    """
+    table = kernels.differences(summaries)
+    return Card(
+        key="compare",
+        title="How do they compare?",
+        sentence=_compare_sentence(table, list(paths)),
+        figure=figures.shares_side_by_side(summaries, list(paths)),
+        definition=(
+            "Where the outputs of each layer look, by the centre of mass of their taps, at the last snapshot of each "
+            "checkpoint; outlines are the initialisations. The table below has the first checkpoint's values, and for "
+            "each other one the differences (other minus first) of every layer that all of them have."
+        ),
+        code=snippet(
+            _paths_code(paths),
+            f"histories = [checkpoint.load_histories(path) for path in paths.values()]\n"
+            f"summaries = [kernels.summarise(layers, {view.reading!r}) for layers in histories]\n",
+            "figures.shares_side_by_side(summaries, list(paths))",
+        ),
+        table=table,
+    )
+
+
+def _paths_code(paths: Mapping[str, str]) -> str:
+    lines = "".join(f"    {name!r}: {path!r},\n" for name, path in paths.items())
+    return f"paths = {{\n{lines}}}\n"
+
+
+def _compare_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
+    if table.empty:
+        return "These networks share no layer by name; the columns stand side by side, and no difference can be told."
+    column = "drift (2)"
+    rows: list[dict[Any, Any]] = table.dropna(subset=[column]).to_dict("records")
+    if not rows:
+        return f"How a layer began is unknown in one of them; {names[1]} is drawn beside {names[0]} as it is now."
+    row = max(rows, key=lambda row: abs(row[column]))
+    if row[column] == 0:
+        return f"No layer of {names[1]} drifted more or less than in {names[0]}."
+    more = "more" if row[column] > 0 else "less"
+    return (
+        f"{row['block']} differs most: in {names[1]} it drifted by {percent(abs(row[column]))} of its initial weight "
+        f"{more} than in {names[0]}."
+    )
+
+
+def matched(
+    first: KernelHistory,
+    second: KernelHistory,
+    matching: Matching,
+    paths: Mapping[str, str],
+    view: View,
+    clips: FirstClips,
+) -> Card:
+    """One layer of two checkpoints, output by output; `clips` are those on which they were matched, if they had to be.
+
+    `paths` has a checkpoint's file, as code names it, for the name of each.
+    """
+    names = _two(paths)
+    one, other = (kernels.outputs_table(history, -1, view.reading) for history in (first, second))
+    partners = other.iloc[matching.partner]
+    table = pd.DataFrame(
+        {
+            f"output of {names[0]}": one["output"],
+            f"output of {names[1]}": partners["output"].to_numpy(),
+            "correlation": matching.correlation if matching.correlation is not None else float("nan"),
+            f"kind in {names[0]}": one["kind"],
+            f"kind in {names[1]}": partners["kind"].to_numpy(),
+            f"centre in {names[0]}": one["centre_of_mass"],
+            f"centre in {names[1]}": partners["centre_of_mass"].to_numpy(),
+        }
+    )
+    block = block_name(first.layer)
+    same = float((one["kind"].to_numpy() == partners["kind"].to_numpy()).mean())
+    if matching.correlation is None:
+        how = "matched by number, because both began with the same weights"
+    else:
+        how = f"matched by their answers to the same clips (mean |correlation| {matching.correlation.mean():.2f})"
+    return Card(
+        key="matched",
+        title=f"Which output of {block} is which?",
+        sentence=f"The outputs of {block} are {how}; {percent(same)} of the pairs are of one kind.",
+        figure=figures.matched_centres(one, other, matching, names),
+        definition=(
+            "Each point is an output of the first checkpoint and its partner in the second. With one configuration and "
+            "one seed, output 7 of one is output 7 of the other. Otherwise numbers mean nothing, and weights cannot be "
+            "compared, because the inputs are permuted as well: then the answers of the layer's outputs to the same "
+            "clips are correlated, and partners are chosen one to one so that the sum of |correlation| is largest "
+            "(scipy's linear_sum_assignment). The fainter a point, the weaker the correlation. On the dotted line both "
+            "look at the same place in time."
+        ),
+        code=snippet(
+            clips.imports if matching.correlation is not None else "",
+            _paths_code(paths),
+            f"histories = [checkpoint.load_history(path, {first.layer!r}) for path in paths.values()]\n"
+            f"one, other = [kernels.outputs_table(history, -1, {view.reading!r}) for history in histories]\n",
+            _matching_code(first.layer, matching, clips),
+            "figures.matched_centres(one, other, matching, tuple(paths))",
+        ),
+        table=table,
+    )
+
+
+def _two(paths: Mapping[str, str]) -> tuple[str, str]:
+    first, second = paths
+    return first, second
+
+
+def _matching_code(layer: str, matching: Matching, clips: FirstClips) -> str:
+    if matching.correlation is None:
+        return "matching = kernels.by_index(len(one))\n"
+    return (
+        "networks = [checkpoint.load_model(path) for path in paths.values()]\n"
+        "header = networks[0][1]\n"
+        f"{clips.code}"
+        f"answers = [kernels.answers_of(model, {layer!r}, pixels) for model, _ in networks]\n"
+        "matching = kernels.by_answers(*answers)\n"
+    )

@@ -1,0 +1,156 @@
+"""Everything about the kernels of a checkpoint in one file: `python -m analysis.kernels.report CKPT --out FILE`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import plotly.graph_objects as go
+from jinja2 import Environment, FileSystemLoader
+from markdown_it import MarkdownIt
+from plotly.offline import get_plotlyjs
+
+from analysis import kernels
+from analysis.formatting import three_digits
+from analysis.kernels import Order, Reading, layer_cards
+from analysis.kernels import cards as kernel_cards
+from analysis.kernels.cards import View
+from analysis.plotting import style
+from analysis.plotting.card import Card
+from gte import checkpoint, cli
+from gte.checkpoint import CheckpointHeader
+from gte.environment import source_revision
+from gte.errors import CheckpointError
+from gte.files import replacing
+from gte.kernel_history import KernelHistory
+
+TABLE_COLUMNS = {
+    "block": "layer",
+    "outputs": "outputs",
+    "back0": "back at start",
+    "back": "looks back",
+    "stay0": "stay at start",
+    "stay": "stays",
+    "ahead0": "ahead at start",
+    "ahead": "looks ahead",
+    "drift": "drift",
+    "cosine": "cosine",
+    "centre_of_mass": "centre of mass",
+}
+
+
+def cards_of(
+    histories: Sequence[KernelHistory], summary: pd.DataFrame, header: CheckpointHeader, view: View
+) -> list[Card]:
+    """Every card that the kernels alone allow, in the order in which the explorer asks its questions."""
+    history = next(history for history in histories if history.layer == view.layer)
+    cards = [
+        kernel_cards.moved(summary, view),
+        kernel_cards.became(summary, view),
+        kernel_cards.centres(histories, view, kernel_cards.seconds_per_frame(header)),
+        *layer_cards.layer_in_full(history, view),
+        *layer_cards.spectrum(history, view),
+        kernel_cards.over_training(summary, header, view),
+    ]
+    return [card for card in cards if card is not None]
+
+
+def as_html(
+    histories: Sequence[KernelHistory],
+    summary: pd.DataFrame,
+    header: CheckpointHeader,
+    view: View,
+    extra: Sequence[Card] = (),
+) -> str:
+    """One self-contained page: figures that can be hovered over and saved as SVG or PNG, definitions, code, tables.
+
+    It loads nothing from anywhere. `extra` are further cards, such as those of `analysis.kernels.network_cards`.
+    """
+    markdown = MarkdownIt()
+    rows = kernels.at_snapshot(summary, view.snapshot)
+    shown = pd.DataFrame({title: rows[column] for column, title in TABLE_COLUMNS.items()})
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
+    steps = sorted(rows["step"].unique().tolist())
+    return environment.get_template("report.html").render(
+        title=f"The temporal kernels of {header.name}",
+        name=header.name,
+        facts=f"{header.model}, {header.num_params:,} parameters, "
+        f"{f'trained on {header.dataset}' if header.dataset else 'trained elsewhere'}; "
+        f"snapshot of step {', '.join(f'{step:,}' for step in steps)}.",
+        finding=kernels.drift_finding(summary, view.snapshot),
+        sections=[
+            {
+                "key": card.key,
+                "title": card.title,
+                "sentence": card.sentence,
+                "figure": go.Figure(card.figure)
+                .update_layout(template="plotly_white")
+                .to_html(
+                    full_html=False,
+                    include_plotlyjs=False,
+                    div_id=f"figure-{card.key}",
+                    config=style.PLOTLY_CONFIG | {"responsive": True},
+                ),
+                "definition": markdown.render(card.definition),
+                "code": card.code,
+            }
+            for card in [*cards_of(histories, summary, header, view), *extra]
+        ],
+        layers=shown.to_html(index=False, border=0, na_rep="unknown", float_format=three_digits),
+        csv=summary.to_csv(index=False),
+        plotly=get_plotlyjs(),
+        revision=source_revision(),
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+    )
+
+
+def main(
+    ckpt: Path,
+    *,
+    out: Path = Path("report.html"),
+    layer: str = "",
+    step: int = -1,
+    reading: Reading = "summed",
+    order: Order = "index",
+    output: int = 0,
+) -> None:
+    """Write one HTML file with every figure of the shift-kernel explorer; it loads nothing from elsewhere.
+
+    Args:
+        ckpt: A .safetensors file written by gte.train or gte.convert.
+        out: The file to write.
+        layer: The layer shown in full, by its path in the state_dict or its short name; the one that moved most.
+        step: The training step whose snapshot is shown, or the last one before it; the last snapshot if negative.
+        reading: Taps summed over the inputs, or those for the one input that an output began with.
+        order: How the outputs of the layer are sorted: index, drift, shift or norm.
+        output: The output of that layer that is shown by itself.
+    """
+    header = checkpoint.read_header(ckpt)
+    histories = checkpoint.load_histories(ckpt)
+    summary = kernels.summarise(histories, reading)
+    if summary.empty:
+        raise CheckpointError(f"{ckpt.name} {kernels.NO_KERNELS}")
+    names = kernels.block_names_of(summary)
+    chosen = layer or kernels.most_moved(summary)
+    path = next((path for path, name in names.items() if chosen in (path, name)), None)
+    if path is None:
+        raise ValueError(f"{ckpt.name} has no layer {layer}; it has {', '.join(names.values())}.")
+    history = next(history for history in histories if history.layer == path)
+    if not 0 <= output < history.weights.shape[1]:
+        raise ValueError(f"{names[path]} has the outputs 0 to {history.weights.shape[1] - 1}; got {output}.")
+    view = View(
+        path=str(ckpt),
+        layer=path,
+        snapshot=kernels.snapshot_at(history.steps.tolist(), step),
+        reading=reading,
+        order=order,
+        output=output,
+    )
+    text = as_html(histories, summary, header, view)
+    with replacing(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    cli.say(f"Wrote {out}: {kernels.drift_finding(summary, view.snapshot)}")
+
+
+if __name__ == "__main__":
+    cli.run_command(main, prog="python -m analysis.kernels.report")

@@ -1,0 +1,1 @@
+"""Colours, rows, labels and cards that the figures of every topic share."""

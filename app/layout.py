@@ -1,0 +1,144 @@
+"""What every page shares: its header, the finding, errors as sentences, links to the other pages, one rule of style."""
+
+import gc
+import html
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from app import url_state
+from gte.cli import sentence
+from gte.errors import GteError
+
+logger = logging.getLogger(__name__)
+
+STYLE = """
+<style>
+.page-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 20px; color: inherit; }
+.page-header h1 { font-size: 28px; font-weight: 600; line-height: 1.25; margin: 0; padding: 0; }
+.page-header p { font-size: 16px; line-height: 1.4; margin: 0; flex: 1 1 420px; max-width: 100ch; }
+.finding { font-size: 18px; font-weight: 600; line-height: 1.4; margin: 0; }
+.st-key-cards a { padding-inline: 0; background: none; }
+.st-key-cards a p { font-size: 18px; font-weight: 600; }
+.card { margin: 0; line-height: 1.4; }
+/* As tall as the boxes beside it, so that its label stands in line with theirs. */
+.st-key-unit button { min-height: 40px; }
+.card b { display: block; font-weight: 600; }
+/* Streamlit draws ticks, axis titles and labels too faint in the light theme (3.7 : 1). */
+.js-plotly-plot .main-svg :is(.cartesianlayer, .infolayer) text { fill: currentColor !important; }
+</style>
+"""
+
+
+DEFECT = "this page failed in a way that nobody foresaw. Reload it; the log of the app says more."
+
+
+class Defect(Exception):
+    """Something failed that no reader can mend; the error itself is in the log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageSpec:
+    """A page of the app: one entry of `app.pages.PAGES`."""
+
+    key: str
+    title: str
+    """In the navigation, on cards and in the browser's tab."""
+
+    url_path: str
+    """Behind the slash of the address; the first page of the table is at / alone."""
+
+    question: str
+    """The question that the page answers, beside its title and on its card."""
+
+    render: Callable[[], None]
+    """Draws the page below its header."""
+
+    heading: str = ""
+    """The title on the page itself, where it differs."""
+
+    icon: str | None = None
+
+
+@st.cache_resource(show_spinner=False)
+def spare_the_collector() -> None:
+    """Take what has been imported out of Python's garbage collection, once for the server.
+
+    Streamlit collects after every run, those included in which a page only looks how far a job is. To search half a
+    million objects of PyTorch and its like takes a quarter of a second, in which no other thread moves: the job itself
+    came to a standstill under the eyes of its reader.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def streamlit_page(spec: PageSpec, *, default: bool = False) -> st.Page:
+    """The page as Streamlit's navigation takes it, header and error handling included."""
+    return st.Page(partial(show, spec), title=spec.title, icon=spec.icon, url_path=spec.url_path, default=default)
+
+
+def show(spec: PageSpec) -> None:
+    """Draw a page: style, header, what its link asked for in vain, and its body with errors as sentences."""
+    url_state.arrive(spec.key)
+    st.html(STYLE)
+    st.html(
+        f'<header class="page-header"><h1>{html.escape(spec.heading or spec.title)}</h1>'
+        f"<p>{html.escape(spec.question)}</p></header>"
+    )
+    notices = st.container()
+    with errors_as_sentences():
+        spec.render()
+    if told := url_state.not_found():
+        # In one box: a link to much that is gone would push the page out of sight.
+        notices.warning(plain("\n\n".join(told)))
+
+
+def finding(text: str) -> None:
+    """The page's one sentence written from the data."""
+    st.html(f'<p class="finding">{html.escape(text)}</p>')
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Show an error of the block as one sentence and go on behind it; never a traceback.
+
+    What a person can mend (GteError, ValueError, OSError) is shown in its own words. Anything else is a defect: it is
+    logged, and the reader is told so. A page's body stands in it already; a fragment needs it for its own reruns.
+    """
+    try:
+        yield
+    except (GteError, ValueError, OSError) as error:
+        st.error(plain(sentence(error)))
+    except Exception:
+        logger.exception("A page failed")
+        st.exception(Defect(DEFECT))
+
+
+def plain(text: str) -> str:
+    """Escape what Streamlit's texts would read as Markdown, such as a file name with stars or a dollar sign."""
+    return re.sub(r"([\\`*\[\]<$~]|(?<![^\W_])_|_(?![^\W_])|:(?=\w))", r"\\\1", text)
+
+
+def link(spec: PageSpec, label: str | None = None, *, default: bool = False, **chosen: str) -> None:
+    """A link to another page; `chosen` sets its keys, as in `link(PAGES["kernels"], "Open this layer", layer=name)`."""
+    st.page_link(
+        streamlit_page(spec, default=default),
+        label=label or spec.title,
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        query_params=chosen or None,
+    )
+
+
+def cards(specs: Mapping[str, PageSpec], texts: Mapping[str, str]) -> None:
+    """A card for each page that has a text: its name as a link, its question, and the text."""
+    with st.container(key="cards"), st.grid(len(texts), min_column_width=200):
+        for key, text in texts.items():
+            with st.container(border=True, height="stretch", gap="xsmall"):
+                link(specs[key])
+                st.html(f'<p class="card"><b>{html.escape(specs[key].question)}</b> {html.escape(text)}</p>')

@@ -1,0 +1,128 @@
+"""The block diagram on the page Architectures: which network, which block, the drawing, and it as a file."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from analysis import complexity
+from analysis.block_diagram import graph as block_graph
+from analysis.block_diagram import svg
+from analysis.block_diagram.graph import BlockGraph
+from app import cache, layout, url_state
+from app.components import block_diagram
+from gte.cli import sentence
+from gte.models import MODELS, ClipShape
+
+NETWORK = url_state.Key("diagram", "network of the diagram")
+BLOCK = url_state.Key("drawn", "block of the diagram")
+SHOWN_FIRST = "gte"
+
+SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}
+"""What can be saved, by the look of the drawing."""
+
+NATIVE = "{label} takes no clip as small as {clip}; the shapes are those of its native clip, {native}."
+
+NO_BLOCK = "{label} has no block to draw with these numbers; the reason stands above."
+
+
+def show(name: str) -> None:
+    """Have the next run draw this network."""
+    st.session_state[NETWORK.name] = MODELS[name].label
+
+
+def render(
+    names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape, told: Collection[str] = ()
+) -> str:
+    """Draw one block of a network; opens on GTE, or on the first of `names` where GTE is none of them.
+
+    `options` that a network does not have are left out; `told` are the reasons that the page has given already why a
+    network cannot have them. Returns the network that is drawn.
+    """
+    controls = st.container(horizontal=True, vertical_alignment="bottom")
+    with controls:
+        name = _pick_network(names)
+    # A network that cannot have these options leaves the rest of the page as it is.
+    with layout.errors_as_sentences():
+        try:
+            _render(name, tuple(complexity.applicable(name, options).items()), clip, controls)
+        except ValueError as error:
+            if sentence(error) not in told:
+                raise
+            st.caption(layout.plain(NO_BLOCK.format(label=MODELS[name].label)))
+    return name
+
+
+def _render(name: str, own: cache.Options, clip: ClipShape, controls: DeltaGenerator) -> None:
+    with controls:
+        block = _pick_block(name, own)
+        graph = _graph(name, own, clip, block)
+        _save(graph)
+    told = svg.finding(graph)
+    block_diagram(svg.draw(graph, svg.LOOKS["page"]), key=f"diagram of {name}")
+    legend = f"{svg.AXES}; {svg.SOLID}. {told}"
+    if graph.at_native:
+        legend += " " + NATIVE.format(label=graph.label, clip=clip, native=graph.clip)
+    st.caption(layout.plain(legend))
+    with st.expander("Definition, numbers and code"):
+        st.markdown(svg.DEFINITION)
+        table = svg.table(graph)
+        st.dataframe(table, hide_index=True, height="content")
+        st.code(svg.snippet(graph, dict(own)), "python")
+        st.download_button(
+            "The numbers, CSV",
+            table.to_csv(index=False),
+            f"{graph.network}-{graph.block}.csv",
+            "text/csv",
+            key="csv of the block",
+            on_click="ignore",
+        )
+
+
+def _pick_network(names: Sequence[str]) -> str:
+    labels = {config.label: name for name, config in MODELS.items()}
+    first = SHOWN_FIRST if SHOWN_FIRST in names or not names else names[0]
+    label = _pick(NETWORK, "Network of the diagram", list(labels), MODELS[first].label)
+    return labels[label]
+
+
+def _pick_block(name: str, options: cache.Options) -> str:
+    blocks, typical = _blocks(name, options)
+    return _pick(BLOCK, "Block of the diagram", list(blocks), typical)
+
+
+def _pick(key: url_state.Key, label: str, options: Sequence[str], default: str) -> str:
+    start = url_state.start(key, options, default=default)
+    return st.selectbox(
+        label, options, index=start, key=key.name, bind="query-params", label_visibility="collapsed", width=190
+    )
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _blocks(name: str, options: cache.Options) -> tuple[tuple[str, ...], str]:
+    return block_graph.blocks_of(name, dict(options)), block_graph.typical_block(name, dict(options))
+
+
+def typical_block(name: str, options: Mapping[str, int | float]) -> str:
+    """The block that shows best what a network is."""
+    return _blocks(name, tuple(options.items()))[1]
+
+
+@st.cache_data(max_entries=256, show_spinner="Reading the network")
+def _graph(name: str, options: cache.Options, clip: ClipShape, block: str) -> BlockGraph:
+    return block_graph.trace(name, dict(options), clip, block)
+
+
+def _save(graph: BlockGraph) -> None:
+    with st.popover("Save", icon=":material/download:"):
+        for look, label in SLIDES.items():
+            st.download_button(
+                label,
+                svg.draw(graph, svg.LOOKS[look]),
+                f"{graph.network}-{graph.block}-{look}.svg",
+                "image/svg+xml",
+                key=f"save {look}",
+                on_click="ignore",
+                width="stretch",
+            )
+        st.caption(f"`python -m analysis.block_diagram {graph.network} --block {graph.block} --out block.svg`")

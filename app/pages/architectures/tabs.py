@@ -1,0 +1,353 @@
+"""What the architectures page holds below its first screen: tabs that draw when they are opened.
+
+A tab is one entry of TABS.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import pandas as pd
+import streamlit as st
+from pandas.io.formats.style import Styler
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from analysis import complexity
+from analysis.complexity import Complexity, Numbers, Uncountable
+from analysis.complexity import cards as cost_cards
+from analysis.complexity.cards import Setting
+from analysis.formatting import COST_UNITS, large_count, percent, three_digits
+from app import cache, cards, layout, tables, url_state, widgets
+from app.pages.architectures import block_diagram, timing
+from gte.checkpoint import CheckpointHeader
+
+NETWORK = url_state.Key("network", "network")
+STAGE = url_state.Key("stage", "stage")
+BLOCK = url_state.Key("block", "block")
+DATASET = url_state.Key("dataset", "data set")
+IN_CHANNELS = url_state.Key("ci", "number of channels C_i")
+OUT_CHANNELS = url_state.Key("co", "number of channels C_o")
+KERNEL = url_state.Key("k", "kernel size k")
+TAPS = url_state.Key("kt", "number of taps k_T")
+FORMULA_SHARE = url_state.Key("ft", "temporal share of the formulas")
+
+ALL_STAGES = "All stages"
+SELECTED = "gte"
+
+NOTHING_CHOSEN = "Choose at least one network."
+NOTHING_COUNTED = (
+    "None of the chosen networks was counted, so there is none to take apart or to time; choose another one above."
+)
+NOT_BUILT_HERE = (
+    "The operators of this project are written for k = 3 and k_T = 3. With these numbers the same structure is built "
+    "of plain `nn.Conv3d`."
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a tab draws."""
+
+    counts: Sequence[Complexity | Uncountable]
+    """As the page shows them: all views, with or without the classifier."""
+    setting: Setting
+
+    @property
+    def counted(self) -> dict[str, Complexity]:
+        """By label."""
+        return {item.label: item for item in self.counts if isinstance(item, Complexity)}
+
+    @property
+    def why_nothing(self) -> str:
+        """What a tab says that needs a network where none was counted."""
+        return NOTHING_COUNTED if self.counts else NOTHING_CHOSEN
+
+
+def draw(subject: Subject) -> None:
+    """The tabs; only the open one is computed and drawn."""
+    widgets.draw_tabs(TABS, subject)
+
+
+def _where(subject: Subject) -> None:
+    counted = subject.counted
+    if not counted:
+        st.info(subject.why_nothing)
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = next((label for label, item in counted.items() if item.name == SELECTED), next(iter(counted)))
+        item = counted[widgets.pick(NETWORK, "Network", list(counted), default=first, width=210)]
+        stages = [ALL_STAGES, *complexity.stages(item)]
+        asked = widgets.pick(STAGE, "Stage", stages, default=ALL_STAGES, width=180)
+        stage = None if asked == ALL_STAGES else asked
+        blocks = complexity.blocks(item, stage)
+        typical = block_diagram.typical_block(item.name, item.options)
+        block = widgets.pick(BLOCK, "Block", blocks, default=typical if typical in blocks else blocks[0], width=180)
+    card = cost_cards.where(item, subject.setting, stage, block if stage else None)
+    cards.draw(card, on_click=_open_block if stage else _open_stage)
+    st.caption("Click on a bar, or choose above, to see " + ("the block's layers." if stage else "its blocks."))
+    _block(item, block, subject.setting)
+
+
+def _open_stage(stage: str) -> None:
+    st.session_state[STAGE.name] = stage
+
+
+def _open_block(block: str) -> None:
+    st.session_state[BLOCK.name] = block
+
+
+def _block(item: Complexity, block: str, setting: Setting) -> None:
+    frame = complexity.block_table(item, block)
+    st.subheader(f"The layers of {block}", anchor=False)
+    unit = COST_UNITS[setting.flops_per_mac]
+    shown = pd.DataFrame(
+        {
+            "Layer": frame["layer"],
+            "C_i": frame["C_i"],
+            "C_o": frame["C_o"],
+            "Kernel": frame["kernel"],
+            "Gives": frame["gives"],
+            "Parameters": frame["params"],
+            unit: frame["macs"] * setting.flops_per_mac,
+            "Share": frame["share"],
+            "Does": frame["does"].replace(SHORT_KINDS),
+        }
+    )
+    st.markdown(layout.plain(complexity.block_finding(item, block, setting.flops_per_mac)))
+    readable = tables.written(shown, {"Parameters": large_count, unit: large_count, "Share": percent})
+    st.dataframe(readable, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "The block's layers, CSV",
+            frame.to_csv(index=False),
+            f"{item.name}-{block}.csv",
+            "text/csv",
+            on_click="ignore",
+        )
+        _links(item, block)
+
+
+SHORT_KINDS = {complexity.KINDS["norm"]: "norm, pooling"}
+"""Names of kinds that would not fit into a column."""
+
+BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
+    "Layer": st.column_config.Column(width=160),
+    "C_i": st.column_config.Column(width=46, help="Channels that it reads"),
+    "C_o": st.column_config.Column(width=46, help="Channels that it gives"),
+    "Kernel": st.column_config.Column(width=54, help="Frames, rows and columns that an output reads"),
+    "Gives": st.column_config.Column(width=108, help="Resolution of the output: frames, height, width"),
+    "Parameters": st.column_config.Column("Params", width=74, help="Learnable numbers"),
+    "MACs": st.column_config.Column(width=78),
+    "FLOPs": st.column_config.Column(width=78),
+    "Share": st.column_config.Column(width=88, help="Of the network's total, BatchNorm and pooling included"),
+    "Does": st.column_config.Column(width=112),
+}
+"""Widths in pixels with which the table needs no scrolling sideways."""
+
+
+def _links(item: Complexity, block: str) -> None:
+    """To the kernels of this block, in a checkpoint of this network if there is one that has the block."""
+    # Imported here because the table of pages imports the page that draws these tabs.
+    from app.navigation import PAGES
+
+    found, _ = cache.checkpoints()
+    mine = {name: header for name, header in found.items() if header.model == item.name and header.layers}
+    for name, header in mine.items():
+        if _has_block(header, block):
+            layout.link(PAGES["kernels"], f"Open this layer in {name}", ckpt=name, layer=block)
+            return
+    if mine:
+        st.caption(layout.plain(f"{next(iter(mine))} is such a network, and has no learnable shift in {block}."))
+
+
+def _has_block(header: CheckpointHeader, block: str) -> bool:
+    return any(layer.startswith(f"{block}.") for layer in header.layers)
+
+
+CHANNELS_IN = (64, 128, 256, 512, 1024)
+CHANNELS_OUT = (64, 128, 256, 512)
+KERNELS = (1, 3, 5, 7)
+TAPS_OFFERED = (3, 5, 7)
+FORMULA_SHARES = ("1/16", "1/8", "1/4", "3/8", "1/2", "5/8", "3/4", "7/8")
+
+
+def _formulas(_subject: Subject) -> None:
+    with st.container(horizontal=True):
+        numbers = Numbers(
+            in_channels=int(_slider(IN_CHANNELS, "C_i, channels in", CHANNELS_IN, "256")),
+            out_channels=int(_slider(OUT_CHANNELS, "C_o, channels out", CHANNELS_OUT, "256")),
+            kernel=int(_slider(KERNEL, "k, pixels", KERNELS, "3")),
+            taps=int(_slider(TAPS, "k_T, frames", TAPS_OFFERED, "3")),
+            share=Fraction(_slider(FORMULA_SHARE, "t", FORMULA_SHARES, "1/4")),
+        )
+    card = cost_cards.formulas(numbers)
+    cards.draw(card)
+    if not numbers.as_here:
+        st.caption(NOT_BUILT_HERE)
+    assert card.table is not None
+    rows = card.table.to_dict("records")
+    st.table(
+        pd.DataFrame(
+            {
+                "Formula": [layout.plain(row["formula"]) for row in rows],
+                "With these numbers": [layout.plain(row["worked"]) for row in rows],
+                "Parameters": [f"{row['value']:,}" for row in rows],
+                "Of C2D's": [three_digits(row["of_c2d"]) for row in rows],
+            },
+            index=pd.Index([layout.plain(row["label"]) for row in rows]),
+        ).head(WORKED_ROWS),
+        border="horizontal",
+    )
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Operator": [row["label"] for row in rows],
+                "By formula": [row["value"] for row in rows],
+                "As built": [row["built"] for row in rows],
+                "Difference": [row["difference"] for row in rows],
+                "Formula": [row["formula"] for row in rows],
+            }
+        ),
+        hide_index=True,
+        column_config=FORMULA_COLUMNS,
+        height="content",
+    )
+    st.caption(layout.plain("\n\n".join(f"{row['label']}: {row['note']}" for row in rows if row["note"])))
+
+
+WORKED_ROWS = 5
+"""The paper's four formulas and, right below its own for GTE, the one of GTE as built."""
+
+FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
+    "Operator": st.column_config.Column(width=188),
+    "By formula": st.column_config.NumberColumn(width=84, format="localized"),
+    "As built": st.column_config.NumberColumn(width=84, format="localized"),
+    "Difference": st.column_config.NumberColumn(width=82, format="localized"),
+    "Formula": st.column_config.Column(width=328),
+}
+
+
+def _slider(key: url_state.Key, label: str, options: Sequence[int | str], default: str) -> str:
+    """A slider over some numbers that keeps its choice in the address."""
+    names = [str(option) for option in options]
+    url_state.start(key, names, default)
+    st.session_state.setdefault(key.name, default)
+    with st.container(width=140):
+        return st.select_slider(label, names, key=key.name, bind="query-params")
+
+
+def _sweep(subject: Subject) -> None:
+    setting = subject.setting
+    own = {name: value for name, value in setting.options.items() if name != "temporal_share"}
+    clip = (setting.clip.frames, setting.clip.height)
+    frame = cache.cost_sweep(tuple(own.items()), *clip, setting.views, setting.with_head)
+    if frame.empty:
+        st.info("With this width no t leaves both paths a whole number of channels; choose another one above.")
+        return
+    cards.draw(cost_cards.shares(frame, setting))
+
+
+def _check(subject: Subject) -> None:
+    st.subheader("Every printed figure beside ours", anchor=False)
+    frame = cache.paper_check()
+    st.markdown(layout.plain(complexity.check_finding(frame)))
+    st.table(_check_rows(frame), border="horizontal")
+    st.download_button(
+        "The figures, CSV", frame.to_csv(index=False), "paper-check.csv", "text/csv", key="csv check", on_click="ignore"
+    )
+    st.caption(
+        "Counted at the setting of each figure, whatever is chosen above: convolutions and linear layers, one view. "
+        "*same*: ours rounds to what is printed; *close*: within 3 %."
+    )
+    dataset = widgets.pick_segment(DATASET, "Accuracies on", complexity.datasets())
+    table = cache.reported_accuracy(dataset)
+    cards.draw(cost_cards.accuracy(dataset, table, subject.setting))
+    flops_per_mac = subject.setting.flops_per_mac
+    st.dataframe(
+        _accuracy_rows(table, flops_per_mac),
+        hide_index=True,
+        column_config=accuracy_columns(COST_UNITS[flops_per_mac]),
+        height="content",
+    )
+    sources = dict.fromkeys((row["who"], row["source"]) for row in table.to_dict("records"))
+    st.caption(layout.plain("Sources. " + "; ".join(f"{who}: {_breakable(source)}" for who, source in sources) + "."))
+    st.caption(complexity.MISSING_ACCURACY)
+
+
+def _check_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = frame.to_dict("records")
+    return pd.DataFrame(
+        {
+            "Reported": [_unbroken(row["printed"]) for row in rows],
+            "Counted": [_unbroken(large_count(row["counted"])) for row in rows],
+            "Difference": [_unbroken(f"{100 * row['difference']:+.2f} %") for row in rows],
+            "Verdict": [layout.plain(f"{row['verdict']}. {row['note']}".rstrip(". ")) for row in rows],
+            "Reported by": [_breakable(layout.plain(f"{row['who']}, {row['where']}")) for row in rows],
+        },
+        index=pd.Index([layout.plain(f"{row['what']}, {UNITS_OF[row['quantity']]}") for row in rows]),
+    )
+
+
+UNITS_OF = {"params": "parameters", "macs": "MACs"}
+
+
+def _breakable(path: str) -> str:
+    """The path, which a narrow column may break behind its slashes."""
+    return path.replace("/", "/\N{ZERO WIDTH SPACE}")
+
+
+def _unbroken(number: str) -> str:
+    """The number and its unit on one line, however narrow the column."""
+    return number.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
+    unit = COST_UNITS[flops_per_mac]
+    frame = pd.DataFrame(
+        {
+            "Network": table["label"],
+            "Top-1": table["top1"],
+            "Reported by": table["who"],
+            "Frames": table["frames"],
+            "Crop": table["size"],
+            "Clips": table["clips"],
+            "Crops": table["crops"],
+            unit: table["macs_counted"] * flops_per_mac,
+            "Parameters": table["params_counted"],
+        }
+    )
+    counts = dict.fromkeys((unit, "Parameters"), large_count)
+    numbers = {"Top-1": "{:g} %".format, "Crop": "{:.0f}".format} | counts
+    return tables.written(frame, numbers, missing={"Crop": "?"})
+
+
+def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:
+    """Widths in pixels with which the table needs no scrolling sideways."""
+    return {
+        "Network": st.column_config.Column(width=112),
+        "Top-1": st.column_config.Column(width=72, help="Percent of answers that are right, as reported"),
+        "Reported by": st.column_config.Column(width=176),
+        "Frames": st.column_config.Column(width=60, help="Frames of a clip, as reported"),
+        "Crop": st.column_config.Column(width=50, help="Height and width of a frame in pixels; ? where not told"),
+        "Clips": st.column_config.Column(width=48, help="Clips of each video, as reported"),
+        "Crops": st.column_config.Column(width=52, help="Crops of each clip, as reported"),
+        unit: st.column_config.Column(f"{unit}, here", width=94, help=f"{unit} of all views, counted here"),
+        "Parameters": st.column_config.Column("Params, here", width=102, help="Learnable numbers, counted here"),
+    }
+
+
+def _measured(subject: Subject) -> None:
+    names = [item.name for item in subject.counted.values()]
+    if not names:
+        st.info(subject.why_nothing)
+        return
+    timing.render(names, subject.setting)
+
+
+TABS: Mapping[str, Callable[[Subject], None]] = {
+    "Where it sits": _where,
+    "Table 1, alive": _formulas,
+    "t sweep": _sweep,
+    "Paper check": _check,
+    "Measured": _measured,
+}

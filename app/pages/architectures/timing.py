@@ -1,0 +1,165 @@
+"""Measured, not only counted: what the chosen networks take on this machine, timed in the background."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+from pandas.io.formats.style import Styler
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from analysis import complexity, timing
+from analysis.complexity import Complexity
+from analysis.complexity.cards import Setting
+from analysis.formatting import large_count, three_digits
+from analysis.plotting import style
+from analysis.timing import Measurement, Plan
+from analysis.timing.cards import timing_card
+from analysis.timing.table import what_was_measured
+from app import cache, jobs, layout, tables, url_state, widgets
+from gte import cli
+
+ROUNDS = url_state.Key("rounds", "number of rounds")
+BATCH = url_state.Key("batch", "batch size")
+THREADS = url_state.Key("threads", "number of threads")
+FUSED = url_state.Key("fused", "fusing")
+
+MOST_ROUNDS, MOST_CLIPS = 51, 16
+
+BEFORE = (
+    "About {duration} on an ordinary processor, in a process of its own; what else runs on this machine meanwhile "
+    "blurs the result."
+)
+NATIVE = "* takes no clip as small as {clip}; it is timed and counted at its native one, and not drawn beside others."
+WHOLE = "Timed is one pass of the whole network, its classifier included; the views chosen above take as many passes."
+
+
+def render(names: Sequence[str], setting: Setting) -> None:
+    """Offer to time the networks, and draw what came of it; options that a network does not have are left out."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        plan = Plan(
+            names=tuple(names),
+            options=tuple(setting.options.items()),
+            clip=setting.clip,
+            rounds=widgets.pick_number(ROUNDS, "Rounds", 1, MOST_ROUNDS, timing.DEFAULT_ROUNDS, width=150),
+            batch=widgets.pick_number(BATCH, "Clips in a batch", 1, MOST_CLIPS, 1, width=150),
+            threads=widgets.pick_number(THREADS, "Threads", 1, timing.cores(), timing.cores(), width=150),
+            fused=url_state.checked(
+                FUSED,
+                lambda: st.toggle(
+                    "Fused",
+                    key=FUSED.name,
+                    bind="query-params",
+                    help="Fold every BatchNorm into the convolution before it, as `gte.models.fuse` does.",
+                ),
+            ),
+        )
+    if setting.seen:
+        st.caption(WHOLE)
+    macs = _macs(plan)
+    duration = timing.in_words(timing.seconds_expected(plan, macs))
+    key, work = ("timing", plan), partial(timing.run_in_child, plan)
+    measurement = jobs.offer(
+        key, "Time them on this machine", work, told=BEFORE.format(duration=duration), unbroken=True
+    )
+    if measurement is not None:
+        _draw(measurement, macs)
+        jobs.renew(key, "Measure again", work, unbroken=True)
+
+
+def _macs(plan: Plan) -> dict[str, int]:
+    """The counted MACs of the networks for one clip, at the clip that each of them is timed with."""
+    counted = {}
+    for name in plan.names:
+        own = complexity.applicable(name, dict(plan.options))
+        # One side alone is chosen on the page, so a clip is square.
+        item = cache.complexity_of(name, tuple(own.items()), plan.clip.frames, plan.clip.height)
+        if isinstance(item, Complexity):
+            counted[name] = item.macs_conv_linear
+    return counted
+
+
+def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
+    card = timing_card(measurement, macs)
+    assert card.table is not None
+    layout.finding(card.sentence)
+    st.plotly_chart(card.figure, key="timing", config=style.PLOTLY_CONFIG, alt=card.sentence)
+    st.dataframe(
+        rows(card.table),
+        hide_index=True,
+        column_config=COLUMNS,
+        height="content",
+    )
+    told = [what_was_measured(measurement)]
+    if any(item.at_native for item in measurement.timed):
+        told.append(NATIVE.format(clip=measurement.plan.clip))
+    told += sorted({item.note for item in measurement.timed if item.note})
+    told += [f"{item.label}: {item.reason}" for item in measurement.untimed]
+    st.caption(layout.plain(" ".join(told)))
+    with st.container(horizontal=True):
+        st.download_button(
+            "The numbers, CSV",
+            card.table.to_csv(index=False),
+            "timing.csv",
+            "text/csv",
+            key="csv of the timing",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Every round, JSON",
+            cli.as_json(timing.as_plain(measurement) | {"macs": dict(macs)}),
+            "timing.json",
+            "application/json",
+            on_click="ignore",
+        )
+    with st.expander("Definition, formula and code"):
+        st.markdown(card.definition)
+        st.code(card.code, "python")
+
+
+def rows(table: pd.DataFrame) -> Styler:
+    """The table as people read it: measured columns first, then what is counted."""
+    frame = pd.DataFrame(
+        {
+            "Network": [
+                f"{row['label']}{' *' if row['at_native'] is True else ''}" for row in table.to_dict("records")
+            ],
+            "Median": table["milliseconds"],
+            "Quarter below": table["low"],
+            "Quarter above": table["high"],
+            "Time": table["time_ratio"],
+            "Training step": table["training_megabytes"],
+            "MACs": table["macs"],
+            "MACs, ratio": table["mac_ratio"],
+            "Time per MAC": table["time_per_mac"],
+        }
+    )
+    ratios = dict.fromkeys(("Time", "MACs, ratio", "Time per MAC"), three_digits)
+    times = dict.fromkeys(("Median", "Quarter below", "Quarter above"), _in_milliseconds)
+    return tables.written(frame, times | ratios | {"Training step": _in_megabytes, "MACs": large_count})
+
+
+def _in_milliseconds(value: float) -> str:
+    return f"{three_digits(value)} ms"
+
+
+def _in_megabytes(value: float) -> str:
+    return f"{three_digits(value)} MB"
+
+
+COLUMNS: Mapping[str, ColumnConfig] = {
+    "Network": st.column_config.Column(width=130),
+    "Median": st.column_config.Column(width=76, help="Measured: milliseconds of one pass, median over the rounds"),
+    "Quarter below": st.column_config.Column("25 %", width=76, help="Measured: a quarter of the rounds took less"),
+    "Quarter above": st.column_config.Column("75 %", width=76, help="Measured: a quarter of the rounds took more"),
+    "Time": st.column_config.Column("Time, x", width=66, help="Measured: ratio to the reference, within each round"),
+    "Training step": st.column_config.Column(
+        "Memory", width=80, help="Measured: the most that a training step adds to a process"
+    ),
+    "MACs": st.column_config.Column(width=80, help="Counted: multiply-accumulates of one clip"),
+    "MACs, ratio": st.column_config.Column("MACs, x", width=70, help="Counted: ratio to the reference"),
+    "Time per MAC": st.column_config.Column(
+        "Time / MACs", width=90, help="Both: 1 is arithmetic as fast as the reference's"
+    ),
+}
+"""Widths in pixels with which the table needs no scrolling sideways."""

@@ -1,0 +1,95 @@
+"""Networks of the zoo that never trained, as a control beside those that did: built when they are asked for."""
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+
+import streamlit as st
+import torch
+
+from app import url_state, widgets
+from app.cache import Options
+from app.pages.evidence.controls import MOST_NETWORKS, NOTHING
+from gte import checkpoint
+from gte.checkpoint import SUFFIX, CheckpointHeader
+from gte.kernel_history import KernelSnapshots
+from gte.models import MODELS, build, configure
+from gte.models.shift import shift_layers
+
+UNTRAINED = url_state.Key("untrained", "untrained network")
+PREFIX = "untrained "
+"""Stands before the label of such a network."""
+SEED = 0
+
+
+class _Saved:
+    """One of them as a file, which goes with it."""
+
+    def __init__(self, model: str, options: Options, like: CheckpointHeader) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="gte-explorer-untrained-"))
+        self.close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            network = build(model, **dict(options))
+        smallest = MODELS[model].smallest
+        self.header = CheckpointHeader(
+            path=folder / f"untrained-{model}{SUFFIX}",
+            model=model,
+            options=configure(model, **dict(options)).options(),
+            num_params=sum(parameter.numel() for parameter in network.parameters()),
+            layers=tuple(shift_layers(network)),
+            dataset=like.dataset,
+            classes=like.classes,
+            twins=like.twins,
+            num_frames=max(like.num_frames, smallest.frames),
+            size=max(like.size, smallest.height, smallest.width),
+            step=0,
+            training={},
+            environment={},
+            metrics=(),
+        )
+        checkpoint.save(self.header.path, self.header, network, KernelSnapshots.start(network))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Building the network")
+def _saved(model: str, options: Options, facts: tuple[object, ...], _like: CheckpointHeader) -> _Saved:
+    return _Saved(model, options, _like)
+
+
+def header_of(model: str, like: CheckpointHeader) -> CheckpointHeader:
+    """A network of the table with weights drawn by chance, always the same, for the clips and classes of another.
+
+    It has that one's depth and width where it has such a choice.
+    """
+    known = configure(model).options()
+    options = {name: value for name, value in like.options.items() if name in known}
+    facts = like.dataset, like.classes, like.twins, like.num_frames, like.size
+    return _saved(model, tuple((options | {"num_classes": len(like.classes)}).items()), facts, like).header
+
+
+def name_of(model: str) -> str:
+    """What the app calls it."""
+    return PREFIX + MODELS[model].label
+
+
+def pick(like: CheckpointHeader) -> dict[str, CheckpointHeader]:
+    """A network of the zoo that never trained, by its name; none unless the reader asks for one."""
+    labels = {name: config.label for name, config in MODELS.items()}
+    model = widgets.pick_in_words(
+        UNTRAINED,
+        "Beside them, untrained",
+        [NOTHING, *labels],
+        default=NOTHING,
+        words=labels | {NOTHING: "none"},
+        help="Its weights are drawn by chance, so what it shows comes from its shape alone: a control.",
+    )
+    return {} if model == NOTHING else {name_of(model): header_of(model, like)}
+
+
+def leave_room(chosen: list[str], num_others: int) -> list[str]:
+    """The first of the chosen networks, so that so many others fit beside them; says so where some are left out."""
+    fitting = chosen[: MOST_NETWORKS - num_others]
+    if len(fitting) < len(chosen):
+        st.caption(f"{chosen[-1]} is left out: {MOST_NETWORKS} networks are drawn at most.")
+    return fitting

@@ -1,0 +1,148 @@
+"""Shift kernels: what training did to the kernels over time of a checkpoint, layer by layer and over time."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from analysis import kernels
+from analysis.formatting import percent
+from analysis.kernels import Order, Reading
+from analysis.kernels.cards import View
+from app import cards, layout, opener, url_state, widgets
+from app.components import FORMS, LayerShares, kernel_barcode
+from app.pages.kernels import cache, tabs
+from gte.checkpoint import CheckpointHeader
+
+READINGS: Mapping[str, Reading] = {"summed over inputs": "summed", "own input alone": "own"}
+ORDERS: Mapping[str, Order] = {
+    "by number": "index",
+    "by drift": "drift",
+    "from back to ahead": "shift",
+    "by norm": "norm",
+}
+
+SUMMED = "This kernel spans space as well: each tap is the sum over its rows and columns."
+NO_START = "How this layer began is unknown, so no outline marks it."
+
+
+def render() -> None:
+    """Draw the page below its header."""
+    found = widgets.checkpoints_or_stop()
+    controls = st.container(horizontal=True, vertical_alignment="bottom")
+    opener.tell_of_last_upload()
+    with controls:
+        header = widgets.pick_checkpoint(found, width=195)
+        name = next(name for name, other in found.items() if other is header)
+        summary = cache.kernel_summary(header)
+        if summary.empty:
+            opener.open_one_of_yours()
+    if summary.empty:
+        st.info(layout.plain(f"{header.name} {kernels.NO_KERNELS}"))
+        return
+    names = kernels.block_names_of(summary)
+    with controls:
+        layer = widgets.pick_layer(names, default=kernels.most_moved(summary), width=140)
+        reading = _pick_reading(header)
+        order = ORDERS[widgets.pick(url_state.SORT, "Outputs", list(ORDERS), default=next(iter(ORDERS)), width=155)]
+        others = tabs.pick_others(found, name)
+        export = st.popover("Export")
+        opener.open_one_of_yours()
+    summary = cache.kernel_summary(header, reading)
+    # Its place is above the scrubber, which says of what it speaks.
+    finding = st.container()
+    st.caption(layout.plain(_facts(header, layer)))
+    path = cards.path_in_code(header)
+    view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order))
+    with finding:
+        layout.finding(kernels.drift_finding(summary, view.snapshot))
+    with export:
+        tabs.export(header, name, summary, view)
+    if header.layers:
+        # Imported here because the table of pages imports this one.
+        from app.navigation import PAGES
+        from app.pages.what_if import page as what_if
+
+        question = f"Is {names[layer]} needed?"
+        layout.link(PAGES["whatif"], question, experiment=what_if.NEED, ckpt=name, layer=names[layer])
+    tabs.draw(header, name, summary, view, {other: found[other] for other in others})
+
+
+def _pick_reading(header: CheckpointHeader) -> Reading:
+    # Only a learnable shift begins with one input for each output.
+    if not header.layers:
+        return "summed"
+    return READINGS[widgets.pick(url_state.TAPS, "Taps", list(READINGS), default=next(iter(READINGS)), width=195)]
+
+
+def _facts(header: CheckpointHeader, layer: str) -> str:
+    accuracy = f", {percent(header.metrics[-1]['val_top1'])} in validation" if header.metrics else ""
+    trained = f"on {header.dataset}, {header.step:,} steps{accuracy}" if header.dataset else "trained elsewhere"
+    return f"{header.model}, {trained}. In the state_dict the layer is {layer}. Click a row to open its layer."
+
+
+def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -> View:
+    """Layers on the left, the kernels of one on the right, one scrubber for both; returns what the reader looks at."""
+    taps = cache.layer_taps(header, view.layer, view.reading)
+    names = kernels.block_names_of(summary)
+    steps = tuple(taps.steps.tolist())
+    num_outputs = taps.weights.shape[1]
+    # What a link asks for; later the scrubber and the clicks know better than the address.
+    asked = url_state.number(url_state.STEP, max(summary["step"].tolist()), "the last step is shown")
+    first = kernels.snapshot_at(steps, -1 if asked is None else asked)
+    first = st.session_state.setdefault(f"kernels: first snapshot of {header.path}", first)
+    output = url_state.number(
+        url_state.OUTPUT, num_outputs - 1, f"{names[view.layer]} has the outputs 0 to {num_outputs - 1}"
+    )
+    # Streamlit refuses a component whose key has two underscores in a row, as the name of a folder may.
+    key = f"barcode {header.path}".replace("_", "-_")
+    asked_form = url_state.one_of(url_state.FORM, FORMS, f"{FORMS[0]} are shown")
+    form = st.session_state.setdefault(f"kernels: first form of {header.path}", asked_form or FORMS[0])
+    with layout.errors_as_sentences():
+        choice = kernel_barcode(
+            kernels.read_taps(taps).numpy(),
+            steps,
+            title=f"{names[view.layer]}, {num_outputs} outputs",
+            key=key,
+            snapshot=min(first, len(steps) - 1),
+            shares=LayerShares.from_summary(summary, selected=names[view.layer]),
+            starts_known=taps.starts_known,
+            order=_order(header, view, key, min(first, len(steps) - 1)),
+            output=output,
+            form=form,
+            on_layer=lambda block: _open(block, names),
+        )
+        for told, text in ((taps.spans_space, SUMMED), (not taps.starts_known, NO_START)):
+            if told:
+                st.caption(text)
+        last = len(steps) - 1
+        snapshot = choice.snapshot if last else 0
+        url_state.write(url_state.STEP, None if snapshot == last else steps[snapshot])
+        url_state.write(url_state.OUTPUT, choice.output)
+        url_state.write(url_state.FORM, None if choice.form == FORMS[0] else choice.form)
+        return View(
+            path=view.path,
+            layer=view.layer,
+            snapshot=snapshot,
+            reading=view.reading,
+            order=view.order,
+            output=choice.output or 0,
+        )
+    return view
+
+
+def _order(header: CheckpointHeader, view: View, key: str, first: int) -> list[int] | None:
+    """The layer's outputs as they are sorted at the snapshot where the scrubber was last released."""
+    if view.order == "index":
+        return None
+    history = cache.history(header, view.layer)
+    snapshot = st.session_state[key]["snapshot"] if key in st.session_state else first
+    table = kernels.outputs_table(history, min(int(snapshot), len(history.steps) - 1), view.reading)
+    return kernels.order_of(table, view.order).tolist()
+
+
+def _open(block: str, names: Mapping[str, str]) -> None:
+    if block in names.values():
+        st.session_state[url_state.LAYER.name] = block
+        # Output 7 of another layer is another output.
+        url_state.write(url_state.OUTPUT, None)

@@ -1,0 +1,244 @@
+"""What the kernels page holds below its first screen: tabs that draw when they are opened, comparison and export.
+
+A tab is one entry of TABS.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from analysis import kernels
+from analysis.kernels import network_cards
+from analysis.kernels.cards import View
+from analysis.plotting import style
+from analysis.plotting.card import Card
+from app import cards, checkpoints, layout, url_state, widgets
+from app.pages.kernels import cache
+from app.pages.kernels.reading import READING
+from gte.checkpoint import CheckpointHeader
+
+Others = Mapping[str, CheckpointHeader]
+
+NOT_NUMBERS = "The weights of this layer are not all numbers at this snapshot; choose an earlier one, or another layer."
+NO_COURSE = "This file holds no course of a training: {why}. The bars above show what the layers are now."
+ENDS_ALONE = "Of these layers the file knows the two ends alone; what lies between them is not in it."
+NO_OTHERS = "Choose one or more checkpoints under *Compare* above to see them side by side, on one axis."
+UPLOAD_NOTE = "{names} stays on this server for this visit only: a link to this page does not carry it."
+
+SHOWN = {
+    "block": "layer",
+    "outputs": "outputs",
+    "back0": "back at start",
+    "back": "looks back",
+    "stay": "stays",
+    "ahead0": "ahead at start",
+    "ahead": "looks ahead",
+    "turned": "turned",
+    "centre_of_mass": "centre, frames",
+    "drift": "drift",
+    "cosine": "cosine",
+}
+"""Columns of the layers' table that the page shows; the CSV has all."""
+
+WHOLE = ("block", "outputs")
+SHARES = ("back0", "back", "stay", "ahead0", "ahead", "turned")
+
+MOST_OTHERS = 3
+
+
+def pick_others(found: Mapping[str, CheckpointHeader], name: str) -> list[str]:
+    """A popover in which the checkpoints to compare with are chosen; those that the link asks for come chosen."""
+    options = [other for other in found if other != name]
+    url_state.only_what_is_here(url_state.COMPARE, options)
+    chosen = st.session_state.get(url_state.COMPARE.name, st.query_params.get_all(url_state.COMPARE.name))
+    if any(other not in options for other in chosen):
+        # The checkpoint that is now compared with the others, for one.
+        chosen = st.session_state[url_state.COMPARE.name] = [other for other in chosen if other in options]
+    with st.popover(f"Compare ({len(chosen)})" if chosen else "Compare"):
+        if not options:
+            st.caption("There is no other checkpoint here; open one of yours, or train one.")
+            return []
+        picked = st.pills(
+            "Compare with", options, selection_mode="multi", key=url_state.COMPARE.name, bind="query-params"
+        )
+        if len(picked) > MOST_OTHERS:
+            st.caption(f"The first {MOST_OTHERS} are drawn: more columns could not be read.")
+    return list(picked)[:MOST_OTHERS]
+
+
+def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View) -> None:
+    """The inside of the export menu: figures' format, the layers' table, the report."""
+    widgets.pick_segment(url_state.FORMAT, "A figure's own download button saves", style.FORMATS)
+    st.download_button(
+        "Every layer and snapshot, CSV",
+        summary.to_csv(index=False),
+        f"{header.name}-kernels.csv",
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
+    )
+    st.download_button(
+        "Everything in one HTML report",
+        lambda: cache.kernel_report(header, view),
+        f"{header.name}-kernels.html",
+        "text/html",
+        on_click="ignore",
+        width="stretch",
+    )
+    st.caption(f"`python -m analysis.kernels.report {view.path} --out report.html` writes the same report.")
+    if name in checkpoints.opened():
+        st.caption(layout.plain(UPLOAD_NOTE.format(names=name)))
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What a tab draws."""
+
+    header: CheckpointHeader
+    name: str
+    """As the app calls the checkpoint."""
+    summary: pd.DataFrame
+    view: View
+    others: Others
+
+
+def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View, others: Others) -> None:
+    """The tabs; only the open one is computed and drawn."""
+    subject = _Subject(header, name, summary, view, others)
+    widgets.draw_tabs(TABS, subject)
+
+
+def _layers(subject: _Subject) -> None:
+    for part in ("moved", "outputs"):
+        _draw(subject, cache.kernel_card_list(subject.header, subject.view, part))
+
+
+def _layer(subject: _Subject) -> None:
+    _of_layer(subject, "layer")
+
+
+def _spectrum(subject: _Subject) -> None:
+    _of_layer(subject, "spectrum")
+
+
+def _of_layer(subject: _Subject, part: str) -> None:
+    found = cache.kernel_card_list(subject.header, subject.view, part)
+    if not found:
+        st.info(NOT_NUMBERS)
+    _draw(subject, found)
+
+
+def _training(subject: _Subject) -> None:
+    found = cache.kernel_card_list(subject.header, subject.view, "training")
+    if not found:
+        began = kernels.knows_start(subject.summary).any()
+        st.info(NO_COURSE.format(why="no step of it is counted" if began else "how the layers began is unknown"))
+    elif not subject.header.layers:
+        st.caption(ENDS_ALONE)
+    _draw(subject, found)
+
+
+def _reach(subject: _Subject) -> None:
+    _draw(subject, [cache.reach_card(subject.header, subject.view)])
+
+
+def _compare(subject: _Subject) -> None:
+    if not subject.others:
+        st.info(NO_OTHERS)
+        return
+    names = [subject.name, *subject.others]
+    if mine := [name for name in names if name in checkpoints.opened()]:
+        st.caption(layout.plain(UPLOAD_NOTE.format(names=", ".join(mine))))
+    summaries = [cache.kernel_summary(header, subject.view.reading) for header in subject.others.values()]
+    bare = [name for name, summary in zip(subject.others, summaries, strict=True) if summary.empty]
+    if bare:
+        st.info(layout.plain(f"{', '.join(bare)} {kernels.NO_KERNELS}"))
+    shown = [subject.name, *(name for name in subject.others if name not in bare)]
+    if len(shown) == 1:
+        return
+    kept = [subject.summary, *(summary for summary in summaries if not summary.empty)]
+    paths = {
+        name: cards.path_in_code(header) for name, header in {subject.name: subject.header, **subject.others}.items()
+    }
+    card = network_cards.side_by_side(kept, {name: paths[name] for name in shown}, subject.view)
+    _draw(subject, [card])
+    if card.table is not None and not card.table.empty:
+        _comparison(card.table, shown)
+    for name in shown[1:]:
+        header = subject.others[name]
+        if subject.view.layer not in cache.temporal_layers(header):
+            st.caption(layout.plain(f"{name} has no layer {subject.view.layer}."))
+            continue
+        with layout.errors_as_sentences():
+            pair = {one: paths[one] for one in (subject.name, name)}
+            card = cache.matched_card(subject.header, header, pair, subject.view)
+            _draw(subject, [card], prefix=f"{name} ")
+
+
+def _comparison(table: pd.DataFrame, names: Sequence[str]) -> None:
+    """`kernels.differences` for reading: under each layer of the first checkpoint how the others differ from it."""
+    parts = []
+    for number, name in enumerate(names, start=1):
+        suffix = f" ({number})" if number > 1 else ""
+        part = table[["block", *(f"{column}{suffix}" for column in kernels.COMPARED_COLUMNS)]]
+        part.columns = pd.Index(["layer", *(SHOWN[column] for column in kernels.COMPARED_COLUMNS)])
+        part.insert(1, "checkpoint", name if number == 1 else f"{name}, difference")
+        parts.append(part)
+    # Stable, so that a layer's rows keep the order of the checkpoints.
+    rows = pd.concat(parts).sort_index(kind="stable")
+    st.dataframe(rows, hide_index=True, column_config=_columns(), width="stretch")
+
+
+def _columns() -> dict[str, ColumnConfig]:
+    """How the columns of SHOWN are written."""
+    shares = st.column_config.NumberColumn(format="percent")
+    numbers = st.column_config.NumberColumn(format="%.3f")
+    return {title: shares if column in SHARES else numbers for column, title in SHOWN.items() if column not in WHOLE}
+
+
+def _table(subject: _Subject) -> None:
+    rows = kernels.at_snapshot(subject.summary, subject.view.snapshot)
+    table = pd.DataFrame({title: rows[column] for column, title in SHOWN.items()})
+    known = table.dropna(axis="columns", how="all")
+    st.dataframe(known, hide_index=True, column_config=_columns())
+    if len(known.columns) < len(table.columns):
+        st.caption("How these layers began is unknown, so what compares with their beginning is left out.")
+    st.caption("At the chosen snapshot. The CSV under *Export* has every column of every snapshot.")
+
+
+def _read(_subject: _Subject) -> None:
+    st.markdown(READING)
+
+
+TABS: Mapping[str, Callable[[_Subject], None]] = {
+    "Layers": _layers,
+    "Layer in full": _layer,
+    "Spectrum": _spectrum,
+    "Over training": _training,
+    "Reach": _reach,
+    "Compare": _compare,
+    "Table": _table,
+    "How to read this": _read,
+}
+
+
+def _draw(subject: _Subject, shown: Sequence[Card], prefix: str = "") -> None:
+    """Each card: title, sentence, figure, and an expander with definition, code and numbers."""
+    names = kernels.block_names_of(subject.summary)
+    config = style.plotly_config(st.session_state.get(url_state.FORMAT.name) or style.FORMATS[0])
+    for card in shown:
+        cards.draw(
+            card,
+            on_click=(lambda layer: _open(names[layer])) if card.clickable else None,
+            of=f"{prefix}{subject.header.path}",
+            file_name=f"{subject.header.name}-{card.key}",
+            config=config,
+        )
+
+
+def _open(block: str) -> None:
+    """Choose the layer whose mark was clicked."""
+    st.session_state[url_state.LAYER.name] = block

@@ -1,0 +1,201 @@
+"""The tab Change the network of the page What if: kernels over time set to something else, on one clip and on many."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from analysis import interventions, kernels
+from analysis.attribution import NotNumbersError
+from analysis.attribution.evidence import preselect_layer
+from analysis.interventions import SETTINGS, Effect, LabelledClips, Step
+from analysis.interventions import cards as intervention_cards
+from app import cache as resources
+from app import cards, jobs, layout, url_state, widgets
+from app.cache import Clip
+from app.components import StripRow, film_strip
+from app.pages.kernels import cache
+from app.pages.what_if import cache as whatif_resources
+from app.pages.what_if.cache import Change
+from app.pages.what_if.selection import Subject
+from gte.checkpoint import CheckpointHeader
+from gte.data import DATASETS
+
+WHERE = url_state.Key("where", "choice of layers")
+SETTING = url_state.Key("setting", "setting of the kernels")
+BLEND = url_state.Key("blend", "blend")
+EVERY = "all layers"
+ONE = "one layer"
+FRAME_SIDE = 110
+MAP_SIDE = 40
+_ASKED = "whatif: the change whose accuracy was asked for last"
+
+NO_KERNELS = (
+    "{name} has no kernels over time, so there are none to change; choose a network that has some, such as GTE."
+)
+LIMITS = (
+    "How these kernels began stands neither in the layers, which are no learnable shifts, nor in the file, so the "
+    "initial shift, no shift and the blend do not exist for them."
+)
+NO_LABELS = "{name} knows other classes than the labelled clips here, so its accuracy on them cannot be counted."
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """What the reader changes, and how it is told."""
+
+    change: Change
+    settings: list[str]
+    """What the kernels of these layers can be set to."""
+    every: bool
+    where: str
+
+    @property
+    def told(self) -> str:
+        return SETTINGS[self.change.step.setting].told(self.change.step.blend)
+
+    @property
+    def layers(self) -> tuple[str, ...] | None:
+        """As cards take them."""
+        return None if self.every else self.change.layers
+
+
+def draw(subject: Subject) -> None:
+    """Draw the tab."""
+    name, header = subject.name, subject.header
+    summary = cache.kernel_summary(header)
+    if summary.empty:
+        subject.carry_clip()
+        st.info(layout.plain(NO_KERNELS.format(name=name)))
+        return
+    shown = subject.pick_clip()
+    choice = _pick(subject, kernels.block_names_of(summary), kernels.most_moved(summary))
+    clips = subject.pick_labelled() if subject.has_labels else None
+    clip = whatif_resources.played(shown, header)
+    try:
+        effect = Effect(
+            network=name,
+            classes=header.classes,
+            twins=header.twins,
+            before=resources.logits(header, clip),
+            after=whatif_resources.changed_logits(header, clip, choice.change),
+            shown=clip.label,
+        )
+        law = whatif_resources.mirror_law(header, clip)
+        layout.finding(f"{'Every layer' if choice.every else choice.where}: {choice.told}. {effect.finding()}")
+        rule = SETTINGS[choice.change.step.setting].rule
+        st.caption(rule if "initial" in choice.settings else f"{rule} {LIMITS}")
+        accuracy_place = st.container()
+        evidence = _evidence(header, clip, effect, choice)
+    except NotNumbersError:
+        st.warning(layout.plain(whatif_resources.no_numbers(name, header)))
+        return
+    footage, path = shown.footage(), cards.path_in_code(header)
+    with st.grid(2, min_column_width=480):
+        with st.container():
+            step = choice.change.step
+            cards.draw(intervention_cards.answers_over_settings(effect, step, choice.layers, footage, path, evidence))
+        with st.container():
+            cards.draw(intervention_cards.mirrored_and_reversed(law, effect, footage, path))
+    with accuracy_place:
+        if clips is None:
+            st.caption(layout.plain(NO_LABELS.format(name=name)))
+            return
+        _accuracy(subject, choice, clips)
+    _every_setting(subject, choice, clips)
+
+
+def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choice:
+    with subject.controls:
+        alone = len(names) == 1
+        every = not alone and widgets.pick(WHERE, "Where", [EVERY, ONE], default=EVERY, width=120) == EVERY
+        layers = tuple(names) if every or alone else (widgets.pick_layer(names, most_moved, width=140),)
+        settings = whatif_resources.settings_of(subject.header, layers)
+        labels = {SETTINGS[key].label: key for key in settings if key != "learned"}
+        setting = labels[widgets.pick(SETTING, "Kernels", list(labels), default=_FIRST, width=176)]
+        blend = 1.0
+        if SETTINGS[setting].takes_blend:
+            blend = url_state.checked(
+                BLEND,
+                lambda: st.slider(
+                    "Blend", 0.0, interventions.MOST_BLEND, 0.5, 0.05, key=BLEND.name, bind="query-params", width=135
+                ),
+            )
+    return _Choice(
+        change=Change(layers=layers, step=Step(setting, float(blend))),
+        settings=settings,
+        every=every,
+        where="every layer" if every else names[layers[0]],
+    )
+
+
+_FIRST = SETTINGS["mirrored"].label
+
+
+def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice) -> str:
+    """Grad-CAM for the class that the network answers as learned, before and after, on one scale; a sentence on it."""
+    target = int(effect.before.argmax())
+    block = preselect_layer(resources.map_shapes(header))
+    before = resources.evidence(header, clip, target, block, "gradcam")
+    after = whatif_resources.changed_evidence(header, clip, target, block, choice.change)
+    largest = max(before.maximum, after.maximum)
+    film_strip(
+        [
+            StripRow(
+                label=label,
+                frames=clip.frames,
+                evidence=one.upsampled(len(clip.frames), MAP_SIDE, MAP_SIDE, maximum=largest).numpy(),
+                note=f"Grad-CAM in {block}, asked for “{header.classes[target]}”. {one.finding()}",
+                frame_shares=one.frame_shares().tolist(),
+            )
+            for label, one in (("as learned", before), (choice.told, after))
+        ],
+        key="changed strip",
+        scale_label="largest of both",
+        largest_frame=FRAME_SIDE,
+    )
+    return interventions.evidence_in_words(before, after)
+
+
+def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
+    """The accuracy of this very change, in the background as soon as it is chosen."""
+    network = whatif_resources.network(subject.name, subject.header)
+    change = choice.change
+    key = ("setting", resources.stamp(subject.header.path), change, clips)
+    last = st.session_state.get(_ASKED)
+    if last not in (None, key):
+        # Whoever moves the slider on wants the accuracy there, and not the one on the way.
+        jobs.leave(last)
+    st.session_state[_ASKED] = key
+    table = jobs.offer(
+        key,
+        "Count the accuracy",
+        lambda report: interventions.settings_accuracy(network, change.layers, [change.step], clips, report),
+        told=f"With {choice.where} changed, on {clips.num_clips} labelled clips.",
+        at_once=True,
+    )
+    if table is not None:
+        st.markdown(f"**{layout.plain(interventions.setting_finding(table))}**")
+
+
+def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
+    """The accuracy on labelled clips in every setting, the blend as a curve."""
+    header, layers = subject.header, choice.change.layers
+    network = whatif_resources.network(subject.name, header)
+    steps = interventions.every_step(choice.settings)
+    told = interventions.resolution(clips.num_clips, DATASETS[clips.dataset].label)
+    table = jobs.offer(
+        ("settings", resources.stamp(header.path), layers, clips),
+        "Try every setting on labelled clips",
+        lambda report: interventions.settings_accuracy(network, layers, steps, clips, report),
+        told=told,
+    )
+    if table is None:
+        return
+    examined = whatif_resources.examined(subject.name, header, clips)
+    drawn = intervention_cards.accuracy_over_settings(table, choice.change.step, choice.layers, examined)
+    with st.grid(2, min_column_width=480):
+        for card in drawn:
+            with st.container():
+                cards.draw(card, file_name=f"{header.name}-{card.key}")
+    st.caption(told)

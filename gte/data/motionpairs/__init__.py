@@ -1,0 +1,1 @@
+"""MotionPairs: rendered clips of fourteen motions, each the exact time reversal of another."""

@@ -1,0 +1,174 @@
+"""MotionPairs: rendered clips of fourteen motions, each the exact time reversal of another.
+
+A clip is a scene, played forwards or backwards: frame k of the one is frame 23 - k of the other, noise included. So a
+network that averages over frames without mixing them answers the same for both, and cannot exceed 50 % on the test
+split, which holds every scene in both directions.
+
+`python -m gte.data.motionpairs --export DIR` writes clips as video files.
+"""
+
+import csv
+import io
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from gte.cli import say
+from gte.data import Split
+from gte.data.motionpairs.rendering import Renderer
+from gte.data.motionpairs.scenes import MOTIONS, NUM_FRAMES, Scene, draw_scene
+from gte.data.sampling import FrameNumbers
+from gte.data.video.files import write_webm
+
+FPS = 12.0
+CLASSES: tuple[str, ...] = tuple(name for pair in MOTIONS for name in pair)
+SPLITS: dict[str, int] = {"train": 65_536, "val": 700, "test": 1_400}
+"""How many clips each split holds unless told otherwise."""
+
+_EXCHANGED_BY_FLIP = {"moves left", "moves right", "turns clockwise", "turns counter-clockwise"}
+_STREAM = {"train": 0, "val": 1, "test": 2}
+
+
+class MotionPairs:
+    """One split; a pure function of (split, seed, index) that keeps nothing between calls.
+
+    Labels repeat in blocks of fourteen, one clip of each class. In the test split, clips i and i + half its length
+    are each other's reversal.
+    """
+
+    name = "motionpairs"
+    classes = CLASSES
+    twins: tuple[int, ...] = tuple(index ^ 1 for index in range(len(CLASSES)))
+    """The class of a clip played backwards."""
+    flip: tuple[int, ...] = tuple(
+        index ^ 1 if name in _EXCHANGED_BY_FLIP else index for index, name in enumerate(CLASSES)
+    )
+    """The class of a clip seen in a mirror."""
+    num_frames_stored = NUM_FRAMES
+    fps = FPS
+
+    def __init__(self, split: str, size: int = 112, seed: int = 0, num_clips: int | None = None) -> None:
+        """Open a split of clips of `size` x `size` pixels; `num_clips` shortens or lengthens it.
+
+        Raises ValueError for an unknown split and for numbers that leave nothing to show.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"A split of MotionPairs is one of {', '.join(SPLITS)}; got {split!r}.")
+        if size < 16:
+            raise ValueError(f"MotionPairs needs at least 16 x 16 pixels to show a motion; got size {size}.")
+        if seed < 0:
+            raise ValueError(f"A seed is zero or positive; got {seed}.")
+        self.split = split
+        self.size = size
+        self.seed = seed
+        self.num_clips = SPLITS[split] if num_clips is None else num_clips
+        if self.num_clips < 1:
+            raise ValueError(f"A split needs at least one clip; got {self.num_clips}.")
+        if split == "test" and self.num_clips % 2:
+            raise ValueError(
+                f"The test split shows every scene in both directions, so its length is even; got {self.num_clips}."
+            )
+
+    def __len__(self) -> int:
+        return self.num_clips
+
+    def label(self, index: int) -> int:
+        """Return the class of clip `index`, without rendering it."""
+        scene, backwards = self._scene_number(index)
+        label = scene % len(CLASSES)
+        return label ^ 1 if backwards else label
+
+    def frames(self, index: int, which: FrameNumbers) -> UInt8[np.ndarray, "t h w 3"]:
+        """Return the frames of clip `index` whose numbers (0 to 23, any order) are asked for, in RGB."""
+        scene, numbers = self._open(index, which)
+        renderer = Renderer(scene, self.size)
+        clip = np.empty((len(numbers), self.size, self.size, 3), np.uint8)
+        for frame, number in zip(clip, numbers, strict=True):
+            frame[...] = renderer.frame(number)
+        return clip
+
+    def masks(self, index: int, which: FrameNumbers) -> Bool[np.ndarray, "t h w"]:
+        """Return where the mover is visible in those frames: nowhere, while a cover hides all of it."""
+        scene, numbers = self._open(index, which)
+        renderer = Renderer(scene, self.size)
+        clip = np.empty((len(numbers), self.size, self.size), np.bool_)
+        for mask, number in zip(clip, numbers, strict=True):
+            mask[...] = renderer.mask(number)
+        return clip
+
+    def scene(self, index: int) -> Scene:
+        """Return what happens in clip `index`, told in the direction of the first class of its pair."""
+        number, _ = self._scene_number(index)
+        pair = number % len(CLASSES) // 2
+        stream = np.random.SeedSequence((self.seed, _STREAM[self.split], number))
+        return draw_scene(list(MOTIONS.values())[pair], np.random.Generator(np.random.Philox(stream)))
+
+    def _scene_number(self, index: int) -> tuple[int, bool]:
+        """Return the scene that clip `index` shows, and whether it is the second clip of that scene."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"clip {index} of {len(self)}")
+        if self.split != "test":
+            return index, False
+        half = len(self) // 2
+        return index % half, index >= half
+
+    def _open(self, index: int, which: FrameNumbers) -> tuple[Scene, list[int]]:
+        numbers = [int(number) for number in which]
+        if any(not 0 <= number < NUM_FRAMES for number in numbers):
+            raise IndexError(f"A clip has frames 0 to {NUM_FRAMES - 1}; got {numbers}.")
+        if self.label(index) % 2:
+            numbers = [NUM_FRAMES - 1 - number for number in numbers]
+        return self.scene(index), numbers
+
+
+def export_clips(dataset: MotionPairs, folder: Path, indices: Sequence[int]) -> None:
+    """Write clips as WebM files into the folder, and last a labels.csv that lists them.
+
+    Every file gets its name when it is complete, so a folder with a labels.csv is a complete export.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(("file", "class", "twin", "split", "index", "seed"))
+    for index in indices:
+        label = dataset.label(index)
+        motion, twin = dataset.classes[label], dataset.classes[dataset.twins[label]]
+        name = f"{dataset.split}-{index:05d}-{motion.replace(' ', '-')}.webm"
+        write_webm(folder / name, dataset.frames(index, range(NUM_FRAMES)), FPS)
+        rows.writerow((name, motion, twin, dataset.split, index, dataset.seed))
+    beside = folder / f".labels.csv.{uuid.uuid4().hex}"
+    try:
+        beside.write_text(table.getvalue(), encoding="utf-8")
+        beside.replace(folder / "labels.csv")
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def main(
+    export: Path | None = None, split: Split = "test", num_clips: int = 28, size: int = 224, seed: int = 0
+) -> None:
+    """Write MotionPairs clips as WebM files with a labels.csv.
+
+    Args:
+        export: Folder to write into, made if it is missing. Required.
+        split: From the test split each scene comes in both directions.
+        num_clips: How many clips, from the start of the split.
+        size: Side of the picture in pixels.
+        seed: Another seed shows other scenes.
+    """
+    if export is None:
+        raise ValueError("Say where to write: --export DIR.")
+    dataset = MotionPairs(split, size, seed)
+    if not 1 <= num_clips <= len(dataset) or (split == "test" and num_clips % 2):
+        even = ", even because every scene comes in both directions" if split == "test" else ""
+        raise ValueError(f"--num-clips must be 1 to {len(dataset)}{even}; got {num_clips}.")
+    if split == "test":
+        half, all_scenes = num_clips // 2, len(dataset) // 2
+        indices = [*range(half), *range(all_scenes, all_scenes + half)]
+    else:
+        indices = list(range(num_clips))
+    export_clips(dataset, export, indices)
+    say(f"Wrote {num_clips} clips and labels.csv to {export}.")

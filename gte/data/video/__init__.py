@@ -1,0 +1,1 @@
+"""Video files and image sequences: reading, seeking and writing."""

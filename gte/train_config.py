@@ -1,0 +1,209 @@
+"""How a network is trained, as data: one configuration, and the named presets that the command line offers."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from gte.data import DATASETS
+from gte.models import ClipShape, configure
+from gte.weights.inflation import IMAGENET, check_pretrained
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that a training run depends on."""
+
+    out: Path
+    """Folder of the run: checkpoint, metrics and what it takes to resume."""
+    resume: bool = False
+    """Continue the run in the folder from its last complete epoch."""
+    model: str = "gte"
+    """Name in the table of networks."""
+    model_options: tuple[str, ...] = ()
+    """Options of the network: depth=26 base_width=16. The others keep their defaults."""
+    pretrained: str = ""
+    """Weights of a 2D ResNet to start from: imagenet, or the path of a .pth or .safetensors file; random when empty."""
+    dataset: str = "motionpairs"
+    """Name in the table of data sets."""
+    num_frames: int = 8
+    """Frames per clip, one from each equal part of it."""
+    size: int = 112
+    """Height and width of the clips, in pixels."""
+    clips_per_epoch: int | None = None
+    """Clips between two evaluations; the whole training split when not given."""
+    epochs: int = 10
+    batch_size: int = 32
+    """Clips per process and step."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """SGD with Nesterov momentum, or AdamW with momentum as its first beta."""
+    lr: float = 0.01
+    """Highest learning rate."""
+    schedule: Literal["cosine", "step"] = "cosine"
+    """How the learning rate falls: half a cosine wave down to zero, or by ten at each of lr_decay_epochs."""
+    warmup_epochs: float = 0
+    """Epochs in which the learning rate rises from zero."""
+    lr_decay_epochs: tuple[int, ...] = ()
+    """Epochs after which the learning rate is divided by ten."""
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    """Of convolutions, LTS and the classifier; BatchNorm and biases have none."""
+    label_smoothing: float = 0.0
+    seed: int = 0
+    num_workers: int = 1
+    """Processes that prepare clips, per training process."""
+    accelerator: str = "cpu"
+    """cpu, cuda or whatever else Lightning Fabric knows."""
+    devices: int = 1
+    """Training processes per machine."""
+    num_nodes: int = 1
+    """Machines."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+
+    def __post_init__(self) -> None:
+        for name in ("num_frames", "size", "epochs", "batch_size", "devices", "num_nodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
+        for name in ("lr", "warmup_epochs", "momentum", "weight_decay", "label_smoothing", "seed", "num_workers"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must not be negative or infinite; got {getattr(self, name)}.")
+        if self.clips_per_epoch is not None and self.clips_per_epoch < self.batch_size:
+            raise ValueError(
+                f"clips_per_epoch must hold at least one batch of {self.batch_size}; got {self.clips_per_epoch}."
+            )
+        if list(self.lr_decay_epochs) != sorted(set(self.lr_decay_epochs)):
+            raise ValueError(
+                f"lr_decay_epochs must rise; got {self.lr_decay_epochs}. Give them as --lr-decay-epochs 40 50."
+            )
+        if self.dataset not in DATASETS:
+            raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {self.dataset}.")
+        own = [option for option in configure(self.model).options() if option != "num_classes"]
+        if others := [option for option in self.options if option not in own]:
+            raise ValueError(
+                f"{self.model} takes the options {', '.join(own)}; got {', '.join(others)}, which a preset may have "
+                "brought. Replace them with --model-options."
+            )
+        network = configure(self.model, **self.options)
+        network.check_takes(ClipShape(self.num_frames, self.size, self.size))
+        if self.pretrained:
+            check_pretrained(network, self.pretrained)
+
+    @property
+    def options(self) -> dict[str, int | float]:
+        """The network's options as numbers. Raises ValueError if one is no `name=number`."""
+        options: dict[str, int | float] = {}
+        for pair in self.model_options:
+            name, _, text = pair.partition("=")
+            try:
+                value = float(text)
+            except ValueError:
+                raise ValueError(f"A network's option is written name=number, as depth=26; got {pair}.") from None
+            if not math.isfinite(value):
+                raise ValueError(f"A network's option is a finite number; got {pair}.")
+            if name == "num_classes":
+                raise ValueError("num_classes follows from the data set; leave it out of the network's options.")
+            options[name] = int(value) if value.is_integer() else value
+        return options
+
+    def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of a network's parameters, of which those with one dimension or none do not decay."""
+        parameters = list(model.parameters())
+        groups = [
+            {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
+            {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
+        ]
+        if self.optimizer == "adamw":
+            return torch.optim.AdamW(groups, lr=self.lr, betas=(self.momentum, 0.999), weight_decay=self.weight_decay)
+        return torch.optim.SGD(
+            groups,
+            lr=self.lr,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            nesterov=self.momentum > 0,
+        )
+
+    def learning_rate(self, epochs_done: float) -> float:
+        """The learning rate after so many epochs, of which a part may have passed."""
+        warmup = min(1.0, epochs_done / self.warmup_epochs) if self.warmup_epochs else 1.0
+        if self.schedule == "step":
+            return warmup * self.lr * 0.1 ** sum(epochs_done >= epoch for epoch in self.lr_decay_epochs)
+        span = max(self.epochs - self.warmup_epochs, 1e-9)
+        position = min(max(epochs_done - self.warmup_epochs, 0) / span, 1)
+        return float(warmup * self.lr * (1 + np.cos(np.pi * position)) / 2)
+
+    def facts(self) -> dict[str, Any]:
+        """Plain data for headers: all that decides the result, not where it is kept or how many processes load it."""
+        facts = {name: value for name, value in asdict(self).items() if name not in _NO_INFLUENCE}
+        return facts | {"lr_decay_epochs": list(self.lr_decay_epochs), "model_options": list(self.model_options)}
+
+    def differences(self, facts: Mapping[str, Any]) -> list[str]:
+        """The fields in which another run's `facts` differ from this configuration.
+
+        What they do not name is younger than that run, which had its default.
+        """
+        own = self.facts()
+        return [
+            part.name
+            for part in fields(self)
+            if part.name in own and own[part.name] != facts.get(part.name, part.default)
+        ]
+
+
+_NO_INFLUENCE = {"out", "resume", "num_workers"}
+
+PRESETS: dict[str, tuple[str, TrainConfig]] = {
+    "tiny": (
+        "A small network from scratch on rendered clips: about half an hour on two CPU cores.",
+        TrainConfig(
+            out=Path("runs/gte-tiny"),
+            model_options=("depth=26", "base_width=16", "dropout=0"),
+            clips_per_epoch=4096,
+            epochs=6,
+            optimizer="adamw",
+            lr=0.003,
+            warmup_epochs=0.5,
+            weight_decay=0.02,
+        ),
+    ),
+    "paper": (
+        "The recipe of the GTE paper: from ImageNet, 60 epochs at 0.01, divided by ten twice, batches of 48.",
+        TrainConfig(
+            out=Path("runs/gte-paper"),
+            model_options=("depth=50", "dropout=0.3"),
+            pretrained=IMAGENET,
+            size=224,
+            epochs=60,
+            batch_size=48,
+            lr=0.01,
+            schedule="step",
+            lr_decay_epochs=(40, 50),
+            weight_decay=5e-4,
+        ),
+    ),
+    # The authors' command for UCF-101 at github.com/yjxiong/tsn-pytorch. Theirs are also BatchNorms that keep their
+    # statistics but for the first, the gradient's norm cut at 20 and crops of several scales.
+    "tsn": (
+        "TSN: c2d from ImageNet; its authors' are 3 segments, dropout 0.8, 80 epochs at 0.001, divided by ten twice, "
+        "and batches of 128; ours are the ResNet-50, Nesterov momentum and BatchNorms that all train.",
+        TrainConfig(
+            out=Path("runs/tsn"),
+            model="c2d",
+            model_options=("depth=50", "dropout=0.8"),
+            pretrained=IMAGENET,
+            num_frames=3,
+            size=224,
+            epochs=80,
+            batch_size=128,
+            lr=0.001,
+            schedule="step",
+            lr_decay_epochs=(30, 60),
+            weight_decay=5e-4,
+        ),
+    ),
+}
+"""What the command line offers by name, with a sentence on each."""

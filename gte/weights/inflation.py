@@ -1,0 +1,222 @@
+"""Weights of a 2D ResNet put into the video ResNets of the table: the ImageNet initialisation of all of them.
+
+What pictures cannot say about time is the same everywhere: a kernel over frames starts as the 2D kernel repeated and
+divided by its number of taps, so that a still clip gets the 2D network's answer (Carreira and Zisserman, CVPR 2017,
+section 2.4). Zero padding in time takes a part of that answer away from the first and the last frame, and each further
+layer carries the loss one frame inwards. So c3d, i3d, p3d and gst_large equal the 2D network on the three middle frames
+of a still clip of 2 * layers + 3 frames, before the consensus, and on no frame at all of a clip of eight.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gte.errors import WeightsError
+from gte.models import MODELS
+from gte.models.config import ModelConfig
+from gte.models.designs import FrameByFrame
+from gte.models.memory import without_memory
+from gte.models.resnet import Bottleneck, ResNetConfig, VideoResNet
+from gte.models.shift import TAPS, shift_layers
+from gte.models.temporal import (
+    FrameConv,
+    ShiftAlone,
+    ShiftThenConv,
+    SideBySideConv,
+    SpatialThenTemporal,
+    SpatioTemporalConv,
+    SplitConv,
+    TemporalConv,
+)
+from gte.weights.published import NORMALIZE, load_published, recognise
+from gte.weights.safe_load import read_tensors
+from gte.weights.state_dicts import COUNTER, State, check_fit, contents_of, some_of
+
+IMAGENET = "imagenet"
+"""The name of torchvision's own weights, IMAGENET1K_V1: those that TSN, TSM and GST started from."""
+
+IMAGENET_DEPTHS = (50, 101)
+IMAGENET_WIDTH = 64
+
+
+def check_resnet(config: ModelConfig) -> ResNetConfig:
+    """The configuration, if it is one of a bottleneck ResNet; ValueError, which lists those of the table, if not."""
+    if not isinstance(config, ResNetConfig):
+        takers = ", ".join(name for name, row in MODELS.items() if isinstance(row, ResNetConfig))
+        raise ValueError(f"Weights for pictures fit the ResNets of the table, {takers}; got {config.label}.")
+    return config
+
+
+def check_pretrained(row: ModelConfig, pretrained: str) -> ResNetConfig:
+    """The configuration, if its network can start from these weights: "imagenet", or the path of a file.
+
+    Raises ValueError for a network that is no bottleneck ResNet, and for sizes that ImageNet weights do not come in.
+    Opens no file.
+    """
+    config = check_resnet(row)
+    if pretrained == IMAGENET and (config.depth not in IMAGENET_DEPTHS or config.base_width != IMAGENET_WIDTH):
+        raise ValueError(
+            f"ImageNet weights come for depth {' and '.join(map(str, IMAGENET_DEPTHS))} with base_width "
+            f"{IMAGENET_WIDTH}; got depth {config.depth} with base_width {config.base_width}. Train it from scratch, "
+            "or give the path of weights of its size."
+        )
+    return config
+
+
+def initialise(network: nn.Module, config: ModelConfig, pretrained: str) -> str:
+    """Fill a new network, in place, from "imagenet" or from a file of torchvision's ResNet weights; says what it did.
+
+    The sentence names the file, its SHA-256 and what stays random. Raises ValueError as `check_pretrained` does, and
+    WeightsError if there are no such weights or they do not fit.
+    """
+    fitting = check_pretrained(config, pretrained)
+    path, weights = _imagenet(fitting.depth) if pretrained == IMAGENET else _local(Path(pretrained), fitting)
+    try:
+        random = inflate(network, fitting, weights)
+    except WeightsError as error:
+        raise WeightsError(f"{path.name} does not fit {config.label} of depth {fitting.depth}: {error}") from error
+    return f"Started from {path.name} (SHA-256 {sha256(path)}); {what_is_random(network, random)}."
+
+
+def what_is_random(network: nn.Module, random: tuple[str, ...]) -> str:
+    """The end of a sentence on a network that was just filled: what of it no file has decided."""
+    told = f"at random are {some_of(random)}" if random else "nothing is at random"
+    return f"{told}, and LTS is the temporal shift" if shift_layers(network) else told
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _imagenet(depth: int) -> tuple[Path, State]:
+    """torchvision's weights and the file that they are kept in, which is downloaded once."""
+    from torchvision.models import ResNet50_Weights, ResNet101_Weights, WeightsEnum
+
+    weights: WeightsEnum = {50: ResNet50_Weights.IMAGENET1K_V1, 101: ResNet101_Weights.IMAGENET1K_V1}[depth]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
+    try:
+        state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+    except OSError as error:
+        raise WeightsError(
+            f"{path.name} is not on this machine and cannot be downloaded ({error}); fetch it from {weights.url} where "
+            "there is a network, and give its path in place of imagenet."
+        ) from error
+    except (RuntimeError, UnpicklingError, EOFError) as error:
+        raise WeightsError(f"{path} is damaged, or came damaged; delete it, and it is downloaded again.") from error
+    return path, state
+
+
+def _local(path: Path, config: ResNetConfig) -> tuple[Path, State]:
+    file = read_tensors(path)
+    try:
+        contents = contents_of(file.tensors, file.facts.keys())
+        layout = recognise(contents.state, contents.strays)
+    except WeightsError as error:
+        raise WeightsError(f"{path.name} holds no weights of torchvision's ResNet: {error}") from error
+    if not layout.flat:
+        raise WeightsError(
+            f"{path.name} is {layout.label}, and a network starts from weights for pictures: "
+            "give a state_dict of torchvision's ResNet."
+        )
+    try:
+        _, flat, _ = load_published(layout, contents.state, strays=contents.strays)
+    except WeightsError as error:
+        raise WeightsError(f"{path.name} is no whole ResNet of torchvision's: {error}") from error
+    own, wanted = flat.options(), config.options()
+    sizes = [size for size in ("depth", "base_width") if own[size] != wanted[size]]
+    if sizes:
+        raise WeightsError(
+            f"{path.name} has {' and '.join(f'{size} {own[size]}' for size in sizes)}, and {config.label} is to have "
+            f"{' and '.join(str(wanted[size]) for size in sizes)}; give weights of its size, or "
+            f"--model-options {' '.join(f'{size}={own[size]}' for size in sizes)}."
+        )
+    return path, contents.state
+
+
+def inflate(network: nn.Module, config: ResNetConfig, weights: State) -> tuple[str, ...]:
+    """Put the weights of a 2D ResNet, under torchvision's names, into a video ResNet of the table, in place.
+
+    Of a 3x3 convolution W in a bottleneck of width C, with a share t of temporal outputs:
+    - convolutions on frames and BatchNorms are copied; a spatial one with fewer channels takes `W[:out, :in]`, as GST;
+    - 3x3x3 (c3d) takes W / 3 in each tap; 3x1x1 (i3d) the 1x1 divided by 3 in each tap;
+    - the temporal path of gst takes what is left of W, `W[C-tC:, C/2:]`, in each tap divided by 3. GST's own code
+      leaves it at random, because its names match no 2D weights;
+    - gst_large takes `W[:C-tC]` and, in each tap divided by 3, `W[C-tC:]`: together the whole of W;
+    - LTS stays the temporal shift. The 2D convolution after it takes, for its input o, the input channel of W that LTS
+      starts by passing on: `W[C-tC:, C/2 + (o mod C/2)]`. Without that convolution those rows of W are unused;
+    - p3d takes W in its 1x3x3 and ResNet's BatchNorm between its convolutions; the 3x1x1 begins as the mean of three
+      frames and the BatchNorm behind it as the identity.
+    Returns the names of the parameters that stay random: those of the classifier, if its number of classes is another,
+    and no others. Raises WeightsError if the weights are of another network.
+    """
+    assert isinstance(network, VideoResNet)
+    with without_memory():
+        classifier = weights.get("fc.bias", torch.zeros(config.num_classes))
+        num_classes = classifier.numel()
+        flat = replace(config, temporal=FrameByFrame(), num_classes=num_classes).build()
+    check_fit({key: tensor for key, tensor in flat.state_dict().items() if not key.startswith(NORMALIZE)}, weights)
+
+    state = dict(weights)
+    for name, block in network.named_modules():
+        if isinstance(block, Bottleneck):
+            state |= _filled(f"{name}.conv1", block.conv1, state.pop(f"{name}.conv1.weight"))
+            state |= _filled(f"{name}.conv2", block.conv2, state.pop(f"{name}.conv2.weight"))
+            if isinstance(block.conv2, SpatialThenTemporal):
+                for key, tensor in _identity(block.bn2).items():
+                    state[f"{name}.conv2.bn.{key}"] = state[f"{name}.bn2.{key}"]
+                    state[f"{name}.bn2.{key}"] = tensor
+    if num_classes != config.num_classes:
+        state = {key: tensor for key, tensor in state.items() if not key.startswith("fc.")}
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    assert not unexpected
+    own = {f"{layer}.weight" for layer in shift_layers(network)}
+    return tuple(
+        key for key in missing if key not in own and not key.startswith(NORMALIZE) and not key.endswith(COUNTER)
+    )
+
+
+def _filled(name: str, operator: nn.Module, weight: Float[Tensor, "o i k k"]) -> dict[str, Tensor]:
+    """The weights of a temporal operator, by their keys, that stands where a 2D network has a convolution `weight`."""
+    match operator:
+        case SpatioTemporalConv():
+            return {f"{name}.weight": torch.cat([weight / TAPS] * TAPS)}  # (3·o, i, k, k)
+        case TemporalConv():
+            return {f"{name}.weight": (weight / TAPS).expand(-1, -1, TAPS, -1)}  # (o, i, 3, 1)
+        case FrameConv():
+            return {f"{name}.weight": weight}
+        case SplitConv():
+            half = weight.shape[1] // 2
+            return _side_by_side(name, operator, weight[:, :half], weight[:, half:])
+        case SideBySideConv():
+            return _side_by_side(name, operator, weight, weight)
+        case ShiftThenConv():
+            inputs = torch.arange(operator.conv.in_channels) % weight.shape[1]
+            return {f"{name}.conv.weight": weight[:, inputs]}
+        case ShiftAlone():
+            return {}
+        case SpatialThenTemporal():
+            mean = torch.eye(operator.temporal.out_channels)[:, :, None, None] / TAPS  # (o, o, 1, 1)
+            return {f"{name}.spatial.weight": weight, f"{name}.temporal.weight": mean.expand(-1, -1, TAPS, -1)}
+    raise TypeError(f"There is no rule for {type(operator).__name__}.")
+
+
+def _side_by_side(name: str, operator: SideBySideConv, spatial: Tensor, temporal: Tensor) -> dict[str, Tensor]:
+    """The first outputs for the spatial path, the others for the temporal one."""
+    outputs = operator.spatial.out_channels
+    return _filled(f"{name}.spatial", operator.spatial, spatial[:outputs]) | _filled(
+        f"{name}.temporal", operator.temporal, temporal[outputs:]
+    )
+
+
+def _identity(norm: nn.BatchNorm2d) -> Mapping[str, Tensor]:
+    """The state of a BatchNorm that, in eval mode, gives what it gets."""
+    zeros, ones = torch.zeros(norm.num_features), torch.ones(norm.num_features)
+    return {"weight": ones, "bias": zeros, "running_mean": zeros, "running_var": ones - norm.eps}

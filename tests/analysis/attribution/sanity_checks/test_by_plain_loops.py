@@ -1,0 +1,172 @@
+"""The curves and correlations of the tests of evidence, worked out a second time by plain loops over pixels."""
+
+import copy
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from analysis.attribution import METHODS
+from analysis.attribution.randomcam import weighed_at_random
+from analysis.attribution.sanity_checks.deletion_insertion import ITSELF, WAYS, remove
+from analysis.attribution.sanity_checks.weight_randomization import randomise
+from gte.models import build, to_channels_last
+from gte.models.outputs import block_outputs
+
+FRAMES, SIDE, TARGET, LAYER = 3, 32, 1, "layer1.0"
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A network whose answer does depend on its clip, and whose block has a map as fine as can be."""
+    torch.manual_seed(0)
+    model = build("gte", depth=26, base_width=16, num_classes=3)
+    with torch.no_grad():
+        model.get_parameter("fc.weight").mul_(20)
+    return to_channels_last(model.eval())
+
+
+@pytest.fixture
+def clip():
+    return torch.rand(1, 3, FRAMES, SIDE, SIDE)
+
+
+def pixels_in_order(values):
+    """Places (frame, row, column), the largest value first; where nothing was found, in an order drawn from seed 0."""
+    places = [(t, y, x) for t in range(FRAMES) for y in range(SIDE) for x in range(SIDE)]
+    drawn = torch.randperm(len(places), generator=torch.Generator().manual_seed(0)).tolist()
+    return sorted((places[number] for number in drawn), key=lambda place: -values[place])
+
+
+def enlarged(found):
+    """A map on the grid of the clip, linear between the middles of its cells, one axis after another."""
+    for axis, size in enumerate((FRAMES, SIDE, SIDE)):
+        cells = found.shape[axis]
+        lines = []
+        for pixel in range(size):
+            middle = (pixel + 0.5) * cells / size - 0.5
+            low = min(max(math.floor(middle), 0), cells - 1)
+            high = min(low + 1, cells - 1)
+            part = min(max(middle - low, 0.0), 1.0)
+            lines.append((1 - part) * np.take(found, low, axis) + part * np.take(found, high, axis))
+        found = np.stack(lines, axis)
+    return found
+
+
+def blurred(frames):
+    """A Gaussian of two pixels' deviation over rows and columns, six pixels far, mirrored at the edges."""
+    deviation, reach = SIDE / 16, 6
+    weights = [math.exp(-(step**2) / (2 * deviation**2)) for step in range(-reach, reach + 1)]
+
+    def mirror(place):
+        return -place if place < 0 else 2 * (SIDE - 1) - place if place >= SIDE else place
+
+    for axis in (2, 3):
+        out = np.zeros_like(frames)
+        for place in range(SIDE):
+            line = sum(
+                weight * np.take(frames, mirror(place + step), axis)
+                for step, weight in zip(range(-reach, reach + 1), weights, strict=True)
+            )
+            out[(slice(None),) * axis + (place,)] = line / sum(weights)
+        frames = out
+    return frames
+
+
+def probability(model, frames):
+    with torch.no_grad():
+        logits = model(torch.from_numpy(frames.astype(np.float32))[None])[0].tolist()
+    powers = [math.exp(logit - max(logits)) for logit in logits]
+    return powers[TARGET] / sum(powers)
+
+
+def curve(model, values, start, end):
+    """The probability while pixels of `start` become those of `end`, the strongest evidence first."""
+    places, found = pixels_in_order(values), []
+    for step in range(STEPS + 1):
+        frames = start.copy()
+        for number, (t, y, x) in enumerate(places):
+            if number < step / STEPS * len(places):
+                frames[:, t, y, x] = end[:, t, y, x]
+        found.append(probability(model, frames))
+    return found
+
+
+def area(heights):
+    return sum((left + right) / 2 / STEPS for left, right in itertools.pairwise(heights))
+
+
+def test_deletion_and_insertion_are_what_a_plain_loop_over_pixels_finds(network, clip):
+    evidence = METHODS["gradcam"].attribute(network, clip, TARGET, LAYER)
+    found = remove(network, clip, evidence, LAYER, seeds=1, steps=STEPS)
+    outputs: list[torch.Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        outputs.append(output)
+
+    with block_outputs(network)[LAYER].register_forward_hook(keep), torch.no_grad():
+        network(clip)
+    maps = {ITSELF: evidence.map, "RandomCAM, seed 0": weighed_at_random(outputs[0], 0)}
+    frames = clip[0].double().numpy()
+    average = np.broadcast_to(frames.mean(axis=(1, 2, 3), keepdims=True), frames.shape)
+    for order, raw in maps.items():
+        values = enlarged(raw.double().numpy())
+        for way in WAYS:
+            start, end = {"deletion": (frames, average), "insertion": (blurred(frames), frames)}[way]
+            rows = found.table[(found.table["order"] == order) & (found.table["way"] == way)]
+            assert rows["share"].tolist() == [step / STEPS for step in range(STEPS + 1)]
+            mine = curve(network, values, start, end)
+            assert rows["probability"].tolist() == pytest.approx(mine, abs=1e-3)
+            own, rivals = found.areas(way)
+            assert (own if order == ITSELF else rivals[0]) == pytest.approx(area(mine), abs=1e-3)
+            assert max(mine) - min(mine) > 0.05
+
+
+def ranks(values):
+    """Places in order, from 1; what is equal shares the mean of its places."""
+    return [(sum(other < one for other in values) + sum(other <= one for other in values) + 1) / 2 for one in values]
+
+
+def correlation(first, second):
+    one, other = (np.array(ranks(found.flatten().tolist())) for found in (first, second))
+    one, other = one - one.mean(), other - other.mean()
+    return float((one * other).sum() / math.sqrt((one**2).sum() * (other**2).sum()))
+
+
+def test_each_stage_of_destroyed_weights_correlates_as_ranks_counted_one_by_one_do(network, clip):
+    """From the classifier down, each part besides those before it; the maps are compared by their ranks alone."""
+
+    def evidence(model):
+        return METHODS["gradcam"].attribute(model, clip, TARGET, "layer3.0").map
+
+    found = randomise(network, clip, TARGET, "layer3.0", METHODS["gradcam"].attribute, seeds=1)
+    stages = [("fc", ["fc"])]
+    stages += [(f"layer{stage}.{block}", [f"layer{stage}.{block}"]) for stage in (4, 3, 2, 1) for block in (1, 0)]
+    stages += [("bn1", ["bn1"]), ("conv1", ["conv1"])]
+    assert found.table["destroyed"].tolist() == ["intact", *(name for name, _ in stages)]
+    intact, correlations = evidence(network), [1.0]
+    broken, chance = copy.deepcopy(network), torch.Generator().manual_seed(0)
+    ran: list[str] = []
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, _output, name=name: ran.append(name))
+        for name, module in broken.named_modules()
+        if next(module.parameters(recurse=False), None) is not None
+    ]
+    with torch.no_grad():
+        broken(clip)
+    for hook in hooks:
+        hook.remove()
+    modules = dict(broken.named_modules())
+    for _, prefixes in stages:
+        for name in ran:
+            if any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes):
+                for parameter in modules[name].parameters(recurse=False):
+                    drawn = torch.randperm(parameter.numel(), generator=chance)
+                    parameter.data = parameter.data.flatten()[drawn].reshape(parameter.shape)
+        correlations.append(correlation(intact, evidence(broken)))
+    assert found.table["correlation"].tolist() == pytest.approx(correlations, abs=1e-6)
+    assert min(correlations) < 0.7

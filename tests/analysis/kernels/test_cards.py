@@ -1,0 +1,274 @@
+"""Cards: sentences from the data, code that runs and gives the figure, figures that stay small, and the report."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+import torch
+
+from analysis import figures, kernels
+from analysis.kernels import cards as kernel_cards
+from analysis.kernels import layer_cards, network_cards, report
+from analysis.kernels.cards import View
+from analysis.kernels.network_cards import FirstClips, Measured
+from gte import checkpoint, cli
+from gte.data import DATASETS, open_dataset
+from gte.data.sampling import segment_indices
+from gte.data.transforms import to_clip
+from gte.kernel_history import KernelHistory
+from tests.moved import save_moved
+from tests.tiny import save_tiny
+
+LARGEST_BYTES = 2_000_000
+FIRST = "layer1.0.conv2.temporal.shift"
+
+
+def metrics():
+    entry = {
+        "epoch": 0,
+        "step": 1,
+        "train_loss": 1.0,
+        "train_top1": 0.4,
+        "val_loss": 1.0,
+        "val_top1": 0.5,
+        "seconds": 1,
+    }
+    return (entry, entry | {"epoch": 1, "step": 3, "val_top1": 0.9})
+
+
+@pytest.fixture
+def gte(tmp_path, monkeypatch) -> Path:
+    """A checkpoint in the current folder, as a notebook would have it."""
+    monkeypatch.chdir(tmp_path)
+    return save_tiny(Path("gte.safetensors"), "gte", metrics=metrics(), training={"seed": 0})
+
+
+def everything(path: Path, view: View):
+    header, histories = checkpoint.read_header(path), checkpoint.load_histories(path)
+    summary = kernels.summarise(histories, view.reading)
+    return header, histories, summary
+
+
+def last_value(code: str):
+    """What a notebook's cell would show."""
+    *before, last = code.rstrip().splitlines()
+    space: dict[str, object] = {}
+    exec("\n".join(before), space)
+    return eval(last, space)
+
+
+@pytest.mark.parametrize("reading", kernels.READINGS)
+@pytest.mark.parametrize("snapshot", [0, 1])
+def test_the_code_of_every_card_makes_its_figure(gte, reading, snapshot):
+    view = View(path=str(gte), layer=FIRST, snapshot=snapshot, reading=reading, order="drift", output=2)
+    header, histories, summary = everything(gte, view)
+    cards = report.cards_of(histories, summary, header, view)
+    assert [card.key for card in cards] == [
+        *("moved", "became", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training")
+    ]
+    for card in cards:
+        made = last_value(card.code)
+        assert isinstance(made, go.Figure)
+        assert made.to_json() == card.figure.to_json()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
+    other = save_tiny(Path("other.safetensors"), "gte", training={"seed": seed})
+    view = View(path=str(gte), layer=FIRST, reading="own")
+    paths = {"mine": str(gte), "yours": str(other)}
+    summaries = [everything(Path(path), view)[2] for path in paths.values()]
+    card = network_cards.side_by_side(summaries, paths, view)
+    assert last_value(card.code).to_json() == card.figure.to_json()
+    first, second = (checkpoint.load_history(path, FIRST) for path in paths.values())
+    clips = FirstClips(dataset="motionpairs", count=2)
+    if seed == 0:
+        matching = kernels.by_index(first.weights.shape[1])
+    else:
+        networks = [checkpoint.load_model(path)[0] for path in paths.values()]
+        pixels = first_clips(checkpoint.read_header(gte), clips)
+        matching = kernels.by_answers(*(kernels.answers_of(network, FIRST, pixels) for network in networks))
+    card = network_cards.matched(first, second, matching, paths, view, clips)
+    assert last_value(card.code).to_json() == card.figure.to_json()
+    assert ("matched by number" in card.sentence) == (seed == 0)
+
+
+def first_clips(header: checkpoint.CheckpointHeader, clips: FirstClips) -> torch.Tensor:
+    dataset = open_dataset(clips.dataset, "test", header.size)
+    which = segment_indices(dataset.num_frames_stored, header.num_frames)
+    return torch.stack([to_clip(dataset.frames(index, which)) for index in range(clips.count)])
+
+
+def measure(path: Path, blocks: tuple[str, ...]) -> Measured:
+    clips = FirstClips(dataset="motionpairs", count=2)
+    model, header = checkpoint.load_model(path)
+    table = kernels.measured_reach(model, first_clips(header, clips), blocks, probes=1)
+    return Measured(table=table, blocks=blocks, probes=1, clips=clips)
+
+
+@pytest.mark.parametrize("snapshot", [0, 1])
+def test_the_code_of_the_reach_makes_its_figure(gte, snapshot):
+    view = View(path=str(gte), layer=FIRST, snapshot=snapshot)
+    header, histories, _ = everything(gte, view)
+    card = network_cards.reach(histories, measure(gte, ("layer1.0", "layer2.0")), header, view)
+    assert "LTS path only" in card.definition
+    assert "on 2 clips of MotionPairs" in card.definition
+    assert card.table is not None
+    assert set(card.table["line"]) == {"measured", "learned", "start"}
+    assert last_value(card.code).to_json() == card.figure.to_json()
+
+
+def test_weights_that_are_not_numbers_are_said_to_be_so(gte):
+    view = View(path=str(gte), layer=FIRST)
+    header, histories, _ = everything(gte, view)
+    measured = measure(gte, ("layer1.0", "layer2.0"))
+    histories[0].weights[-1, 0, 0, 0] = math.nan
+    reach = network_cards.reach(histories, measured, header, view)
+    assert reach.sentence.endswith("behind layer1.0 cannot be told: weights before it are not all numbers.")
+    training = kernel_cards.over_training(kernels.summarise(histories), header, view)
+    assert training is not None
+    assert training.sentence == (
+        f"At step {header.step} the weights of layer1.0 are not all numbers, so its curve ends before."
+    )
+
+
+def test_sentences_are_written_from_the_data(gte):
+    view = View(path=str(gte), layer=FIRST)
+    header, histories, summary = everything(gte, view)
+    said = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
+    # tests.tiny adds 10 to the present tap of input 0 of every output of the first layer, and moves no other.
+    assert said["moved"].startswith("layer1.0 moved most, by")
+    outputs = histories[0].weights.shape[1]
+    assert f"{outputs} of {outputs} outputs of layer1.0 put most of their weight on the present" in said["triangle"]
+    assert said["triangle"].endswith("at the start none did.")
+    assert "the largest is 10, from input 0 at t to output 0" in said["maps"]
+    assert said["output"].startswith("Output 0: looks ahead at the start, stays here")
+    assert said["frequency"].startswith(f"Of {outputs} outputs, each over all its inputs, ")
+    assert said["frequency"].endswith(f"at the start {outputs} were all-pass.")
+    assert "Of layer1.0 both ends are known alone" in said["training"]
+    assert said["centres"].startswith("The outputs of layer1.0 went farthest")
+
+
+def test_at_the_initialisation_every_sentence_says_that_nothing_moved(gte):
+    view = View(path=str(gte), layer=FIRST, snapshot=0)
+    header, histories, summary = everything(gte, view)
+    said = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
+    assert said["moved"] == "No layer has moved from its initialisation."
+    assert said["maps"] == "At this snapshot the weights are those of the initialisation."
+    assert said["centres"] == "Every output looks exactly where it began."
+    assert said["became"].endswith("read mainly one other frame, as at the start.")
+
+
+def test_half_of_the_drift_is_dated_with_the_accuracy_of_then(gte):
+    weights = torch.zeros(4, 2, 1, 3, 1)
+    weights[:, :, 0, 2, 0] = 1
+    weights[:, 0, 0, 1, 0] = torch.tensor([0.0, 0.3, 0.6, 1.0])
+    history = KernelHistory(layer=FIRST, steps=torch.tensor([0, 1, 2, 3]), weights=weights)
+    header = checkpoint.read_header(gte)
+    card = kernel_cards.over_training(kernels.summarise([history]), header, View(path="x", layer=FIRST))
+    assert card is not None
+    assert card.sentence == (
+        "Half of layer1.0's final drift was there by step 2 of 3, at 50 % validation accuracy; it ended at 90 %."
+    )
+
+
+def test_seconds_are_told_where_all_clips_have_one_length(gte):
+    header = checkpoint.read_header(gte)
+    clips = DATASETS["motionpairs"].open("test", 32)
+    assert kernel_cards.seconds_per_frame(header) == clips.num_frames_stored / header.num_frames / clips.fps
+    elsewhere = checkpoint.read_header(save_moved(Path("x.safetensors"), "c3d", known=False, dataset=""))
+    assert kernel_cards.seconds_per_frame(elsewhere) is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("name", ["c3d", "i3d", "slowfast_4x16"])
+def test_foreign_kernels_have_the_cards_that_their_files_allow(tmp_path, name, known):
+    path = save_moved(tmp_path / "one.safetensors", name, known=known)
+    header, histories = checkpoint.read_header(path), checkpoint.load_histories(path)
+    summary = kernels.summarise(histories)
+    cards = report.cards_of(histories, summary, header, View(path=str(path), layer=histories[0].layer))
+    keys = {card.key for card in cards}
+    assert keys >= {"became", "centres", "maps", "output", "triangle", "spectrum", "frequency"}
+    assert ("moved" in keys) == ("training" in keys) == known
+    assert not any("nan" in card.sentence for card in cards)
+
+
+def test_a_layer_with_values_that_are_not_numbers_has_no_cards(gte):
+    history = checkpoint.load_history(gte, FIRST)
+    history.weights[-1, 0, 0, 0] = math.nan
+    assert layer_cards.layer_in_full(history, View(path="x", layer=FIRST)) == []
+    assert layer_cards.spectrum(history, View(path="x", layer=FIRST)) == []
+    assert layer_cards.layer_in_full(history, View(path="x", layer=FIRST, snapshot=0))
+    summary = kernels.summarise([history])
+    assert "No layer" not in kernel_cards.became(summary, View(path="x", layer=FIRST)).sentence
+    assert kernel_cards.centres([history], View(path="x", layer=FIRST)).sentence
+
+
+def test_one_layer_alone_is_spoken_of_as_one(gte):
+    summary = kernels.summarise([checkpoint.load_history(gte, FIRST)])
+    card = kernel_cards.moved(summary, View(path="x", layer=FIRST))
+    assert card is not None
+    assert "of 1 layers" not in card.sentence
+
+
+@pytest.mark.slow
+def test_figures_of_the_largest_layers_stay_under_two_megabytes():
+    # The last layer of ResNet-50's dense LTS, and a 3x1x1 of I3D, each at 24 snapshots' last.
+    for outputs, inputs in ((128, 256), (512, 2048)):
+        weights = torch.randn(2, outputs, inputs, 3, 1)
+        history = KernelHistory(layer="layer4.2", steps=torch.tensor([0, 9]), weights=weights)
+        view = View(path="x", layer="layer4.2")
+        in_full, spectrum = layer_cards.layer_in_full(history, view), layer_cards.spectrum(history, view)
+        for card in [*in_full, *spectrum]:
+            assert len(str(card.figure.to_json())) < LARGEST_BYTES, card.key
+        said = " ".join(card.sentence for card in in_full)
+        # What is left out is said where the figure stands.
+        assert ("A cell stands for" in said) == (max(outputs, inputs) > figures.MOST_CELLS)
+        [curves] = [card for card in spectrum if card.key == "frequency"]
+        assert ("One output in 2 is drawn." in curves.sentence) == (outputs > figures.MOST_CURVES)
+        table = kernels.centres([history] * 8)
+        assert len(str(figures.centres_by_layer(table).to_json())) < LARGEST_BYTES
+
+
+def test_a_heat_map_names_the_outputs_in_the_order_asked_for(gte):
+    history = checkpoint.load_history(gte, FIRST)
+    order = np.arange(history.weights.shape[1])[::-1].copy()
+    figure = figures.weight_maps(history, -1, order)
+    first = figure.data[0]
+    assert list(first["y"]) == [str(output) for output in order]
+    assert np.asarray(first["z"]).tolist() == history.weights[0][order.copy(), :, 0, 0].tolist()
+    assert sum(1 for _ in figure.data) == 9
+    assert (figure.layout["coloraxis"]["cmin"], figure.layout["coloraxis"]["cmax"]) == (-10, 10)
+
+
+def test_the_triangle_s_corners_are_past_present_and_future():
+    start = torch.tensor([[[1.0, 0, 0]], [[0, 3, 1]]]).unsqueeze(-1)
+    table = kernels.outputs_table(KernelHistory(layer="a", steps=torch.tensor([0]), weights=start[None]))
+    assert figures.corner_shares(table, 3).tolist() == [[1, 0, 0], [0, 0.75, 0.25]]
+
+
+def test_the_report_holds_everything_and_loads_nothing(gte, capsys):
+    report.main(gte, out=Path("out/report.html"), layer="layer1.0", reading="own", order="norm", output=1)
+    assert "Wrote out/report.html" in capsys.readouterr().err
+    text = Path("out/report.html").read_text(encoding="utf-8")
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", text)
+    for key in ("moved", "became", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training"):
+        assert f'id="figure-{key}"' in text
+    summary = kernels.summarise(checkpoint.load_histories(gte), "own")
+    assert summary.to_csv(index=False).splitlines()[1] in text
+    assert kernels.drift_finding(summary) in text
+
+
+def test_the_report_of_what_it_cannot_show_is_one_sentence(gte, capsys, tmp_path):
+    bare = save_tiny(tmp_path / "bare.safetensors", "c2d")
+    out = tmp_path / "no.html"
+    with pytest.raises(cli.GteError, match="has no kernels over time"):
+        report.main(bare, out=out)
+    with pytest.raises(ValueError, match=r"has no layer layer9; it has layer1\.0"):
+        report.main(gte, out=out, layer="layer9")
+    with pytest.raises(ValueError, match="has the outputs 0 to"):
+        report.main(gte, out=out, output=99)
+    assert not out.exists()

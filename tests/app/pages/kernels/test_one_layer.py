@@ -1,0 +1,61 @@
+"""A network of which one layer alone looks at other frames, through the pages that ask about layers."""
+
+import pytest
+
+from app.pages.what_if.kernel_edits import WHERE
+from app.pages.what_if.page import NEED, NETWORK
+from gte.data import open_dataset
+from gte.models import MODELS, build
+from gte.models.resnet import ResNetConfig, VideoResNet
+from tests.app.pages.what_if.test_page import captions, markdown, with_results
+from tests.app.test_pages import finding, open_page, sentences
+from tests.tiny import save_tiny
+
+LAYER = "layer2.0"
+
+
+class OneShift(ResNetConfig):
+    """C2D with a single block of GTE."""
+
+    def build(self) -> VideoResNet:
+        network, donor = super().build(), build("gte", depth=self.depth, base_width=self.base_width)
+        network.get_submodule(LAYER).conv2 = donor.get_submodule(LAYER).conv2
+        return network
+
+
+@pytest.fixture
+def one_layer(two_networks, monkeypatch):
+    monkeypatch.setitem(MODELS, "one_shift", OneShift(label="One shift", paper="", note=""))
+    motions = open_dataset("motionpairs", "test", 32)
+    return save_tiny(
+        two_networks["runs/"] / "one.safetensors", "one_shift", classes=motions.classes, twins=motions.twins
+    )
+
+
+def test_its_worth_is_asked_and_no_other_layer_offered(one_layer):
+    at = with_results(open_page("whatif", ckpt="runs/one", experiment=NEED))
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="layer").options == [LAYER]
+    assert f"{LAYER} is" in finding(at)
+    assert f"{LAYER} is the only layer of runs/one that looks at other frames" in captions(at)
+    assert not [button for button in at.button if "every layer" in button.label]
+
+
+def test_its_kernels_are_changed_without_a_choice_of_layers(one_layer):
+    at = open_page("whatif", ckpt="runs/one", experiment=NETWORK, setting="nothing")
+    assert not at.exception
+    assert not at.error
+    assert f"{LAYER}: nothing." in finding(at)
+    assert not [box for box in at.selectbox if box.key in (WHERE.name, "layer")]
+    assert "Mirroring every kernel undoes the reversal" in markdown(at)
+    assert "labelled clips are right, as learned" in markdown(with_results(at))
+
+
+@pytest.mark.parametrize("page", ["kernels", "evidence", "whatif"])
+def test_the_pages_show_it_and_have_nothing_to_object(one_layer, page):
+    at = open_page(page, ckpt="runs/one")
+    assert not at.exception
+    assert not at.error
+    assert not sentences(at)
+    assert LAYER in finding(at) or page != "kernels"

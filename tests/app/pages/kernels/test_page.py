@@ -1,0 +1,236 @@
+"""The kernels page run without a browser: its tabs, its choices, its link, and what it says of odd files."""
+
+import math
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from streamlit.testing.v1 import AppTest
+
+from analysis import kernels
+from app import cache
+from app.pages.kernels.tabs import NO_OTHERS, NOT_NUMBERS, TABS
+from gte import checkpoint
+from tests.app.test_pages import finding, open_page, sentences
+from tests.moved import save_moved
+from tests.tiny import save_tiny
+
+FIRST = "layer1.0.conv2.temporal.shift"
+
+
+def charts(at: AppTest) -> int:
+    return len(at.get("plotly_chart"))
+
+
+def captions(at: AppTest) -> str:
+    return " ".join(caption.value for caption in at.caption)
+
+
+@pytest.mark.parametrize(
+    ("tab", "figures"), [("Layers", 3), ("Layer in full", 3), ("Spectrum", 2), ("Over training", 1), ("Reach", 1)]
+)
+def test_every_tab_draws_its_figures_each_with_definition_and_code(two_networks, tab, figures):
+    at = open_page("kernels", view=tab)
+    assert not at.exception
+    assert not at.error
+    assert charts(at) == figures
+    assert len(at.expander) == figures
+    assert len(at.code) == figures
+    assert len(at.subheader) == figures
+
+
+def test_two_underscores_in_the_name_of_a_checkpoint_are_no_obstacle(two_networks):
+    path = two_networks[""] / "gte-tiny.safetensors"
+    path.rename(path.with_stem("gte___tiny"))
+    at = open_page("kernels")
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="ckpt").value == "gte___tiny"
+
+
+def test_no_other_tab_than_the_open_one_is_drawn(two_networks):
+    assert charts(open_page("kernels", view="Table")) == 0
+    assert charts(open_page("kernels", view="How to read this")) == 0
+    assert next(iter(TABS)) == "Layers"
+
+
+def test_snippets_name_no_folder_of_the_server(two_networks):
+    at = open_page("kernels", view="Layers")
+    assert all("path = 'gte-tiny.safetensors'" in block.value for block in at.code)
+    assert not any(str(two_networks[""]) in block.value for block in at.code)
+
+
+def test_the_diagonal_and_the_sums_are_two_readings_of_one_layer(two_networks):
+    path = two_networks[""] / "gte-tiny.safetensors"
+    summary = kernels.summarise(checkpoint.load_histories(path), "own")
+    at = open_page("kernels", taps="own input alone")
+    assert at.selectbox(key="taps").value == "own input alone"
+    assert kernels.drift_finding(summary) in finding(at)
+    assert "for the one input that it began with" in " ".join(text.value for text in at.markdown)
+
+
+def test_other_networks_kernels_have_no_diagonal_to_choose(two_networks):
+    save_moved(two_networks[""] / "i3d.safetensors", "i3d", known=True)
+    at = open_page("kernels", ckpt="i3d")
+    assert "taps" not in {box.key for box in at.selectbox}
+
+
+def test_a_step_in_the_link_is_the_snapshot_that_is_shown(two_networks):
+    at = open_page("kernels", view="Layers", step="0")
+    assert "No layer has moved from its initialisation." in " ".join(text.value for text in at.markdown)
+    assert at.query_params["step"] == "0"
+    late = open_page("kernels", view="Layers", step="3")
+    assert "layer1.0 moved most" in " ".join(text.value for text in late.markdown)
+    assert "step" not in late.query_params
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "instead"),
+    [
+        ("step", "soon", "the last step is shown."),
+        ("step", "99999", "the last step is shown."),
+        ("output", "1000", "layer1.0 has the outputs 0 to "),
+        ("output", "x", "layer1.0 has the outputs 0 to "),
+        ("view", "Nope", "“Layers” is shown instead."),
+        ("layer", "layer9.9", "“layer1.0” is shown instead."),
+        ("form", "circle", "rows are shown."),
+    ],
+)
+def test_a_link_to_what_does_not_exist_is_told_with_what_is_shown_instead(two_networks, key, value, instead):
+    at = open_page("kernels", **{key: value})
+    assert not at.exception
+    [told] = [warning.value for warning in at.warning]
+    assert f"“{value}”, which is not here; {instead}" in told.replace("\\", "")
+
+
+def test_what_a_link_asked_for_in_vain_is_forgotten_once_it_is_chosen(two_networks):
+    at = open_page("kernels", view="Nope")
+    at.session_state["view"] = "Table"
+    at.run()
+    assert not at.warning
+
+
+@pytest.mark.parametrize("page", ["kernels", "evidence", "whatif"])
+def test_a_link_may_name_the_layer_as_the_state_dict_does(two_networks, page):
+    at = open_page(page, layer="layer2.0.conv2.temporal.shift")
+    assert not at.exception
+    assert at.selectbox(key="layer").value == "layer2.0"
+    assert not [warning for warning in at.warning if "not here" in warning.value]
+
+
+def test_the_finding_and_the_order_are_those_of_the_snapshot_that_is_shown(two_networks):
+    at = open_page("kernels", step="0")
+    assert "At step 0: No layer has moved from its initialisation." in finding(at)
+    assert "layer1.0 moved most" in finding(open_page("kernels"))
+
+
+def test_of_a_comparison_what_is_here_is_drawn_and_the_rest_is_told(two_networks):
+    save_tiny(two_networks["runs/"] / "again.safetensors", "gte", training={"seed": 1})
+    at = open_page("kernels", view="Compare", compare=["runs/again", "nope"])
+    assert charts(at) == 2
+    [told] = [warning.value for warning in at.warning]
+    assert "the checkpoint to compare with “nope”, which is not here; “runs/again” is shown instead" in told
+    assert not any("nope" in block.value for block in at.code)
+
+
+def test_an_output_in_the_link_is_the_one_whose_taps_are_drawn(two_networks):
+    at = open_page("kernels", view="Layer in full", output="3")
+    assert "Output 3 of layer1.0" in [title.value for title in at.subheader]
+
+
+def test_the_order_of_the_outputs_is_kept_in_the_link(two_networks):
+    at = open_page("kernels", sort="by norm", view="Layer in full")
+    assert at.selectbox(key="sort").value == "by norm"
+    assert any("order_of(outputs, 'norm')" in block.value for block in at.code)
+
+
+def test_comparison_asks_for_a_checkpoint_and_then_draws_both(two_networks):
+    save_tiny(two_networks["runs/"] / "again.safetensors", "gte", training={"seed": 1})
+    assert NO_OTHERS in sentences(open_page("kernels", view="Compare"))
+    at = open_page("kernels", view="Compare", compare=["runs/again"])
+    assert not at.exception
+    assert not at.error
+    assert charts(at) == 2
+    titles = [title.value for title in at.subheader]
+    assert titles == ["How do they compare?", "Which output of layer1.0 is which?"]
+    [table] = at.dataframe
+    assert [*table.value.columns][:3] == ["layer", "checkpoint", "looks back"]
+    # Of each layer first the one, then what the other one has more or less of.
+    assert table.value["checkpoint"].tolist()[:2] == ["gte-tiny", "runs/again, difference"]
+    assert table.value["layer"].iloc[0] == table.value["layer"].iloc[1]
+
+
+def test_a_network_without_temporal_kernels_is_said_to_be_no_match(two_networks):
+    at = open_page("kernels", view="Compare", compare=["c2d-tiny"])
+    assert any("c2d-tiny has no kernels over time" in text.replace("\\", "") for text in sentences(at))
+    assert charts(at) == 0
+
+
+def test_networks_that_share_no_layer_stand_side_by_side(two_networks):
+    save_moved(two_networks[""] / "slow.safetensors", "slowfast_4x16", known=True)
+    at = open_page("kernels", view="Compare", compare=["slow"])
+    assert not at.exception
+    assert charts(at) == 1
+    assert "has no layer" in captions(at)
+
+
+def test_a_folder_of_the_owner_is_opened_newest_first(two_networks, tmp_path, monkeypatch):
+    mine = tmp_path / "my runs"
+    mine.mkdir()
+    for name, date in (("a", "2026-01-02"), ("b", "2026-03-01"), ("c", "2026-02-01")):
+        save_tiny(mine / f"{name}.safetensors", "gte", environment={"date": date})
+    monkeypatch.setenv(cache.OWN_FOLDERS, f"{mine}")
+    found, errors = cache.checkpoints()
+    assert [name for name in found if name.startswith("my runs/")] == ["my runs/b", "my runs/c", "my runs/a"]
+    assert errors == []
+    assert not open_page("kernels", ckpt="my runs/c").error
+
+
+def test_weights_that_are_not_numbers_get_a_sentence_and_the_rest_stays(two_networks):
+    path = two_networks[""] / "gte-tiny.safetensors"
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    tensors[f"model/{FIRST}.weight"][0, 0, 0] = math.nan
+    save_file(tensors, path, metadata)
+    at = open_page("kernels", view="Layer in full", layer="layer1.0")
+    assert not at.exception
+    assert NOT_NUMBERS in sentences(at)
+    other = open_page("kernels", view="Layer in full", layer="layer1.1")
+    assert charts(other) == 3
+    assert "hold values that are not numbers" in finding(other)
+    assert not open_page("kernels", view="Layers", layer="layer1.1").exception
+
+
+def test_a_checkpoint_without_a_history_has_its_two_ends(two_networks):
+    path = two_networks[""] / "gte-tiny.safetensors"
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    short = {key: value[:1] if key.startswith("lts_history") else value for key, value in tensors.items()}
+    save_file(short, path, metadata)
+    at = open_page("kernels", view="Over training")
+    assert not at.exception
+    assert not at.error
+    assert "both ends are known alone" in " ".join(text.value for text in at.markdown)
+
+
+@pytest.mark.parametrize("tab", ["Layers", "Layer in full", "Spectrum", "Reach"])
+@pytest.mark.parametrize("name", ["slowfast_4x16", "c3d_original", "p3d"])
+def test_foreign_kernels_of_any_length_open_in_every_tab(two_networks, name, tab):
+    save_moved(two_networks[""] / "other.safetensors", name, known=False)
+    at = open_page("kernels", ckpt="other", view=tab)
+    assert not at.exception
+    assert not at.error
+    assert charts(at) >= 1
+
+
+def test_the_shared_network_is_unchanged_by_what_the_page_measures(two_networks):
+    header = checkpoint.read_header(two_networks[""] / "gte-tiny.safetensors")
+    with cache.model_of(header) as model:
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+    open_page("kernels", view="Reach")
+    with cache.model_of(header) as model:
+        assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+        assert not any(module._forward_hooks for module in model.modules())

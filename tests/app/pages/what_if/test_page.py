@@ -1,0 +1,293 @@
+"""The page What if, run without a browser."""
+
+import re
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Markdown, Subheader
+
+from analysis.interventions import SETTINGS, TIME_CHANGES
+from app import cache, clips, jobs
+from app.pages.what_if.page import NEED, NETWORK
+from gte import checkpoint
+from gte.data import open_dataset
+from gte.data.video.files import write_webm
+from gte.kernel_history import KernelSnapshots, initial_kernels
+from tests.app.pages.kernels.test_diverged import spoil
+from tests.app.test_pages import finding, open_page, sentences
+from tests.tiny import save_tiny, tiny_header, tiny_model
+
+SECONDS = 120
+
+
+def with_results(at: AppTest) -> AppTest:
+    """Run the page again when the work that it began is over."""
+    for job in list(jobs.queue()._jobs.values()):
+        assert job.wait(SECONDS)
+    return at.run()
+
+
+def captions(at: AppTest) -> str:
+    return " ".join(element.value for element in at.caption)
+
+
+def numbers_of_frames(at: AppTest) -> list[list[str]]:
+    """What stands above the small pictures, row by row."""
+    rows = [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
+    return [re.findall(r"<figcaption>([^<]+)<", row) for row in rows]
+
+
+def what_to_see(at: AppTest) -> str:
+    """The sentence of the card of that title."""
+    texts = [element.value for element in at.main if isinstance(element, Subheader | Markdown)]
+    return texts[texts.index("What you should see") + 1].replace("\\", "")
+
+
+def markdown(at: AppTest) -> str:
+    return " ".join(element.value for element in at.markdown).replace("\\", "")
+
+
+def test_it_opens_on_a_reversed_clip_with_gte_above_c2d_whose_answer_no_order_changes(two_networks):
+    at = open_page("whatif")
+    assert not at.exception
+    assert not at.error
+    assert finding(at).startswith('<p class="finding">The clip reversed: gte-tiny ')
+    assert "c2d-tiny stays at" in finding(at)
+    assert "which is rounding" in finding(at)
+    assert "No order changes the answer of c2d-tiny beyond rounding" in markdown(at)
+    pictures = [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
+    assert [picture.count("<img") for picture in pictures] == [4, 4]
+
+
+def test_a_link_holds_the_change_and_its_parameters(two_networks):
+    at = open_page("whatif", change="Shuffle", seed="7", clip="moves up")
+    assert "shuffled with seed 7" in finding(at)
+    assert at.selectbox(key="clip").value == "moves up"
+    frozen = open_page("whatif", change="Freeze", frame="2")
+    assert "frozen at frame 2" in finding(frozen)
+    assert "of which that says nothing" in markdown(frozen)
+    assert any("99" in text for text in sentences(open_page("whatif", change="Freeze", frame="99")))
+
+
+@pytest.mark.parametrize("change", [change.label for change in TIME_CHANGES.values()])
+def test_every_change_of_time_has_a_link_and_says_what_to_see(two_networks, change):
+    at = open_page("whatif", change=change)
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="change").value == change
+    assert "gte-tiny: " in what_to_see(at)
+    assert "c2d-tiny: " in what_to_see(at)
+    assert "the dot the one after it" in markdown(at)
+    assert any("interventions.TimeChoice(change=" in code.value for code in at.code)
+
+
+def test_the_owner_s_clips_and_a_stretch_of_them_are_changed_as_well(two_networks, tmp_path, monkeypatch):
+    folder = tmp_path / "owned"
+    folder.mkdir()
+    write_webm(folder / "a.webm", np.random.default_rng(0).integers(0, 256, (30, 40, 40, 3), dtype=np.uint8), fps=6)
+    monkeypatch.setenv("GTE_CLIPS", str(folder))
+    at = open_page("whatif", clip="owned/a.webm", stretch="3-12", change="Freeze", frame="1")
+    assert not at.exception
+    assert not at.error
+    assert at.slider[0].value == (3, 12)
+    assert any("Stretch(2, 11).sample(3 * header.num_frames)" in code.value for code in at.code)
+    at.selectbox(key="clip").set_value("moves up").run()
+    assert not at.slider
+    assert "stretch" not in at.query_params
+
+
+@pytest.mark.parametrize("change", [change.label for change in TIME_CHANGES.values()])
+def test_one_frame_alone_is_said_to_be_one_and_no_change_of_time_moves_anything(two_networks, tmp_path, change):
+    path = tmp_path / "still.webm"
+    write_webm(path, np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), dtype=np.uint8), fps=6)
+    at = open_page("whatif", change=change)
+    at.file_uploader(key="upload").upload("still.webm", path.read_bytes(), "video/webm").run()
+    assert not at.exception
+    assert not at.error
+    assert all("open_footage(Path('still.webm'))" in code.value for code in at.code)
+    [told] = [text for text in sentences(at) if "one frame" in text]
+    assert told.startswith("This is one frame, which is shown to gte-tiny 4 times")
+    assert "gte-tiny: every dot lies in its ring. c2d-tiny: every dot lies in its ring." in what_to_see(at)
+    assert finding(at).count("its logits do not move at all") == 2
+    assert "No order changes the answer of c2d-tiny" in markdown(at)
+    assert numbers_of_frames(at) == 2 * [4 * ["1"]]
+    assert "A dot marks a frame" not in captions(at)
+
+
+def test_what_cannot_be_taken_is_told_on_the_page_and_not_under_the_button_alone(two_networks):
+    at = open_page("whatif")
+    at.file_uploader(key="upload").upload("frames.zip", b"no archive", "application/zip").run()
+    assert not at.exception
+    told = [error.value for error in at.main.error]
+    assert len(told) == 2
+    assert all(text.startswith("frames.zip cannot be unpacked") for text in told)
+
+
+def test_fewer_frames_than_the_network_takes_are_said_to_be_repeated(two_networks):
+    at = open_page("whatif", stretch="5-7")
+    assert any(text.startswith("Of 3 frames gte-tiny, which takes 4, is shown some") for text in sentences(at))
+    # Frames 5 6 6 7 of the source: what is shown twice has the number of its first place.
+    assert numbers_of_frames(at) == [["1", "2", "2", "4"], ["4", "2", "2", "1"]]
+    assert not any("Of 4 frames" in text for text in sentences(open_page("whatif", stretch="5-8")))
+
+
+def test_what_asks_about_no_clip_shows_no_control_of_one_and_keeps_it_in_the_address(two_networks):
+    at = open_page("whatif", experiment=NEED, clip="moves up", layer="layer2.0")
+    assert {box.key for box in at.selectbox} == {"ckpt", "layer", "clips"}
+    assert not at.get("file_uploader")
+    assert at.query_params["clip"] in ("moves up", ["moves up"])
+    assert any(
+        "“flies”, which is not here" in text for text in sentences(open_page("whatif", experiment=NEED, clip="flies"))
+    )
+
+
+def test_more_labelled_clips_can_be_asked_for(two_networks):
+    at = with_results(open_page("whatif", experiment=NEED, clips="140"))
+    assert not at.exception
+    assert "140 test clips of MotionPairs" in captions(at)
+
+
+def test_kernels_whose_start_is_stored_can_be_set_to_it(two_networks):
+    motions = open_dataset("motionpairs", "test", 32)
+    path = two_networks["runs/"] / "i3d.safetensors"
+    model = tiny_model("i3d", len(motions.classes))
+    header = tiny_header(path, "i3d", model, classes=motions.classes, twins=motions.twins, step=3)
+    checkpoint.save(path, header, model, KernelSnapshots.start(model), kernel_init=initial_kernels(model))
+    at = open_page("whatif", ckpt="runs/i3d", experiment=NETWORK, setting="initial shift")
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="setting").options == SETTING_LABELS
+    assert "do not exist for them" not in captions(at)
+    assert "its logits do not move at all" in finding(at)
+
+
+def test_the_changes_are_tried_on_labelled_clips_when_asked(two_networks):
+    at = open_page("whatif")
+    [button] = [button for button in at.button if button.label.startswith("Try every change")]
+    button.click().run()
+    at = with_results(at)
+    assert not at.exception
+    assert "Reversed, c2d-tiny turns to the twin of its answer on 0 of 56 clips" in markdown(at)
+
+
+def test_an_uploaded_video_can_be_reversed_and_slowed_down(two_networks, tmp_path):
+    path = tmp_path / "noise.webm"
+    write_webm(path, np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), dtype=np.uint8), fps=6)
+    at = open_page("whatif", change="Change speed", speed="0.5 x")
+    at.file_uploader(key="upload").upload("noise.webm", path.read_bytes(), "video/webm").run()
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="clip").value == clips.YOURS
+    assert "at 0.5 times its speed" in finding(at)
+    assert "not as recognition" in captions(at)
+
+
+SETTING_LABELS = [setting.label for key, setting in SETTINGS.items() if key != "learned"]
+
+
+@pytest.mark.parametrize("setting", SETTING_LABELS)
+def test_kernels_can_be_set_to_something_else_and_the_law_of_mirroring_is_shown(two_networks, setting):
+    found, _ = cache.checkpoints()
+    with cache.model_of(found["gte-tiny"]) as model:
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+    at = open_page("whatif", experiment=NETWORK, setting=setting)
+    assert not at.exception
+    assert not at.error
+    assert f"Every layer: {setting}" in finding(at)
+    assert "Mirroring every kernel undoes the reversal" in markdown(at)
+    assert "gte-tiny: " in what_to_see(at)
+    assert "evidence" in what_to_see(at)
+    assert "of 56 labelled clips are right, as learned" in markdown(with_results(at))
+    with cache.model_of(found["gte-tiny"]) as model:
+        assert all((value == before[key]).all() for key, value in model.state_dict().items())
+
+
+def test_one_layer_alone_can_be_changed(two_networks):
+    at = open_page("whatif", experiment=NETWORK, where="one layer", layer="layer2.0", setting="no shift")
+    assert not at.exception
+    assert "layer2.0: no shift." in finding(at)
+
+
+@pytest.mark.parametrize("name", ["c3d", "tsm"])
+def test_networks_of_other_kinds_are_changed_as_far_as_they_can_be(two_networks, name):
+    motions = open_dataset("motionpairs", "test", 32)
+    save_tiny(two_networks["runs/"] / f"{name}.safetensors", name, classes=motions.classes, twins=motions.twins)
+    at = open_page("whatif", ckpt=f"runs/{name}", experiment=NETWORK)
+    assert not at.exception
+    assert not at.error
+    if name == "tsm":
+        assert any("has no kernels over time" in text for text in sentences(at))
+    else:
+        assert "the blend do not exist for them" in captions(at)
+        assert "blend" not in at.selectbox(key="setting").options
+
+
+@pytest.mark.parametrize("link", [{}, {"experiment": NEED}])
+def test_a_layer_of_a_link_is_asked_about(two_networks, link):
+    at = with_results(open_page("whatif", ckpt="gte-tiny", layer="layer2.0", **link))
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="layer").value == "layer2.0"
+    assert "layer2.0" in finding(at)
+    assert "one clip is 1.8 %" in captions(at)
+
+
+@pytest.mark.parametrize("experiment", [NETWORK, NEED])
+def test_a_network_without_kernels_over_time_gets_a_sentence(two_networks, experiment):
+    at = open_page("whatif", ckpt="c2d-tiny", experiment=experiment)
+    assert not at.exception
+    assert any("has no kernels over time" in text for text in sentences(at))
+
+
+def test_c2d_can_be_the_subject_and_gte_stands_below_it(two_networks):
+    at = open_page("whatif", ckpt="c2d-tiny")
+    assert at.pills(key="beside").value == ["gte-tiny"]
+    at.selectbox(key="ckpt").set_value("gte-tiny").run()
+    assert not at.exception
+    assert at.pills(key="beside").value == ["c2d-tiny"]
+
+
+def test_a_link_may_ask_for_no_network_to_compare_with(two_networks):
+    at = open_page("whatif", beside="")
+    assert at.pills(key="beside").value == []
+    assert "c2d-tiny" not in finding(at)
+    assert sentences(at) == []
+
+
+def test_a_network_of_other_classes_gets_a_sentence(two_networks):
+    save_tiny(two_networks["runs/"] / "other.safetensors", "gte")
+    at = open_page("whatif", ckpt="runs/other", experiment=NEED)
+    assert not at.exception
+    assert any("other classes" in text for text in sentences(at))
+    assert "not as recognition" in captions(open_page("whatif", ckpt="runs/other"))
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("change", ["Reverse", "Shuffle", "Drop", "Repeat"])
+def test_networks_of_very_few_frames_give_a_result_or_a_sentence(two_networks, frames, change):
+    motions = open_dataset("motionpairs", "test", 32)
+    facts = {"classes": motions.classes, "twins": motions.twins, "num_frames": frames}
+    save_tiny(two_networks["runs/"] / "short.safetensors", "gte", **facts)
+    at = open_page("whatif", ckpt="runs/short", change=change)
+    assert not at.exception
+    assert finding(at) or at.error
+
+
+@pytest.mark.parametrize("experiment", ["Change time", NETWORK])
+def test_a_network_whose_weights_are_no_numbers_is_told(two_networks, experiment):
+    motions = open_dataset("motionpairs", "test", 32)
+    path = two_networks["runs/"] / "diverged.safetensors"
+    save_tiny(path, "gte", classes=motions.classes, twins=motions.twins)
+    spoil(path, "bn1.weight")
+    at = open_page("whatif", ckpt="runs/diverged", experiment=experiment)
+    assert not at.exception
+    assert not at.error
+    assert any("gives no answer that is a number" in text for text in sentences(at))
+
+
+def test_the_kernels_page_links_to_it_with_its_layer(two_networks):
+    at = open_page("kernels", layer="layer1.1")
+    [link] = [link for link in at.get("page_link") if "Is layer1.1 needed?" in link.proto.label]
+    assert "layer=layer1.1" in link.proto.query_string
+    assert "experiment=Is" in link.proto.query_string
