@@ -261,7 +261,7 @@ def test_the_table_has_a_row_for_each_operator_and_the_snippet_draws_the_same(tm
     assert sum(table["parameters"].tolist()) == graph.parameters
     code = block_diagrams.snippet(graph, tiny_options("gte"))
     names: dict[str, object] = {}
-    exec(code.replace("block_diagrams.draw(graph)", "drawn = block_diagrams.draw(graph)"), names)
+    exec(code.replace("svg.draw(block)", "drawn = svg.draw(block)"), names)
     assert names["drawn"] == block_diagrams.draw(graph)
 
 
