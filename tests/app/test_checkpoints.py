@@ -12,7 +12,7 @@ from app import checkpoints, opener
 from app.checkpoints import LARGEST_MEGABYTES, MOST, Uploads
 from gte.checkpoint import load_histories
 from gte.errors import GteError
-from tests.app.test_pages import open_page, sentences
+from tests.app.opening import open_page, sentences
 from tests.moved import save_moved
 from tests.published import Gst, randomised
 from tests.tiny import save_tiny

@@ -11,7 +11,7 @@ from gte.data.opencv import cv2
 from gte.data.video import seeking
 from gte.data.video.files import write_webm
 from gte.data.video.sources import Stretch
-from tests.app.test_pages import finding, open_page, sentences
+from tests.app.opening import finding, open_page, sentences
 from tests.gte.data.video.test_sources import write_coded, zero
 
 

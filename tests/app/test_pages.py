@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from analysis import kernels
 from analysis.formatting import large_count
@@ -10,35 +9,9 @@ from app import cache, clips, widgets
 from app.navigation import PAGES
 from gte.checkpoint import read_header
 from gte.data.video.files import write_webm
+from tests.app.opening import SMALL, finding, open_page, sentences
 from tests.moved import save_moved
 from tests.tiny import save_tiny
-
-
-def open_page(key: str, **query: str | list[str]) -> AppTest:
-    """Run one page by itself, as its address with these parameters would."""
-
-    def script(key: str) -> None:
-        import streamlit as st
-
-        from app import layout
-        from app.navigation import PAGES
-
-        st.navigation([layout.streamlit_page(spec, default=spec.key == key) for spec in PAGES.values()]).run()
-
-    at = AppTest.from_function(script, args=(key,), default_timeout=240)
-    for name, value in query.items():
-        at.query_params[name] = value
-    return at.run()
-
-
-def sentences(at: AppTest) -> list[str]:
-    """What the page tells the reader outside its figures."""
-    return [element.value for kind in (at.error, at.warning, at.info) for element in kind]
-
-
-def finding(at: AppTest) -> str:
-    """The page's one sentence written from the data."""
-    return " ".join(element.proto.body for element in at.get("html") if 'class="finding"' in element.proto.body)
 
 
 @pytest.mark.parametrize("key", PAGES)
@@ -315,7 +288,6 @@ def test_slowfast_offers_the_blocks_of_both_pathways(two_networks):
     assert "fast.layer4.1 · 8 x 7 x 7" in at.selectbox(key="layer").options
 
 
-SMALL = {"depth": "26", "frames": "2", "size": "32", "classes": "10"}
 """Settings of the architectures page that take a moment to count."""
 
 

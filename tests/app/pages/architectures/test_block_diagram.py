@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 from streamlit.testing.v1 import AppTest
 
-from tests.app.test_pages import SMALL, open_page, sentences
+from tests.app.opening import SMALL, open_page, sentences
 
 
 def drawing(at: AppTest) -> str:

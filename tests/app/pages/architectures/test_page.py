@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tests.app.test_pages import SMALL, finding, open_page, sentences
+from tests.app.opening import SMALL, finding, open_page, sentences
 
 NOTHING = {**SMALL, "width": "16", "compared": ""}
 """No network, and numbers at which the sweep takes a moment."""

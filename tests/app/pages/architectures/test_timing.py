@@ -10,7 +10,7 @@ from app import jobs
 from app.pages.architectures import timing as timing_view
 from gte.errors import MeasurementError
 from gte.models import ClipShape
-from tests.app.test_pages import SMALL, open_page, sentences
+from tests.app.opening import SMALL, open_page, sentences
 
 SECONDS = 30
 

@@ -26,7 +26,7 @@ from gte.data.transforms import to_clip
 from gte.data.video.files import probe, write_webm
 from gte.data.video.sources import Stretch
 from gte.kernel_history import KernelSnapshots
-from tests.app.test_pages import finding, open_page
+from tests.app.opening import finding, open_page
 from tests.tiny import NETWORKS, save_tiny, tiny_header, tiny_model
 
 SECONDS = 60

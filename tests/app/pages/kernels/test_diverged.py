@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from analysis.attribution import NotNumbersError, grad_cam
 from app.components import StripRow, film_strip
 from gte.data import open_dataset
-from tests.app.test_pages import finding, open_page
+from tests.app.opening import finding, open_page
 from tests.tiny import save_tiny, tiny_model
 
 

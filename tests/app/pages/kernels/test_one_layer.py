@@ -7,8 +7,8 @@ from app.pages.what_if.page import NEED, NETWORK
 from gte.data import open_dataset
 from gte.models import MODELS, build
 from gte.models.resnet import ResNetConfig, VideoResNet
+from tests.app.opening import finding, open_page, sentences
 from tests.app.pages.what_if.test_page import captions, markdown, with_results
-from tests.app.test_pages import finding, open_page, sentences
 from tests.tiny import save_tiny
 
 LAYER = "layer2.0"

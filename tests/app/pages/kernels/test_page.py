@@ -12,7 +12,7 @@ from analysis import kernels
 from app import cache
 from app.pages.kernels.tabs import NO_OTHERS, NOT_NUMBERS, TABS
 from gte import checkpoint
-from tests.app.test_pages import finding, open_page, sentences
+from tests.app.opening import finding, open_page, sentences
 from tests.moved import save_moved
 from tests.tiny import save_tiny
 
