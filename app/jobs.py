@@ -25,6 +25,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from analysis.progress import Report
 from app import layout
 from app.turns import Claim, Turns
 from gte.cli import sentence
@@ -136,10 +137,6 @@ class Job(Generic[Result]):
             self._seen_at = now
         elif now - self._seen_at > self._seconds_of_grace:
             self._unwanted.set()
-
-
-Report = Callable[[float, str], None]
-"""(part done from 0 to 1, what is being done); raises Cancelled, which work lets through."""
 
 
 class Queue:

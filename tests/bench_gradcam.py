@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from analysis.attribution import METHODS, grad_cam
 from analysis.attribution.evidence import preselect_layer
 from analysis.attribution.gradcam import map_shapes
-from gte.models import ClipShape, block_outputs, build, to_channels_last
+from gte.models import ClipShape, block_outputs, build, recording, to_channels_last
 
 PASSES = "a pass each way"
 OURS = "grad_cam"
@@ -64,14 +64,9 @@ def jobs(setting: Setting) -> tuple[str, dict[str, Callable[[], object]]]:
 
 def forward_and_backward(network: nn.Module, block: nn.Module, pixels: Tensor) -> Tensor:
     """The least that any such method must do in the usual way: forwards, and backwards down to the block."""
-    outputs: list[Tensor] = []
-
-    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        outputs.append(output)
-
-    with block.register_forward_hook(keep):
+    with recording({"block": block}) as outputs:
         logits = network(pixels)
-    return torch.autograd.grad(logits[0, TARGET], outputs[0])[0]
+    return torch.autograd.grad(logits[0, TARGET], outputs["block"])[0]
 
 
 def by_pytorch_grad_cam(network: nn.Module, block: nn.Module, pixels: Tensor) -> np.ndarray:

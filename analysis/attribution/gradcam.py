@@ -5,7 +5,6 @@ no weights per frame; both conventions here come out of one pass each way that b
 """
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Literal
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence, finite
 from analysis.attribution.hooks import block_of, read_output_and_gradient
-from gte.models import ClipShape, block_outputs, configure, without_memory
+from gte.models import ClipShape, block_outputs, configure, recording, without_memory
 
 Convention = Literal["clip", "frame"]
 
@@ -87,16 +86,6 @@ def map_shapes(name: str, options: Mapping[str, int | float], clip: ClipShape) -
     """
     with without_memory():
         model = configure(name, **options).build().eval()
-    with torch.device("meta"), torch.no_grad():
-        shapes: dict[str, tuple[int, int, int]] = {}
-        for block, module in block_outputs(model).items():
-            module.register_forward_hook(partial(_note_shape, shapes, block))
+    with torch.device("meta"), torch.no_grad(), recording(block_outputs(model)) as outputs:
         model(torch.zeros(1, 3, clip.frames, clip.height, clip.width))
-    return shapes
-
-
-def _note_shape(
-    shapes: dict[str, tuple[int, int, int]], block: str, module: nn.Module, inputs: object, output: Tensor
-) -> None:
-    _, _, time, height, width = output.shape
-    shapes[block] = (time, height, width)
+    return {block: (out.shape[2], out.shape[3], out.shape[4]) for block, out in outputs.items()}

@@ -1,20 +1,14 @@
 """What every method asks of a network: the score that it explains, and a block's output with its gradient."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gte.models import block_outputs
-
-Report = Callable[[float, str], None]
-"""(part done from 0 to 1, what is being done); what it raises ends the work."""
-
-
-def silent(part: float, text: str) -> None:
-    """A report that nobody reads."""
+from analysis.progress import Report
+from gte.models import block_outputs, recording
 
 
 def score_of(logits: Float[Tensor, "n classes"], target: int, contrast: int | None) -> Float[Tensor, " n"]:
@@ -51,14 +45,9 @@ def block_of(model: nn.Module, layer: str) -> nn.Module:
 
 def read_output(model: nn.Module, module: nn.Module, clip: Float[Tensor, "1 c t h w"]) -> Float[Tensor, "1 k t2 h2 w2"]:
     """What a module gives for a clip."""
-    outputs: list[Tensor] = []
-
-    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        outputs.append(output)
-
-    with torch.no_grad(), module.register_forward_hook(keep):
+    with torch.no_grad(), recording({"": module}) as outputs:
         model(clip)
-    return outputs[0]
+    return outputs[""]
 
 
 def read_output_and_gradient(

@@ -16,12 +16,10 @@ from torch import Tensor, nn
 from analysis.formatting import block_name
 from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers, changes, knows_start
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, frame_numbers
+from analysis.progress import Report, no_report
 from gte.data import open_dataset
 from gte.data.sampling import segment_indices
 from gte.data.transforms import to_clips
-
-Report = Callable[[float, str], None]
-"""(part done from 0 to 1, what is being done); it may raise, which ends the work."""
 
 SIGNIFICANT: Final = 0.05
 """Probability below which a difference is more than chance, divided by the number of comparisons."""
@@ -30,10 +28,6 @@ MOST_KEPT_BYTES = 256_000_000
 """Frames up to which clips that are asked about again and again are kept; larger ones are rendered each time."""
 
 Batch = UInt8[np.ndarray, "_ t h w 3"]
-
-
-def _quiet(part: float, text: str) -> None:
-    """Report to nobody."""
 
 
 class Step(NamedTuple):
@@ -169,7 +163,9 @@ def usual_choices(num_frames: int) -> dict[str, TimeChoice | None]:
     return choices
 
 
-def time_accuracy(networks: Sequence[Network], clips: Sequence[LabelledClips], report: Report = _quiet) -> pd.DataFrame:
+def time_accuracy(
+    networks: Sequence[Network], clips: Sequence[LabelledClips], report: Report = no_report
+) -> pd.DataFrame:
     """The accuracy of networks, each on its clips, under the usual changes of time.
 
     Rows: network, change; columns as `right` (own class), `twin` (the class of the reversal), `unchanged` (answers as
@@ -207,7 +203,7 @@ def settings_for_need(network: Network, layer: str) -> tuple[str, ...]:
 
 
 def is_it_needed(
-    network: Network, layers: Sequence[str], clips: LabelledClips, report: Report = _quiet
+    network: Network, layers: Sequence[str], clips: LabelledClips, report: Report = no_report
 ) -> pd.DataFrame:
     """The accuracy on labelled clips when each of the layers alone is set to something else.
 
@@ -235,7 +231,7 @@ def every_step(settings: Sequence[str]) -> list[Step]:
 
 
 def settings_accuracy(
-    network: Network, layers: Sequence[str], steps: Sequence[Step], clips: LabelledClips, report: Report = _quiet
+    network: Network, layers: Sequence[str], steps: Sequence[Step], clips: LabelledClips, report: Report = no_report
 ) -> pd.DataFrame:
     """The accuracy on labelled clips when layers together are set to each of the steps.
 

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from gte.checkpoint import CheckpointHeader
+from gte.models import recording
 
 COMPARED_COLUMNS = ("back", "stay", "ahead", "turned", "centre_of_mass", "drift", "cosine")
 """What the layers of two checkpoints are compared by."""
@@ -89,18 +90,11 @@ def answers_of(model: nn.Module, layer: str, clips: Float[Tensor, "n 3 t h w"]) 
     Two networks of equal strides are read at the same places. Raises AttributeError for an unknown layer.
     """
     kept: list[Tensor] = []
-
-    def keep(_module: nn.Module, _inputs: object, out: Tensor) -> None:
-        # Folded frames (n·t, o, h, w), or a clip (n, o, t, h, w): outputs first, then every place.
-        kept.append(out.detach().float().transpose(0, 1).flatten(1))
-
-    handle = model.get_submodule(layer).register_forward_hook(keep)
-    try:
-        with torch.no_grad():
-            for clip in clips:
-                model(clip[None])
-    finally:
-        handle.remove()
+    with torch.no_grad(), recording({layer: model.get_submodule(layer)}) as outputs:
+        for clip in clips:
+            model(clip[None])
+            # Folded frames (n·t, o, h, w), or a clip (n, o, t, h, w): outputs first, then every place.
+            kept.append(outputs[layer].float().transpose(0, 1).flatten(1))
     places = torch.cat(kept, dim=1)
     chosen = torch.linspace(0, places.shape[1] - 1, min(MOST_POSITIONS, places.shape[1])).round().long()
     return places[:, chosen]

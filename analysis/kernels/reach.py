@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gte.models import block_outputs
+from gte.models import block_outputs, recording
 
 PROBES = 4
 """Random directions per clip and block; the expectation over them is the exact energy of the gradient."""
@@ -64,14 +64,9 @@ def measured_reach(
     """
     modules = block_outputs(model)
     chosen = {block: modules[block] for block in blocks}
-    outputs: dict[str, Tensor] = {}
     energy = {block: torch.zeros(clips.shape[2], dtype=torch.float64) for block in blocks}
     generator = torch.Generator().manual_seed(seed)
-    handles = [
-        module.register_forward_hook(lambda _module, _inputs, out, block=block: outputs.update({block: out}))
-        for block, module in chosen.items()
-    ]
-    try:
+    with recording(chosen) as outputs:
         for clip in clips:
             outputs.clear()
             pixels = clip[None].detach().requires_grad_()
@@ -79,9 +74,6 @@ def measured_reach(
                 model(pixels)
             for block, features in outputs.items():
                 energy[block] += _gradient_energy(features, pixels, generator, probes)
-    finally:
-        for handle in handles:
-            handle.remove()
     centre = clips.shape[2] // 2
     return pd.DataFrame(
         [

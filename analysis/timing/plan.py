@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from analysis.progress import Report, no_report
 from analysis.timing.stopwatch import forward, measure, measures_memory
 from gte.models import MODELS, ClipShape, ModelConfig, configure, fuse, to_channels_last, without_memory
 
@@ -28,9 +29,6 @@ STEP_PASSES = 3
 """A training step in forward passes."""
 MEMORY_SHARE = 5
 """A network's memory takes as long as so many of its forward passes, start of the process included: for progress."""
-
-Report = Callable[[float, str], None]
-"""(part done from 0 to 1, what is being done)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +110,7 @@ class Measurement:
     """When it ended, UTC."""
 
 
-def run(plan: Plan, report: Report = lambda part, text: None) -> Measurement:
+def run(plan: Plan, report: Report = no_report) -> Measurement:
     """Time the networks of a plan against each other in this process, whose number of threads it sets.
 
     Each training step is measured in a process of its own. Raises ValueError if no network can be built.

@@ -24,7 +24,7 @@ from gte.models.designs import (
 )
 from gte.models.fusion import fuse
 from gte.models.memory import to_channels_last, without_memory
-from gte.models.outputs import block_outputs
+from gte.models.outputs import block_outputs, recording
 from gte.models.resnet import ResNetConfig
 from gte.models.slowfast import SlowFastConfig
 from gte.models.temporal import temporal_layers
@@ -41,6 +41,7 @@ __all__ = [
     "configure",
     "fuse",
     "named",
+    "recording",
     "temporal_layers",
     "to_channels_last",
     "without_memory",

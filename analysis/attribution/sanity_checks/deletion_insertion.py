@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
 from analysis.attribution.evidence import Evidence
-from analysis.attribution.hooks import Report, block_of, read_output, silent
+from analysis.attribution.hooks import block_of, read_output
 from analysis.attribution.randomcam import weighed_at_random
 from analysis.formatting import three_digits
+from analysis.progress import Report, no_report
 
 Way = Literal["deletion", "insertion"]
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
@@ -83,7 +84,7 @@ def remove(
     *,
     seeds: int = SEEDS,
     steps: int = STEPS,
-    report: Report = silent,
+    report: Report = no_report,
 ) -> Removal:
     """The probability of the evidence's class while pixels go (deletion) or come (insertion), strongest evidence first.
 

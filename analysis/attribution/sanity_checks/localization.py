@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from analysis.attribution import METHODS, Evidence
-from analysis.attribution.hooks import Report, silent
 from analysis.attribution.randomcam import random_cam
 from analysis.formatting import percent, three_digits
+from analysis.progress import Report, no_report
 
 BASELINE = "randomcam"
 SEEDS = 5
@@ -77,7 +77,7 @@ def hits(
     targets: Sequence[int | None],
     layer: str,
     *,
-    report: Report = silent,
+    report: Report = no_report,
 ) -> Hits:
     """The share of each method's evidence that lies inside the mask of each clip, for every method that says where.
 

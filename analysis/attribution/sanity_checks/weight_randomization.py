@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from analysis.attribution import Attribute
-from analysis.attribution.hooks import Report, silent
 from analysis.attribution.likeness import rank_correlation
 from analysis.formatting import block_name, three_digits
+from analysis.progress import Report, no_report
 
 SEEDS = 3
 INTACT = "intact"
@@ -83,7 +83,7 @@ def randomise(
     *,
     contrast: int | None = None,
     seeds: int = SEEDS,
-    report: Report = silent,
+    report: Report = no_report,
 ) -> Randomisation:
     """Destroy the weights part by part, from the classifier down, and compare each map with the intact network's.
 

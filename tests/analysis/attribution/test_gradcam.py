@@ -9,7 +9,7 @@ from analysis.attribution import CONVENTIONS, grad_cam
 from analysis.attribution.evidence import Evidence, preselect_layer, top_classes
 from analysis.attribution.gradcam import class_activation_map, map_shapes
 from gte.models import ClipShape, build, to_channels_last
-from gte.models.outputs import block_outputs
+from gte.models.outputs import block_outputs, recording
 from tests.tiny import NETWORKS, tiny_clip, tiny_model, tiny_options
 
 TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
@@ -87,13 +87,14 @@ def test_grad_cam_equals_a_plain_loop_over_channels(name):
     clip = torch.rand(1, 3, shape.frames, shape.height, shape.width)
     shapes = map_shapes(name, tiny_options(name, 5), shape)
     assert list(shapes) == list(block_outputs(network))
-    kept, nothing_found = [], True
+    nothing_found = True
     for layer in (next(iter(shapes)), preselect_layer(shapes)):
-        with block_outputs(network)[layer].register_forward_hook(lambda module, inputs, output: kept.append(output)):
+        with recording(block_outputs(network)) as outputs:
             logits = network(clip)
-        (gradient,) = torch.autograd.grad(logits[0, target], kept[-1])
+        activation = outputs[layer]
+        (gradient,) = torch.autograd.grad(logits[0, target], activation)
         for weights in CONVENTIONS:
-            expected = by_a_plain_loop(kept[-1].detach(), gradient, weights)
+            expected = by_a_plain_loop(activation.detach(), gradient, weights)
             found = grad_cam(network, clip, target, layer, weights=weights)
             torch.testing.assert_close(found.map, expected, atol=1e-6 * expected.abs().max().item(), rtol=1e-4)
             assert (found.layer, found.target, found.convention) == (layer, target, CONVENTIONS[weights])

@@ -1,7 +1,5 @@
 """The networks that are no ResNet with a plug-in: against torchvision, against a plain chain, and by their design."""
 
-from functools import partial
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,7 +9,7 @@ from torchvision.models.video import R2Plus1D_18_Weights, S3D_Weights, r2plus1d_
 
 from gte.models import MODELS, ClipShape, build
 from gte.models.c3d_original import OriginalC3D
-from gte.models.outputs import block_outputs
+from gte.models.outputs import block_outputs, recording
 from gte.models.slowfast import SlowFast, SlowFastConfig
 from tests.tiny import tiny_clip, tiny_options
 
@@ -63,21 +61,11 @@ def slowfast(name: str) -> SlowFast:
     return network
 
 
-def keep(kept: dict[str, Tensor], name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-    kept[name] = output.detach()
-
-
 def outputs_of(network: nn.Module, clip: Tensor) -> dict[str, Tensor]:
     """Every block's output for a clip."""
-    kept: dict[str, Tensor] = {}
-    handles = [
-        module.register_forward_hook(partial(keep, kept, name)) for name, module in block_outputs(network).items()
-    ]
-    with torch.no_grad():
+    with torch.no_grad(), recording(block_outputs(network)) as outputs:
         network(clip)
-    for handle in handles:
-        handle.remove()
-    return kept
+    return outputs
 
 
 @pytest.mark.parametrize(("name", "stride"), [("slowfast_4x16", 8), ("slowfast_8x8", 4)])

@@ -1,14 +1,13 @@
 """Contracts over the whole table of networks, and the laws and counts that hold for some of them."""
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from gte.models import MODELS, ClipShape, build, configure, to_channels_last
-from gte.models.outputs import block_outputs
+from gte.models.outputs import block_outputs, recording
 from gte.models.resnet import ResNetConfig
 from gte.models.shift import shift_layers
 from tests.tiny import LARGE, NETWORKS, tiny_clip, tiny_options
@@ -91,21 +90,11 @@ def test_a_saved_state_gives_the_same_answer_in_a_new_network(name, model, clip)
         assert torch.equal(model.eval()(clip), twin.eval()(clip))
 
 
-def note_shape(shapes: dict[str, tuple[int, ...]], name: str, module: nn.Module, inputs: object, out: Tensor) -> None:
-    shapes[name] = tuple(out.shape)
-
-
 def block_shapes(model: nn.Module, clip: Tensor) -> dict[str, tuple[int, ...]]:
     """The shape of every block's output, in the order in which the blocks ran."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    handles = [
-        module.register_forward_hook(partial(note_shape, shapes, name)) for name, module in block_outputs(model).items()
-    ]
-    with torch.no_grad():
+    with torch.no_grad(), recording(block_outputs(model)) as outputs:
         model(clip)
-    for handle in handles:
-        handle.remove()
-    return shapes
+    return {name: tuple(out.shape) for name, out in outputs.items()}
 
 
 def test_blocks_are_seen_as_clips_by_hooks_in_the_order_in_which_they_run(model, clip):

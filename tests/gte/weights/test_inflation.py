@@ -14,7 +14,7 @@ from torchvision.models.resnet import ResNet
 
 from gte.checkpoint import load_histories, read_header
 from gte.errors import WeightsError
-from gte.models import MODELS, configure, temporal_layers
+from gte.models import MODELS, configure, recording, temporal_layers
 from gte.models.resnet import STAGE_DEPTHS, ResNetConfig, VideoResNet
 from gte.models.shift import fold, shift_layers
 from gte.models.temporal import SpatioTemporalConv, TemporalConv
@@ -57,16 +57,9 @@ def filled(name: str, flat: ResNet, **options: float) -> tuple[VideoResNet, tupl
 
 def frame_logits(network: VideoResNet, clip: Tensor) -> Tensor:
     """The logits of every frame of one clip, before the consensus: (t, classes)."""
-    caught: list[Tensor] = []
-
-    def catch(module: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> None:
-        caught.append(out)
-
-    handle = network.fc.register_forward_hook(catch)
-    with torch.no_grad():
+    with torch.no_grad(), recording({"fc": network.fc}) as outputs:
         network(clip)
-    handle.remove()
-    return caught[0]
+    return outputs["fc"]
 
 
 def assert_close(ours: Tensor, theirs: Tensor, scale: float = 1e-5) -> None:

@@ -7,14 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from analysis.attribution import METHODS
 from analysis.attribution.randomcam import weighed_at_random
 from analysis.attribution.sanity_checks.deletion_insertion import ITSELF, WAYS, remove
 from analysis.attribution.sanity_checks.weight_randomization import randomise
 from gte.models import build, to_channels_last
-from gte.models.outputs import block_outputs
+from gte.models.outputs import block_outputs, recording
 
 FRAMES, SIDE, TARGET, LAYER = 3, 32, 1, "layer1.0"
 STEPS = 4
@@ -103,14 +102,9 @@ def area(heights):
 def test_deletion_and_insertion_are_what_a_plain_loop_over_pixels_finds(network, clip):
     evidence = METHODS["gradcam"].attribute(network, clip, TARGET, LAYER)
     found = remove(network, clip, evidence, LAYER, seeds=1, steps=STEPS)
-    outputs: list[torch.Tensor] = []
-
-    def keep(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        outputs.append(output)
-
-    with block_outputs(network)[LAYER].register_forward_hook(keep), torch.no_grad():
+    with recording(block_outputs(network)) as outputs, torch.no_grad():
         network(clip)
-    maps = {ITSELF: evidence.map, "RandomCAM, seed 0": weighed_at_random(outputs[0], 0)}
+    maps = {ITSELF: evidence.map, "RandomCAM, seed 0": weighed_at_random(outputs[LAYER], 0)}
     frames = clip[0].double().numpy()
     average = np.broadcast_to(frames.mean(axis=(1, 2, 3), keepdims=True), frames.shape)
     for order, raw in maps.items():
@@ -150,17 +144,12 @@ def test_each_stage_of_destroyed_weights_correlates_as_ranks_counted_one_by_one_
     assert found.table["destroyed"].tolist() == ["intact", *(name for name, _ in stages)]
     intact, correlations = evidence(network), [1.0]
     broken, chance = copy.deepcopy(network), torch.Generator().manual_seed(0)
-    ran: list[str] = []
-    hooks = [
-        module.register_forward_hook(lambda _module, _inputs, _output, name=name: ran.append(name))
-        for name, module in broken.named_modules()
-        if next(module.parameters(recurse=False), None) is not None
-    ]
-    with torch.no_grad():
-        broken(clip)
-    for hook in hooks:
-        hook.remove()
     modules = dict(broken.named_modules())
+    weighted = {
+        name: module for name, module in modules.items() if next(module.parameters(recurse=False), None) is not None
+    }
+    with torch.no_grad(), recording(weighted) as ran:
+        broken(clip)
     for _, prefixes in stages:
         for name in ran:
             if any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes):
