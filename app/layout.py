@@ -1,13 +1,11 @@
-"""What every page shares: its header, the finding, errors as sentences, links to the other pages, one rule of style."""
+"""Parts that every page shares: header, finding, errors as sentences, style."""
 
 import gc
 import html
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 
 import streamlit as st
 
@@ -42,29 +40,6 @@ class Defect(Exception):
     """Something failed that no reader can mend; the error itself is in the log."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PageSpec:
-    """A page of the app: one entry of `app.pages.PAGES`."""
-
-    key: str
-    title: str
-    """In the navigation, on cards and in the browser's tab."""
-
-    url_path: str
-    """Behind the slash of the address; the first page of the table is at / alone."""
-
-    question: str
-    """The question that the page answers, beside its title and on its card."""
-
-    render: Callable[[], None]
-    """Draws the page below its header."""
-
-    heading: str = ""
-    """The title on the page itself, where it differs."""
-
-    icon: str | None = None
-
-
 @st.cache_resource(show_spinner=False)
 def spare_the_collector() -> None:
     """Take what has been imported out of Python's garbage collection, once for the server.
@@ -77,25 +52,17 @@ def spare_the_collector() -> None:
     gc.freeze()
 
 
-def streamlit_page(spec: PageSpec, *, default: bool = False) -> st.Page:
-    """The page as Streamlit's navigation takes it, header and error handling included."""
-    return st.Page(partial(show, spec), title=spec.title, icon=spec.icon, url_path=spec.url_path, default=default)
-
-
-def show(spec: PageSpec) -> None:
-    """Draw a page: style, header, what its link asked for in vain, and its body with errors as sentences."""
-    url_state.arrive(spec.key)
+def draw_page(key: str, heading: str, question: str, body: Callable[[], None]) -> None:
+    """Draw a page: style, header, a notice for values of its link that do not exist, and its body."""
+    url_state.arrive(key)
     st.html(STYLE)
-    st.html(
-        f'<header class="page-header"><h1>{html.escape(spec.heading or spec.title)}</h1>'
-        f"<p>{html.escape(spec.question)}</p></header>"
-    )
+    st.html(f'<header class="page-header"><h1>{html.escape(heading)}</h1><p>{html.escape(question)}</p></header>')
     notices = st.container()
     with errors_as_sentences():
-        spec.render()
-    if told := url_state.not_found():
+        body()
+    if messages := url_state.not_found():
         # In one box: a link to much that is gone would push the page out of sight.
-        notices.warning(plain("\n\n".join(told)))
+        notices.warning(plain("\n\n".join(messages)))
 
 
 def finding(text: str) -> None:
@@ -122,23 +89,3 @@ def errors_as_sentences() -> Iterator[None]:
 def plain(text: str) -> str:
     """Escape what Streamlit's texts would read as Markdown, such as a file name with stars or a dollar sign."""
     return re.sub(r"([\\`*\[\]<$~]|(?<![^\W_])_|_(?![^\W_])|:(?=\w))", r"\\\1", text)
-
-
-def link(spec: PageSpec, label: str | None = None, *, default: bool = False, **chosen: str) -> None:
-    """A link to another page; `chosen` sets its keys, as in `link(PAGES["kernels"], "Open this layer", layer=name)`."""
-    st.page_link(
-        streamlit_page(spec, default=default),
-        label=label or spec.title,
-        icon=":material/arrow_forward:",
-        icon_position="right",
-        query_params=chosen or None,
-    )
-
-
-def cards(specs: Mapping[str, PageSpec], texts: Mapping[str, str]) -> None:
-    """A card for each page that has a text: its name as a link, its question, and the text."""
-    with st.container(key="cards"), st.grid(len(texts), min_column_width=200):
-        for key, text in texts.items():
-            with st.container(border=True, height="stretch", gap="xsmall"):
-                link(specs[key])
-                st.html(f'<p class="card"><b>{html.escape(specs[key].question)}</b> {html.escape(text)}</p>')

@@ -1,11 +1,36 @@
-"""The pages, in the order of a reader's questions: adding one is a file here and an entry in this table."""
+"""The table of pages, in the order of a reader's questions, and the links between them."""
 
-from app.layout import PageSpec
-from app.pages import library, start
-from app.pages.architectures import page as architectures
-from app.pages.evidence import page as evidence
-from app.pages.kernels import page as kernels
-from app.pages.what_if import page as what_if
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+
+import streamlit as st
+
+from app import layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageSpec:
+    """A page of the app: one entry of `PAGES`."""
+
+    key: str
+    title: str
+    """In the navigation, on cards and in the browser's tab."""
+
+    url_path: str
+    """Path of the page's address; the first page of the table is at / alone."""
+
+    question: str
+    """The question that the page answers, next to its title and on its card."""
+
+    module: str
+    """Module whose `render()` draws the page below its header; imported when the page is opened."""
+
+    heading: str = ""
+    """The title on the page itself, where it differs."""
+
 
 PAGES: dict[str, PageSpec] = {
     "start": PageSpec(
@@ -15,37 +40,76 @@ PAGES: dict[str, PageSpec] = {
         url_path="start",
         question="Each output of the layer weighs three frames: the previous one, its own and the next. Training "
         "learns the three weights; here they are yours.",
-        render=start.render,
+        module="app.pages.start",
     ),
     "kernels": PageSpec(
         key="kernels",
         title="Shift kernels",
         url_path="kernels",
         question="What did training do to it?",
-        render=kernels.render,
+        module="app.pages.kernels.page",
     ),
     "evidence": PageSpec(
         key="evidence",
         title="Evidence",
         url_path="evidence",
         question="Which pixels and frames count?",
-        render=evidence.render,
+        module="app.pages.evidence.page",
     ),
     "whatif": PageSpec(
         key="whatif",
         title="What if",
         url_path="whatif",
         question="Does order matter, do the kernels?",
-        render=what_if.render,
+        module="app.pages.what_if.page",
     ),
     "architectures": PageSpec(
         key="architectures",
         title="Architectures",
         url_path="architectures",
         question="What does time cost?",
-        render=architectures.render,
+        module="app.pages.architectures.page",
     ),
     "library": PageSpec(
-        key="library", title="Library", url_path="library", question="What do I have?", render=library.render
+        key="library",
+        title="Library",
+        url_path="library",
+        question="What do I have?",
+        module="app.pages.library",
     ),
 }
+
+TIME_EDITS = "Change time"
+KERNEL_EDITS = "Change the network"
+LAYER_ABLATION = "Is it needed?"
+"""The tabs of the page What if, which links from other pages open as `experiment=...`."""
+
+
+def streamlit_page(spec: PageSpec, *, default: bool = False) -> st.Page:
+    """Return the page as Streamlit's navigation takes it, header and error handling included."""
+    return st.Page(partial(show, spec), title=spec.title, url_path=spec.url_path, default=default)
+
+
+def show(spec: PageSpec) -> None:
+    """Import a page's module and draw the page."""
+    layout.draw_page(spec.key, spec.heading or spec.title, spec.question, lambda: import_module(spec.module).render())
+
+
+def link(spec: PageSpec, label: str | None = None, *, default: bool = False, **chosen: str) -> None:
+    """A link to another page; `chosen` sets its keys, as in `link(PAGES["kernels"], "Open this layer", layer=name)`."""
+    st.page_link(
+        streamlit_page(spec, default=default),
+        label=label or spec.title,
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        query_params=chosen or None,
+    )
+
+
+def cards(texts: Mapping[str, str]) -> None:
+    """Draw a card for each page that has a text: its name as a link, its question, and the text."""
+    with st.container(key="cards"), st.grid(len(texts), min_column_width=200):
+        for key, text in texts.items():
+            with st.container(border=True, height="stretch", gap="xsmall"):
+                link(PAGES[key])
+                st.html(f'<p class="card"><b>{html.escape(PAGES[key].question)}</b> {html.escape(text)}</p>')

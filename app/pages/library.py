@@ -9,7 +9,8 @@ from analysis import figures
 from analysis.formatting import large_count, percent
 from analysis.plotting import style
 from app import cache as resources
-from app import checkpoints, layout, opener, widgets
+from app import checkpoints, layout, navigation, opener, widgets
+from app.navigation import PAGES
 from app.pages.kernels import cache
 from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
@@ -139,13 +140,10 @@ def _facts(header: CheckpointHeader) -> pd.DataFrame:
 
 
 def _links(header: CheckpointHeader, name: str) -> None:
-    # Imported here because the table of pages imports this one.
-    from app.navigation import PAGES
-
     with st.container(horizontal=True):
         if _has_kernels(header):
-            layout.link(PAGES["kernels"], "See its kernels over time", ckpt=name)
-        layout.link(PAGES["evidence"], "See its evidence", ckpt=name)
+            navigation.link(PAGES["kernels"], "See its kernels over time", ckpt=name)
+        navigation.link(PAGES["evidence"], "See its evidence", ckpt=name)
 
 
 def _has_kernels(header: CheckpointHeader) -> bool:

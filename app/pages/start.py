@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis import kernels
 from app import cache as resources
-from app import layout, widgets
+from app import layout, navigation, widgets
 from app.components import LayerShares, kernel_barcode, shift_toy
 from app.pages.kernels import cache
 from gte.checkpoint import CheckpointHeader
@@ -34,11 +34,8 @@ def render() -> None:
     shift_toy(resources.dataset_clip(*TOY_CLIP, TOY_FRAMES, TOY_SIZE).frames, key="toy")
     with layout.errors_as_sentences():
         _training()
-    # Imported here because the table of pages imports this one.
-    from app.navigation import PAGES
-
     st.header("Where to go from here")
-    layout.cards(PAGES, CARDS)
+    navigation.cards(CARDS)
 
 
 def _training() -> None:

@@ -11,10 +11,9 @@ def open_page(key: str, **query: str | list[str]) -> AppTest:
     def script(key: str) -> None:
         import streamlit as st
 
-        from app import layout
-        from app.navigation import PAGES
+        from app.navigation import PAGES, streamlit_page
 
-        st.navigation([layout.streamlit_page(spec, default=spec.key == key) for spec in PAGES.values()]).run()
+        st.navigation([streamlit_page(spec, default=spec.key == key) for spec in PAGES.values()]).run()
 
     at = AppTest.from_function(script, args=(key,), default_timeout=240)
     for name, value in query.items():

@@ -29,7 +29,7 @@ def failing_page(error: "Exception") -> None:
     def render() -> None:
         raise error
 
-    layout.show(layout.PageSpec(key="p", title="Title", url_path="p", question="Which <b>?", render=render))
+    layout.draw_page("p", "Title", "Which <b>?", render)
 
 
 def layer_page(options: "list[str]") -> None:
@@ -42,7 +42,7 @@ def layer_page(options: "list[str]") -> None:
         layer = st.selectbox("Layer", options, index=start, key=url_state.LAYER.name, bind="query-params")
         st.text(layer)
 
-    layout.show(layout.PageSpec(key="p", title="Title", url_path="p", question="Which?", render=render))
+    layout.draw_page("p", "Title", "Which?", render)
 
 
 LAYERS = ["layer1.0", "layer1.1", "layer2.0"]

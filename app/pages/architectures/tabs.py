@@ -17,7 +17,8 @@ from analysis.complexity import Complexity, Numbers, Uncountable
 from analysis.complexity import cards as cost_cards
 from analysis.complexity.cards import Setting
 from analysis.formatting import COST_UNITS, large_count, percent, three_digits
-from app import cache, cards, layout, tables, url_state, widgets
+from app import cache, cards, layout, navigation, tables, url_state, widgets
+from app.navigation import PAGES
 from app.pages.architectures import block_diagram, timing
 from gte.checkpoint import CheckpointHeader
 
@@ -147,14 +148,11 @@ BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
 
 def _links(item: Complexity, block: str) -> None:
     """To the kernels of this block, in a checkpoint of this network if there is one that has the block."""
-    # Imported here because the table of pages imports the page that draws these tabs.
-    from app.navigation import PAGES
-
     found, _ = cache.checkpoints()
     mine = {name: header for name, header in found.items() if header.model == item.name and header.layers}
     for name, header in mine.items():
         if _has_block(header, block):
-            layout.link(PAGES["kernels"], f"Open this layer in {name}", ckpt=name, layer=block)
+            navigation.link(PAGES["kernels"], f"Open this layer in {name}", ckpt=name, layer=block)
             return
     if mine:
         st.caption(layout.plain(f"{next(iter(mine))} is such a network, and has no learnable shift in {block}."))

@@ -8,9 +8,10 @@ import streamlit as st
 from analysis.attribution import METHODS, NotNumbersError
 from analysis.attribution.evidence import ClassScore, preselect_layer, top_classes
 from analysis.formatting import in_a_row, percent
-from app import cache, clips, layout, url_state, widgets
+from app import cache, clips, layout, navigation, url_state, widgets
 from app.clips import Source
 from app.components import StripRow, film_strip, whole_clip
+from app.navigation import PAGES, TIME_EDITS
 from app.pages.evidence import controls, export, methods, tabs, untrained
 from app.pages.evidence.finding import Finding
 from gte.checkpoint import CheckpointHeader
@@ -306,13 +307,9 @@ def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -
 
 
 def _links(name: str, source: Source) -> None:
-    # Imported here because the table of pages imports this one.
-    from app.navigation import PAGES
-    from app.pages.what_if import page as what_if
-
     page, label = PAGES["whatif"], "What if this clip ran backwards?"
     # What the reader dropped travels as the subject of the visit, because a link to another page cannot carry it.
     if source == clips.dropped():
-        layout.link(page, label, ckpt=name, experiment=what_if.TIME)
+        navigation.link(page, label, ckpt=name, experiment=TIME_EDITS)
     else:
-        layout.link(page, label, ckpt=name, experiment=what_if.TIME, clip=source.name)
+        navigation.link(page, label, ckpt=name, experiment=TIME_EDITS, clip=source.name)

@@ -9,8 +9,9 @@ from analysis import kernels
 from analysis.formatting import percent
 from analysis.kernels import Order, Reading
 from analysis.kernels.cards import View
-from app import cards, layout, opener, url_state, widgets
+from app import cards, layout, navigation, opener, url_state, widgets
 from app.components import FORMS, LayerShares, kernel_barcode
+from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import cache, tabs
 from gte.checkpoint import CheckpointHeader
 
@@ -59,12 +60,8 @@ def render() -> None:
     with export:
         tabs.export(header, name, summary, view)
     if header.layers:
-        # Imported here because the table of pages imports this one.
-        from app.navigation import PAGES
-        from app.pages.what_if import page as what_if
-
         question = f"Is {names[layer]} needed?"
-        layout.link(PAGES["whatif"], question, experiment=what_if.NEED, ckpt=name, layer=names[layer])
+        navigation.link(PAGES["whatif"], question, experiment=LAYER_ABLATION, ckpt=name, layer=names[layer])
     tabs.draw(header, name, summary, view, {other: found[other] for other in others})
 
 

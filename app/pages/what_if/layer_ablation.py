@@ -5,7 +5,8 @@ import streamlit as st
 from analysis import interventions, kernels
 from analysis.interventions import cards as intervention_cards
 from app import cache as resources
-from app import cards, jobs, layout, widgets
+from app import cards, jobs, layout, navigation, widgets
+from app.navigation import PAGES
 from app.pages.kernels import cache
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.selection import Subject
@@ -62,7 +63,4 @@ def draw(subject: Subject) -> None:
             cards.draw(card, file_name=f"{header.name}-{card.key}")
     else:
         st.caption(layout.plain(f"{names[layer]} is the only layer of {name} that looks at other frames."))
-    # Imported here because the table of pages imports what imports this.
-    from app.navigation import PAGES
-
-    layout.link(PAGES["kernels"], f"See the kernels of {names[layer]}", ckpt=name, layer=names[layer])
+    navigation.link(PAGES["kernels"], f"See the kernels of {names[layer]}", ckpt=name, layer=names[layer])

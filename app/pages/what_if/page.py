@@ -5,14 +5,12 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from app import url_state, widgets
+from app.navigation import KERNEL_EDITS, LAYER_ABLATION, TIME_EDITS
 from app.pages.what_if import kernel_edits, layer_ablation, time_edits
 from app.pages.what_if.selection import Subject
 
 EXPERIMENT = url_state.Key("experiment", "experiment")
 """Not `view`: the kernels page binds that to its tabs, and Streamlit strikes it from a link that comes from there."""
-TIME = "Change time"
-NETWORK = "Change the network"
-NEED = "Is it needed?"
 CONTROL_WIDTHS = (150, 180, 125)
 """Of checkpoint, clip and upload, in pixels; an experiment that asks about a clip fills the last two, and each puts its
 own controls behind them."""
@@ -35,13 +33,13 @@ def render() -> None:
         upload_place=upload_place,
         stretch_place=st.container(),
     )
-    widgets.draw_tabs(TABS, subject, key=EXPERIMENT, wanted=NEED if _link_names_a_layer() else None)
+    widgets.draw_tabs(TABS, subject, key=EXPERIMENT, wanted=LAYER_ABLATION if _link_names_a_layer() else None)
 
 
 TABS: Mapping[str, Callable[[Subject], None]] = {
-    TIME: time_edits.draw,
-    NETWORK: kernel_edits.draw,
-    NEED: layer_ablation.draw,
+    TIME_EDITS: time_edits.draw,
+    KERNEL_EDITS: kernel_edits.draw,
+    LAYER_ABLATION: layer_ablation.draw,
 }
 """The experiments; only the open one is computed and drawn."""
 

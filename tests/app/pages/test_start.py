@@ -7,7 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import cache, widgets
-from app.navigation import PAGES, start
+from app.navigation import PAGES
+from app.pages import start
 from gte.checkpoint import CheckpointHeader
 from gte.data.motionpairs.dataset import MotionPairs
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from app.navigation import KERNEL_EDITS, LAYER_ABLATION
 from app.pages.what_if.kernel_edits import WHERE
-from app.pages.what_if.page import NEED, NETWORK
 from gte.data import open_dataset
 from gte.models import MODELS, build
 from gte.models.resnet import ResNetConfig, VideoResNet
@@ -33,7 +33,7 @@ def one_layer(two_networks, monkeypatch):
 
 
 def test_its_worth_is_asked_and_no_other_layer_offered(one_layer):
-    at = with_results(open_page("whatif", ckpt="runs/one", experiment=NEED))
+    at = with_results(open_page("whatif", ckpt="runs/one", experiment=LAYER_ABLATION))
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="layer").options == [LAYER]
@@ -43,7 +43,7 @@ def test_its_worth_is_asked_and_no_other_layer_offered(one_layer):
 
 
 def test_its_kernels_are_changed_without_a_choice_of_layers(one_layer):
-    at = open_page("whatif", ckpt="runs/one", experiment=NETWORK, setting="nothing")
+    at = open_page("whatif", ckpt="runs/one", experiment=KERNEL_EDITS, setting="nothing")
     assert not at.exception
     assert not at.error
     assert f"{LAYER}: nothing." in finding(at)

@@ -9,7 +9,7 @@ from streamlit.testing.v1.element_tree import Markdown, Subheader
 
 from analysis.interventions import SETTINGS, TIME_CHANGES
 from app import cache, clips, jobs
-from app.pages.what_if.page import NEED, NETWORK
+from app.navigation import KERNEL_EDITS, LAYER_ABLATION
 from gte import checkpoint
 from gte.data import open_dataset
 from gte.data.video.files import write_webm
@@ -133,17 +133,18 @@ def test_fewer_frames_than_the_network_takes_are_said_to_be_repeated(two_network
 
 
 def test_what_asks_about_no_clip_shows_no_control_of_one_and_keeps_it_in_the_address(two_networks):
-    at = open_page("whatif", experiment=NEED, clip="moves up", layer="layer2.0")
+    at = open_page("whatif", experiment=LAYER_ABLATION, clip="moves up", layer="layer2.0")
     assert {box.key for box in at.selectbox} == {"ckpt", "layer", "clips"}
     assert not at.get("file_uploader")
     assert at.query_params["clip"] in ("moves up", ["moves up"])
     assert any(
-        "“flies”, which is not here" in text for text in sentences(open_page("whatif", experiment=NEED, clip="flies"))
+        "“flies”, which is not here" in text
+        for text in sentences(open_page("whatif", experiment=LAYER_ABLATION, clip="flies"))
     )
 
 
 def test_more_labelled_clips_can_be_asked_for(two_networks):
-    at = with_results(open_page("whatif", experiment=NEED, clips="140"))
+    at = with_results(open_page("whatif", experiment=LAYER_ABLATION, clips="140"))
     assert not at.exception
     assert "140 test clips of MotionPairs" in captions(at)
 
@@ -154,7 +155,7 @@ def test_kernels_whose_start_is_stored_can_be_set_to_it(two_networks):
     model = tiny_model("i3d", len(motions.classes))
     header = tiny_header(path, "i3d", model, classes=motions.classes, twins=motions.twins, step=3)
     checkpoint.save(path, header, model, KernelSnapshots.start(model), kernel_init=initial_kernels(model))
-    at = open_page("whatif", ckpt="runs/i3d", experiment=NETWORK, setting="initial shift")
+    at = open_page("whatif", ckpt="runs/i3d", experiment=KERNEL_EDITS, setting="initial shift")
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="setting").options == SETTING_LABELS
@@ -191,7 +192,7 @@ def test_kernels_can_be_set_to_something_else_and_the_law_of_mirroring_is_shown(
     found, _ = cache.checkpoints()
     with cache.model_of(found["gte-tiny"]) as model:
         before = {key: value.clone() for key, value in model.state_dict().items()}
-    at = open_page("whatif", experiment=NETWORK, setting=setting)
+    at = open_page("whatif", experiment=KERNEL_EDITS, setting=setting)
     assert not at.exception
     assert not at.error
     assert f"Every layer: {setting}" in finding(at)
@@ -204,7 +205,7 @@ def test_kernels_can_be_set_to_something_else_and_the_law_of_mirroring_is_shown(
 
 
 def test_one_layer_alone_can_be_changed(two_networks):
-    at = open_page("whatif", experiment=NETWORK, where="one layer", layer="layer2.0", setting="no shift")
+    at = open_page("whatif", experiment=KERNEL_EDITS, where="one layer", layer="layer2.0", setting="no shift")
     assert not at.exception
     assert "layer2.0: no shift." in finding(at)
 
@@ -213,7 +214,7 @@ def test_one_layer_alone_can_be_changed(two_networks):
 def test_networks_of_other_kinds_are_changed_as_far_as_they_can_be(two_networks, name):
     motions = open_dataset("motionpairs", "test", 32)
     save_tiny(two_networks["runs/"] / f"{name}.safetensors", name, classes=motions.classes, twins=motions.twins)
-    at = open_page("whatif", ckpt=f"runs/{name}", experiment=NETWORK)
+    at = open_page("whatif", ckpt=f"runs/{name}", experiment=KERNEL_EDITS)
     assert not at.exception
     assert not at.error
     if name == "tsm":
@@ -223,7 +224,7 @@ def test_networks_of_other_kinds_are_changed_as_far_as_they_can_be(two_networks,
         assert "blend" not in at.selectbox(key="setting").options
 
 
-@pytest.mark.parametrize("link", [{}, {"experiment": NEED}])
+@pytest.mark.parametrize("link", [{}, {"experiment": LAYER_ABLATION}])
 def test_a_layer_of_a_link_is_asked_about(two_networks, link):
     at = with_results(open_page("whatif", ckpt="gte-tiny", layer="layer2.0", **link))
     assert not at.exception
@@ -233,7 +234,7 @@ def test_a_layer_of_a_link_is_asked_about(two_networks, link):
     assert "one clip is 1.8 %" in captions(at)
 
 
-@pytest.mark.parametrize("experiment", [NETWORK, NEED])
+@pytest.mark.parametrize("experiment", [KERNEL_EDITS, LAYER_ABLATION])
 def test_a_network_without_kernels_over_time_gets_a_sentence(two_networks, experiment):
     at = open_page("whatif", ckpt="c2d-tiny", experiment=experiment)
     assert not at.exception
@@ -257,7 +258,7 @@ def test_a_link_may_ask_for_no_network_to_compare_with(two_networks):
 
 def test_a_network_of_other_classes_gets_a_sentence(two_networks):
     save_tiny(two_networks["runs/"] / "other.safetensors", "gte")
-    at = open_page("whatif", ckpt="runs/other", experiment=NEED)
+    at = open_page("whatif", ckpt="runs/other", experiment=LAYER_ABLATION)
     assert not at.exception
     assert any("other classes" in text for text in sentences(at))
     assert "not as recognition" in captions(open_page("whatif", ckpt="runs/other"))
@@ -274,7 +275,7 @@ def test_networks_of_very_few_frames_give_a_result_or_a_sentence(two_networks, f
     assert finding(at) or at.error
 
 
-@pytest.mark.parametrize("experiment", ["Change time", NETWORK])
+@pytest.mark.parametrize("experiment", ["Change time", KERNEL_EDITS])
 def test_a_network_whose_weights_are_no_numbers_is_told(two_networks, experiment):
     motions = open_dataset("motionpairs", "test", 32)
     path = two_networks["runs/"] / "diverged.safetensors"
