@@ -50,14 +50,15 @@ __all__ = [
 
 GTE = "Liu, Ren, Liu and Ding, Grouped Temporal Enhancement Module for Human Action Recognition"
 GST = "Luo and Yuille, Grouped Spatial-Temporal Aggregation for Efficient Action Recognition, ICCV 2019"
+AFTER_GTE = "This project, after Liu, Ren, Liu and Ding"
 SLOWFAST = "Feichtenhofer et al., SlowFast Networks for Video Recognition, ICCV 2019"
 
 MODELS: dict[str, ModelConfig] = {
     "c2d": ResNetConfig(
         label="C2D",
-        paper="Wang et al., Temporal Segment Networks, ECCV 2016",
+        paper="2D baseline. As TSN: Wang et al., Temporal Segment Networks, ECCV 2016",
         kind="compared",
-        note="Every frame by itself; the order of frames cannot change its answer. TSN is this network, trained so.",
+        note="Every frame by itself; the order of frames cannot change its answer. TSN uses this network.",
         temporal=FrameByFrame(),
     ),
     "tsm": ResNetConfig(
@@ -72,15 +73,16 @@ MODELS: dict[str, ModelConfig] = {
         label="C3D",
         paper="Tran et al., Learning Spatiotemporal Features with 3D Convolutional Networks, ICCV 2015",
         kind="compared",
-        note="The same ResNet with 3x3x3 kernels, as in the paper's Table 1.",
+        note="The same ResNet with 3x3x3 kernels, as in Table 1 of Liu et al. The C3D of their Table 4 is quoted "
+        "from Luo and Yuille, whose code builds it on a ResNet too.",
         temporal=SpatioTemporal(),
     ),
     "gst": ResNetConfig(
         label="GST",
         paper=GST,
         kind="compared",
-        note="Half of the channels see space, half space and time. Its paper prints 29.5 G, 1.7 % more than the "
-        "29.00 G of its convolutions and linear layers; BatchNorm and pooling add 0.18 G.",
+        note="Half of the channels see space, half space and time. Liu et al. print 29.5 G for it, 1.7 % more than "
+        "the 29.00 G of its convolutions and linear layers; BatchNorm and pooling add 0.18 G.",
         temporal=GroupedSpatioTemporal(),
     ),
     "gte": ResNetConfig(
@@ -92,7 +94,7 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "gte_fixed_shift": ResNetConfig(
         label="GTE, fixed shift",
-        paper=GTE,
+        paper=AFTER_GTE,
         kind="ablation",
         note="The shift never learns. It is counted as the convolution that it is here; a hard shift needs no MAC.",
         temporal=WithFixedShift(),
@@ -106,14 +108,15 @@ MODELS: dict[str, ModelConfig] = {
     ),
     "gte_shared": ResNetConfig(
         label="GTE, shared shift",
-        paper=GTE,
+        paper=AFTER_GTE,
         kind="ablation",
-        note="One kernel of three taps per direction: six numbers a layer, W_f and W_b in R^3 to the letter.",
+        note="One reading of section 2.2, W_f and W_b in R^3: one kernel of three taps per direction, six numbers a "
+        "layer. Section 2.3 counts LTS as a dense convolution.",
         temporal=WithSharedShift(),
     ),
     "gte_depthwise": ResNetConfig(
         label="GTE, depthwise shift",
-        paper=GTE,
+        paper=AFTER_GTE,
         kind="ablation",
         note="One kernel of three taps per output, which reads one input.",
         temporal=WithDepthwiseShift(),
@@ -148,13 +151,14 @@ MODELS: dict[str, ModelConfig] = {
         label="S3D",
         paper="Xie et al., Rethinking Spatiotemporal Feature Learning, ECCV 2018",
         note="torchvision's Inception network. It costs 71.91 G MACs at its native clip, 8 % more than the 66.8 G that "
-        "Liu et al. print, who do not say where theirs saves. The separated 7x7x7 at the entrance takes 19.06 G of it.",
+        "Liu et al. print. Their Table 2 names BN-Inception as its backbone; torchvision's blocks have the widths of "
+        "Inception v1. That this is the difference is not shown. The separated 7x7x7 at the entrance takes 19.06 G.",
     ),
     "slowfast_4x16": SlowFastConfig(
         label="SlowFast 4x16",
         paper=SLOWFAST,
         note="A wide pathway sees every 8th frame, a narrow one all: of 32 frames, read from 64 of the video, 4 and "
-        "32. The published 36.3 G at 400 classes include BatchNorm; without it they are 36.10 G.",
+        "32. mmaction2 prints 36.3 G at 400 classes, BatchNorm included; without it they are 36.10 G.",
         slow_stride=8,
         lateral_taps=5,
     ),
@@ -162,7 +166,8 @@ MODELS: dict[str, ModelConfig] = {
         label="SlowFast 8x8",
         paper=SLOWFAST,
         note="A wide pathway sees every 4th frame, a narrow one all: of 32 frames, read from 64 of the video, 8 and "
-        "32. The published 66.1 G at 400 classes include BatchNorm; without it they are 65.71 G.",
+        "32. mmaction2 prints 66.1 G at 400 classes, BatchNorm included; without it they are 65.71 G, as PyTorchVideo "
+        "prints.",
         slow_stride=4,
         lateral_taps=7,
     ),
@@ -176,7 +181,7 @@ MODELS: dict[str, ModelConfig] = {
 
 
 COMPARED = tuple(name for name, config in MODELS.items() if config.kind == "compared")
-"""The networks of the paper's Table 1, which stand for the table where nobody has chosen."""
+"""The five networks that the paper's tables compare on a ResNet; the default."""
 
 
 ALL = "all"

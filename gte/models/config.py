@@ -9,10 +9,10 @@ from torch import nn
 from gte.models.clip import ClipShape
 
 NUM_CLASSES = 174
-"""Classes of Something-Something, the data set that the paper counts parameters and FLOPs for."""
+"""Classes of Something-Something V1, the data set for which the paper gives parameters and FLOPs."""
 
 Kind = Literal["compared", "ablation", "relative"]
-"""compared: in the paper's Table 1; ablation: another form of GTE or GST; relative: named by the paper."""
+"""compared: in the paper's tables; ablation: another form of GTE or GST; relative: another network for video."""
 
 
 @dataclass(frozen=True, kw_only=True)

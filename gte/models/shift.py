@@ -66,8 +66,8 @@ def shift_directions(out_channels: int, identity_share: float = 0.0) -> Int[Tens
     """Which tap each output of a temporal shift reads: 2 (the next frame), 0 (the previous one) or 1 (its own).
 
     The first outputs carry W_f = (0, 0, 1) and read the next frame, as many after them W_b = (1, 0, 0) and read the
-    previous one: TSM's own order. The last, a share of `identity_share`, stay. Raises ValueError if the outputs that
-    shift are not an even, positive number.
+    previous one, as cross-correlation, which is how PyTorch convolves: the order of TSM's code. The last, a share of
+    `identity_share`, stay. Raises ValueError if the outputs that shift are not an even, positive number.
     """
     unshifted = round(identity_share * out_channels)
     shifted = out_channels - unshifted
@@ -115,7 +115,7 @@ class LearnableTemporalShift(nn.Module):
     """LTS: a dense (3, 1, 1) convolution without bias that starts as a temporal shift.
 
     With taps (a1, a2, a3) along dimension 2 of `weight`: out[t] = a1·in[t-1] + a2·in[t] + a3·in[t+1], zero padded.
-    Before training it equals the hard shift bit for bit. Liu et al., equations 4-6.
+    Before training it equals the hard shift bit for bit. Liu et al., equations 1-3 and section 2.3.
     """
 
     weight: Tensor
@@ -163,9 +163,10 @@ class DepthwiseTemporalShift(LearnableTemporalShift):
 
 
 class SharedTemporalShift(DepthwiseTemporalShift):
-    """LTS with one 3-tap kernel per direction, W_f and W_b in R^3 as Liu et al. write them: six numbers a layer.
+    """LTS with one 3-tap kernel per direction, W_f and W_b in R^3: six numbers a layer.
 
-    The weight is (2, 1, 3, 1). Outputs of the identity share, if there is one, pass unchanged.
+    One reading of Liu et al., section 2.2; their section 2.3 counts LTS as dense. The weight is (2, 1, 3, 1). Outputs
+    of the identity share, if there is one, pass unchanged.
     """
 
     def initial_weight(self, in_channels: int) -> Float[Tensor, "2 1 3 1"]:
