@@ -8,6 +8,7 @@ import torch
 from gte import checkpoint
 from gte.kernel_history import KernelSnapshots, initial_kernels
 from gte.models import temporal_layers
+from gte.models.operator import TemporalKernel
 from tests.tiny import tiny_header, tiny_model
 
 
@@ -17,12 +18,10 @@ def save_moved(path: Path, name: str, *, known: bool, **facts: Any) -> Path:
     start = initial_kernels(model) if known else {}
     snapshots = KernelSnapshots.start(model)
     layer = next(iter(temporal_layers(model).values()))
-    state = layer.state_dict()
+    kernel = (layer.kernel if isinstance(layer, TemporalKernel) else layer.weight).detach().clone()
+    kernel[:, :, -1] += 1
     with torch.no_grad():
-        weight = state["weight"]
-        # The taps of SpatioTemporalConv lie one below the other, those of all others along dimension 2.
-        last = weight.chunk(3)[-1] if weight.dim() == 4 and weight.shape[-1] == 3 else weight[:, :, -1]
-        last.add_(1)
+        layer.weight.copy_(layer.weight_with(kernel) if isinstance(layer, TemporalKernel) else kernel)
     header = tiny_header(path, name, model, **{"step": 3 if known else 0, **facts})
     checkpoint.save(path, header, model, snapshots, start)
     return path

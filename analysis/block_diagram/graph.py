@@ -12,7 +12,7 @@ from torch import nn
 
 from analysis.block_diagram.recorder import FOLLOWERS, Edge, Operator, Recorder
 from gte.models import ClipShape, block_outputs, configure, without_memory
-from gte.models.temporal import kernel_size, mixes_frames
+from gte.models.temporal import kernel_shape, mixes_frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ def typical_block(name: str, options: Mapping[str, int | float]) -> str:
     def rank(place: int) -> tuple[float, ...]:
         layers = list(network.get_submodule(names[place]).modules())
         mixing = sum(mixes_frames(layer) for layer in layers)
-        kernels = sum(kernel_size(layer) is not None for layer in layers)
+        kernels = sum(kernel_shape(layer) is not None for layer in layers)
         beside = [other for other, path in enumerate(pathways) if path == pathways[place]]
         from_middle = abs(place - sum(beside) / len(beside))
         return -mixing, -sizes[pathways[place]], kernels, from_middle

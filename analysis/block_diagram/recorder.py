@@ -10,13 +10,8 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from gte.models.shift import (
-    DepthwiseTemporalShift,
-    FixedTemporalShift,
-    LearnableTemporalShift,
-    SharedTemporalShift,
-)
-from gte.models.temporal import HardTemporalShift, kernel_size, mixes_frames
+from gte.models.operator import TemporalOperator
+from gte.models.temporal import kernel_shape, mixes_frames
 
 Shape = tuple[int, int, int, int]
 """Channels, frames, height, width of one clip."""
@@ -25,17 +20,12 @@ Kind = Literal["input", "output", "layer", "split", "concat", "join"]
 """layer: whatever computes or moves; split, concat: of channels; join: of two tensors of one shape, as in a sum."""
 
 NOUNS: Mapping[type[nn.Module], str] = {
-    LearnableTemporalShift: "LTS",
-    FixedTemporalShift: "LTS, fixed",
-    DepthwiseTemporalShift: "LTS, depthwise",
-    SharedTemporalShift: "LTS, shared",
-    HardTemporalShift: "Temporal shift",
     nn.MaxPool2d: "max pool",
     nn.MaxPool3d: "max pool",
     nn.AvgPool2d: "mean pool",
     nn.AvgPool3d: "mean pool",
 }
-"""How layers are called whose class says it badly; a convolution is a "conv", all others go by their class."""
+"""Names of torch's layers whose class says it badly; temporal operators name themselves."""
 
 FOLLOWERS: Mapping[type[nn.Module] | str, str] = {
     nn.BatchNorm2d: "BatchNorm",
@@ -216,7 +206,7 @@ class Recorder(TorchFunctionMode):
                 return
             described = self._described(path, owner, parameters)
             # A layer without a kernel that does several things is told by each of them.
-            self._add(described if kernel_size(owner) else replace(described, label=label), read, results)
+            self._add(described if kernel_shape(owner) else replace(described, label=label), read, results)
 
     def _described(self, path: str, module: nn.Module, parameters: Iterable[nn.Parameter]) -> Operator:
         return Operator(
@@ -278,16 +268,13 @@ def _selection(before: Shape, after: Shape) -> str:
 
 
 def _label(layer: nn.Module) -> str:
-    kernel = kernel_size(layer)
-    name = NOUNS.get(type(layer)) or FOLLOWERS.get(type(layer))
-    if kernel is None and isinstance(layer, HardTemporalShift):
-        return f"{name}, {layer.num_shifted} each way"
+    kernel = kernel_shape(layer)
+    noun = layer.noun if isinstance(layer, TemporalOperator) else ""
+    name = NOUNS.get(type(layer)) or FOLLOWERS.get(type(layer)) or noun
     if kernel is None:
         return name or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(layer).__name__)
     size = "×".join(map(str, kernel))
-    if name and name.startswith("LTS"):
-        return f"{name} {size}"
-    return f"{size} {name or 'conv'}"
+    return f"{noun} {size}" if noun else f"{size} {name or 'conv'}"
 
 
 def _stride(layer: nn.Module) -> tuple[int, int, int]:

@@ -17,10 +17,9 @@ from torch.func import functional_call
 
 from analysis.interventions.effects import ROUNDING, Effect, in_powers_of_ten, relative_difference
 from gte import checkpoint
-from gte.models import temporal_layers
+from gte.models import temporal, temporal_layers
+from gte.models.operator import TemporalKernel
 from gte.models.resnet import VideoResNet
-from gte.models.shift import LearnableTemporalShift
-from gte.models.temporal import ShiftedFrameConv, SpatioTemporalConv
 
 BATCH = 8
 """Clips that a network answers at a time."""
@@ -156,15 +155,15 @@ def kernels_of(layer: nn.Module, start: Tensor | None = None) -> Kernels:
     `start` is what it began with, where the layer itself does not know.
     """
     match layer:
-        case LearnableTemporalShift():
-            learned = layer.weight.detach()
-            return Kernels(learned=learned, initial=layer.initial_weight(learned.shape[1]).to(learned))
-        case SpatioTemporalConv():
-            return Kernels(learned=layer.kernel.detach(), initial=None)
-        case nn.Conv2d() | nn.Conv3d():
-            learned = layer.weight.detach()
-            return Kernels(learned=learned, initial=None if start is None else start.reshape(learned.shape).to(learned))
-    raise ValueError(f"A layer with a kernel over frames was expected; got {type(layer).__name__}.")
+        case TemporalKernel():
+            learned, initial = layer.kernel.detach(), layer.initial_kernel()
+        case nn.Conv3d():
+            learned, initial = layer.weight.detach(), None
+        case _:
+            raise ValueError(f"A layer with a kernel over frames was expected; got {type(layer).__name__}.")
+    if initial is None and start is not None:
+        initial = start.reshape(learned.shape).to(learned)
+    return Kernels(learned=learned, initial=initial)
 
 
 def kernels_set_to(layer: nn.Module, setting: str, blend: float = 1.0, start: Tensor | None = None) -> Tensor:
@@ -178,11 +177,10 @@ def kernels_set_to(layer: nn.Module, setting: str, blend: float = 1.0, start: Te
     if not 0 <= blend <= MOST_BLEND:
         raise ValueError(f"A blend lies between 0 and {MOST_BLEND:g}; got {blend:g}.")
     kernel = SETTINGS[setting].kernel(kernels_of(layer, start), blend)
-    weight = layer.weight
-    assert isinstance(weight, Tensor)
-    if isinstance(layer, SpatioTemporalConv):
-        kernel = torch.cat(kernel.unbind(TAP_DIM))  # (3·o, i, 3, 3)
-    return torch.empty_like(weight.detach()).copy_(kernel)
+    if isinstance(layer, TemporalKernel):
+        return layer.weight_with(kernel)
+    assert isinstance(layer, nn.Conv3d)
+    return torch.empty_like(layer.weight.detach()).copy_(kernel)
 
 
 def changes(
@@ -193,13 +191,14 @@ def changes(
     They are made of the weights that the network has now, so it needs its lock: a call with others hands them over.
     Raises KeyError for what has no kernel over time in the network, ValueError as `kernels_set_to` does.
     """
-    temporal = temporal_layers(model)
-    return {f"{layer}.weight": kernels_set_to(temporal[layer], setting, blend, starts.get(layer)) for layer in layers}
+    modules = temporal_layers(model)
+    return {f"{layer}.weight": kernels_set_to(modules[layer], setting, blend, starts.get(layer)) for layer in layers}
 
 
 def knows_start(model: nn.Module, layer: str, starts: Starts = NO_STARTS) -> bool:
     """True if it is known what the kernels of a temporal layer began with."""
-    return layer in starts or isinstance(temporal_layers(model)[layer], LearnableTemporalShift)
+    module = temporal_layers(model)[layer]
+    return layer in starts or (isinstance(module, TemporalKernel) and module.initial_kernel() is not None)
 
 
 def settings_for(model: nn.Module, layers: Iterable[str] | None = None, starts: Starts = NO_STARTS) -> list[str]:
@@ -235,13 +234,12 @@ class ChangedNetwork(nn.Module):
 
 def mixes_frames(model: nn.Module) -> bool:
     """False for a network that averages over frames without mixing them, so that no order changes its answer."""
-    shifted = any(isinstance(module, ShiftedFrameConv) for module in model.modules())
-    return shifted or bool(temporal_layers(model)) or not isinstance(model, VideoResNet)
+    return any(map(temporal.mixes_frames, model.modules())) or not isinstance(model, VideoResNet)
 
 
 def why_no_mirror(model: nn.Module) -> str:
     """Why mirroring the kernels of a network does not undo a reversed clip, in a sentence; empty where it does."""
-    if any(isinstance(module, ShiftedFrameConv) for module in model.modules()):
+    if any(temporal.mixes_frames(module) and temporal.kernel_shape(module) is None for module in model.modules()):
         return "The hard shift of this network is no kernel, so mirroring leaves it as it is."
     if not temporal_layers(model):
         return "This network has no kernels over time to mirror."

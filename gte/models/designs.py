@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from torch import nn
-
+from gte.models.operator import TemporalOperator
 from gte.models.shift import (
     DepthwiseTemporalShift,
     FixedTemporalShift,
@@ -38,11 +37,11 @@ def _in_words(share: float) -> str:
 class FrameByFrame:
     """c2d: every frame by itself. The base of the other designs, which replace one convolution of the bottleneck."""
 
-    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> nn.Module:
+    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> TemporalOperator:
         """The pointwise convolution at the entrance of a bottleneck, C_in -> C; a hard shift goes where `shifts`."""
         return FrameConv(in_channels, width, kernel_size=1)
 
-    def build_conv2(self, width: int, stride: int) -> nn.Module:
+    def build_conv2(self, width: int, stride: int) -> TemporalOperator:
         """The 3x3 convolution in the middle of a bottleneck, C -> C, which carries the stride."""
         return FrameConv(width, width, kernel_size=3, stride=stride)
 
@@ -63,7 +62,7 @@ class TemporalShift(FrameByFrame):
                 f"shift_division must be at least 2, so that both directions fit; got {self.shift_division}."
             )
 
-    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> nn.Module:
+    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> TemporalOperator:
         if not shifts:
             return super().build_conv1(in_channels, width)
         if in_channels % self.shift_division:
@@ -77,7 +76,7 @@ class TemporalShift(FrameByFrame):
 class SpatioTemporal(FrameByFrame):
     """c3d: 3x3x3 in place of the 3x3."""
 
-    def build_conv2(self, width: int, stride: int) -> nn.Module:
+    def build_conv2(self, width: int, stride: int) -> TemporalOperator:
         return SpatioTemporalConv(width, width, stride)
 
 
@@ -107,7 +106,7 @@ class GroupedSpatioTemporal(FrameByFrame):
             raise ValueError(f"The width of a block must be even to be split in halves; got {width}.")
         return width // 2, width - temporal, temporal
 
-    def build_conv2(self, width: int, stride: int) -> nn.Module:
+    def build_conv2(self, width: int, stride: int) -> TemporalOperator:
         half, spatial, temporal = self.split_width(width)
         return SplitConv(
             FrameConv(half, spatial, kernel_size=3, stride=stride), SpatioTemporalConv(half, temporal, stride)
@@ -118,7 +117,7 @@ class GroupedSpatioTemporal(FrameByFrame):
 class GroupedSpatioTemporalLarge(GroupedSpatioTemporal):
     """gst_large: both paths read all channels."""
 
-    def build_conv2(self, width: int, stride: int) -> nn.Module:
+    def build_conv2(self, width: int, stride: int) -> TemporalOperator:
         _, spatial, temporal = self.split_width(width)
         return SideBySideConv(
             FrameConv(width, spatial, kernel_size=3, stride=stride), SpatioTemporalConv(width, temporal, stride)
@@ -137,7 +136,7 @@ class GroupedTemporalEnhancement(GroupedSpatioTemporal):
         if not 0 <= self.identity_share < 1:
             raise ValueError(f"identity_share must be at least 0 and less than 1; got {self.identity_share:g}.")
 
-    def build_conv2(self, width: int, stride: int) -> nn.Module:
+    def build_conv2(self, width: int, stride: int) -> TemporalOperator:
         half, spatial, temporal = self.split_width(width)
         shifted = temporal - round(self.identity_share * temporal)
         if shifted % 2 or not shifted or abs(shifted - (1 - self.identity_share) * temporal) > 1e-6:
@@ -155,7 +154,7 @@ class GroupedTemporalEnhancement(GroupedSpatioTemporal):
         """The form of LTS."""
         return LearnableTemporalShift(in_channels, out_channels, self.identity_share)
 
-    def build_temporal(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    def build_temporal(self, in_channels: int, out_channels: int, stride: int) -> TemporalOperator:
         """The temporal path."""
         return ShiftThenConv(
             self.build_shift(in_channels, out_channels),
@@ -191,7 +190,7 @@ class WithDepthwiseShift(GroupedTemporalEnhancement):
 class WithoutConv2d(GroupedTemporalEnhancement):
     """gte_no_conv2d: LTS alone on the temporal path; it carries the stride."""
 
-    def build_temporal(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    def build_temporal(self, in_channels: int, out_channels: int, stride: int) -> TemporalOperator:
         return ShiftAlone(self.build_shift(in_channels, out_channels), stride)
 
 
@@ -199,7 +198,7 @@ class WithoutConv2d(GroupedTemporalEnhancement):
 class InflatedPointwise(FrameByFrame):
     """i3d: 3x1x1 in place of the 1x1 at the entrance of every bottleneck."""
 
-    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> nn.Module:
+    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> TemporalOperator:
         return TemporalConv(in_channels, width)
 
 
@@ -207,5 +206,5 @@ class InflatedPointwise(FrameByFrame):
 class Separable(FrameByFrame):
     """p3d: 1x3x3, BatchNorm, ReLU, 3x1x1 in place of the 3x3."""
 
-    def build_conv2(self, width: int, stride: int) -> nn.Module:
+    def build_conv2(self, width: int, stride: int) -> TemporalOperator:
         return SpatialThenTemporal(width, width, stride)

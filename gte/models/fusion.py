@@ -10,16 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gte.models.memory import to_channels_last
+from gte.models.operator import TemporalOperator, scale_outputs
 from gte.models.resnet import Bottleneck
 from gte.models.shift import fold, unfold
-from gte.models.temporal import (
-    FrameConv,
-    ShiftThenConv,
-    SideBySideConv,
-    SpatialThenTemporal,
-    SpatioTemporalConv,
-    SplitConv,
-)
+from gte.models.temporal import FrameConv, SplitConv
 
 BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -183,28 +177,13 @@ def _affine(bn: nn.BatchNorm2d | nn.BatchNorm3d) -> tuple[Float[Tensor, " o"], F
 
 
 def _absorb(layer: nn.Module, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
-    """Scale and shift the outputs of a layer by changing its weights; False, and no change, where it cannot do so."""
+    """Scale and shift the outputs of a layer by changing its weights; return False, without a change, if impossible."""
     match layer:
-        case SideBySideConv():
-            channels = layer.spatial.out_channels
-            # The temporal path first: it may refuse.
-            return _absorb(layer.temporal, scale[channels:], shift[channels:]) and _absorb(
-                layer.spatial, scale[:channels], shift[:channels]
-            )
-        case ShiftThenConv():
-            return _absorb(layer.conv, scale, shift)
-        case SpatialThenTemporal():
-            return _absorb(layer.temporal, scale, shift)
+        case TemporalOperator():
+            return layer.absorb(scale, shift)
         case nn.Sequential():
             return _absorb(layer[-1], scale, shift)
-        case SpatioTemporalConv():
-            # Three answers are added up; only the frame's own, which is never missing, brings the shift along.
-            none = torch.zeros_like(shift)
-            scale, shift = scale.repeat(3), torch.cat([none, shift, none])
         case nn.Conv2d() | nn.Conv3d():
-            pass
-        case _:
-            return False
-    layer.weight = nn.Parameter(layer.weight * scale.view(-1, *[1] * (layer.weight.dim() - 1)))
-    layer.bias = nn.Parameter(shift if layer.bias is None else shift + scale * layer.bias)
-    return True
+            scale_outputs(layer, scale, shift)
+            return True
+    return False

@@ -13,6 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gte.models.operator import TemporalKernel
+
 TAPS = 3
 """Taps of a temporal kernel: the previous frame, this frame, the next frame."""
 
@@ -111,14 +113,12 @@ def convolve_in_time(
     return fold(mixed.unflatten(3, (height, width)))
 
 
-class LearnableTemporalShift(nn.Module):
+class LearnableTemporalShift(TemporalKernel):
     """LTS: a dense (3, 1, 1) convolution without bias that starts as a temporal shift.
 
     With taps (a1, a2, a3) along dimension 2 of `weight`: out[t] = a1·in[t-1] + a2·in[t] + a3·in[t+1], zero padded.
     Before training it equals the hard shift bit for bit. Liu et al., equations 1-3 and section 2.3.
     """
-
-    weight: Tensor
 
     def __init__(self, in_channels: int, out_channels: int, identity_share: float = 0.0) -> None:
         super().__init__()
@@ -133,6 +133,19 @@ class LearnableTemporalShift(nn.Module):
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h w"]:
         return convolve_in_time(x, self.weight, num_frames)
 
+    def initial_kernel(self) -> Float[Tensor, "o i 3 1"]:
+        return self.initial_weight(self.weight.shape[1]).to(self.weight)
+
+    def inflate(self, weight: Float[Tensor, "o i k k"]) -> dict[str, Tensor]:
+        return {}
+
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        return False
+
+    @property
+    def noun(self) -> str:
+        return "LTS"
+
     def extra_repr(self) -> str:
         return f"{self.out_channels} outputs, weight {tuple(self.weight.shape)}"
 
@@ -145,6 +158,10 @@ class FixedTemporalShift(LearnableTemporalShift):
         weight = self.weight.detach()
         del self.weight
         self.register_buffer("weight", weight)
+
+    @property
+    def noun(self) -> str:
+        return "LTS, fixed"
 
 
 class DepthwiseTemporalShift(LearnableTemporalShift):
@@ -160,6 +177,10 @@ class DepthwiseTemporalShift(LearnableTemporalShift):
     def kernels(self) -> Float[Tensor, "o 1 3 1"]:
         """The kernel of every output."""
         return self.weight
+
+    @property
+    def noun(self) -> str:
+        return "LTS, depthwise"
 
 
 class SharedTemporalShift(DepthwiseTemporalShift):
@@ -178,6 +199,10 @@ class SharedTemporalShift(DepthwiseTemporalShift):
         unshifted = torch.zeros(num_unshifted, 1, TAPS, 1).to(self.weight)
         unshifted[:, :, TAPS // 2] = 1
         return torch.cat([shifted, unshifted])
+
+    @property
+    def noun(self) -> str:
+        return "LTS, shared"
 
 
 def shift_layers(model: nn.Module) -> Mapping[str, LearnableTemporalShift]:

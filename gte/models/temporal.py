@@ -1,7 +1,4 @@
-"""The temporal operators: what stands in a bottleneck where a 2D network has its 1x1 and its 3x3 convolution.
-
-Every operator works on folded frames `(N·T, C, H, W)` and is told `num_frames`, as those of `gte.models.shift` do.
-"""
+"""Temporal operators: layers of a bottleneck in place of the 1x1 and the 3x3 convolution of a 2D network."""
 
 from collections.abc import Mapping
 
@@ -9,10 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gte.models.operator import KernelShape, TemporalKernel, TemporalOperator, scale_outputs, sum_over_space
 from gte.models.shift import TAPS, LearnableTemporalShift, convolve_in_time, fold, temporal_shift, unfold
 
 
-class TemporalConv(nn.Conv2d):
+class TemporalConv(nn.Conv2d, TemporalKernel):
     """A dense (3, 1, 1) convolution without bias that starts like any other, at random."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -21,18 +19,37 @@ class TemporalConv(nn.Conv2d):
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h w"]:
         return convolve_in_time(x, self.weight, num_frames, bias=self.bias)
 
+    def inflate(self, weight: Float[Tensor, "o i 1 1"]) -> dict[str, Tensor]:
+        return {"weight": (weight / TAPS).expand(-1, -1, TAPS, -1)}
 
-class FrameConv(nn.Conv2d):
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        scale_outputs(self, scale, shift)
+        return True
+
+
+class FrameConv(nn.Conv2d, TemporalOperator):
     """A 2D convolution on every frame by itself, kernel 1 x k x k, without bias; k is odd."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=False)
 
+    @property
+    def kernel_shape(self) -> KernelShape:
+        rows, columns = _repeated(self.kernel_size, 2)
+        return 1, rows, columns
+
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         return super().forward(x)
 
+    def inflate(self, weight: Float[Tensor, "o i k k"]) -> dict[str, Tensor]:
+        return {"weight": weight}
 
-class HardTemporalShift(nn.Module):
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        scale_outputs(self, scale, shift)
+        return True
+
+
+class HardTemporalShift(TemporalOperator):
     """The temporal shift of TSM: `num_shifted` channels take the next frame's values and as many the previous one's."""
 
     def __init__(self, num_shifted: int) -> None:
@@ -41,6 +58,20 @@ class HardTemporalShift(nn.Module):
 
     def forward(self, x: Float[Tensor, "nt c h w"], num_frames: int) -> Float[Tensor, "nt c h w"]:
         return fold(temporal_shift(unfold(x, num_frames), self.num_shifted))
+
+    @property
+    def mixes_frames(self) -> bool:
+        return True
+
+    @property
+    def noun(self) -> str:
+        return f"Temporal shift, {self.num_shifted} each way"
+
+    def inflate(self, weight: Float[Tensor, "o i k k"]) -> dict[str, Tensor]:
+        return {}
+
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        return False
 
     def extra_repr(self) -> str:
         return f"{self.num_shifted} channels each way"
@@ -57,7 +88,7 @@ class ShiftedFrameConv(FrameConv):
         return super().forward(self.shift(x, num_frames), num_frames)
 
 
-class SpatioTemporalConv(nn.Conv2d):
+class SpatioTemporalConv(nn.Conv2d, TemporalKernel):
     """A 3x3x3 convolution, zero padded in time, without bias, as one 2D convolution and a shifted sum.
 
     The weight is `(3·O, I, 3, 3)`: the taps for the previous, this and the next frame, one below the other. The 2D
@@ -82,17 +113,48 @@ class SpatioTemporalConv(nn.Conv2d):
         """The weight in Conv3d's order, (outputs, inputs, taps, rows, columns)."""
         return torch.stack(self.weight.chunk(TAPS), dim=2)
 
+    def weight_with(self, kernel: Float[Tensor, "o i 3 3 3"]) -> Tensor:
+        return super().weight_with(torch.cat(kernel.unbind(2)))
 
-class SideBySideConv(nn.Module):
+    def inflate(self, weight: Float[Tensor, "o i 3 3"]) -> dict[str, Tensor]:
+        return {"weight": torch.cat([weight / TAPS] * TAPS)}
+
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        # Three answers are added up; only the frame's own, which is never missing, brings the shift along.
+        none = torch.zeros_like(shift)
+        scale_outputs(self, scale.repeat(TAPS), torch.cat([none, shift, none]))
+        return True
+
+
+class SideBySideConv(TemporalOperator):
     """A spatial and a temporal path that both read the whole input, their outputs concatenated, spatial first."""
 
-    def __init__(self, spatial: FrameConv, temporal: nn.Module) -> None:
+    def __init__(self, spatial: FrameConv, temporal: TemporalOperator) -> None:
         super().__init__()
         self.spatial = spatial
         self.temporal = temporal
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         return torch.cat([self.spatial(x, num_frames), self.temporal(x, num_frames)], dim=1)
+
+    def inflate(self, weight: Float[Tensor, "o i k k"]) -> dict[str, Tensor]:
+        return self._inflate_paths(weight, weight)
+
+    def _inflate_paths(
+        self, spatial: Float[Tensor, "o i k k"], temporal: Float[Tensor, "o i k k"]
+    ) -> dict[str, Tensor]:
+        """Give the first outputs to the spatial path and the others to the temporal one."""
+        outputs = self.spatial.out_channels
+        return with_prefix("spatial", self.spatial.inflate(spatial[:outputs])) | with_prefix(
+            "temporal", self.temporal.inflate(temporal[outputs:])
+        )
+
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        outputs = self.spatial.out_channels
+        # The temporal path first: it may refuse.
+        return self.temporal.absorb(scale[outputs:], shift[outputs:]) and self.spatial.absorb(
+            scale[:outputs], shift[:outputs]
+        )
 
 
 class SplitConv(SideBySideConv):
@@ -105,11 +167,15 @@ class SplitConv(SideBySideConv):
     def paths(
         self, still: Float[Tensor, "nt j h w"], moving: Float[Tensor, "nt j h w"], num_frames: int
     ) -> tuple[Float[Tensor, "nt o h2 w2"], Float[Tensor, "nt p h2 w2"]]:
-        """What the spatial path makes of one half and the temporal path of the other."""
+        """Return the outputs of the spatial path for one half and of the temporal path for the other."""
         return self.spatial(still, num_frames), self.temporal(moving, num_frames)
 
+    def inflate(self, weight: Float[Tensor, "o i k k"]) -> dict[str, Tensor]:
+        half = weight.shape[1] // 2
+        return self._inflate_paths(weight[:, :half], weight[:, half:])
 
-class ShiftThenConv(nn.Module):
+
+class ShiftThenConv(TemporalOperator):
     """LTS and behind it, with nothing between, the 1x3x3 convolution that carries the stride."""
 
     def __init__(self, shift: LearnableTemporalShift, conv: FrameConv) -> None:
@@ -120,8 +186,16 @@ class ShiftThenConv(nn.Module):
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         return self.conv(self.shift(x, num_frames), num_frames)
 
+    def inflate(self, weight: Float[Tensor, "o i 3 3"]) -> dict[str, Tensor]:
+        # Each input of the convolution takes the input channel that LTS passes on before training.
+        inputs = torch.arange(self.conv.in_channels) % weight.shape[1]
+        return with_prefix("conv", self.conv.inflate(weight[:, inputs]))
 
-class ShiftAlone(nn.Module):
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        return self.conv.absorb(scale, shift)
+
+
+class ShiftAlone(TemporalOperator):
     """LTS that carries the stride itself, with no 2D convolution behind it: it reads every `stride`-th pixel."""
 
     def __init__(self, shift: LearnableTemporalShift, stride: int) -> None:
@@ -132,12 +206,18 @@ class ShiftAlone(nn.Module):
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         return self.shift(x[:, :, :: self.stride, :: self.stride], num_frames)
 
+    def inflate(self, weight: Float[Tensor, "o i k k"]) -> dict[str, Tensor]:
+        return {}
 
-class SpatialThenTemporal(nn.Module):
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        return self.shift.absorb(scale, shift)
+
+
+class SpatialThenTemporal(TemporalOperator):
     """1x3x3, BatchNorm, ReLU, 3x1x1: a 3x3x3 convolution taken apart (P3D-A, and the separable convolution of S3D)."""
 
     NORMALIZED = (("spatial", "bn"),)
-    """Layers and the BatchNorms right behind them."""
+    INNER_NORM = "bn"
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -149,34 +229,41 @@ class SpatialThenTemporal(nn.Module):
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
         return self.temporal(self.relu(self.bn(self.spatial(x, num_frames))), num_frames)
 
+    def inflate(self, weight: Float[Tensor, "o i 3 3"]) -> dict[str, Tensor]:
+        mean = torch.eye(self.temporal.out_channels)[:, :, None, None]  # divided by the taps: the mean of three frames
+        return with_prefix("spatial", self.spatial.inflate(weight)) | with_prefix(
+            "temporal", self.temporal.inflate(mean)
+        )
 
-TEMPORAL = (LearnableTemporalShift, TemporalConv, SpatioTemporalConv)
-"""The operators of this project whose kernel spans more than one frame; Conv3d may as well."""
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        return self.temporal.absorb(scale, shift)
 
 
-def temporal_layers(model: nn.Module) -> Mapping[str, nn.Module]:
-    """Every layer whose kernel spans more than one frame, by its path in the state_dict, in the order of depth.
+def with_prefix(part: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Name the state of a part as its whole does."""
+    return {f"{part}.{key}": tensor for key, tensor in state.items()}
+
+
+def temporal_layers(model: nn.Module) -> Mapping[str, TemporalKernel | nn.Conv3d]:
+    """Return every layer whose kernel spans more than one frame, by its path in the state_dict, in order of depth.
 
     A hard shift has no kernel. The arithmetic of these layers is what a network spends on time.
     """
     return {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, TEMPORAL) or (isinstance(module, nn.Conv3d) and module.kernel_size[0] > 1)
+        if isinstance(module, TemporalKernel) or (isinstance(module, nn.Conv3d) and module.kernel_size[0] > 1)
     }
 
 
-def kernel_size(layer: nn.Module) -> tuple[int, int, int] | None:
-    """Frames, rows and columns that a convolution or a pool reads for one output; None for what has no kernel.
+def kernel_shape(layer: nn.Module) -> KernelShape | None:
+    """Return the frames, rows and columns that a layer reads for one output; None for what has no kernel.
 
-    A layer of frames, `Conv2d` say, reads one frame, unless it is one of TEMPORAL.
+    A layer of torch's for frames, `Conv2d` say, reads one frame.
     """
     match layer:
-        case LearnableTemporalShift() | TemporalConv():
-            return TAPS, 1, 1
-        case SpatioTemporalConv():
-            rows, columns = _repeated(layer.kernel_size, 2)
-            return TAPS, rows, columns
+        case TemporalOperator():
+            return layer.kernel_shape
         case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d():
             rows, columns = _repeated(layer.kernel_size, 2)
             return 1, rows, columns
@@ -191,22 +278,21 @@ def _repeated(size: int | tuple[int, ...], times: int) -> tuple[int, ...]:
 
 
 def mixes_frames(layer: nn.Module) -> bool:
-    """True for a layer that reads other frames than the one it answers for: by a kernel over time or a hard shift."""
-    kernel = kernel_size(layer)
-    return isinstance(layer, HardTemporalShift) or (kernel is not None and kernel[0] > 1)
+    """Return True for a layer that reads other frames than the one of its output, not counting its parts."""
+    if isinstance(layer, TemporalOperator):
+        return layer.mixes_frames
+    kernel = kernel_shape(layer)
+    return kernel is not None and kernel[0] > 1
 
 
 def time_kernel(layer: nn.Module) -> Float[Tensor, "o i k 1"]:
-    """The kernel of a temporal layer summed over space: its answer to what does not vary in space.
+    """Return the kernel of a temporal layer summed over space: its answer to what does not vary in space.
 
     k is odd, its middle tap is the frame itself. Raises ValueError for a layer without a temporal kernel.
     """
     match layer:
-        case LearnableTemporalShift() | TemporalConv():
-            return layer.weight.detach()
-        # In one memory format, so that equal weights have equal sums to the last bit.
-        case SpatioTemporalConv():
-            return layer.kernel.detach().contiguous().sum((3, 4))[..., None]
+        case TemporalKernel():
+            return layer.time_kernel()
         case nn.Conv3d():
-            return layer.weight.detach().contiguous().sum((3, 4))[..., None]
+            return sum_over_space(layer.weight)
     raise ValueError(f"A layer with a kernel over frames was expected; got {type(layer).__name__}.")

@@ -14,7 +14,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from gte.errors import WeightsError
@@ -22,18 +21,10 @@ from gte.models import MODELS
 from gte.models.config import ModelConfig
 from gte.models.designs import FrameByFrame
 from gte.models.memory import without_memory
+from gte.models.operator import TemporalKernel
 from gte.models.resnet import Bottleneck, ResNetConfig, VideoResNet
-from gte.models.shift import TAPS, shift_layers
-from gte.models.temporal import (
-    FrameConv,
-    ShiftAlone,
-    ShiftThenConv,
-    SideBySideConv,
-    SpatialThenTemporal,
-    SpatioTemporalConv,
-    SplitConv,
-    TemporalConv,
-)
+from gte.models.shift import shift_layers
+from gte.models.temporal import temporal_layers, with_prefix
 from gte.weights.published import NORMALIZE, load_published, recognise
 from gte.weights.safe_load import read_tensors
 from gte.weights.state_dicts import COUNTER, State, check_fit, contents_of, some_of
@@ -167,52 +158,26 @@ def inflate(network: nn.Module, config: ResNetConfig, weights: State) -> tuple[s
     state = dict(weights)
     for name, block in network.named_modules():
         if isinstance(block, Bottleneck):
-            state |= _filled(f"{name}.conv1", block.conv1, state.pop(f"{name}.conv1.weight"))
-            state |= _filled(f"{name}.conv2", block.conv2, state.pop(f"{name}.conv2.weight"))
-            if isinstance(block.conv2, SpatialThenTemporal):
-                for key, tensor in _identity(block.bn2).items():
-                    state[f"{name}.conv2.bn.{key}"] = state[f"{name}.bn2.{key}"]
-                    state[f"{name}.bn2.{key}"] = tensor
+            for conv, bn, operator, norm in (
+                (f"{name}.conv1", f"{name}.bn1", block.conv1, block.bn1),
+                (f"{name}.conv2", f"{name}.bn2", block.conv2, block.bn2),
+            ):
+                state |= with_prefix(conv, operator.inflate(state.pop(f"{conv}.weight")))
+                if operator.INNER_NORM:
+                    for key, tensor in _identity(norm).items():
+                        state[f"{conv}.{operator.INNER_NORM}.{key}"] = state[f"{bn}.{key}"]
+                        state[f"{bn}.{key}"] = tensor
     if num_classes != config.num_classes:
         state = {key: tensor for key, tensor in state.items() if not key.startswith("fc.")}
     missing, unexpected = network.load_state_dict(state, strict=False)
     assert not unexpected
-    own = {f"{layer}.weight" for layer in shift_layers(network)}
+    known = {
+        f"{layer}.weight"
+        for layer, operator in temporal_layers(network).items()
+        if isinstance(operator, TemporalKernel) and operator.initial_kernel() is not None
+    }
     return tuple(
-        key for key in missing if key not in own and not key.startswith(NORMALIZE) and not key.endswith(COUNTER)
-    )
-
-
-def _filled(name: str, operator: nn.Module, weight: Float[Tensor, "o i k k"]) -> dict[str, Tensor]:
-    """The weights of a temporal operator, by their keys, that stands where a 2D network has a convolution `weight`."""
-    match operator:
-        case SpatioTemporalConv():
-            return {f"{name}.weight": torch.cat([weight / TAPS] * TAPS)}  # (3·o, i, k, k)
-        case TemporalConv():
-            return {f"{name}.weight": (weight / TAPS).expand(-1, -1, TAPS, -1)}  # (o, i, 3, 1)
-        case FrameConv():
-            return {f"{name}.weight": weight}
-        case SplitConv():
-            half = weight.shape[1] // 2
-            return _side_by_side(name, operator, weight[:, :half], weight[:, half:])
-        case SideBySideConv():
-            return _side_by_side(name, operator, weight, weight)
-        case ShiftThenConv():
-            inputs = torch.arange(operator.conv.in_channels) % weight.shape[1]
-            return {f"{name}.conv.weight": weight[:, inputs]}
-        case ShiftAlone():
-            return {}
-        case SpatialThenTemporal():
-            mean = torch.eye(operator.temporal.out_channels)[:, :, None, None] / TAPS  # (o, o, 1, 1)
-            return {f"{name}.spatial.weight": weight, f"{name}.temporal.weight": mean.expand(-1, -1, TAPS, -1)}
-    raise TypeError(f"There is no rule for {type(operator).__name__}.")
-
-
-def _side_by_side(name: str, operator: SideBySideConv, spatial: Tensor, temporal: Tensor) -> dict[str, Tensor]:
-    """The first outputs for the spatial path, the others for the temporal one."""
-    outputs = operator.spatial.out_channels
-    return _filled(f"{name}.spatial", operator.spatial, spatial[:outputs]) | _filled(
-        f"{name}.temporal", operator.temporal, temporal[outputs:]
+        key for key in missing if key not in known and not key.startswith(NORMALIZE) and not key.endswith(COUNTER)
     )
 
 
