@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from analysis.plotting import style
-from analysis.plotting.card import Card
+from analysis.plotting.card import Card, CardWithCode
 from app import cache, layout
 from gte.checkpoint import CheckpointHeader
 
@@ -17,7 +17,7 @@ def path_in_code(header: CheckpointHeader) -> str:
 
 
 def draw(
-    card: Card,
+    card: Card | CardWithCode,
     on_click: Callable[[str], None] | None = None,
     *,
     of: str = "",

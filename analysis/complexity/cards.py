@@ -7,7 +7,7 @@ import pandas as pd
 from analysis import complexity, figures
 from analysis.complexity import KINDS, Complexity, Numbers
 from analysis.formatting import COST_UNITS, large_count, percent
-from analysis.plotting.card import Card
+from analysis.plotting.card import CardWithCode as Card
 from gte.models import ClipShape
 
 

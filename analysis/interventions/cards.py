@@ -17,7 +17,7 @@ from analysis.interventions import (
     figures,
 )
 from analysis.interventions.kernel_edits import MirrorLaw
-from analysis.plotting.card import Card
+from analysis.plotting.card import CardWithCode as Card
 from analysis.plotting.rows import where
 from gte.data.video.sources import Stretch
 

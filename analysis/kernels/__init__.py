@@ -38,7 +38,7 @@ from analysis.kernels.matching import (
 from analysis.kernels.outputs import (
     ORDERS,
     Order,
-    centres,
+    centres_table,
     coarsened,
     order_of,
     outputs_table,
@@ -99,7 +99,7 @@ __all__ = [
     "by_answers",
     "by_index",
     "centre_of_mass",
-    "centres",
+    "centres_table",
     "coarsened",
     "differences",
     "direction",

@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import figures, kernels
 from analysis.formatting import block_name, percent, three_digits
-from analysis.kernels import DRIFT_PARTS, KINDS, Order, Reading
+from analysis.kernels.drift import DRIFT_PARTS, Reading, at_snapshot, knows_course, knows_start, summarise
+from analysis.kernels.figures_by_layer import MOST_CENTRES, centres_by_layer, drift_by_depth, kinds_by_layer
+from analysis.kernels.layer_figures import drift_over_training
+from analysis.kernels.outputs import Order, centres_table
+from analysis.kernels.taps import KINDS, THRESHOLD
+from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint import CheckpointHeader, load_histories, load_history, read_header
 from gte.data import DATASETS, open_dataset
 from gte.kernel_history import KernelHistory
 from gte.models import configure
@@ -36,11 +40,6 @@ KIND_RULES = """With the mass m = Σ |aₖ| of an output's taps, the first rule 
 The first screen sorts by the centre of mass alone, Σ k·|aₖ| / m: below −1/3 looks back, above 1/3 looks ahead."""
 
 
-def snippet(*lines: str) -> str:
-    """Python that can be run: what every snippet imports, and the lines."""
-    return "from analysis import figures, kernels\nfrom gte import checkpoint\n\n" + "".join(lines)
-
-
 @dataclass(frozen=True, kw_only=True)
 class View:
     """What of a checkpoint is looked at."""
@@ -54,19 +53,21 @@ class View:
     order: Order = "index"
     output: int = 0
 
-    def code(self, *lines: str) -> str:
-        """A snippet that can be run, on the checkpoint at `path`."""
-        return snippet(f"path = {self.path!r}\n", *lines)
+    def histories(self, value: Sequence[KernelHistory] = ()) -> Named:
+        """The kernels of all layers, `value`, as a snippet reads them."""
+        return Named("histories", Call(load_histories, Named("path", self.path)), value)
 
-    @property
-    def read_summary(self) -> str:
-        """The line that makes the layers' table."""
-        return f"summary = kernels.summarise(checkpoint.load_histories(path), {self.reading!r})\n"
+    def history(self, value: KernelHistory) -> Named:
+        """The kernels of the chosen layer, `value`, as a snippet reads them."""
+        return Named("history", Call(load_history, Named("path", self.path), self.layer), value)
 
-    @property
-    def read_history(self) -> str:
-        """The line that reads the chosen layer."""
-        return f"history = checkpoint.load_history(path, {self.layer!r})\n"
+    def header(self, value: CheckpointHeader) -> Named:
+        """The header of the checkpoint, `value`, as a snippet reads it."""
+        return Named("header", Call(read_header, Named("path", self.path)), value)
+
+    def summary(self, value: pd.DataFrame) -> Named:
+        """The table of layers, `value`, as a snippet makes it."""
+        return Named("summary", Call(summarise, self.histories(), self.reading), value)
 
 
 def seconds_per_frame(header: CheckpointHeader) -> float | None:
@@ -79,14 +80,14 @@ def seconds_per_frame(header: CheckpointHeader) -> float | None:
 
 def moved(summary: pd.DataFrame, view: View) -> Card | None:
     """Which layers moved, and where to. None if no initialisation is known."""
-    rows = kernels.at_snapshot(summary, view.snapshot).dropna(subset=["back0", "drift"])
+    rows = at_snapshot(summary, view.snapshot).dropna(subset=["back0", "drift"])
     if rows.empty:
         return None
     return Card(
         key="moved",
         title="Which layers moved?",
         sentence=_moved_sentence(rows),
-        figure=figures.drift_by_depth(summary, view.snapshot, view.layer),
+        call=Call(drift_by_depth, view.summary(summary), view.snapshot, view.layer),
         definition=(
             "**Drift** of a layer is |W − W₀| / |W₀| (Frobenius norms), W₀ its initialisation: the length of its bar. "
             "The bar is cut in proportion to the squares of three parts, which add up to |W − W₀|²: *along the initial "
@@ -94,7 +95,6 @@ def moved(summary: pd.DataFrame, view: View) -> Card | None:
             "reads, the hard shift softening; *onto other channels*, all that W₀ does not read, channels mixing. "
             "**Cosine** is ⟨W, W₀⟩ / (|W| |W₀|): 1 if the layer only grew or shrank."
         ),
-        code=view.code(view.read_summary, f"figures.drift_by_depth(summary, {view.snapshot}, {view.layer!r})"),
         clickable=True,
     )
 
@@ -116,15 +116,14 @@ def _moved_sentence(table: pd.DataFrame) -> str:
 
 def became(summary: pd.DataFrame, view: View) -> Card:
     """What the outputs of each layer became, in six kinds."""
-    rows = kernels.at_snapshot(summary, view.snapshot)
+    rows = at_snapshot(summary, view.snapshot)
     return Card(
         key="became",
         title="What did they become, in six kinds?",
         sentence=_became_sentence(rows),
-        figure=figures.kinds_by_layer(summary, view.snapshot),
+        call=Call(kinds_by_layer, view.summary(summary), view.snapshot),
         definition=f"An output's taps a₁ … aₖ are read {TAPS_READ[view.reading]}. {KIND_RULES}\n\nThick bars: at the "
         "chosen snapshot; thin ones: at the initialisation, where it is known.",
-        code=view.code(view.read_summary, f"figures.kinds_by_layer(summary, {view.snapshot})"),
         clickable=True,
     )
 
@@ -153,25 +152,20 @@ def _kind_verb(name: str) -> str:
 
 def centres(histories: Sequence[KernelHistory], view: View, seconds_per_frame: float | None = None) -> Card:
     """Where in time every output looks."""
-    table = kernels.centres(histories, view.snapshot, view.reading)
-    unit = "" if seconds_per_frame is None else f", seconds_per_frame={seconds_per_frame!r}"
-    step = max(1, -(-len(table) // figures.MOST_CENTRES))
+    centres = Named("centres", Call(centres_table, view.histories(histories), view.snapshot, view.reading))
+    table: pd.DataFrame = centres.value
+    step = max(1, -(-len(table) // MOST_CENTRES))
     drawn = f" Every {step}th output is drawn." if step > 1 else ""
     return Card(
         key="centres",
         title="Where in time do they look?",
         sentence=_centres_sentence(table, seconds_per_frame),
-        figure=figures.centres_by_layer(table, seconds_per_frame=seconds_per_frame),
+        call=Call(centres_by_layer, centres, seconds_per_frame=seconds_per_frame),
         definition=(
             f"The **centre of mass** of an output is Σ k·|aₖ| / Σ |aₖ| with k = −1, 0, 1 (more of longer kernels), its "
             f"taps read {TAPS_READ[view.reading]}: −1 reads the previous frame alone, 1 the next one alone. Frames are "
             "those of the layer's input; seconds are given where all clips of the training have one length. The height "
             f"of a point within its row means nothing.{drawn}"
-        ),
-        code=view.code(
-            "table = kernels.centres(checkpoint.load_histories(path), ",
-            f"{view.snapshot}, {view.reading!r})\n",
-            f"figures.centres_by_layer(table{unit})",
         ),
         table=table,
         clickable=True,
@@ -182,7 +176,7 @@ def _centres_sentence(table: pd.DataFrame, seconds_per_frame: float | None) -> s
     centre = table["centre_of_mass"].to_numpy(dtype=float)
     distance = np.abs(centre - table["centre_of_mass0"].to_numpy(dtype=float))
     if np.isnan(distance).all():
-        away = float((np.abs(centre) > kernels.THRESHOLD).mean())
+        away = float((np.abs(centre) > THRESHOLD).mean())
         return f"The centre of mass of {percent(away)} of all outputs is more than a third of a frame from the present."
     blocks = table["block"].to_numpy()
     means = {
@@ -202,21 +196,16 @@ def _centres_sentence(table: pd.DataFrame, seconds_per_frame: float | None) -> s
 
 def over_training(summary: pd.DataFrame, header: CheckpointHeader, view: View) -> Card | None:
     """When it happened. None if the file knows no course."""
-    if not kernels.knows_course(summary):
+    if not knows_course(summary):
         return None
     return Card(
         key="training",
         title="When did it happen?",
         sentence=_training_sentence(summary, header, view.layer),
-        figure=figures.drift_over_training(summary, view.layer, header.metrics),
+        call=Call(drift_over_training, view.summary(summary), view.layer, Part(view.header(header), "metrics")),
         definition=(
             "Drift |W − W₀| / |W₀| of every layer at the snapshots that the training left, denser early. Beneath, on "
             "the same axis, the top-1 accuracy on the validation split after each epoch."
-        ),
-        code=view.code(
-            view.read_summary,
-            "metrics = checkpoint.read_header(path).metrics\n",
-            f"figures.drift_over_training(summary, {view.layer!r}, metrics)",
         ),
         clickable=True,
     )
@@ -225,7 +214,7 @@ def over_training(summary: pd.DataFrame, header: CheckpointHeader, view: View) -
 def _training_sentence(summary: pd.DataFrame, header: CheckpointHeader, layer: str) -> str:
     rows = summary.loc[summary["layer"] == layer]
     block = block_name(layer)
-    if not kernels.knows_start(rows).all():
+    if not knows_start(rows).all():
         return f"How {block} began is unknown, so nobody can tell when it moved."
     if broken := rows.loc[rows["drift"].isna(), "step"].tolist():
         return f"At step {broken[0]:,} the weights of {block} are not all numbers, so its curve ends before."

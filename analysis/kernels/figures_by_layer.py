@@ -162,7 +162,8 @@ def centres_by_layer(
 ) -> go.Figure:
     """Where in time every output of every layer looks: a point each, at its centre of mass.
 
-    `centres` is `kernels.centres`. The grey ticks are the initialisation. With `seconds_per_frame` the axis says both.
+    `centres` is of `outputs.centres_table`. The grey ticks are the initialisation. With `seconds_per_frame` the axis
+    says both.
     """
     blocks = list(dict.fromkeys(centres["block"]))
     step = max(1, -(-len(centres) // MOST_CENTRES))

@@ -7,11 +7,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import figures, kernels
 from analysis.formatting import block_name, percent, three_digits
-from analysis.kernels import Reading
 from analysis.kernels.cards import TAPS_READ, View
-from analysis.kernels.figures_one_layer import corner_shares
+from analysis.kernels.drift import Reading, drift_parts
+from analysis.kernels.figures_one_layer import (
+    MOST_CELLS,
+    MOST_CURVES,
+    corner_shares,
+    frequency_curves,
+    output_stem,
+    singular_values,
+    tap_triangle,
+    weight_maps,
+)
+from analysis.kernels.outputs import order_of, outputs_table, tap_names
+from analysis.kernels.spectrum import (
+    BANDS,
+    band,
+    effective_rank,
+    frequency_response,
+    output_singular_values,
+    temporal_singular_values,
+)
+from analysis.kernels.taps import UNDEFINED, own_inputs
+from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
 from analysis.plotting.style import KIND_WORDS
 from gte.kernel_history import KernelHistory
@@ -24,51 +43,41 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
     """
     if not history.weights[view.snapshot].isfinite().all():
         return []
-    tables = {reading: kernels.outputs_table(history, view.snapshot, reading) for reading in kernels.READINGS}
-    table = tables[view.reading]
+    read = view.history(history)
+
+    def outputs(name: str, reading: Reading) -> Named:
+        return Named(name, Call(outputs_table, read, view.snapshot, reading))
+
+    chosen = outputs("outputs", view.reading)
+    table: pd.DataFrame = chosen.value
     num_taps = history.weights.shape[3]
-    own = kernels.own_inputs(history.initial) is not None
-    outputs_code = f"outputs = kernels.outputs_table(history, {view.snapshot}, {view.reading!r})\n"
     block = block_name(history.layer)
     output = min(view.output, len(table) - 1)
-    order = kernels.order_of(table, view.order)
-    panels: dict[str, Reading] = {"summed over its inputs": "summed"}
-    if own:
-        panels["its own input alone"] = "own"
+    panels = {"summed over its inputs": outputs("summed", "summed")}
+    if own_inputs(history.initial) is not None:
+        panels["its own input alone"] = outputs("own", "own")
     return [
         Card(
             key="maps",
             title=f"The weights of {block}",
             sentence=_maps_sentence(history, view.snapshot) + _coarse_sentence(history),
-            figure=figures.weight_maps(history, view.snapshot, order),
+            call=Call(weight_maps, read, view.snapshot, Call(order_of, chosen, view.order)),
             definition=(
                 "A map of outputs (rows, sorted as chosen) x inputs (columns) for each tap: the initialisation W₀, the "
                 "weight W at the snapshot, and their difference. All have one colour scale, green above zero, purple "
                 "below; its ends are the largest change, so that what W₀ began with saturates. Of weights larger than "
-                f"{figures.MOST_CELLS} x {figures.MOST_CELLS} a cell stands for several and shows the one farthest "
+                f"{MOST_CELLS} x {MOST_CELLS} a cell stands for several and shows the one farthest "
                 "from zero; hover tells which."
-            ),
-            code=view.code(
-                view.read_history,
-                outputs_code,
-                f"figures.weight_maps(history, {view.snapshot}, kernels.order_of(outputs, {view.order!r}))",
             ),
         ),
         Card(
             key="output",
             title=f"Output {output} of {block}",
             sentence=_output_sentence(table.iloc[output].to_dict()),
-            figure=figures.output_stem({title: tables[reading] for title, reading in panels.items()}, output, num_taps),
+            call=Call(output_stem, panels, output, num_taps),
             definition=(
                 "The taps of one output: summed over its inputs, its answer to a signal that all channels share, and, "
                 "where it began with one input, for that input alone. Solid at the snapshot, hollow at the start."
-            ),
-            code=view.code(
-                view.read_history,
-                f"panels = {panels!r}\n",
-                "rows = {title: kernels.outputs_table(history, "
-                f"{view.snapshot}, reading) for title, reading in panels.items()}}\n",
-                f"figures.output_stem(rows, {output}, {num_taps})",
             ),
             table=table,
         ),
@@ -76,13 +85,12 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
             key="triangle",
             title=f"The outputs of {block} between past, present and future",
             sentence=_triangle_sentence(block, table, num_taps),
-            figure=figures.tap_triangle(table, num_taps, output),
+            call=Call(tap_triangle, chosen, num_taps, output),
             definition=(
                 f"Each point is an output, its taps read {TAPS_READ[view.reading]}; its place is given by |a₁|, |a₂|, "
                 "|a₃| as shares of their sum (of longer kernels: all past, the present, all coming taps). A thin line "
                 "leads from its place at the initialisation. The colour is the direction of the centre of mass."
             ),
-            code=view.code(view.read_history, outputs_code, f"figures.tap_triangle(outputs, {num_taps}, {output})"),
         ),
     ]
 
@@ -97,19 +105,18 @@ def spectrum(history: KernelHistory, view: View) -> list[Card]:
             key="spectrum",
             title="How many of them are independent?",
             sentence=_rank_sentence(history, view.snapshot),
-            figure=figures.singular_values(history, view.snapshot),
+            call=Call(singular_values, view.history(history), view.snapshot),
             definition=(
                 "Singular values of the weight in two shapes. **(C_out·C_in) x taps**: one value above zero would mean "
                 "that every pair of channels has the same temporal filter, up to a factor. **C_out x (taps·C_in)**: as "
                 "many values above zero as there are independent outputs. The effective number is (Σ σ²)² / Σ σ⁴."
             ),
-            code=view.code(view.read_history, f"figures.singular_values(history, {view.snapshot})"),
         ),
         Card(
             key="frequency",
             title="Which frequencies pass?",
             sentence=_frequency_sentence(history, view.snapshot) + _drawn_sentence(history),
-            figure=figures.frequency_curves(history, view.snapshot, output),
+            call=Call(frequency_curves, view.history(history), view.snapshot, output),
             definition=(
                 "Of all inputs of an output at once, so *Taps* changes nothing here, and an output whose summed taps "
                 "are of the kind *differencing* may be of another band. "
@@ -118,14 +125,13 @@ def spectrum(history: KernelHistory, view: View) -> list[Card]:
                 "**Low-pass**: more power in the lowest third than in the highest, by a tenth. **Differencing**: the "
                 "other way round. **Uneven**: all else."
             ),
-            code=view.code(view.read_history, f"figures.frequency_curves(history, {view.snapshot}, {output})"),
         ),
     ]
 
 
 def _maps_sentence(history: KernelHistory, snapshot: int) -> str:
     start, weight = history.initial, history.weights[snapshot].float()
-    names = kernels.tap_names(weight.shape[2])
+    names = tap_names(weight.shape[2])
     change = weight if start is None else weight - start.float()
     size = change.abs().nan_to_num(0, 0, 0)
     if not size.any():
@@ -135,7 +141,7 @@ def _maps_sentence(history: KernelHistory, snapshot: int) -> str:
     largest = f"{value}, from input {source} at {names[tap]} to output {output}"
     if start is None:
         return f"The largest weight is {largest}; how the layer began is unknown."
-    parts = kernels.drift_parts(weight[None], start.float())[0]
+    parts = drift_parts(weight[None], start.float())[0]
     mixing = float(parts[2] / parts.sum())
     return (
         f"{percent(mixing)} of the squared change lies in channels that the output did not read at the start; the "
@@ -145,7 +151,7 @@ def _maps_sentence(history: KernelHistory, snapshot: int) -> str:
 
 def _coarse_sentence(history: KernelHistory) -> str:
     """What a cell of the heat maps stands for, where it is more than one weight."""
-    tall, wide = (max(1, math.ceil(side / figures.MOST_CELLS)) for side in history.weights.shape[1:3])
+    tall, wide = (max(1, math.ceil(side / MOST_CELLS)) for side in history.weights.shape[1:3])
     if tall == wide == 1:
         return ""
     return f" A cell stands for {tall} x {wide} weights and shows the one farthest from zero."
@@ -153,15 +159,15 @@ def _coarse_sentence(history: KernelHistory) -> str:
 
 def _drawn_sentence(history: KernelHistory) -> str:
     """Which outputs have a curve, where not all have."""
-    step = math.ceil(history.weights.shape[1] / figures.MOST_CURVES)
+    step = math.ceil(history.weights.shape[1] / MOST_CURVES)
     return f" One output in {step} is drawn." if step > 1 else ""
 
 
 def _output_sentence(row: Mapping[Any, Any]) -> str:
-    now = KIND_WORDS.get(row["kind"], kernels.UNDEFINED)
+    now = KIND_WORDS.get(row["kind"], UNDEFINED)
     if "kind0" not in row:
         return f"Output {row['output']}: {now}, its centre of mass at {three_digits(row['centre_of_mass'])} frames."
-    before = KIND_WORDS.get(row["kind0"], kernels.UNDEFINED)
+    before = KIND_WORDS.get(row["kind0"], UNDEFINED)
     change = f"{now}, as at the start" if now == before else f"{before} at the start, {now} here"
     return f"Output {row['output']}: {change}; it moved by {percent(row['drift'])} of its initial weight."
 
@@ -178,8 +184,8 @@ def _rank_sentence(history: KernelHistory, snapshot: int) -> str:
     def ranks(index: int) -> tuple[float, float]:
         weight = history.weights[index].float()
         return (
-            kernels.effective_rank(kernels.temporal_singular_values(weight)),
-            kernels.effective_rank(kernels.output_singular_values(weight)),
+            effective_rank(temporal_singular_values(weight)),
+            effective_rank(output_singular_values(weight)),
         )
 
     filters, outputs = ranks(snapshot)
@@ -196,8 +202,8 @@ def _rank_sentence(history: KernelHistory, snapshot: int) -> str:
 
 def _frequency_sentence(history: KernelHistory, snapshot: int) -> str:
     def counts(index: int) -> dict[str, int]:
-        bands = kernels.band(kernels.frequency_response(history.weights[index].float())[1])
-        return {name: int((bands == name).sum()) for name in kernels.BANDS}
+        bands = band(frequency_response(history.weights[index].float())[1])
+        return {name: int((bands == name).sum()) for name in BANDS}
 
     now = counts(snapshot)
     words = [f"{count} are {name}" for name, count in now.items() if count]

@@ -6,15 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from analysis import figures, kernels
-from analysis.figures import PathKind
 from analysis.formatting import block_name, percent, three_digits
-from analysis.kernels import Matching
-from analysis.kernels.cards import View, snippet
+from analysis.kernels.cards import View
+from analysis.kernels.drift import summarise
+from analysis.kernels.figures_by_layer import PathKind, reach_by_depth, shares_side_by_side
+from analysis.kernels.figures_one_layer import matched_centres
+from analysis.kernels.matching import Matching, answers_of, by_answers, by_index, differences
+from analysis.kernels.outputs import outputs_table
+from analysis.kernels.reach import measured_reach, path_table, spread_of
+from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
-from gte.checkpoint import CheckpointHeader
-from gte.data import DATASETS
+from gte.checkpoint import CheckpointHeader, load_histories, load_history, load_model, read_header
+from gte.data import DATASETS, open_dataset
+from gte.data.sampling import segment_indices
+from gte.data.transforms import to_clip
 from gte.kernel_history import KernelHistory
 from gte.models import configure
 from gte.models.resnet import ResNetConfig
@@ -35,20 +44,12 @@ class FirstClips:
         """How a sentence calls them."""
         return f"{'one clip' if self.count == 1 else f'{self.count} clips'} of {DATASETS[self.dataset].label}"
 
-    @property
-    def imports(self) -> str:
-        """What a snippet needs in order to read them."""
-        return "from gte.data import open_dataset, sampling, transforms\nimport torch\n\n"
 
-    @property
-    def code(self) -> str:
-        """Lines of a snippet that read them for the network of `header`."""
-        return (
-            f"clips = open_dataset({self.dataset!r}, 'test', header.size)\n"
-            "which = sampling.segment_indices(clips.num_frames_stored, header.num_frames)\n"
-            f"chosen = range({self.count})\n"
-            "pixels = torch.stack([transforms.to_clip(clips.frames(i, which)) for i in chosen])\n"
-        )
+def first_clips(header: CheckpointHeader, dataset: str, count: int) -> Float[Tensor, "n 3 t h w"]:
+    """Read the first test clips of a data set as the network of `header` takes them in evaluation."""
+    clips = open_dataset(dataset, "test", header.size)
+    which = segment_indices(clips.num_frames_stored, header.num_frames)
+    return torch.stack([to_clip(clips.frames(index, which)) for index in range(count)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,16 @@ def reach(histories: Sequence[KernelHistory], measured: Measured, header: Checkp
     """How far the network sees."""
     path: PathKind = LTS_PATH if header.layers else KERNEL_PATH
     block = block_name(view.layer)
-    spread, profile = reach_tables(histories, measured.table, header, block, view.snapshot)
+    read = view.header(header)
+    pixels = Named("pixels", Call(first_clips, read, measured.clips.dataset, measured.clips.count))
+    model = Named("model", Part(Call(load_model, Named("path", view.path)), 0))
+    by_gradient = Named(
+        "measured",
+        Call(measured_reach, model, pixels, list(measured.blocks), probes=measured.probes),
+        measured.table,
+    )
+    tables = Named("tables", Call(reach_tables, view.histories(histories), by_gradient, read, block, view.snapshot))
+    spread: pd.DataFrame = tables.value[0]
     left_out = (
         "" if is_chain(header) else " This network's temporal layers do not follow one another, so no path is drawn."
     )
@@ -78,7 +88,7 @@ def reach(histories: Sequence[KernelHistory], measured: Measured, header: Checkp
         key="reach",
         title="How far does the network see?",
         sentence=_reach_sentence(spread, block),
-        figure=figures.reach_by_depth(spread, profile, path),
+        call=Call(reach_by_depth, Part(tables, 0), Part(tables, 1), path),
         definition=(
             f"**{path}**: a layer's energy profile is Σₒᵢ wₒᵢₖ² over its taps k, as shares; along the path through the "
             "kernels the profiles are convolved with one another. It leaves out shortcuts and the other paths, which "
@@ -87,18 +97,6 @@ def reach(histories: Sequence[KernelHistory], measured: Measured, header: Checkp
             f"as it is now, on {measured.clips.words}, along random directions of ±1 over the features. The clip ends "
             "after a few frames, the path does not. Reach is √(Σ k² · share), in frames of the input; on the right the "
             f"shares behind {block}."
-        ),
-        code=view.code(
-            "from analysis.kernels import network_cards\n",
-            measured.clips.imports,
-            "model, header = checkpoint.load_model(path)\n",
-            measured.clips.code,
-            f"blocks = {list(measured.blocks)!r}\n",
-            f"measured = kernels.measured_reach(model, pixels, blocks, probes={measured.probes})\n",
-            "histories = checkpoint.load_histories(path)\n",
-            "spread, profile = network_cards.reach_tables(\n",
-            f"    histories, measured, header, {block!r}, {view.snapshot})\n",
-            f"figures.reach_by_depth(spread, profile, {path!r})",
         ),
         table=spread,
     )
@@ -119,7 +117,7 @@ def reach_tables(
         if all(history.starts_known for history in histories):
             ends["start"] = [history.weights[0] for history in histories]
         for line, weights in ends.items():
-            table = kernels.path_table(layers, [weight.float() for weight in weights])
+            table = path_table(layers, [weight.float() for weight in weights])
             table = table.assign(block=table["layer"].map(block_name))
             spreads.append(_spreads(table, line))
             profiles.append(_profile(table, block, line))
@@ -130,7 +128,7 @@ def _spreads(table: pd.DataFrame, line: str) -> pd.DataFrame:
     """Reach in frames behind each block of a table of (block, offset, share)."""
     return pd.DataFrame(
         [
-            {"line": line, "block": block, "spread": kernels.spread_of(part["offset"].tolist(), part["share"].tolist())}
+            {"line": line, "block": block, "spread": spread_of(part["offset"].tolist(), part["share"].tolist())}
             for block, part in table.groupby("block", sort=False)
         ],
         columns=pd.Index(["line", "block", "spread"]),
@@ -159,30 +157,20 @@ def side_by_side(summaries: Sequence[pd.DataFrame], paths: Mapping[str, str], vi
 
     `paths` has a checkpoint's file, as code names it, for the name of each.
     """
-    table = kernels.differences(summaries)
+    table = differences(summaries)
+    made = [Call(summarise, Call(load_histories, path), view.reading) for path in paths.values()]
     return Card(
         key="compare",
         title="How do they compare?",
         sentence=_compare_sentence(table, list(paths)),
-        figure=figures.shares_side_by_side(summaries, list(paths)),
+        call=Call(shares_side_by_side, Named("summaries", made, list(summaries)), list(paths)),
         definition=(
             "Where the outputs of each layer look, by the centre of mass of their taps, at the last snapshot of each "
             "checkpoint; outlines are the initialisations. The table below has the first checkpoint's values, and for "
             "each other one the differences (other minus first) of every layer that all of them have."
         ),
-        code=snippet(
-            _paths_code(paths),
-            f"histories = [checkpoint.load_histories(path) for path in paths.values()]\n"
-            f"summaries = [kernels.summarise(layers, {view.reading!r}) for layers in histories]\n",
-            "figures.shares_side_by_side(summaries, list(paths))",
-        ),
         table=table,
     )
-
-
-def _paths_code(paths: Mapping[str, str]) -> str:
-    lines = "".join(f"    {name!r}: {path!r},\n" for name, path in paths.items())
-    return f"paths = {{\n{lines}}}\n"
 
 
 def _compare_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
@@ -215,7 +203,16 @@ def matched(
     `paths` has a checkpoint's file, as code names it, for the name of each.
     """
     names = _two(paths)
-    one, other = (kernels.outputs_table(history, -1, view.reading) for history in (first, second))
+    layers = [
+        Named(name, Call(load_history, path, first.layer), history)
+        for name, path, history in zip(("history", "history2"), paths.values(), (first, second), strict=True)
+    ]
+    outputs = [
+        Named(name, Call(outputs_table, layer, -1, view.reading))
+        for name, layer in zip(("outputs", "outputs2"), layers, strict=True)
+    ]
+    one: pd.DataFrame = outputs[0].value
+    other: pd.DataFrame = outputs[1].value
     partners = other.iloc[matching.partner]
     table = pd.DataFrame(
         {
@@ -238,7 +235,9 @@ def matched(
         key="matched",
         title=f"Which output of {block} is which?",
         sentence=f"The outputs of {block} are {how}; {percent(same)} of the pairs are of one kind.",
-        figure=figures.matched_centres(one, other, matching, names),
+        call=Call(
+            matched_centres, *outputs, Named("matching", _matching(first, matching, clips, paths), matching), names
+        ),
         definition=(
             "Each point is an output of the first checkpoint and its partner in the second. With one configuration and "
             "one seed, output 7 of one is output 7 of the other. Otherwise numbers mean nothing, and weights cannot be "
@@ -246,14 +245,6 @@ def matched(
             "clips are correlated, and partners are chosen one to one so that the sum of |correlation| is largest "
             "(scipy's linear_sum_assignment). The fainter a point, the weaker the correlation. On the dotted line both "
             "look at the same place in time."
-        ),
-        code=snippet(
-            clips.imports if matching.correlation is not None else "",
-            _paths_code(paths),
-            f"histories = [checkpoint.load_history(path, {first.layer!r}) for path in paths.values()]\n"
-            f"one, other = [kernels.outputs_table(history, -1, {view.reading!r}) for history in histories]\n",
-            _matching_code(first.layer, matching, clips),
-            "figures.matched_centres(one, other, matching, tuple(paths))",
         ),
         table=table,
     )
@@ -264,13 +255,12 @@ def _two(paths: Mapping[str, str]) -> tuple[str, str]:
     return first, second
 
 
-def _matching_code(layer: str, matching: Matching, clips: FirstClips) -> str:
+def _matching(history: KernelHistory, matching: Matching, clips: FirstClips, paths: Mapping[str, str]) -> Call:
+    """How the outputs of two networks were matched."""
     if matching.correlation is None:
-        return "matching = kernels.by_index(len(one))\n"
-    return (
-        "networks = [checkpoint.load_model(path) for path in paths.values()]\n"
-        "header = networks[0][1]\n"
-        f"{clips.code}"
-        f"answers = [kernels.answers_of(model, {layer!r}, pixels) for model, _ in networks]\n"
-        "matching = kernels.by_answers(*answers)\n"
+        return Call(by_index, len(matching.partner))
+    pixels = Named(
+        "pixels", Call(first_clips, Call(read_header, next(iter(paths.values()))), clips.dataset, clips.count)
     )
+    models = [Part(Call(load_model, path), 0) for path in paths.values()]
+    return Call(by_answers, *(Call(answers_of, model, history.layer, pixels) for model in models))

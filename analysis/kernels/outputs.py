@@ -94,7 +94,7 @@ def coarsened(matrix: Float[np.ndarray, "o i"], most: int) -> tuple[Float[np.nda
     return np.take_along_axis(cells, farthest, axis=2)[..., 0], tall, wide
 
 
-def centres(histories: Sequence[KernelHistory], snapshot: int = -1, reading: Reading = "summed") -> pd.DataFrame:
+def centres_table(histories: Sequence[KernelHistory], snapshot: int = -1, reading: Reading = "summed") -> pd.DataFrame:
     """One row per output of every layer at a snapshot (the last, where a layer has fewer).
 
     Columns: layer, block (its short name), output, direction, centre_of_mass and centre_of_mass0, in frames; the last

@@ -1,9 +1,11 @@
-"""A figure with all that a reader needs beside it: a sentence from the data, its definition, and how to make it."""
+"""Card: a figure with a sentence from the data, its definition, and the code that makes it."""
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 
 import pandas as pd
 import plotly.graph_objects as go
+
+from analysis.plotting.call import Call
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,12 +17,33 @@ class Card:
     title: str
     sentence: str
     """What to look for, written from the data."""
-    figure: go.Figure
+    call: InitVar[Call]
+    """The call that makes the figure; run once, and not kept, because its arguments may be large."""
     definition: str
     """What is drawn, with formulas, as Markdown without HTML or TeX."""
-    code: str
-    """Python that makes the figure from the checkpoint's file, as the last line's value."""
     table: pd.DataFrame | None = None
-    """The numbers behind the figure, where they are not the layers' table."""
+    """The numbers of the figure, where they are not the table of layers."""
     clickable: bool = False
     """True if each mark carries its layer as customdata."""
+
+    figure: go.Figure = field(init=False)
+    code: str = field(init=False)
+    """Python that makes the figure from a checkpoint's file, as the value of the last statement."""
+
+    def __post_init__(self, call: Call) -> None:
+        object.__setattr__(self, "figure", call.run())
+        object.__setattr__(self, "code", call.code())
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardWithCode:
+    """A `Card` whose figure is given, with its code as text."""
+
+    key: str
+    title: str
+    sentence: str
+    figure: go.Figure
+    definition: str
+    code: str
+    table: pd.DataFrame | None = None
+    clickable: bool = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from analysis.plotting.card import Card
+from analysis.plotting.card import CardWithCode as Card
 from analysis.timing import Measurement, Plan
 from analysis.timing.figures import time_against_macs
 from analysis.timing.table import finding, reference_of, table

@@ -10,7 +10,7 @@ from analysis.complexity import Numbers
 from analysis.complexity import cards as cost_cards
 from analysis.complexity.cards import Setting
 from tests.analysis.conftest import SMALL, TINY, tiny_count
-from tests.analysis.kernels.test_cards import last_value
+from tests.analysis.snippets import last_value
 
 PLAIN = Setting(options={**TINY, "temporal_share": 1 / 4}, clip=SMALL)
 

@@ -10,7 +10,7 @@ from analysis import interventions
 from analysis.formatting import block_name
 from analysis.interventions import Effect, LabelledClips, Network, Step, TimeChoice, cards
 from analysis.interventions.cards import Examined, Footage
-from analysis.plotting.card import Card
+from analysis.plotting.card import CardWithCode as Card
 from gte import checkpoint
 from gte.data import open_dataset
 from gte.data.sampling import segment_indices
@@ -18,7 +18,7 @@ from gte.data.transforms import to_clip
 from gte.data.video.files import write_webm
 from gte.data.video.sources import Stretch, open_footage
 from gte.models import temporal_layers
-from tests.analysis.kernels.test_cards import last_value
+from tests.analysis.snippets import last_value
 from tests.tiny import save_tiny
 
 CLIPS = LabelledClips(dataset="motionpairs", num_clips=14, num_frames=4, size=32)

@@ -15,10 +15,9 @@ from analysis.kernels import layer_cards, network_cards, report
 from analysis.kernels.cards import View
 from analysis.kernels.network_cards import FirstClips, Measured
 from gte import checkpoint, cli
-from gte.data import DATASETS, open_dataset
-from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clip
+from gte.data import DATASETS
 from gte.kernel_history import KernelHistory
+from tests.analysis.snippets import last_value
 from tests.moved import save_moved
 from tests.tiny import save_tiny
 
@@ -52,12 +51,11 @@ def everything(path: Path, view: View):
     return header, histories, summary
 
 
-def last_value(code: str):
-    """What a notebook's cell would show."""
-    *before, last = code.rstrip().splitlines()
-    space: dict[str, object] = {}
-    exec("\n".join(before), space)
-    return eval(last, space)
+def shown(code: str) -> str | None:
+    """The figure that a snippet ends with, as JSON."""
+    figure = last_value(code)
+    assert isinstance(figure, go.Figure)
+    return figure.to_json()
 
 
 @pytest.mark.parametrize("reading", kernels.READINGS)
@@ -70,9 +68,7 @@ def test_the_code_of_every_card_makes_its_figure(gte, reading, snapshot):
         *("moved", "became", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training")
     ]
     for card in cards:
-        made = last_value(card.code)
-        assert isinstance(made, go.Figure)
-        assert made.to_json() == card.figure.to_json()
+        assert shown(card.code) == card.figure.to_json()
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -82,30 +78,26 @@ def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
     paths = {"mine": str(gte), "yours": str(other)}
     summaries = [everything(Path(path), view)[2] for path in paths.values()]
     card = network_cards.side_by_side(summaries, paths, view)
-    assert last_value(card.code).to_json() == card.figure.to_json()
+    assert shown(card.code) == card.figure.to_json()
     first, second = (checkpoint.load_history(path, FIRST) for path in paths.values())
     clips = FirstClips(dataset="motionpairs", count=2)
     if seed == 0:
         matching = kernels.by_index(first.weights.shape[1])
     else:
         networks = [checkpoint.load_model(path)[0] for path in paths.values()]
-        pixels = first_clips(checkpoint.read_header(gte), clips)
+        pixels = network_cards.first_clips(checkpoint.read_header(gte), clips.dataset, clips.count)
         matching = kernels.by_answers(*(kernels.answers_of(network, FIRST, pixels) for network in networks))
     card = network_cards.matched(first, second, matching, paths, view, clips)
-    assert last_value(card.code).to_json() == card.figure.to_json()
+    assert shown(card.code) == card.figure.to_json()
     assert ("matched by number" in card.sentence) == (seed == 0)
-
-
-def first_clips(header: checkpoint.CheckpointHeader, clips: FirstClips) -> torch.Tensor:
-    dataset = open_dataset(clips.dataset, "test", header.size)
-    which = segment_indices(dataset.num_frames_stored, header.num_frames)
-    return torch.stack([to_clip(dataset.frames(index, which)) for index in range(clips.count)])
 
 
 def measure(path: Path, blocks: tuple[str, ...]) -> Measured:
     clips = FirstClips(dataset="motionpairs", count=2)
     model, header = checkpoint.load_model(path)
-    table = kernels.measured_reach(model, first_clips(header, clips), blocks, probes=1)
+    table = kernels.measured_reach(
+        model, network_cards.first_clips(header, clips.dataset, clips.count), blocks, probes=1
+    )
     return Measured(table=table, blocks=blocks, probes=1, clips=clips)
 
 
@@ -118,7 +110,7 @@ def test_the_code_of_the_reach_makes_its_figure(gte, snapshot):
     assert "on 2 clips of MotionPairs" in card.definition
     assert card.table is not None
     assert set(card.table["line"]) == {"measured", "learned", "start"}
-    assert last_value(card.code).to_json() == card.figure.to_json()
+    assert shown(card.code) == card.figure.to_json()
 
 
 def test_weights_that_are_not_numbers_are_said_to_be_so(gte):
@@ -229,7 +221,7 @@ def test_figures_of_the_largest_layers_stay_under_two_megabytes():
         assert ("A cell stands for" in said) == (max(outputs, inputs) > figures.MOST_CELLS)
         [curves] = [card for card in spectrum if card.key == "frequency"]
         assert ("One output in 2 is drawn." in curves.sentence) == (outputs > figures.MOST_CURVES)
-        table = kernels.centres([history] * 8)
+        table = kernels.centres_table([history] * 8)
         assert len(str(figures.centres_by_layer(table).to_json())) < LARGEST_BYTES
 
 

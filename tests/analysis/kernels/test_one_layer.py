@@ -374,10 +374,10 @@ def test_networks_without_a_layer_in_common_have_no_differences():
 def test_centres_have_a_row_for_every_output_of_every_layer(tmp_path):
     path = save_tiny(tmp_path / "gte.safetensors", "gte")
     histories = checkpoint.load_histories(path)
-    table = kernels.centres(histories)
+    table = kernels.centres_table(histories)
     assert len(table) == sum(one.weights.shape[1] for one in histories)
     moved = table[table["layer"] == histories[0].layer]
     assert set(moved["direction"]) == {"stay"}  # tests.tiny moves the first layer there
     assert set(moved["centre_of_mass0"]) == {-1, 1}
-    start = kernels.centres(histories, 0)
+    start = kernels.centres_table(histories, 0)
     assert set(start["centre_of_mass"]) == {-1, 1}
