@@ -6,14 +6,7 @@ import streamlit as st
 
 from analysis.plotting import style
 from analysis.plotting.card import Card, CardWithCode
-from app import cache, layout
-from gte.checkpoint import CheckpointHeader
-
-
-def path_in_code(header: CheckpointHeader) -> str:
-    """What a snippet of code calls the file: never where it lies on this server, but for what ships."""
-    shipped = header.path.is_relative_to(cache.ROOT)
-    return header.path.relative_to(cache.ROOT).as_posix() if shipped else header.path.name
+from app import layout
 
 
 def draw(

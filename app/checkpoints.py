@@ -1,7 +1,7 @@
-"""Checkpoints that a reader opens for one visit: kept in a folder of their own, which no other session sees.
+"""Checkpoints: the folders that are listed for everyone, and the files that a visitor uploads for one visit.
 
-Files of this project are read as they are. Files from elsewhere go to `gte.convert`, which opens them in a process of
-its own; a server's owner switches that off with GTE_FOREIGN_UPLOADS=off in the environment.
+An upload is kept in a temporary folder that no other session sees. Files of this project are read directly; other files
+go to `gte.convert`, which opens them in a separate process. GTE_FOREIGN_UPLOADS=off in the environment forbids those.
 """
 
 import os
@@ -19,29 +19,65 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from gte import checkpoint
 from gte.checkpoint import SUFFIX, CheckpointHeader
-from gte.convert import convert
-from gte.errors import GteError
+from gte.errors import CheckpointError, GteError
 
-MOST = 3
+ROOT = Path(__file__).parents[1]
+
+FOLDERS: dict[str, Path] = {"": ROOT / "checkpoints", "runs/": ROOT / "runs"}
+"""The folders that are searched for checkpoints, by the prefix of their names."""
+
+FOLDERS_VARIABLE = "GTE_CHECKPOINTS"
+"""Environment variable with further folders, separated as in PATH; their checkpoints come newest first."""
+
+MAX_OPEN = 3
 """Checkpoints that a visit can hold open."""
 
-LARGEST_MEGABYTES = 400
-"""Of one file; a ResNet-101 with 3x3x3 kernels has 353. `server.maxUploadSize` in .streamlit/config.toml is equal."""
+MAX_MEGABYTES = 400
+"""A ResNet-101 with 3x3x3 kernels has 353. `server.maxUploadSize` in .streamlit/config.toml is equal."""
 
 PREFIX = "yours/"
-"""Stands before the names of these checkpoints."""
+"""Starts the names of uploaded checkpoints."""
 
 SWITCH = "GTE_FOREIGN_UPLOADS"
 ON = ("on", "yes", "true", "1")
-"""Anything else switches them off: a word that nobody knows must not open what was meant to be shut."""
+"""Any other value switches them off: a typing error must not open what was meant to be closed."""
 
 OWN_TYPES = (SUFFIX.removeprefix("."),)
 FOREIGN_TYPES = ("pth", "pt", "tar", "ckpt")
 
-# One at a time: each takes the memory of a whole network, and a conversion a process of its own.
+# Each upload takes the memory of a whole network, and a conversion takes a process.
 _ONE_AT_A_TIME = threading.Lock()
 
 _KEY = "uploads: the checkpoints of this visit"
+
+
+def folders() -> dict[str, Path]:
+    """Return every folder that is searched for checkpoints, by the prefix of their names."""
+    own = [Path(name).expanduser() for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name.strip()]
+    return FOLDERS | {f"{folder.resolve().name}/": folder for folder in own}
+
+
+def list_checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointError]]:
+    """Return every checkpoint by its name in links, and the errors of the files that cannot be read.
+
+    The shipped ones come first; the uploads of this visit, which links do not carry, come last.
+    """
+    headers: dict[str, CheckpointHeader] = {}
+    errors: list[CheckpointError] = []
+    for prefix, folder in folders().items():
+        in_folder, unreadable = checkpoint.list_folder(folder)
+        errors += unreadable
+        if prefix in FOLDERS:
+            # Networks with learnable shifts come first: they are what the app is about.
+            in_folder.sort(key=lambda header: not header.layers)
+        for header in in_folder:
+            headers[prefix + header.path.relative_to(folder).with_suffix("").as_posix()] = header
+    return headers | opened(), errors
+
+
+def path_in_code(header: CheckpointHeader) -> str:
+    """Return a checkpoint's path for printed code: below the project's folder, or else the file name alone."""
+    return (header.path.relative_to(ROOT) if header.path.is_relative_to(ROOT) else Path(header.path.name)).as_posix()
 
 
 class Uploads:
@@ -50,24 +86,28 @@ class Uploads:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gte-explorer-"))
         self.opened: dict[str, CheckpointHeader] = {}
-        """By the name that the app uses."""
+        """Headers by the names that the app uses."""
         self.close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def add(self, file_name: str, content: bytes) -> str:
-        """Open an uploaded file, converting it where needed, and return the name of the checkpoint that it became.
+        """Open an uploaded file, converting it if needed, and return the name of the new checkpoint.
 
         Raises GteError, in one sentence that names the file, if it cannot be used; nothing changes then.
         """
+        # PyTorch is imported here because a page that only lists checkpoints must not wait for it.
+        from gte.checkpoint import load_model
+        from gte.convert import convert
+
         name = _clean(file_name)
         types = tuple(f".{ending}" for ending in (*OWN_TYPES, *FOREIGN_TYPES))
         if not name.lower().endswith(types):
-            raise GteError(f"{name} is no checkpoint; choose a file that ends in {', '.join(file_types())}.")
-        if len(self.opened) >= MOST:
-            raise GteError(f"A visit holds {MOST} checkpoints open at most; choose one of yours and remove it first.")
+            raise GteError(f"{name} is not a checkpoint; choose a file that ends in {', '.join(file_types())}.")
+        if len(self.opened) >= MAX_OPEN:
+            raise GteError(f"At most {MAX_OPEN} checkpoints can be open in a visit; remove one of yours first.")
         if not content:
-            raise GteError(f"{name} is empty; choose the file anew once it is complete.")
-        if len(content) > LARGEST_MEGABYTES * 2**20:
-            raise GteError(f"{name} is larger than {LARGEST_MEGABYTES} MB; open it in an app of your own.")
+            raise GteError(f"{name} is empty; choose the file again when it is complete.")
+        if len(content) > MAX_MEGABYTES * 2**20:
+            raise GteError(f"{name} is larger than {MAX_MEGABYTES} MB; start the app on your own machine to open it.")
         with _ONE_AT_A_TIME, tempfile.TemporaryDirectory(dir=self.folder) as incoming:
             source = Path(incoming) / name
             source.write_bytes(content)
@@ -79,11 +119,11 @@ class Uploads:
                 convert(source, target)
             else:
                 raise GteError(
-                    f"{name} is no {SUFFIX} file of this project, and this server takes no others; convert it on your "
-                    f"own machine: python -m gte.convert {name} --to {target.name}"
+                    f"{name} is not a {SUFFIX} file of this project, and this server accepts no others; convert it on "
+                    f"your own machine: python -m gte.convert {name} --to {target.name}"
                 )
-            # What cannot be opened is refused here and not on every page.
-            checkpoint.load_model(target)
+            # A file that cannot be opened is refused here and not on every page.
+            load_model(target)
             kept = self.folder / target.name
             target.rename(kept)
         key = PREFIX + kept.stem
@@ -91,32 +131,32 @@ class Uploads:
         return key
 
     def remove(self, name: str) -> None:
-        """Forget a checkpoint and delete its file; nothing happens if it is gone already."""
+        """Close a checkpoint and delete its file; do nothing if it is already gone."""
         if header := self.opened.pop(name, None):
             header.path.unlink(missing_ok=True)
 
     def _free_stem(self, name: str) -> str:
         stem = re.sub(r"\.(pth|tar|pt|ckpt|safetensors)\b", "", name) or "checkpoint"
         taken = {header.name for header in self.opened.values()}
-        numbered = (stem if number == 1 else f"{stem}-{number}" for number in range(1, MOST + 2))
+        numbered = (stem if number == 1 else f"{stem}-{number}" for number in range(1, MAX_OPEN + 2))
         return next(candidate for candidate in numbered if candidate not in taken)
 
 
 def _clean(file_name: str) -> str:
-    """The file's name without folders and without what a file system or a link could take amiss."""
+    """Return the file's name without folders and without characters that are unsafe in a file system or a link."""
     name = re.sub(r"[^\w.-]+", "-", Path(file_name.replace("\\", "/")).name).lstrip(".-")
     return name[-100:] or "checkpoint"
 
 
 def _is_ours(source: Path) -> bool:
-    """Raises CheckpointError for a broken .safetensors file, which nobody could convert."""
+    """Return True for a checkpoint of this project. Raises CheckpointError for a broken .safetensors file."""
     return source.suffix.lower() == SUFFIX and checkpoint.is_one(source)
 
 
 def take(uploaded: UploadedFile) -> str:
-    """Open what a file uploader holds, as `Uploads.add` does, and let go of it there, whether it can be used or not.
+    """Open an uploaded file as `Uploads.add` does, and remove its bytes from Streamlit's memory in any case.
 
-    Streamlit would hold its bytes in memory for as long as the visit lasts.
+    Streamlit would keep them for the whole visit.
     """
     try:
         return of_visit().add(uploaded.name, uploaded.getvalue())
@@ -128,23 +168,23 @@ def take(uploaded: UploadedFile) -> str:
 
 
 def foreign_allowed() -> bool:
-    """False if the server's owner has switched files from elsewhere off."""
+    """Return False if the server's owner has switched off files from other projects."""
     return os.environ.get(SWITCH, "on").strip().lower() in ON
 
 
 def file_types() -> list[str]:
-    """Endings of the files that can be uploaded here."""
+    """Return the endings of the files that can be uploaded to this server."""
     types = [*OWN_TYPES, *FOREIGN_TYPES] if foreign_allowed() else OWN_TYPES
     return [f".{ending}" for ending in types]
 
 
 def of_visit() -> Uploads:
-    """What this visit has opened."""
+    """Return the uploads of this visit."""
     if _KEY not in st.session_state:
         st.session_state[_KEY] = Uploads()
     return st.session_state[_KEY]
 
 
 def opened() -> dict[str, CheckpointHeader]:
-    """The checkpoints that this visit has opened, by name; none in a visit that has opened nothing."""
+    """Return the checkpoints that this visit has opened, by name."""
     return of_visit().opened if _KEY in st.session_state else {}

@@ -1,8 +1,9 @@
-"""What a clip can be cut from: the rendered clips, files that the server's owner allows, and what a reader drops here.
+"""Clips, and their sources: test clips of a data set, files that the server's owner allows, and a visitor's upload.
 
-A link carries a name, which is looked up among what is listed: no path is ever made of it.
+A link carries a name that is looked up in the list of sources; it never becomes a path.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,9 @@ import streamlit as st
 from jaxtyping import Float, Int, UInt8
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app import cache
-from app.cache import Clip, Stamp
+from gte.checkpoint import CheckpointHeader
 from gte.cli import sentence
-from gte.data import open_dataset
+from gte.data import DATASETS, open_dataset
 from gte.data.opencv import cv2
 from gte.data.video.sources import (
     Footage,
@@ -33,6 +33,7 @@ from gte.data.video.sources import (
     unpack_pictures,
 )
 from gte.errors import GteError, VideoError
+from gte.files import Stamp, stamp
 
 OWN_FOLDERS = "GTE_CLIPS"
 """The environment's list of folders whose videos, and folders of pictures, every reader may look at, as PATH is one."""
@@ -52,6 +53,78 @@ _DROPPED = "clips: what the reader dropped"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Clip:
+    """The frames that a network sees of a clip."""
+
+    digest: str
+    """A hash of the frames."""
+    frames: UInt8[np.ndarray, "t h w 3"]
+    """RGB; shared between visits, so never written to."""
+    indices: Int[np.ndarray, " t"]
+    """The numbers of these frames in the source."""
+    label: int | None = None
+    """Its class in its data set."""
+
+    @classmethod
+    def of(
+        cls, frames: UInt8[np.ndarray, "t h w 3"], indices: Int[np.ndarray, " t"], label: int | None = None
+    ) -> "Clip":
+        """Make a clip and hash its frames."""
+        frames = np.ascontiguousarray(frames)
+        return cls(digest=hashlib.sha256(frames.data).hexdigest(), frames=frames, indices=indices, label=label)
+
+    def select(self, places: Sequence[int] | Int[np.ndarray, " n"]) -> "Clip":
+        """Return the frames at these places of the clip, in this order."""
+        places = np.asarray(places)
+        return Clip.of(self.frames[places], self.indices[places], self.label)
+
+    def reversed(self, twins: Sequence[int]) -> "Clip":
+        """Return the frames in reverse order, with the class of the reversed motion."""
+        twin = -1 if self.label is None else twins[self.label]
+        return replace(self.select(range(len(self.frames))[::-1]), label=None if twin == -1 else twin)
+
+
+FALLBACK = "motionpairs"
+"""The data set shown to networks that were trained on a data set that is not here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSource:
+    """The data set whose test clips are offered for a checkpoint."""
+
+    dataset: str
+    classes: tuple[str, ...]
+    """The classes of the data set; its first test clips hold each class once, in order."""
+    trained_on: bool
+    """True if the checkpoint was trained on this data set and has its classes."""
+
+
+def clip_source(header: CheckpointHeader) -> ClipSource:
+    """Return the data set that a checkpoint was trained on if it is here, or else MotionPairs."""
+    if header.dataset in DATASETS:
+        classes = _classes(header.dataset)
+        if classes == header.classes:
+            return ClipSource(dataset=header.dataset, classes=classes, trained_on=True)
+    return ClipSource(dataset=FALLBACK, classes=_classes(FALLBACK), trained_on=False)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _classes(dataset: str) -> tuple[str, ...]:
+    return open_dataset(dataset, "test").classes
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def dataset_clip(
+    dataset: str, index: int, num_frames: int, size: int, backwards: bool = False, stretch: Stretch | None = None
+) -> Clip:
+    """Return a test clip, or a stretch of it, sampled as in evaluation and played backwards on request."""
+    clips = open_dataset(dataset, "test", size)
+    indices = (stretch or Stretch(0, clips.num_frames_stored - 1)).sample(num_frames)
+    clip = Clip.of(clips.frames(index, indices), indices, clips.label(index))
+    return clip.reversed(clips.twins) if backwards else clip
+
+
+@dataclass(frozen=True, kw_only=True)
 class Filmed:
     """A video file or a folder of pictures."""
 
@@ -67,7 +140,7 @@ class Filmed:
     def footage(self) -> Footage:
         """Raises VideoError, naming the file as the reader knows it."""
         with self._as_known():
-            return _footage(self.identity, self.path)
+            return _footage(self)
 
     @property
     def seconds(self) -> Float[np.ndarray, " n"]:
@@ -87,7 +160,7 @@ class Filmed:
             return self.footage.glimpses(which, size)
 
     def clip(self, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
-        return _filmed_clip(self.identity, stretch, num_frames, size, backwards, self)
+        return _filmed_clip(self, stretch, num_frames, size, backwards)
 
     @contextmanager
     def _as_known(self) -> Iterator[None]:
@@ -133,52 +206,33 @@ class Rendered:
         return list(self.read(which, size))
 
     def clip(self, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
-        clip = _rendered_clip(self.dataset, self.index, stretch, num_frames, size, backwards)
-        return clip if self.knows_label else Clip(digest=clip.digest, frames=clip.frames, indices=clip.indices)
+        clip = dataset_clip(self.dataset, self.index, num_frames, size, backwards, stretch)
+        return clip if self.knows_label else replace(clip, label=None)
 
 
 Source = Filmed | Rendered
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the video")
-def _footage(identity: tuple[Stamp, ...], _path: Path) -> Footage:
-    return open_footage(_path)
+def _footage(source: Filmed) -> Footage:
+    return open_footage(source.path)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the video")
-def _filmed_clip(
-    identity: tuple[Stamp, ...], stretch: Stretch, num_frames: int, size: int, backwards: bool, _source: Filmed
-) -> Clip:
+def _filmed_clip(source: Filmed, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
     indices = stretch.sample(num_frames)
-    frames = _source.read(indices, size)
-    clip = Clip(digest=cache.digest_of(frames), frames=frames, indices=indices)
+    clip = Clip.of(source.read(indices, size), indices)
     return clip.reversed(()) if backwards else clip
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _rendered_clip(dataset: str, index: int, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
-    clips = open_dataset(dataset, "test", size)
-    indices = stretch.sample(num_frames)
-    frames = clips.frames(index, indices)
-    clip = Clip(digest=cache.digest_of(frames), frames=frames, indices=indices, label=clips.label(index))
-    return clip.reversed(clips.twins) if backwards else clip
-
-
-def thumbnails(source: Source) -> UInt8[np.ndarray, "h w 3"]:
-    """Small pictures of the whole source side by side, at equal steps of its frames; grey where it is damaged.
-
-    Raises VideoError.
-    """
-    return _thumbnails(source.identity, source)
-
-
 @st.cache_data(max_entries=64, show_spinner="Reading the video")
-def _thumbnails(identity: tuple[object, ...], _source: Source) -> UInt8[np.ndarray, "h w 3"]:
-    which = Stretch(0, len(_source.seconds) - 1).sample(THUMBNAILS)
+def thumbnails(source: Source) -> UInt8[np.ndarray, "h w 3"]:
+    """Draw frames at equal steps of the whole source in one row; grey where it is damaged. Raises VideoError."""
+    which = Stretch(0, len(source.seconds) - 1).sample(THUMBNAILS)
     # Of few frames each is drawn several times, because one picture alone would be drawn out over the whole width.
     numbers, places = np.unique(which, return_inverse=True)
     nothing = np.full((THUMBNAIL_HEIGHT, THUMBNAIL_HEIGHT, 3), GREY, np.uint8)
-    frames = [nothing if frame is None else frame for frame in _source.glimpses(numbers, THUMBNAIL_HEIGHT)]
+    frames = [nothing if frame is None else frame for frame in source.glimpses(numbers, THUMBNAIL_HEIGHT)]
     return np.concatenate([frames[place] for place in places], axis=1)
 
 
@@ -221,10 +275,10 @@ def _is_inside(path: Path) -> bool:
 
 def _identity(path: Path) -> tuple[Stamp, ...]:
     if not path.is_dir():
-        return (cache.stamp(path),)
+        return (stamp(path),)
     files = pictures_in(path)
     # Of many pictures the folder's own time tells of added and removed ones.
-    return tuple(cache.stamp(one) for one in (path, *files[:1], *files[-1:]))
+    return tuple(stamp(one) for one in (path, *files[:1], *files[-1:]))
 
 
 @dataclass
@@ -297,7 +351,7 @@ def _unpacked(archive: Path, name: str) -> Path:
     return folder
 
 
-def choices(source: cache.ClipSource, yours: Filmed | None) -> Mapping[str, Source]:
+def choices(source: ClipSource, yours: Filmed | None) -> Mapping[str, Source]:
     """Every clip by its name in links: the reader's own, the rendered ones, those that the owner allows."""
     rendered = {
         name: Rendered(name=name, dataset=source.dataset, index=index, knows_label=source.trained_on)

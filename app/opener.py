@@ -37,10 +37,10 @@ def open_one_of_yours(width: Literal["stretch", "content"] = "content") -> None:
         uploaded = st.file_uploader(
             "A checkpoint file",
             key=f"checkpoint {number}",
-            max_upload_size=checkpoints.LARGEST_MEGABYTES,
+            max_upload_size=checkpoints.MAX_MEGABYTES,
             label_visibility="collapsed",
         )
-        st.caption(OWN_NOTE.format(suffix=SUFFIX, largest=checkpoints.LARGEST_MEGABYTES, most=checkpoints.MOST))
+        st.caption(OWN_NOTE.format(suffix=SUFFIX, largest=checkpoints.MAX_MEGABYTES, most=checkpoints.MAX_OPEN))
         if checkpoints.foreign_allowed():
             types = in_a_row(checkpoints.file_types())
             layouts = scaffold.plain("; ".join(by_publisher(layout.label for layout in LAYOUTS)))

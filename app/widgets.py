@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
 
-from app import cache, clips, layout, url_state
+from app import checkpoints, clips, layout, url_state
 from gte.checkpoint import CheckpointHeader
 from gte.data.video.sources import Stretch
 
@@ -21,7 +21,7 @@ _STRETCHES = "widgets: what the reader cut out of each clip"
 
 def checkpoints_or_stop() -> dict[str, CheckpointHeader]:
     """Every checkpoint by name; where there is none, say how to get one and end the page."""
-    found, _ = cache.checkpoints()
+    found, _ = checkpoints.list_checkpoints()
     if not found:
         st.info(NO_CHECKPOINT)
         st.stop()
@@ -131,7 +131,7 @@ def _take() -> None:
         st.session_state[url_state.CLIP.name] = clips.YOURS
 
 
-def pick_clip(source: cache.ClipSource, default: str) -> clips.Source:
+def pick_clip(source: clips.ClipSource, default: str) -> clips.Source:
     """One of the clips by name: what the reader dropped, rendered ones, those that the server's owner allows."""
     options = clips.choices(source, clips.dropped())
     yours = options.get(clips.YOURS)

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gte.errors import CheckpointError
-from gte.files import replacing
+from gte.files import atomic_write
 from gte.kernel_history import HISTORY, INITIAL, STEPS, KernelHistory, KernelSnapshots
 from gte.models import build, temporal_layers, to_channels_last, without_memory
 from gte.models.shift import LearnableTemporalShift, SharedTemporalShift
@@ -91,7 +91,7 @@ def save(
     tensors = {MODEL + key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     tensors |= snapshots.tensors(header.step, model)
     tensors |= {KERNEL_INIT + layer: taps.detach().cpu().float().contiguous() for layer, taps in kernel_init.items()}
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(tensors, temporary, {METADATA: json.dumps({"format_version": FORMAT_VERSION, **facts})})
 
 

@@ -1,4 +1,4 @@
-"""Files that matter are written beside their name and moved into place: a reader sees the old one or the new one."""
+"""Atomic writes, so that a reader sees the old file or the new one, and stamps that tell states of a file apart."""
 
 import os
 import tempfile
@@ -6,12 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+Stamp = tuple[str, int, int]
+"""A file's path, modification time in nanoseconds and size in bytes."""
+
+
+def stamp(path: Path) -> Stamp:
+    """Return what changes whenever a file is written again. Raises OSError if there is none."""
+    status = path.stat()
+    return str(path), status.st_mtime_ns, status.st_size
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, with its suffix; move it to `path` when the block ends without an error.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the folder of `path`; move it to `path` when the block ends without an error.
 
-    Creates the folder. After an error, or if the block wrote nothing, `path` is as it was and no temporary file stays.
+    Creates the folder. After an error, or if the block wrote nothing, `path` is unchanged and no other file is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)

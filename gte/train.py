@@ -22,7 +22,7 @@ from gte.data.transforms import to_clips
 from gte.environment import environment_facts
 from gte.errors import GteError
 from gte.evaluate import evaluate
-from gte.files import replacing
+from gte.files import atomic_write
 from gte.kernel_history import KernelSnapshots, initial_kernels, snapshot_steps
 from gte.models import configure, to_channels_last
 from gte.models.shift import shift_layers
@@ -55,7 +55,7 @@ class Run:
 
     def save(self) -> None:
         """Write the resume file, then what people read, each atomically: a cut between them loses nothing."""
-        with replacing(self.resume_file) as temporary:
+        with atomic_write(self.resume_file) as temporary:
             torch.save(
                 {
                     "config": json.dumps(self.config.facts()),
@@ -74,7 +74,7 @@ class Run:
     def save_results(self) -> None:
         """Write the checkpoint and the metrics."""
         save(self.checkpoint, self.header(), self.model, self.snapshots, self.kernel_init)
-        with replacing(self.metrics_file) as temporary:
+        with atomic_write(self.metrics_file) as temporary:
             temporary.write_text("".join(json.dumps(entry) + "\n" for entry in self.metrics))
 
     def restore(self) -> None:

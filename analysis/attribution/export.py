@@ -18,7 +18,7 @@ from analysis.attribution.evidence import Evidence
 from analysis.attribution.overlay import film_strip, overlay
 from gte.data.opencv import cv2
 from gte.data.video.files import write_webm
-from gte.files import replacing
+from gte.files import atomic_write
 
 CARD = "card"
 """The name of the card in an .npz file and in a picture."""
@@ -83,7 +83,7 @@ def write(path: Path, picture: Picture) -> None:
     suffix = path.suffix.lower()
     if suffix not in WRITERS:
         raise ValueError(f"Evidence is written as {', '.join(WRITERS)}; got {path.name}.")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         WRITERS[suffix](temporary, picture)
 
 
@@ -93,7 +93,7 @@ def write_all(path: Path, pictures: Mapping[str, Picture]) -> None:
     It is there whole or not at all. Raises OSError where nothing can be written.
     """
     with (
-        replacing(path) as temporary,
+        atomic_write(path) as temporary,
         tempfile.TemporaryDirectory() as folder,
         # What is inside is compressed already, but for the cards.
         zipfile.ZipFile(temporary, "w") as packed,

@@ -16,7 +16,7 @@ from typing import Any
 
 from analysis.complexity.counting import Complexity, Options, checked, count
 from analysis.complexity.layers import Layer
-from gte.files import replacing
+from gte.files import atomic_write
 from gte.models import ClipShape
 
 FOLDER_VARIABLE = "GTE_CACHE"
@@ -108,7 +108,7 @@ def _check(item: Complexity) -> None:
 def _write(path: Path, holds_for: dict[str, Any], item: Complexity) -> None:
     content = {"identity": holds_for, "count": asdict(item)}
     try:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(content), encoding="utf-8")
         _forget_oldest(path.parent)
     except OSError:

@@ -21,7 +21,7 @@ from gte import checkpoint, cli
 from gte.checkpoint import CheckpointHeader
 from gte.environment import source_revision
 from gte.errors import CheckpointError
-from gte.files import replacing
+from gte.files import atomic_write
 from gte.kernel_history import KernelHistory
 
 TABLE_COLUMNS = {
@@ -147,7 +147,7 @@ def main(
         output=output,
     )
     text = as_html(histories, summary, header, view)
-    with replacing(out) as temporary:
+    with atomic_write(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     cli.say(f"Wrote {out}: {kernels.drift_finding(summary, view.snapshot)}")
 

@@ -8,10 +8,8 @@ import streamlit as st
 from analysis import figures
 from analysis.formatting import large_count, percent
 from analysis.plotting import style
-from app import cache as resources
-from app import checkpoints, layout, navigation, opener, widgets
+from app import cache, checkpoints, layout, navigation, opener, widgets
 from app.navigation import PAGES
-from app.pages.kernels import cache
 from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
 from gte.errors import CheckpointError
@@ -29,14 +27,14 @@ DIGEST_GROUP = 32
 
 def render() -> None:
     """Draw the page below its header."""
-    for error in resources.checkpoints()[1]:
+    for error in checkpoints.list_checkpoints()[1]:
         st.warning(layout.plain(str(error)))
     summary = st.container()
     choice, download, upload = st.columns([4, 1.3, 1.7], vertical_alignment="bottom")
     with upload:
         opener.open_one_of_yours(width="stretch")
     opener.tell_of_last_upload()
-    found, _ = resources.checkpoints()
+    found, _ = checkpoints.list_checkpoints()
     if not found:
         st.info(widgets.NO_CHECKPOINT)
         return

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import streamlit as st
 
 from analysis import kernels
-from app import cache as resources
-from app import layout, navigation, widgets
+from app import cache, checkpoints, layout, navigation, widgets
+from app.clips import dataset_clip
 from app.components import LayerShares, kernel_barcode, shift_toy
-from app.pages.kernels import cache
 from gte.checkpoint import CheckpointHeader
 from gte.models import MODELS
 
@@ -31,7 +30,7 @@ CARDS = {
 
 def render() -> None:
     """Draw the page below its header."""
-    shift_toy(resources.dataset_clip(*TOY_CLIP, TOY_FRAMES, TOY_SIZE).frames, key="toy")
+    shift_toy(dataset_clip(*TOY_CLIP, TOY_FRAMES, TOY_SIZE).frames, key="toy")
     with layout.errors_as_sentences():
         _training()
     st.header("Where to go from here")
@@ -40,7 +39,7 @@ def render() -> None:
 
 def _training() -> None:
     """What training did to the shifts of a shipped checkpoint."""
-    found, _ = resources.checkpoints()
+    found, _ = checkpoints.list_checkpoints()
     name = pick(found)
     if name is None:
         st.info(widgets.NO_CHECKPOINT)

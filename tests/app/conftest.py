@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import cache
+from app import checkpoints
 from gte.data import open_dataset
 from tests.browser.harness import APP
 from tests.tiny import save_tiny
@@ -26,7 +26,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     folders = {"": tmp_path / "checkpoints", "runs/": tmp_path / "runs"}
     for folder in folders.values():
         folder.mkdir()
-    monkeypatch.setattr(cache, "FOLDERS", folders)
+    monkeypatch.setattr(checkpoints, "FOLDERS", folders)
     st.cache_data.clear()
     st.cache_resource.clear()
     return folders

@@ -9,7 +9,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.testing.v1 import AppTest
 
 from app import checkpoints, opener
-from app.checkpoints import LARGEST_MEGABYTES, MOST, Uploads
+from app.checkpoints import MAX_MEGABYTES, MAX_OPEN, Uploads
 from gte.checkpoint import load_histories
 from gte.errors import GteError
 from tests.app.opening import open_page, sentences
@@ -63,12 +63,12 @@ def test_files_of_one_name_are_told_apart_and_no_name_leaves_the_folder(own):
 
 def test_a_visit_holds_a_bounded_number_until_one_is_removed(own):
     visit = Uploads()
-    names = [visit.add("a.safetensors", own) for _ in range(MOST)]
-    with pytest.raises(GteError, match=f"holds {MOST} checkpoints open at most"):
+    names = [visit.add("a.safetensors", own) for _ in range(MAX_OPEN)]
+    with pytest.raises(GteError, match=f"At most {MAX_OPEN} checkpoints"):
         visit.add("b.safetensors", own)
     visit.remove(names[0])
     assert visit.add("b.safetensors", own) == "yours/b"
-    assert len(files_in(visit)) == MOST
+    assert len(files_in(visit)) == MAX_OPEN
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_file_whose_weights_do_not_fit_its_network_is_refused(tmp_path):
 
 
 def test_a_file_above_the_limit_is_refused(own, monkeypatch):
-    monkeypatch.setattr(checkpoints, "LARGEST_MEGABYTES", 1)
+    monkeypatch.setattr(checkpoints, "MAX_MEGABYTES", 1)
     with pytest.raises(GteError, match=r"big\.safetensors is larger than 1 MB"):
         Uploads().add("big.safetensors", own)
     assert len(own) > 2**20
@@ -115,7 +115,7 @@ def test_a_file_above_the_limit_is_refused(own, monkeypatch):
 
 def test_the_limit_is_the_server_s_own():
     config = Path(__file__).parents[2] / ".streamlit" / "config.toml"
-    assert f"maxUploadSize = {LARGEST_MEGABYTES}\n" in config.read_text()
+    assert f"maxUploadSize = {MAX_MEGABYTES}\n" in config.read_text()
 
 
 @pytest.mark.parametrize("value", ["off", " OFF ", "no", "0", "false", "disabled", ""])
@@ -123,7 +123,7 @@ def test_a_server_s_owner_switches_files_from_elsewhere_off(own, foreign, monkey
     monkeypatch.setenv(checkpoints.SWITCH, value)
     assert checkpoints.file_types() == [".safetensors"]
     visit = Uploads()
-    with pytest.raises(GteError, match=r"this server takes no others; .*gte\.convert gst\.pth --to gst\.safetensors"):
+    with pytest.raises(GteError, match=r"this server accepts no others; .*gte\.convert gst\.pth --to gst\.safetensors"):
         visit.add("gst.pth", foreign)
     assert visit.add("own.safetensors", own) == "yours/own"
 
@@ -195,7 +195,7 @@ def test_another_visit_sees_no_upload_and_a_link_to_one_says_that_it_is_not_here
 
 def test_the_page_says_which_files_it_takes(two_networks, monkeypatch):
     told = " ".join(caption.value for caption in open_page("library").caption)
-    assert f"at most {LARGEST_MEGABYTES} MB; {MOST} of yours can be open at a time" in told
+    assert f"at most {MAX_MEGABYTES} MB; {MAX_OPEN} of yours can be open at a time" in told
     assert "GST from GST's repository" in told
     monkeypatch.setenv(checkpoints.SWITCH, "off")
     told = " ".join(caption.value for caption in open_page("library").caption)
@@ -213,7 +213,7 @@ def test_a_file_of_another_type_is_refused_in_a_sentence_and_its_memory_given_ba
     assert at.success
     at = upload(at, "wrong.txt", b"hello", number=1)
     assert [error.value for error in at.error] == [
-        "wrong.txt is no checkpoint; choose a file that ends in .safetensors, .pth, .pt, .tar, .ckpt."
+        "wrong.txt is not a checkpoint; choose a file that ends in .safetensors, .pth, .pt, .tar, .ckpt."
     ]
     # What was told of the file before has gone.
     assert not at.success

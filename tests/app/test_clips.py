@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from app import cache, clips
+from app import clips
 from gte.data.opencv import cv2
 from gte.data.video import seeking
 from gte.data.video.files import write_webm
 from gte.data.video.sources import Stretch
+from gte.files import stamp
 from tests.app.opening import finding, open_page, sentences
 from tests.gte.data.video.test_sources import write_coded, zero
 
@@ -134,7 +135,7 @@ def test_a_broken_picture_is_told_by_the_name_or_the_place_that_the_reader_knows
 @pytest.mark.parametrize("count", [1, 3, 40])
 def test_the_small_pictures_of_the_whole_keep_their_shape_however_few_frames_there_are(tmp_path, count):
     path = write_video(tmp_path / "few.webm", count=count)
-    whole = clips.thumbnails(clips.Filmed(name="few.webm", path=path, identity=(cache.stamp(path),)))
+    whole = clips.thumbnails(clips.Filmed(name="few.webm", path=path, identity=(stamp(path),)))
     assert whole.shape == (clips.THUMBNAIL_HEIGHT, clips.THUMBNAILS * clips.THUMBNAIL_HEIGHT, 3)
     pictures = {part.tobytes() for part in np.split(whole, clips.THUMBNAILS, axis=1)}
     assert len(pictures) == min(count, clips.THUMBNAILS)

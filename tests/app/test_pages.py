@@ -84,8 +84,8 @@ def test_evidence_compares_gte_with_c2d_and_reversing_gives_the_twin_s_clip(two_
 
 
 def test_a_reversed_clip_has_its_frames_reversed(two_networks):
-    forwards = cache.dataset_clip("motionpairs", 0, 8, 32)
-    backwards = cache.dataset_clip("motionpairs", 0, 8, 32, backwards=True)
+    forwards = clips.dataset_clip("motionpairs", 0, 8, 32)
+    backwards = clips.dataset_clip("motionpairs", 0, 8, 32, backwards=True)
     assert np.array_equal(backwards.frames, forwards.frames[::-1])
     assert (forwards.label, backwards.label) == (0, 1)
     assert forwards.digest != backwards.digest
@@ -94,7 +94,7 @@ def test_a_reversed_clip_has_its_frames_reversed(two_networks):
 def test_c2d_answers_a_clip_and_its_reversal_alike(two_networks):
     header = read_header(two_networks[""] / "c2d-tiny.safetensors")
     answers = [
-        cache.logits(header, cache.dataset_clip("motionpairs", 0, 4, 32, backwards)) for backwards in (False, True)
+        cache.logits(header, clips.dataset_clip("motionpairs", 0, 4, 32, backwards)) for backwards in (False, True)
     ]
     assert (answers[0] - answers[1]).abs().max() <= 1e-5 * answers[0].abs().max()
 

@@ -166,7 +166,7 @@ def test_a_file_of_another_type_gets_one_sentence_in_place_of_the_last(networks,
     give(networks, save_tiny(tmp_path / "first.safetensors", "gte"))
     give(networks, path)
     [told] = alerts_about(networks, "is no checkpoint", "is open as")
-    assert told.startswith("wrong.txt is no checkpoint; choose a file that ends in .safetensors,")
+    assert told.startswith("wrong.txt is not a checkpoint; choose a file that ends in .safetensors,")
 
 
 def test_what_is_told_of_an_upload_goes_with_the_page(networks, tmp_path):

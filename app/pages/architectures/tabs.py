@@ -17,7 +17,7 @@ from analysis.complexity import Complexity, Numbers, Uncountable
 from analysis.complexity import cards as cost_cards
 from analysis.complexity.cards import Setting
 from analysis.formatting import COST_UNITS, large_count, percent, three_digits
-from app import cache, cards, layout, navigation, tables, url_state, widgets
+from app import cache, cards, checkpoints, layout, navigation, tables, url_state, widgets
 from app.navigation import PAGES
 from app.pages.architectures import block_diagram, timing
 from gte.checkpoint import CheckpointHeader
@@ -148,7 +148,7 @@ BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
 
 def _links(item: Complexity, block: str) -> None:
     """To the kernels of this block, in a checkpoint of this network if there is one that has the block."""
-    found, _ = cache.checkpoints()
+    found, _ = checkpoints.list_checkpoints()
     mine = {name: header for name, header in found.items() if header.model == item.name and header.layers}
     for name, header in mine.items():
         if _has_block(header, block):

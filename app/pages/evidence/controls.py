@@ -7,10 +7,8 @@ import streamlit as st
 from analysis.attribution import METHODS
 from analysis.attribution.evidence import ClassScore, preselect_layer
 from analysis.formatting import block_name
-from app import cache as resources
-from app import url_state, widgets
+from app import cache, url_state, widgets
 from app.clips import Filmed, Source
-from app.pages.kernels import cache
 from gte.checkpoint import CheckpointHeader
 
 NETWORKS = url_state.Key("networks", "network")
@@ -100,7 +98,7 @@ def pick_contrast(header: CheckpointHeader) -> int | None:
 
 def pick_block(header: CheckpointHeader) -> str:
     """A block, with the cells of its output in time, height and width."""
-    shapes = resources.map_shapes(header)
+    shapes = cache.map_shapes(header)
     words = {block: f"{block} · {' x '.join(map(str, shape))}" for block, shape in shapes.items()}
     in_full = {layer: block_name(layer) for layer in cache.temporal_layers(header)}
     return widgets.pick_in_words(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from analysis.attribution import Evidence
 from analysis.attribution.evidence import ClassScore
-from app import cache
+from app.clips import Clip
 from gte.checkpoint import CheckpointHeader
 
 
@@ -14,7 +14,7 @@ class Finding:
 
     name: str
     header: CheckpointHeader
-    clip: cache.Clip
+    clip: Clip
     scores: list[ClassScore]
     """All classes, the most probable first."""
     evidence: Evidence

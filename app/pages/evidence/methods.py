@@ -14,10 +14,12 @@ from analysis.attribution import METHODS, Evidence
 from analysis.attribution.evidence import preselect_layer
 from analysis.attribution.hooks import reporting
 from app import cache, jobs, layout, url_state
+from app.clips import Clip
 from app.components import StripRow, film_strip
 from app.pages.evidence.finding import Finding
 from gte.checkpoint import CheckpointHeader
 from gte.data.transforms import to_clip
+from gte.files import stamp
 
 FRAME_SIDE = 110
 MAP_SIDE = 40
@@ -37,7 +39,7 @@ class Question:
     """What a method is asked: for which class a network finds evidence in a clip, and where it is read."""
 
     header: CheckpointHeader
-    clip: cache.Clip
+    clip: Clip
     target: int
     layer: str
     contrast: int | None = None
@@ -63,8 +65,7 @@ def block_of(one: Finding) -> str:
 
 def key_of(question: Question) -> tuple[object, ...]:
     """What tells the question from any other, as a part of a job's key."""
-    stamp = cache.stamp(question.header.path)
-    return stamp, question.clip.digest, question.target, question.layer, question.contrast
+    return stamp(question.header.path), question.clip.digest, question.target, question.layer, question.contrast
 
 
 class Answers:
@@ -124,7 +125,7 @@ class _Round:
     def work(self) -> Callable[[jobs.Report], list[Evidence]]:
         """What asks the networks whose answers are not kept, each a copy of its own."""
         row, answers, keys, questions = METHODS[self.method], _answers(), self.keys, self.questions
-        copiers = [cache.copier_of(question.header) for question in questions]
+        copiers = [cache.model_copier(question.header) for question in questions]
 
         def work(report: jobs.Report) -> list[Evidence]:
             found = []

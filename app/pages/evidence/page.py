@@ -72,7 +72,7 @@ def render() -> None:
         st.info("Choose at least one network.")
         return
     first = found[chosen[0]]
-    clip_source = cache.clip_source(first)
+    clip_source = clips.clip_source(first)
     with upload_place:
         widgets.drop_clip()
     if refusal := clips.refusal():
@@ -141,11 +141,11 @@ class _Question:
     contrast: int | None
     """The class rather than which it is asked about another."""
 
-    def clip_for(self, header: CheckpointHeader) -> cache.Clip:
+    def clip_for(self, header: CheckpointHeader) -> clips.Clip:
         return self.source.clip(self.stretch, header.num_frames, header.size, self.backwards)
 
 
-def _scores(header: CheckpointHeader, clip: cache.Clip) -> list[ClassScore]:
+def _scores(header: CheckpointHeader, clip: clips.Clip) -> list[ClassScore]:
     """All classes, the likeliest first; none where the answer is no number."""
     try:
         return top_classes(cache.logits(header, clip), header.classes, len(header.classes))
@@ -208,7 +208,7 @@ def _why_no_numbers(name: str, header: CheckpointHeader) -> str:
     return NOT_NUMBERS.format(name=name, tensors=named)
 
 
-def _tell_how_to_read(source: Source, clip_source: cache.ClipSource, stretch: Stretch, first: Finding) -> None:
+def _tell_how_to_read(source: Source, clip_source: clips.ClipSource, stretch: Stretch, first: Finding) -> None:
     """That the clip is none that the first network was trained on, and that frames of it stand for several."""
     told = [stretch.repeats_in_words(first.name, first.header.num_frames)]
     if controls.is_real(source):
@@ -240,7 +240,7 @@ def _draw(findings: Sequence[Finding], shared: bool) -> None:
         )
 
 
-def _frame_names(clip: cache.Clip) -> list[str]:
+def _frame_names(clip: clips.Clip) -> list[str]:
     """The place among the frames that the network saw, and the number in the clip."""
     return [f"{place} · #{number}" for place, number in enumerate((1 + clip.indices).tolist(), start=1)]
 

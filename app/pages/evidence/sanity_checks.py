@@ -19,6 +19,7 @@ from analysis.attribution.sanity_checks.weight_randomization import SEEDS, Rando
 from analysis.formatting import percent, three_digits
 from analysis.plotting import style
 from app import cache, jobs, layout
+from app.clips import clip_source
 from app.components import StripRow, film_strip
 from app.pages.evidence.finding import Finding
 from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND, MAP_SIDE, Question, asked, key_of
@@ -90,7 +91,7 @@ def _offer(name: str, test: Test, findings: Sequence[Finding]) -> list[Any] | No
 
 
 def _prepare_randomisation(one: Finding, question: Question) -> Callable[[jobs.Report], Randomisation]:
-    copied, clip, method = cache.copier_of(one.header), to_clip(one.clip.frames)[None], method_of(one.evidence)
+    copied, clip, method = cache.model_copier(one.header), to_clip(one.clip.frames)[None], method_of(one.evidence)
     return lambda report: randomise(
         copied(), clip, question.target, question.layer, method.attribute, contrast=question.contrast, report=report
     )
@@ -111,7 +112,7 @@ def _draw_randomisation(findings: Sequence[Finding], results: Sequence[Randomisa
 
 
 def _prepare_removal(one: Finding, question: Question) -> Callable[[jobs.Report], Removal]:
-    copied, clip, evidence = cache.copier_of(one.header), to_clip(one.clip.frames)[None], one.evidence
+    copied, clip, evidence = cache.model_copier(one.header), to_clip(one.clip.frames)[None], one.evidence
     return lambda report: remove(copied(), clip, evidence, question.layer, report=report)
 
 
@@ -121,7 +122,7 @@ def _draw_removal(findings: Sequence[Finding], results: Sequence[Removal]) -> No
 
 
 def _prepare_reordering(one: Finding, question: Question) -> Callable[[jobs.Report], Reordering]:
-    copied, clip, method = cache.copier_of(one.header), to_clip(one.clip.frames)[None], method_of(one.evidence)
+    copied, clip, method = cache.model_copier(one.header), to_clip(one.clip.frames)[None], method_of(one.evidence)
 
     def work(report: jobs.Report) -> Reordering:
         report(0.5, "shuffled and frozen")
@@ -156,8 +157,8 @@ def _draw_reordering(findings: Sequence[Finding], results: Sequence[Reordering])
 
 
 def _prepare_hits(one: Finding, question: Question) -> Callable[[jobs.Report], Hits]:
-    header, copied = one.header, cache.copier_of(one.header)
-    knows = cache.clip_source(header).dataset == MotionPairs.name and cache.clip_source(header).trained_on
+    header, copied = one.header, cache.model_copier(one.header)
+    knows = clip_source(header).dataset == MotionPairs.name and clip_source(header).trained_on
 
     def work(report: jobs.Report) -> Hits:
         clips = open_dataset(MotionPairs.name, "test", header.size)

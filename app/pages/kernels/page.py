@@ -9,10 +9,10 @@ from analysis import kernels
 from analysis.formatting import percent
 from analysis.kernels import Order, Reading
 from analysis.kernels.cards import View
-from app import cards, layout, navigation, opener, url_state, widgets
+from app import cache, checkpoints, layout, navigation, opener, url_state, widgets
 from app.components import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
-from app.pages.kernels import cache, tabs
+from app.pages.kernels import tabs
 from gte.checkpoint import CheckpointHeader
 
 READINGS: Mapping[str, Reading] = {"summed over inputs": "summed", "own input alone": "own"}
@@ -53,7 +53,7 @@ def render() -> None:
     # Its place is above the scrubber, which says of what it speaks.
     finding = st.container()
     st.caption(layout.plain(_facts(header, layer)))
-    path = cards.path_in_code(header)
+    path = checkpoints.path_in_code(header)
     view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order))
     with finding:
         layout.finding(kernels.drift_finding(summary, view.snapshot))

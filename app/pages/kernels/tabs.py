@@ -15,8 +15,8 @@ from analysis.kernels import network_cards
 from analysis.kernels.cards import View
 from analysis.plotting import style
 from analysis.plotting.card import Card
-from app import cards, checkpoints, layout, url_state, widgets
-from app.pages.kernels import cache
+from app import cache, cards, checkpoints, layout, url_state, widgets
+from app.pages.kernels.cache import kernel_card_list, kernel_report, matched_card, reach_card
 from app.pages.kernels.reading import READING
 from gte.checkpoint import CheckpointHeader
 
@@ -82,7 +82,7 @@ def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: Vie
     )
     st.download_button(
         "Everything in one HTML report",
-        lambda: cache.kernel_report(header, view),
+        lambda: kernel_report(header, view),
         f"{header.name}-kernels.html",
         "text/html",
         on_click="ignore",
@@ -113,7 +113,7 @@ def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View,
 
 def _layers(subject: _Subject) -> None:
     for part in ("moved", "outputs"):
-        _draw(subject, cache.kernel_card_list(subject.header, subject.view, part))
+        _draw(subject, kernel_card_list(subject.header, subject.view, part))
 
 
 def _layer(subject: _Subject) -> None:
@@ -125,14 +125,14 @@ def _spectrum(subject: _Subject) -> None:
 
 
 def _of_layer(subject: _Subject, part: str) -> None:
-    found = cache.kernel_card_list(subject.header, subject.view, part)
+    found = kernel_card_list(subject.header, subject.view, part)
     if not found:
         st.info(NOT_NUMBERS)
     _draw(subject, found)
 
 
 def _training(subject: _Subject) -> None:
-    found = cache.kernel_card_list(subject.header, subject.view, "training")
+    found = kernel_card_list(subject.header, subject.view, "training")
     if not found:
         began = kernels.knows_start(subject.summary).any()
         st.info(NO_COURSE.format(why="no step of it is counted" if began else "how the layers began is unknown"))
@@ -142,7 +142,7 @@ def _training(subject: _Subject) -> None:
 
 
 def _reach(subject: _Subject) -> None:
-    _draw(subject, [cache.reach_card(subject.header, subject.view)])
+    _draw(subject, [reach_card(subject.header, subject.view)])
 
 
 def _compare(subject: _Subject) -> None:
@@ -161,7 +161,8 @@ def _compare(subject: _Subject) -> None:
         return
     kept = [subject.summary, *(summary for summary in summaries if not summary.empty)]
     paths = {
-        name: cards.path_in_code(header) for name, header in {subject.name: subject.header, **subject.others}.items()
+        name: checkpoints.path_in_code(header)
+        for name, header in {subject.name: subject.header, **subject.others}.items()
     }
     card = network_cards.side_by_side(kept, {name: paths[name] for name in shown}, subject.view)
     _draw(subject, [card])
@@ -174,7 +175,7 @@ def _compare(subject: _Subject) -> None:
             continue
         with layout.errors_as_sentences():
             pair = {one: paths[one] for one in (subject.name, name)}
-            card = cache.matched_card(subject.header, header, pair, subject.view)
+            card = matched_card(subject.header, header, pair, subject.view)
             _draw(subject, [card], prefix=f"{name} ")
 
 

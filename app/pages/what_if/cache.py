@@ -1,6 +1,6 @@
-"""The caches of the page What if: clips with time changed, answers and evidence of networks with changed kernels."""
+"""Caches of the page What if: clips with changed time, logits and evidence of networks with changed kernels."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -12,9 +12,9 @@ from analysis.attribution import Evidence
 from analysis.interventions import LabelledClips, Network, Step, TimeChoice
 from analysis.interventions.cards import Examined, Footage
 from analysis.interventions.kernel_edits import MirrorLaw, Starts
-from app import cache, cards
-from app.cache import Clip, Stamp
-from app.clips import Filmed, Rendered, Source
+from app import cache, checkpoints
+from app.clips import Clip, Filmed, Rendered, Source, clip_source
+from app.hashing import HASH_FUNCS
 from gte.checkpoint import CheckpointHeader
 from gte.data import open_dataset
 from gte.data.sampling import segment_indices
@@ -51,92 +51,59 @@ def played(shown: Shown, header: CheckpointHeader, choice: TimeChoice | None = N
     stored = shown.source.clip(shown.stretch, num_stored, header.size, backwards=False)
     which = segment_indices(len(stored.frames), header.num_frames)
     places = which if choice is None else interventions.frame_numbers(which, len(stored.frames), choice)
-    return replace(
-        stored,
-        digest=f"{stored.digest} {places.tolist()}",
-        frames=stored.frames[places],
-        indices=stored.indices[places],
-    )
+    return stored.select(places)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _mixes_frames(file: Stamp, _header: CheckpointHeader) -> bool:
-    with cache.model_of(_header) as model:
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def mixes_frames(header: CheckpointHeader) -> bool:
+    """Return False for a network whose output does not depend on the order of the frames."""
+    with cache.model_of(header) as model:
         return interventions.mixes_frames(model)
 
 
-def mixes_frames(header: CheckpointHeader) -> bool:
-    """False for a network whose answer no order of frames changes."""
-    return _mixes_frames(cache.stamp(header.path), header)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _starts(file: Stamp) -> dict[str, Tensor]:
-    return interventions.stored_starts(file[0])
-
-
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
 def starts(header: CheckpointHeader) -> Starts:
-    """What the layers of a network began with that do not know it themselves, as far as its file does."""
-    return _starts(cache.stamp(header.path))
+    """Return the untrained kernels of layers that do not hold them, as far as the file has them; never written to."""
+    return interventions.stored_starts(header.path)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _settings(file: Stamp, layers: tuple[str, ...], _header: CheckpointHeader) -> list[str]:
-    with cache.model_of(_header) as model:
-        return interventions.settings_for(model, layers, starts(_header))
-
-
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
 def settings_of(header: CheckpointHeader, layers: tuple[str, ...]) -> list[str]:
-    """What the kernels of each of these temporal layers can be set to; nothing if there is none."""
-    return _settings(cache.stamp(header.path), layers, header)
+    """Return the settings that the kernels of all of these temporal layers have in common."""
+    with cache.model_of(header) as model:
+        return interventions.settings_for(model, layers, starts(header))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What layers of a network are set to."""
+    """A setting for the kernels of some layers."""
 
     layers: tuple[str, ...]
     step: Step
 
 
-@st.cache_data(max_entries=256, show_spinner="Asking the network with other kernels")
-def _changed_logits(
-    file: Stamp, digest: str, change: Change, _header: CheckpointHeader, _clip: Clip
-) -> Float[Tensor, " classes"]:
-    with cache.model_of(_header) as model:
-        changed = interventions.changes(model, change.layers, *change.step, starts(_header))
-        return interventions.answers(model, to_clip(_clip.frames)[None], changed)[0]
-
-
+@st.cache_data(max_entries=256, show_spinner="Running the network with changed kernels", hash_funcs=HASH_FUNCS)
 def changed_logits(header: CheckpointHeader, clip: Clip, change: Change) -> Float[Tensor, " classes"]:
-    """A network's answer to a clip with some kernels set to something else."""
-    return _changed_logits(cache.stamp(header.path), clip.digest, change, header, clip)
+    """Return a network's logits for a clip, with some kernels changed."""
+    with cache.model_of(header) as model:
+        changed = interventions.changes(model, change.layers, *change.step, starts(header))
+        return interventions.answers(model, to_clip(clip.frames)[None], changed)[0]
 
 
-@st.cache_data(max_entries=128, show_spinner="Looking for evidence with other kernels")
-def _changed_evidence(
-    file: Stamp, digest: str, target: int, block: str, change: Change, _header: CheckpointHeader, _clip: Clip
-) -> Evidence:
-    with cache.model_of(_header) as model:
-        changed = interventions.changes(model, change.layers, *change.step, starts(_header))
-        network = interventions.ChangedNetwork(model, changed)
-        return attribution.METHODS["gradcam"].attribute(network, to_clip(_clip.frames)[None], target, block)
-
-
+@st.cache_data(max_entries=128, show_spinner="Computing evidence with changed kernels", hash_funcs=HASH_FUNCS)
 def changed_evidence(header: CheckpointHeader, clip: Clip, target: int, block: str, change: Change) -> Evidence:
-    """Grad-CAM of a network with some kernels set to something else."""
-    return _changed_evidence(cache.stamp(header.path), clip.digest, target, block, change, header, clip)
+    """Return Grad-CAM of a network with some kernels changed."""
+    with cache.model_of(header) as model:
+        changed = interventions.changes(model, change.layers, *change.step, starts(header))
+        network = interventions.ChangedNetwork(model, changed)
+        return attribution.METHODS["gradcam"].attribute(network, to_clip(clip.frames)[None], target, block)
 
 
-@st.cache_data(max_entries=128, show_spinner="Mirroring the network")
-def _mirror_law(file: Stamp, digest: str, _header: CheckpointHeader, _clip: Clip) -> MirrorLaw:
-    with cache.model_of(_header) as model:
-        return interventions.mirror_law(model, to_clip(_clip.frames)[None])
-
-
+@st.cache_data(max_entries=128, show_spinner="Reversing every kernel", hash_funcs=HASH_FUNCS)
 def mirror_law(header: CheckpointHeader, clip: Clip) -> MirrorLaw:
-    """What mirroring every kernel of a network does to the reversed clip."""
-    return _mirror_law(cache.stamp(header.path), clip.digest, header, clip)
+    """Return the logits of the network with every kernel reversed for the reversed clip, and the original ones."""
+    with cache.model_of(header) as model:
+        return interventions.mirror_law(model, to_clip(clip.frames)[None])
 
 
 def network(name: str, header: CheckpointHeader) -> Network:
@@ -147,7 +114,7 @@ def network(name: str, header: CheckpointHeader) -> Network:
 
 def labelled_clips(header: CheckpointHeader, clips_a_class: int) -> LabelledClips:
     """The clips on which a network is right or wrong: the first test clips of each class of its data set."""
-    source = cache.clip_source(header)
+    source = clip_source(header)
     return LabelledClips(
         dataset=source.dataset,
         num_clips=clips_a_class * len(source.classes),
@@ -158,7 +125,7 @@ def labelled_clips(header: CheckpointHeader, clips_a_class: int) -> LabelledClip
 
 def examined(name: str, header: CheckpointHeader, clips: LabelledClips) -> Examined:
     """A network and its labelled clips, as snippets of code make them."""
-    return Examined(name=name, path=cards.path_in_code(header), clips=clips)
+    return Examined(name=name, path=checkpoints.path_in_code(header), clips=clips)
 
 
 def no_numbers(name: str, header: CheckpointHeader) -> str:

@@ -10,16 +10,15 @@ from analysis.attribution import NotNumbersError
 from analysis.attribution.evidence import preselect_layer
 from analysis.interventions import SETTINGS, Effect, LabelledClips, Step
 from analysis.interventions import cards as intervention_cards
-from app import cache as resources
-from app import cards, jobs, layout, url_state, widgets
-from app.cache import Clip
+from app import cache, cards, checkpoints, jobs, layout, url_state, widgets
+from app.clips import Clip
 from app.components import StripRow, film_strip
-from app.pages.kernels import cache
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.cache import Change
 from app.pages.what_if.selection import Subject
 from gte.checkpoint import CheckpointHeader
 from gte.data import DATASETS
+from gte.files import stamp
 
 WHERE = url_state.Key("where", "choice of layers")
 SETTING = url_state.Key("setting", "setting of the kernels")
@@ -77,7 +76,7 @@ def draw(subject: Subject) -> None:
             network=name,
             classes=header.classes,
             twins=header.twins,
-            before=resources.logits(header, clip),
+            before=cache.logits(header, clip),
             after=whatif_resources.changed_logits(header, clip, choice.change),
             shown=clip.label,
         )
@@ -90,7 +89,7 @@ def draw(subject: Subject) -> None:
     except NotNumbersError:
         st.warning(layout.plain(whatif_resources.no_numbers(name, header)))
         return
-    footage, path = shown.footage(), cards.path_in_code(header)
+    footage, path = shown.footage(), checkpoints.path_in_code(header)
     with st.grid(2, min_column_width=480):
         with st.container():
             step = choice.change.step
@@ -135,8 +134,8 @@ _FIRST = SETTINGS["mirrored"].label
 def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice) -> str:
     """Grad-CAM for the class that the network answers as learned, before and after, on one scale; a sentence on it."""
     target = int(effect.before.argmax())
-    block = preselect_layer(resources.map_shapes(header))
-    before = resources.evidence(header, clip, target, block, "gradcam")
+    block = preselect_layer(cache.map_shapes(header))
+    before = cache.evidence(header, clip, target, block, "gradcam")
     after = whatif_resources.changed_evidence(header, clip, target, block, choice.change)
     largest = max(before.maximum, after.maximum)
     film_strip(
@@ -161,7 +160,7 @@ def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
     """The accuracy of this very change, in the background as soon as it is chosen."""
     network = whatif_resources.network(subject.name, subject.header)
     change = choice.change
-    key = ("setting", resources.stamp(subject.header.path), change, clips)
+    key = ("setting", stamp(subject.header.path), change, clips)
     last = st.session_state.get(_ASKED)
     if last not in (None, key):
         # Whoever moves the slider on wants the accuracy there, and not the one on the way.
@@ -185,7 +184,7 @@ def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> N
     steps = interventions.every_step(choice.settings)
     told = interventions.resolution(clips.num_clips, DATASETS[clips.dataset].label)
     table = jobs.offer(
-        ("settings", resources.stamp(header.path), layers, clips),
+        ("settings", stamp(header.path), layers, clips),
         "Try every setting on labelled clips",
         lambda report: interventions.settings_accuracy(network, layers, steps, clips, report),
         told=told,

@@ -4,13 +4,13 @@ import streamlit as st
 
 from analysis import interventions, kernels
 from analysis.interventions import cards as intervention_cards
-from app import cache as resources
-from app import cards, jobs, layout, navigation, widgets
+from app import cache, cards, jobs, layout, navigation, widgets
+from app.clips import clip_source
 from app.navigation import PAGES
-from app.pages.kernels import cache
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.selection import Subject
 from gte.data import DATASETS
+from gte.files import stamp
 
 NO_KERNELS = "{name} has no kernels over time, so there is nothing to set to anything else; choose a GTE network."
 NO_LABELS = (
@@ -31,14 +31,14 @@ def draw(subject: Subject) -> None:
     with subject.controls:
         layer = widgets.pick_layer(names, kernels.most_moved(summary), width=160)
     if not subject.has_labels:
-        dataset = DATASETS[resources.clip_source(header).dataset].label
+        dataset = DATASETS[clip_source(header).dataset].label
         st.info(layout.plain(NO_LABELS.format(name=name, dataset=dataset)))
         return
     clips = subject.pick_labelled()
     network = whatif_resources.network(name, header)
     examined = whatif_resources.examined(name, header, clips)
     told = interventions.resolution(clips.num_clips, DATASETS[clips.dataset].label)
-    key = (resources.stamp(header.path), clips)
+    key = (stamp(header.path), clips)
     table = jobs.offer(
         ("need", *key, layer),
         f"Is {names[layer]} needed?",

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.interventions import LabelledClips
-from app import cache, clips, layout, url_state, widgets
+from app import clips, layout, url_state, widgets
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.cache import Shown
 from gte.checkpoint import CheckpointHeader
@@ -38,11 +38,11 @@ class Subject:
     @property
     def has_labels(self) -> bool:
         """True if the network knows the classes of the labelled clips, so that its answers are right or wrong."""
-        return cache.clip_source(self.header).trained_on
+        return clips.clip_source(self.header).trained_on
 
     def pick_clip(self) -> Shown:
         """Controls for a clip and a stretch of it, and what they choose."""
-        source = cache.clip_source(self.header)
+        source = clips.clip_source(self.header)
         with self.upload_place:
             widgets.drop_clip()
         preferred = PREFERRED_CLIP if PREFERRED_CLIP in source.classes else source.classes[0]
@@ -58,11 +58,11 @@ class Subject:
 
     def carry_clip(self) -> None:
         """Keep the clip of the visit, and of the address, in an experiment that asks about none."""
-        url_state.carried(url_state.CLIP, clips.choices(cache.clip_source(self.header), clips.dropped()))
+        url_state.carried(url_state.CLIP, clips.choices(clips.clip_source(self.header), clips.dropped()))
 
     def pick_labelled(self) -> LabelledClips:
         """A control for how many labelled clips are asked about, and those clips."""
-        classes = len(cache.clip_source(self.header).classes)
+        classes = len(clips.clip_source(self.header).classes)
         counts = {str(count * classes): count for count in CLIPS_A_CLASS}
         with self.controls:
             chosen = widgets.pick(CLIPS, "Labelled clips", list(counts), default=next(iter(counts)), width=115)

@@ -14,11 +14,12 @@ from analysis import interventions
 from analysis.attribution import NotNumbersError
 from analysis.interventions import SPEEDS, TIME_CHANGES, Effect, TimeChoice
 from analysis.interventions import cards as intervention_cards
-from app import cache, cards, jobs, layout, url_state, widgets
-from app.cache import Clip
+from app import cache, cards, checkpoints, jobs, layout, url_state, widgets
+from app.clips import Clip
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.selection import Subject
 from gte.data import DATASETS
+from gte.files import stamp
 
 CHANGE = url_state.Key("change", "change of time")
 SEED = url_state.Key("seed", "seed")
@@ -77,7 +78,7 @@ def draw(subject: Subject) -> None:
     footage = shown.footage()
     if footage.shown is None:
         st.caption(layout.plain(FOREIGN_CLIPS.format(name=subject.name)))
-    paths = {effect.network: cards.path_in_code(headers[effect.network]) for effect in effects}
+    paths = {effect.network: checkpoints.path_in_code(headers[effect.network]) for effect in effects}
     with st.grid(2, min_column_width=480):
         with st.container():
             _strips(before, after, told)
@@ -182,7 +183,7 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
     clips = [one.clips for one in examined]
     told = interventions.resolution(first.num_clips, DATASETS[first.dataset].label)
     table = jobs.offer(
-        ("time", tuple(names), tuple(cache.stamp(subject.found[name].path) for name in names), first.num_clips),
+        ("time", tuple(names), tuple(stamp(subject.found[name].path) for name in names), first.num_clips),
         "Try every change on labelled clips",
         lambda report: interventions.time_accuracy(networks, clips, report),
         told=told,

@@ -7,7 +7,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from analysis.attribution import METHODS
-from app import cache, jobs
+from app import cache, checkpoints, jobs
+from app.clips import dataset_clip
 from app.pages.evidence import sanity_checks
 from gte.checkpoint import read_header
 from gte.data.transforms import to_clip
@@ -24,11 +25,11 @@ def methods_and_tests(names):
     from app.pages.evidence import methods
     from app.pages.evidence.finding import Finding
 
-    found, _ = cache.checkpoints()
+    found, _ = checkpoints.list_checkpoints()
     findings = []
     for name in names:
         header = found[name]
-        clip = cache.dataset_clip("motionpairs", 0, header.num_frames, header.size)
+        clip = dataset_clip("motionpairs", 0, header.num_frames, header.size)
         scores = top_classes(cache.logits(header, clip), header.classes)
         evidence = cache.evidence(header, clip, scores[0].index, "layer2.1", "gradcam")
         findings.append(Finding(name=name, header=header, clip=clip, scores=scores, evidence=evidence))
@@ -78,8 +79,7 @@ def test_every_method_and_every_test_is_a_click_away(opened):
 def test_eight_readers_of_one_network_get_the_answers_of_one_alone_from_every_method(two_networks, name):
     header = read_header(two_networks[""] / "gte-tiny.safetensors")
     clips = [
-        to_clip(cache.dataset_clip("motionpairs", index, header.num_frames, header.size).frames)[None]
-        for index in range(2)
+        to_clip(dataset_clip("motionpairs", index, header.num_frames, header.size).frames)[None] for index in range(2)
     ]
     num_classes = len(header.classes)
 
@@ -108,7 +108,7 @@ def test_eight_readers_of_one_network_get_the_answers_of_one_alone_from_every_me
 
 def test_a_copy_for_the_background_shares_nothing_with_the_network_of_the_readers(two_networks):
     header = read_header(two_networks[""] / "gte-tiny.safetensors")
-    copied = cache.copier_of(header)()
+    copied = cache.model_copier(header)()
     with cache.model_of(header) as model, torch.no_grad():
         before = state_of(model)
         for parameter in copied.parameters():

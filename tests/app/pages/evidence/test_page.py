@@ -25,6 +25,7 @@ from gte.data import open_dataset
 from gte.data.transforms import to_clip
 from gte.data.video.files import probe, write_webm
 from gte.data.video.sources import Stretch
+from gte.files import stamp
 from gte.kernel_history import KernelSnapshots
 from tests.app.opening import finding, open_page
 from tests.tiny import NETWORKS, save_tiny, tiny_header, tiny_model
@@ -134,13 +135,13 @@ def test_what_was_asked_before_is_let_go_when_the_question_changes_and_asked_ane
 
 def test_a_network_that_is_added_is_the_only_one_that_a_slow_method_asks(two_networks, monkeypatch):
     at = finish(open_page("evidence", method="occlusion", networks="gte-tiny"))
-    asked, copier_of = [], cache.copier_of
+    asked, copier_of = [], cache.model_copier
 
     def recorded(header):
         copied = copier_of(header)
         return lambda: asked.append(header.name) or copied()
 
-    monkeypatch.setattr(cache, "copier_of", recorded)
+    monkeypatch.setattr(cache, "model_copier", recorded)
     at.pills(key="networks").set_value(["gte-tiny", "c2d-tiny"]).run()
     finish(at)
     assert not at.error
@@ -242,8 +243,7 @@ def findings(two_networks, dead):
     folder.mkdir()
     source = folder / "ball 1.webm"
     write_webm(source, np.random.default_rng(0).integers(0, 256, (20, 40, 60, 3), dtype=np.uint8), fps=10)
-    stamp = cache.stamp(source)
-    filmed = clips.Filmed(name="mine/ball 1.webm", path=source, identity=(stamp,))
+    filmed = clips.Filmed(name="mine/ball 1.webm", path=source, identity=(stamp(source),))
     found = []
     for path in (two_networks[""] / "gte-tiny.safetensors", dead):
         header = read_header(path)

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
 from analysis import kernels
-from app import cache
+from app import cache, checkpoints
 from app.pages.kernels.tabs import NO_OTHERS, NOT_NUMBERS, TABS
 from gte import checkpoint
 from tests.app.opening import finding, open_page, sentences
@@ -180,8 +180,8 @@ def test_a_folder_of_the_owner_is_opened_newest_first(two_networks, tmp_path, mo
     mine.mkdir()
     for name, date in (("a", "2026-01-02"), ("b", "2026-03-01"), ("c", "2026-02-01")):
         save_tiny(mine / f"{name}.safetensors", "gte", environment={"date": date})
-    monkeypatch.setenv(cache.OWN_FOLDERS, f"{mine}")
-    found, errors = cache.checkpoints()
+    monkeypatch.setenv(checkpoints.FOLDERS_VARIABLE, f"{mine}")
+    found, errors = checkpoints.list_checkpoints()
     assert [name for name in found if name.startswith("my runs/")] == ["my runs/b", "my runs/c", "my runs/a"]
     assert errors == []
     assert not open_page("kernels", ckpt="my runs/c").error

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Markdown, Subheader
 
 from analysis.interventions import SETTINGS, TIME_CHANGES
-from app import cache, clips, jobs
+from app import cache, checkpoints, clips, jobs
 from app.navigation import KERNEL_EDITS, LAYER_ABLATION
 from gte import checkpoint
 from gte.data import open_dataset
@@ -189,7 +189,7 @@ SETTING_LABELS = [setting.label for key, setting in SETTINGS.items() if key != "
 
 @pytest.mark.parametrize("setting", SETTING_LABELS)
 def test_kernels_can_be_set_to_something_else_and_the_law_of_mirroring_is_shown(two_networks, setting):
-    found, _ = cache.checkpoints()
+    found, _ = checkpoints.list_checkpoints()
     with cache.model_of(found["gte-tiny"]) as model:
         before = {key: value.clone() for key, value in model.state_dict().items()}
     at = open_page("whatif", experiment=KERNEL_EDITS, setting=setting)

@@ -1,0 +1,20 @@
+"""Hash functions for Streamlit's caches: a checkpoint is the state of its file, a clip is its frames."""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.clips import Clip
+from gte.checkpoint import CheckpointHeader
+from gte.files import Stamp, stamp
+
+
+def _state_of(header: CheckpointHeader) -> Stamp | str:
+    # Streamlit reports an error of a hash function as a defect; the cached function itself raises the right one.
+    try:
+        return stamp(header.path)
+    except OSError:
+        return str(header.path)
+
+
+HASH_FUNCS: dict[str | type[Any], Callable[[Any], Any]] = {CheckpointHeader: _state_of, Clip: lambda clip: clip.digest}
+"""For `hash_funcs` of every cached function that takes one of these: a file that is written again is read again."""
