@@ -15,9 +15,6 @@ from gte.models.clip import ClipShape, Normalize, check_clip
 from gte.models.config import ModelConfig
 from gte.models.outputs import BlockOutput
 
-GROUPS = {"1": (1,), "2": (2,), "3": (4, 4), "4": (8, 8), "5": (8, 8)}
-"""Channels of the convolutions in front of each pool, in multiples of the base width."""
-
 FEATURES = 64
 """Features of the two hidden linear layers, in multiples of the base width."""
 
@@ -46,16 +43,22 @@ class OriginalC3D(nn.Module):
         width = config.base_width
         self.smallest = config.smallest
         self.normalize = Normalize()
-        channels = 3
-        for group, multiples in GROUPS.items():
-            for letter, multiple in zip("ab", multiples, strict=False):
-                setattr(self, f"conv{group}{letter}", Conv(channels, multiple * width))
-                channels = multiple * width
-            kernel = (1, 2, 2) if group == "1" else (2, 2, 2)
-            setattr(self, f"pool{group}", nn.MaxPool3d(kernel, ceil_mode=True))
+        self.conv1a = Conv(3, width)
+        self.pool1 = nn.MaxPool3d((1, 2, 2), ceil_mode=True)
+        self.conv2a = Conv(width, 2 * width)
+        self.pool2 = nn.MaxPool3d(2, ceil_mode=True)
+        self.conv3a = Conv(2 * width, 4 * width)
+        self.conv3b = Conv(4 * width, 4 * width)
+        self.pool3 = nn.MaxPool3d(2, ceil_mode=True)
+        self.conv4a = Conv(4 * width, 8 * width)
+        self.conv4b = Conv(8 * width, 8 * width)
+        self.pool4 = nn.MaxPool3d(2, ceil_mode=True)
+        self.conv5a = Conv(8 * width, 8 * width)
+        self.conv5b = Conv(8 * width, 8 * width)
+        self.pool5 = nn.MaxPool3d(2, ceil_mode=True)
         self.avgpool = nn.AdaptiveAvgPool3d((1, CELLS, CELLS))
         self.dropout = nn.Dropout(config.dropout)
-        self.fc6 = nn.Linear(CELLS * CELLS * channels, FEATURES * width)
+        self.fc6 = nn.Linear(CELLS * CELLS * 8 * width, FEATURES * width)
         self.fc7 = nn.Linear(FEATURES * width, FEATURES * width)
         self.fc8 = nn.Linear(FEATURES * width, config.num_classes)
         self._initialise(width)
@@ -72,13 +75,14 @@ class OriginalC3D(nn.Module):
 
     def forward(self, clip: Float[Tensor, "..."]) -> Float[Tensor, "n classes"]:
         check_clip(clip, self.smallest)  # (n, 3, t, h, w)
-        x = self.normalize(clip)
-        for module in self.children():
-            if isinstance(module, Conv | nn.MaxPool3d):
-                x = module(x)
+        x = self.pool1(self.conv1a(self.normalize(clip)))
+        x = self.pool2(self.conv2a(x))
+        x = self.pool3(self.conv3b(self.conv3a(x)))
+        x = self.pool4(self.conv4b(self.conv4a(x)))
+        x = self.pool5(self.conv5b(self.conv5a(x)))
         x = self.avgpool(x).flatten(1)  # (n, channels·4·4)
-        for hidden in (self.fc6, self.fc7):
-            x = self.dropout(functional.relu(hidden(x)))
+        x = self.dropout(functional.relu(self.fc6(x)))
+        x = self.dropout(functional.relu(self.fc7(x)))
         return self.fc8(x)
 
 

@@ -5,6 +5,7 @@ frames are folded into the batch.
 """
 
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -107,25 +108,20 @@ class VideoResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        channels = width
         depths = STAGE_DEPTHS[config.depth]
         # Lin et al. shift every second block of the deep networks.
         shift_every = 2 if depths[2] >= DEEP_THIRD_STAGE else 1
-        for number, depth in enumerate(depths, start=1):
-            stage_width = width * 2 ** (number - 1)
-            stride = 1 if number == 1 else 2
-            setattr(self, f"layer{number}", Stage(channels, stage_width, depth, stride, config.temporal, shift_every))
-            channels = EXPANSION * stage_width
+        stage = partial(Stage, temporal=config.temporal, shift_every=shift_every)
+        self.layer1 = stage(width, width, depths[0], stride=1)
+        self.layer2 = stage(EXPANSION * width, 2 * width, depths[1], stride=2)
+        self.layer3 = stage(2 * EXPANSION * width, 4 * width, depths[2], stride=2)
+        self.layer4 = stage(4 * EXPANSION * width, 8 * width, depths[3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(config.dropout)
-        self.fc = nn.Linear(channels, config.num_classes)
+        self.fc = nn.Linear(8 * EXPANSION * width, config.num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        return tuple(module for module in self.children() if isinstance(module, Stage))
 
     def forward(self, clip: Float[Tensor, "..."]) -> Float[Tensor, "n classes"]:
         check_clip(clip, self.smallest)  # (n, 3, t, h, w)
@@ -133,8 +129,7 @@ class VideoResNet(nn.Module):
         frames = fold(self.normalize(clip)).contiguous(memory_format=torch.channels_last)
         # The ReLU behind the pool and not before: the same numbers, a quarter of the pixels.
         clip = unfold(self.relu(self.maxpool(self.bn1(self.conv1(frames)))), num_frames)
-        for stage in self.stages:
-            clip = stage(clip)
+        clip = self.layer4(self.layer3(self.layer2(self.layer1(clip))))
         features = self.avgpool(fold(clip)).flatten(1)  # (n·t, channels)
         logits = self.fc(self.dropout(features))
         return logits.unflatten(0, (-1, num_frames)).mean(1)

@@ -56,15 +56,16 @@ class Pathway(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
         channels = pathway_channels(width)
-        for stage, (depth_of_stage, design) in enumerate(zip(STAGE_DEPTHS[depth], designs, strict=True)):
-            stride = 1 if stage == 0 else 2
-            in_channels = channels[stage] + extra_channels[stage]
-            layer = Stage(in_channels, width * 2**stage, depth_of_stage, stride, design)
-            setattr(self, f"layer{stage + 1}", layer)
+        into = [own + extra for own, extra in zip(channels, extra_channels, strict=False)]
+        depths = STAGE_DEPTHS[depth]
+        self.layer1 = Stage(into[0], width, depths[0], 1, designs[0])
+        self.layer2 = Stage(into[1], 2 * width, depths[1], 2, designs[1])
+        self.layer3 = Stage(into[2], 4 * width, depths[2], 2, designs[2])
+        self.layer4 = Stage(into[3], 8 * width, depths[3], 2, designs[3])
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        return tuple(module for module in self.children() if isinstance(module, Stage))
+        return self.layer1, self.layer2, self.layer3, self.layer4
 
     def stem(self, clip: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, "n c t h4 w4"]:
         return self.maxpool(self.relu(self.bn1(self.conv1(clip))))
@@ -102,12 +103,12 @@ class SlowFast(nn.Module):
         check_clip(clip, self.smallest)  # (n, 3, t, h, w)
         clip = self.normalize(clip).contiguous(memory_format=torch.channels_last_3d)
         fast = self.fast.stem(clip)
-        told = []
+        laterals = []
         for lateral, stage in zip(self.laterals, self.fast.stages, strict=True):
-            told.append(lateral(fast))  # (n, 2c, ceil(t / slow_stride), h, w)
+            laterals.append(lateral(fast))  # (n, 2c, ceil(t / slow_stride), h, w)
             fast = stage(fast)
         slow = self.slow.stem(clip[:, :, :: self.slow_stride])
-        for extra, stage in zip(told, self.slow.stages, strict=True):
+        for extra, stage in zip(laterals, self.slow.stages, strict=True):
             slow = stage(torch.cat([slow, extra], dim=1))
         features = torch.cat([slow.mean((2, 3, 4)), fast.mean((2, 3, 4))], dim=1)
         return self.fc(self.dropout(features))
