@@ -23,7 +23,7 @@ from app.clips import Clip
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
 from gte.checkpoint import CheckpointHeader
-from gte.data.transforms import to_clip
+from gte.data.loading import to_clip
 from gte.kernel_history import KernelHistory
 from gte.models import ClipShape
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from gte.errors import CheckpointError
 from gte.files import atomic_write
 from gte.kernel_history import HISTORY, INITIAL, STEPS, KernelHistory, KernelSnapshots
-from gte.models import build, temporal_layers, to_channels_last, without_memory
+from gte.models import build, on_meta_device, temporal_layers, to_channels_last
 from gte.models.shift import LearnableTemporalShift, SharedTemporalShift
 from gte.models.temporal import time_kernel
 
@@ -137,7 +137,7 @@ def load_model(path: Path | str) -> tuple[nn.Module, CheckpointHeader]:
 
 def _on_meta(header: CheckpointHeader) -> nn.Module:
     """The network without memory: what a header asks for costs no more than its tensors."""
-    with without_memory():
+    with on_meta_device():
         return build(header.model, **header.options)
 
 

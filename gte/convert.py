@@ -22,7 +22,7 @@ from gte.errors import GteError, WeightsError
 from gte.kernel_history import HISTORY, KernelSnapshots, initial_kernels
 from gte.models import ClipShape, configure
 from gte.models.config import ModelConfig
-from gte.models.memory import without_memory
+from gte.models.memory import on_meta_device
 from gte.models.shift import shift_layers
 from gte.train_config import TrainConfig
 from gte.weights.inflation import check_resnet, inflate, sha256, what_is_random
@@ -260,7 +260,7 @@ def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
         training = TrainConfig(out=Path(), **facts | lists)
         dataset = open_dataset(training.dataset, "train", training.size)
         config = configure(training.model, **training.options, num_classes=len(dataset.classes))
-        with without_memory():
+        with on_meta_device():
             network = config.build()
         network.load_state_dict(_part(file, "model/"), assign=True)
         network.requires_grad_(True).eval()

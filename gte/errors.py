@@ -17,9 +17,5 @@ class VideoError(GteError):
     """A video cannot be opened, holds no picture, or ends before the frames that were asked for."""
 
 
-class DataError(GteError):
-    """A data set cannot be found, or its lists disagree with its files."""
-
-
 class MeasurementError(GteError):
     """A measurement in a process of its own was refused, or the process ended before it had a result."""

@@ -13,8 +13,7 @@ from tqdm import tqdm
 from gte.checkpoint import load_model
 from gte.cli import print_json, run_command
 from gte.data import ClipDataset, Split, open_dataset
-from gte.data.loading import EvaluationClips, batches_of, load
-from gte.data.transforms import to_clips
+from gte.data.loading import EvaluationClips, batches_of, load, to_clips
 from gte.errors import CheckpointError
 
 

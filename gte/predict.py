@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gte.checkpoint import CheckpointHeader, load_model
 from gte.cli import print_json, run_command
-from gte.data.transforms import to_clip
+from gte.data.loading import to_clip
 from gte.data.video.files import VideoInfo, read_clip
 
 

@@ -17,8 +17,7 @@ from tqdm import tqdm
 from gte.checkpoint import SUFFIX, CheckpointHeader, save
 from gte.cli import INTERRUPTED, run_command, say
 from gte.data import open_dataset
-from gte.data.loading import Batch, EpochBatches, TrainingClips, batches_of, load
-from gte.data.transforms import to_clips
+from gte.data.loading import Batch, EpochBatches, TrainingClips, batches_of, load, to_clips
 from gte.environment import environment_facts
 from gte.errors import GteError
 from gte.evaluate import evaluate

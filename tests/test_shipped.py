@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from gte.checkpoint import load_model
+from gte.data.loading import to_clip
 from gte.data.motionpairs.dataset import MotionPairs
 from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clip
 from gte.evaluate import evaluate
 from tests.browser.harness import ROOT
 

@@ -12,7 +12,7 @@ from analysis.attribution.export import FINDING, FRAMES, WRITERS, Picture, write
 from analysis.attribution.gradcam import map_shapes
 from gte import cli
 from gte.checkpoint import load_model
-from gte.data.transforms import to_clip
+from gte.data.loading import to_clip
 from gte.data.video.sources import Stretch, open_footage
 from gte.models import ClipShape
 

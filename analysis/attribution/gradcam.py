@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence, finite
 from analysis.attribution.hooks import block_of, read_output_and_gradient
-from gte.models import ClipShape, block_outputs, configure, recording, without_memory
+from gte.models import ClipShape, block_outputs, configure, on_meta_device, recording
 
 Convention = Literal["clip", "frame"]
 
@@ -84,7 +84,7 @@ def map_shapes(name: str, options: Mapping[str, int | float], clip: ClipShape) -
     Computed on a throw-away network without memory, so that no shared one is touched. Raises ValueError for unknown
     names and options, and for a clip that is too small.
     """
-    with without_memory():
+    with on_meta_device():
         model = configure(name, **options).build().eval()
     with torch.device("meta"), torch.no_grad(), recording(block_outputs(model)) as outputs:
         model(torch.zeros(1, 3, clip.frames, clip.height, clip.width))

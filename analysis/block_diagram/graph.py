@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from analysis.block_diagram.recorder import FOLLOWERS, Edge, Operator, Recorder
-from gte.models import ClipShape, block_outputs, configure, without_memory
+from gte.models import ClipShape, block_outputs, configure, on_meta_device
 from gte.models.temporal import kernel_shape, mixes_frames
 
 
@@ -73,9 +73,9 @@ def trace(name: str, options: Mapping[str, int | float], clip: ClipShape, block:
     network = _without_memory(name, options).eval()
     if block not in block_outputs(network):
         raise ValueError(f"The blocks of {config.label} are {', '.join(block_outputs(network))}; got {block}.")
-    seen = clip if clip.holds(config.smallest) else config.native
+    seen = clip if clip.covers(config.smallest) else config.native
     module = network.get_submodule(block)
-    with without_memory(), torch.no_grad(), Recorder(module) as recorder:
+    with on_meta_device(), torch.no_grad(), Recorder(module) as recorder:
         network(torch.empty(1, 3, seen.frames, seen.height, seen.width))
     operators, edges = _simplified(recorder.operators, recorder.edges)
     return BlockGraph(
@@ -91,7 +91,7 @@ def trace(name: str, options: Mapping[str, int | float], clip: ClipShape, block:
 
 
 def _without_memory(name: str, options: Mapping[str, int | float]) -> nn.Module:
-    with without_memory():
+    with on_meta_device():
         return configure(name, **options).build()
 
 

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import flop_registry
 from analysis.complexity.layers import Layer, kind_of, layers_of, watched
 from analysis.complexity.memory import refuse_too_large
 from gte import cli
-from gte.models import MODELS, ClipShape, ModelConfig, configure, temporal_layers, to_channels_last, without_memory
+from gte.models import MODELS, ClipShape, ModelConfig, configure, on_meta_device, temporal_layers, to_channels_last
 from gte.models.slowfast import SlowFastConfig
 
 with warnings.catch_warnings():
@@ -129,7 +129,7 @@ def checked(name: str, options: Options, clip: ClipShape) -> ModelConfig:
 
 
 def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
-    with without_memory():
+    with on_meta_device():
         model = config.build().eval()
         picture = torch.empty(1, 3, clip.frames, clip.height, clip.width)
     # The cheap counter goes first: it refuses a clip that is too small before any memory is spent.
@@ -201,7 +201,7 @@ def count_by_torch(name: str, options: Options, clip: ClipShape) -> QuickCount:
 
 @lru_cache(maxsize=1024)
 def _by_torch(config: ModelConfig, clip: ClipShape) -> QuickCount:
-    with without_memory():
+    with on_meta_device():
         model = config.build().eval()
         picture = torch.empty(1, 3, clip.frames, clip.height, clip.width)
     heads = [module for path, module in model.named_modules() if _is_head(path, module)]
@@ -334,7 +334,7 @@ def count_each(
         own = applicable(name, options)
         try:
             config = checked(name, own, clip)
-            if clip.holds(config.smallest):
+            if clip.covers(config.smallest):
                 yield counter(name, own, clip)
             else:
                 yield replace(counter(name, own, config.native), at_native=True)

@@ -13,7 +13,7 @@ import pandas as pd
 from torch import nn
 
 from analysis.formatting import in_a_row, three_digits
-from gte.models import without_memory
+from gte.models import on_meta_device
 from gte.models.shift import (
     TAPS,
     DepthwiseTemporalShift,
@@ -272,7 +272,7 @@ class Built:
 
 def built(operator: Operator, numbers: Numbers) -> Built:
     """Build the operator, on tensors without memory, and count its parameters."""
-    with without_memory():
+    with on_meta_device():
         modules = operator.build(numbers)
     counts = {name: sum(parameter.numel() for parameter in module.parameters()) for name, module in modules.items()}
     return Built(sum(counts.values()), sum(counts[name] for name in operator.temporal))

@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.complexity.counting import Options, count_by_torch
 from analysis.complexity.formulas import OPERATORS, Numbers
 from analysis.formatting import large_count
-from gte.models import ClipShape, configure, without_memory
+from gte.models import ClipShape, configure, on_meta_device
 from gte.models.designs import GroupedSpatioTemporal
 from gte.models.resnet import Bottleneck, ResNetConfig
 
@@ -311,7 +311,7 @@ def parameters_by_formula() -> int:
     config = configure("gte")
     assert isinstance(config, ResNetConfig)
     assert isinstance(config.temporal, GroupedSpatioTemporal)
-    with without_memory():
+    with on_meta_device():
         model = config.build()
     total = sum(parameter.numel() for parameter in model.parameters())
     for module in model.modules():

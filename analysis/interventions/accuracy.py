@@ -18,8 +18,8 @@ from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, frame_numbers
 from analysis.progress import Report, no_report
 from gte.data import open_dataset
+from gte.data.loading import to_clips
 from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clips
 
 SIGNIFICANT: Final = 0.05
 """Probability below which a difference is more than chance, divided by the number of comparisons."""

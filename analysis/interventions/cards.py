@@ -100,7 +100,7 @@ from analysis.interventions import figures
 from gte import checkpoint
 {data}from gte.data.video.sources import {opened}
 from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clip
+from gte.data.loading import to_clip
 
 """
 LABELLED_IMPORTS = """from analysis import interventions

@@ -22,8 +22,8 @@ from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
 from gte.checkpoint import CheckpointHeader, load_histories, load_history, load_model, read_header
 from gte.data import DATASETS, open_dataset
+from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clip
 from gte.kernel_history import KernelHistory
 from gte.models import configure
 from gte.models.resnet import ResNetConfig

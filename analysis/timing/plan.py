@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from analysis.progress import Report, no_report
 from analysis.timing.stopwatch import forward, measure, measures_memory
-from gte.models import MODELS, ClipShape, ModelConfig, configure, fuse, to_channels_last, without_memory
+from gte.models import MODELS, ClipShape, ModelConfig, configure, fuse, on_meta_device, to_channels_last
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_ROUNDS = 11
@@ -69,7 +69,7 @@ class Plan:
 
     def clip_of(self, config: ModelConfig) -> ClipShape:
         """The clip that a network sees: its native one where it takes none as small as the chosen one."""
-        return self.clip if self.clip.holds(config.smallest) else config.native
+        return self.clip if self.clip.covers(config.smallest) else config.native
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +172,7 @@ def _configs(plan: Plan) -> tuple[dict[str, ModelConfig], tuple[Untimed, ...]]:
         try:
             configs[name] = plan.config_of(name)
             # Some widths are refused only here; the shapes alone cost nothing.
-            with without_memory():
+            with on_meta_device():
                 configs[name].build()
         except ValueError as error:
             configs.pop(name, None)

@@ -6,8 +6,7 @@ from typing import Any
 from torch import nn
 
 from gte.models.c3d_original import OriginalC3DConfig
-from gte.models.clip import ClipShape
-from gte.models.config import ModelConfig
+from gte.models.config import ClipShape, ModelConfig
 from gte.models.designs import (
     FrameByFrame,
     GroupedSpatioTemporal,
@@ -23,7 +22,7 @@ from gte.models.designs import (
     WithSharedShift,
 )
 from gte.models.fusion import fuse
-from gte.models.memory import to_channels_last, without_memory
+from gte.models.memory import on_meta_device, to_channels_last
 from gte.models.outputs import block_outputs, recording
 from gte.models.resnet import ResNetConfig
 from gte.models.slowfast import SlowFastConfig
@@ -41,10 +40,10 @@ __all__ = [
     "configure",
     "fuse",
     "named",
+    "on_meta_device",
     "recording",
     "temporal_layers",
     "to_channels_last",
-    "without_memory",
 ]
 
 

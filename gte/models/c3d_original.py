@@ -11,8 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gte.models.clip import ClipShape, Normalize, check_clip
-from gte.models.config import ModelConfig
+from gte.models.config import ClipShape, ModelConfig, Normalize, check_clip
 from gte.models.outputs import BlockOutput
 
 FEATURES = 64

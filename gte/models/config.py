@@ -1,12 +1,64 @@
-"""What every row of the table of networks says about its network, and how its options are changed."""
+"""Rows of the table of networks: options, the clips that a network takes, and how it normalises them."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from torch import nn
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from gte.models.clip import ClipShape
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+KINETICS_MEAN = (0.43216, 0.394666, 0.37645)
+KINETICS_STD = (0.22803, 0.22145, 0.216989)
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """The size of a clip: frames, and height and width in pixels."""
+
+    frames: int
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.frames} x {self.height} x {self.width}"
+
+    def covers(self, other: "ClipShape") -> bool:
+        """Return True if this clip is at least as large as the other in every direction."""
+        return self.frames >= other.frames and self.height >= other.height and self.width >= other.width
+
+
+def check_clip(clip: Tensor, smallest: ClipShape) -> None:
+    """Raise ValueError, stating the rule, unless the clip is (N, 3, T, H, W) and at least as large as `smallest`."""
+    if clip.dim() != 5 or clip.shape[1] != 3:
+        raise ValueError(f"A clip is (N, 3, T, H, W) in [0, 1]; got {tuple(clip.shape)}.")
+    shape = ClipShape(*map(int, clip.shape[2:]))  # tensors while fvcore traces
+    if not shape.covers(smallest):
+        raise ValueError(
+            f"This network takes clips of at least {smallest}; got {shape}. Give more frames or a larger size."
+        )
+
+
+class Normalize(nn.Module):
+    """Subtract the mean and divide by the deviation of each colour, so that nobody does it outside, or twice."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        mean: tuple[float, float, float] = IMAGENET_MEAN,
+        std: tuple[float, float, float] = IMAGENET_STD,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1, 1))
+
+    def forward(self, clip: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, "n 3 t h w"]:
+        return (clip - self.mean) / self.std
+
 
 NUM_CLASSES = 174
 """Classes of Something-Something V1, the data set for which the paper gives parameters and FLOPs."""
@@ -61,7 +113,7 @@ class ModelConfig(ABC):
 
     def check_takes(self, clip: ClipShape) -> None:
         """Raise ValueError, stating the rule, for a clip that is too small for the network."""
-        if not clip.holds(self.smallest):
+        if not clip.covers(self.smallest):
             raise ValueError(
                 f"{self.label} takes clips of at least {self.smallest}; got {clip}. Give more frames or a larger size."
             )

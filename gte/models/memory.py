@@ -1,4 +1,4 @@
-"""Networks in memory: the format that they run fastest in, and networks that take none."""
+"""Memory formats of networks, and networks on the meta device, which take no memory."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,10 +19,10 @@ def to_channels_last(model: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def without_memory() -> Iterator[None]:
-    """Let what is built in the block have shapes and no values: on the meta device, and nothing drawn at random.
+def on_meta_device() -> Iterator[None]:
+    """Build modules on the meta device, without initialising them.
 
-    Drawing there would import torch's whole compiler, which takes seconds, and fill nothing.
+    Drawing random numbers there would import torch's whole compiler, which takes seconds, and fill nothing.
     """
     with torch.device("meta"), _WithoutInitialisation():
         yield

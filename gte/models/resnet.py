@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gte.models.clip import Normalize, check_clip
-from gte.models.config import ModelConfig
+from gte.models.config import ModelConfig, Normalize, check_clip
 from gte.models.designs import FrameByFrame
 from gte.models.outputs import BlockOutput
 from gte.models.shift import fold, unfold

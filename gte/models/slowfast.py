@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gte.models.clip import ClipShape, Normalize, check_clip
-from gte.models.config import ModelConfig
+from gte.models.config import ClipShape, ModelConfig, Normalize, check_clip
 from gte.models.designs import FrameByFrame, InflatedPointwise
 from gte.models.resnet import EXPANSION, STAGE_DEPTHS, Stage, check_depth
 

@@ -12,7 +12,7 @@ from torchvision.models.video.resnet import BasicBlock, Conv2Plus1D, R2Plus1dSte
 from torchvision.models.video.s3d import S3D as TorchvisionS3D
 from torchvision.models.video.s3d import SepInceptionBlock3D
 
-from gte.models.clip import KINETICS_MEAN, KINETICS_STD, ClipShape, Normalize, check_clip
+from gte.models.config import KINETICS_MEAN, KINETICS_STD, ClipShape, Normalize, check_clip
 from gte.models.outputs import BlockOutput
 
 

@@ -5,8 +5,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from gte.models.clip import ClipShape
-from gte.models.config import ModelConfig
+from gte.models.config import ClipShape, ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True)

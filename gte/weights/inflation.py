@@ -20,7 +20,7 @@ from gte.errors import WeightsError
 from gte.models import MODELS
 from gte.models.config import ModelConfig
 from gte.models.designs import FrameByFrame
-from gte.models.memory import without_memory
+from gte.models.memory import on_meta_device
 from gte.models.operator import TemporalKernel
 from gte.models.resnet import Bottleneck, ResNetConfig, VideoResNet
 from gte.models.shift import shift_layers
@@ -149,7 +149,7 @@ def inflate(network: nn.Module, config: ResNetConfig, weights: State) -> tuple[s
     and no others. Raises WeightsError if the weights are of another network.
     """
     assert isinstance(network, VideoResNet)
-    with without_memory():
+    with on_meta_device():
         classifier = weights.get("fc.bias", torch.zeros(config.num_classes))
         num_classes = classifier.numel()
         flat = replace(config, temporal=FrameByFrame(), num_classes=num_classes).build()

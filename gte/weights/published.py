@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from gte.errors import WeightsError
 from gte.models import configure
-from gte.models.clip import IMAGENET_MEAN, IMAGENET_STD, KINETICS_MEAN, KINETICS_STD
-from gte.models.config import ModelConfig
-from gte.models.memory import without_memory
+from gte.models.config import IMAGENET_MEAN, IMAGENET_STD, KINETICS_MEAN, KINETICS_STD, ModelConfig
+from gte.models.memory import on_meta_device
 from gte.models.resnet import STAGE_DEPTHS, ResNetConfig
 from gte.models.temporal import ShiftedFrameConv
 from gte.weights.state_dicts import State, check_fit, not_finite, some_of
@@ -347,7 +346,7 @@ def _built(layout: Layout, state: State, options: Mapping[str, int | float]) -> 
     name, found = layout.read(layout, state)
     try:
         config = configure(name, **found | dict(options))
-        with without_memory():
+        with on_meta_device():
             return name, config, config.build()
     except ValueError as error:
         raise WeightsError(str(error)) from error

@@ -11,8 +11,8 @@ import torch
 from gte import cli, evaluate, predict
 from gte.checkpoint import load_model
 from gte.data import open_dataset
+from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clip
 from gte.data.video.files import write_webm
 from gte.errors import GteError
 from tests.tiny import save_tiny

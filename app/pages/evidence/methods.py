@@ -18,7 +18,7 @@ from app.clips import Clip
 from app.components import StripRow, film_strip
 from app.pages.evidence.finding import Finding
 from gte.checkpoint import CheckpointHeader
-from gte.data.transforms import to_clip
+from gte.data.loading import to_clip
 from gte.files import stamp
 
 FRAME_SIDE = 110

@@ -24,9 +24,9 @@ from app.components import StripRow, film_strip
 from app.pages.evidence.finding import Finding
 from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND, MAP_SIDE, Question, asked, key_of
 from gte.data import open_dataset
+from gte.data.loading import to_clip
 from gte.data.motionpairs.dataset import MotionPairs
 from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clip
 
 NUM_CLIPS = 28
 """Clips over which evidence is held against the truth: two of each class of MotionPairs."""

@@ -19,7 +19,7 @@ from app.clips import clip_source, dataset_clip
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
 from gte.checkpoint import CheckpointHeader
-from gte.data.transforms import to_clip
+from gte.data.loading import to_clip
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)

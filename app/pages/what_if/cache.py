@@ -17,8 +17,8 @@ from app.clips import Clip, Filmed, Rendered, Source, clip_source
 from app.hashing import HASH_FUNCS
 from gte.checkpoint import CheckpointHeader
 from gte.data import open_dataset
+from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clip
 from gte.data.video.sources import Stretch
 
 STORED_A_FRAME = 3

@@ -14,7 +14,7 @@ from analysis.attribution.export import CARD, FRAMES, SMALLEST_CAPTION, WRITERS
 from analysis.attribution.overlay import GAP, overlay
 from gte import cli
 from gte.checkpoint import load_model
-from gte.data.transforms import to_clip
+from gte.data.loading import to_clip
 from gte.data.video.files import probe, read_clip
 from tests.tiny import CLASSES
 

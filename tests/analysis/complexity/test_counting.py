@@ -120,7 +120,7 @@ def test_what_fvcore_left_out_of_a_resnet_is_told(counted):
 def test_every_network_of_the_table_is_counted_at_the_chosen_clip_or_at_its_native_one_with_a_mark(name):
     found = tiny_count(name)
     config = MODELS[name]
-    assert found.at_native == (not SMALL.holds(config.smallest))
+    assert found.at_native == (not SMALL.covers(config.smallest))
     assert found.clip == (config.native if found.at_native else SMALL)
     assert found.macs >= found.macs_conv_linear > found.macs_temporal >= 0
     assert found.uncounted

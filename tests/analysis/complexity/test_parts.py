@@ -19,7 +19,7 @@ from torch.nn.modules import module as module_hooks
 from analysis import complexity, figures
 from analysis.complexity import Numbers, accuracy, formulas, published
 from analysis.formatting import large_count
-from gte.models import MODELS, ModelConfig, configure, without_memory
+from gte.models import MODELS, ModelConfig, configure, on_meta_device
 from gte.models.resnet import ResNetConfig
 from tests.analysis.conftest import SMALL, TINY, tiny_count
 
@@ -207,7 +207,7 @@ def test_the_operators_compared_are_those_that_stand_in_the_networks(width, shar
     for name in ("c2d", "c3d", "gst", "gte", "gte_fixed_shift", "gte_shared", "gte_depthwise", "gte_no_conv2d", "p3d"):
         design = configure(name, **complexity.applicable(name, {"temporal_share": float(share)}))
         assert isinstance(design, ResNetConfig)
-        with without_memory():
+        with on_meta_device():
             conv2 = design.temporal.build_conv2(width, 1)
         here = complexity.built(formulas.OPERATORS[name], these).params
         assert here == sum(parameter.numel() for parameter in conv2.parameters()), name

@@ -13,8 +13,8 @@ from analysis.interventions.cards import Examined, Footage
 from analysis.plotting.card import CardWithCode as Card
 from gte import checkpoint
 from gte.data import open_dataset
+from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
-from gte.data.transforms import to_clip
 from gte.data.video.files import write_webm
 from gte.data.video.sources import Stretch, open_footage
 from gte.models import temporal_layers

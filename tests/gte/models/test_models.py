@@ -144,7 +144,7 @@ def test_every_row_says_who_proposed_it_and_takes_its_native_clip(name):
     assert config.label
     assert config.paper
     assert config.note
-    assert config.native.holds(config.smallest)
+    assert config.native.covers(config.smallest)
     with torch.device("meta"), torch.no_grad():
         assert config.build().eval()(clips(1, config.native)).shape == (1, 174)
 

@@ -11,7 +11,7 @@ from app import cache, checkpoints, jobs
 from app.clips import dataset_clip
 from app.pages.evidence import sanity_checks
 from gte.checkpoint import read_header
-from gte.data.transforms import to_clip
+from gte.data.loading import to_clip
 from tests.analysis.attribution.test_gradcam import assert_unchanged, state_of
 
 LAYER = "layer2.1"

@@ -22,7 +22,7 @@ from app.pages.evidence.finding import Finding
 from gte import checkpoint
 from gte.checkpoint import read_header
 from gte.data import open_dataset
-from gte.data.transforms import to_clip
+from gte.data.loading import to_clip
 from gte.data.video.files import probe, write_webm
 from gte.data.video.sources import Stretch
 from gte.files import stamp
