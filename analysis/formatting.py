@@ -1,8 +1,27 @@
-"""How numbers and layers are written for people: three significant digits, short layer names."""
+"""Numbers, names, lists and directions of time as people read them."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Literal
+
+Direction = Literal["back", "stay", "ahead"]
+"""Where an output looks in time: at the previous frame, at its own, at the next."""
+
+DIRECTIONS: Final[tuple[Direction, ...]] = ("back", "stay", "ahead")
+"""Left to right: the past stands left, the future right."""
+
+DIRECTION_WORDS: Final[Mapping[Direction, str]] = MappingProxyType(
+    {"back": "looks back", "stay": "stays", "ahead": "looks ahead"}
+)
+DIRECTION_VERBS: Final[Mapping[Direction, str]] = MappingProxyType(
+    {"back": "look back", "stay": "stay", "ahead": "look ahead"}
+)
+"""What several outputs do."""
+KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {**DIRECTION_WORDS, "smoothing": "smoothing", "differencing": "differencing", "mixed": "mixed"}
+)
+"""The six kinds of outputs, three of which are the directions."""
 
 COST_UNITS: Final[Mapping[int, str]] = {1: "MACs", 2: "FLOPs"}
 """What a cost is called by how many operations one multiply-accumulate counts for."""

@@ -4,9 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from analysis.formatting import percent, three_digits
+from analysis.formatting import DIRECTIONS, percent, three_digits
 from analysis.kernels.drift import at_the_end, drift_finding, summarise
-from analysis.plotting.style import DIRECTIONS
 from gte import checkpoint, cli
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.formatting import block_name, percent, three_digits
 from analysis.kernels.drift import DRIFT_PARTS, Reading, at_snapshot, knows_course, knows_start, summarise
 from analysis.kernels.figures_by_layer import MOST_CENTRES, centres_by_layer, drift_by_depth, kinds_by_layer
-from analysis.kernels.layer_figures import drift_over_training
+from analysis.kernels.figures_over_training import drift_over_training
 from analysis.kernels.outputs import Order, centres_table
 from analysis.kernels.taps import KINDS, THRESHOLD
 from analysis.plotting.call import Call, Named, Part

@@ -17,7 +17,15 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from analysis.formatting import block_name, block_names, percent
+from analysis.formatting import (
+    DIRECTION_VERBS,
+    DIRECTION_WORDS,
+    DIRECTIONS,
+    Direction,
+    block_name,
+    block_names,
+    percent,
+)
 from analysis.kernels.taps import (
     KINDS,
     UNDEFINED,
@@ -28,7 +36,6 @@ from analysis.kernels.taps import (
     own_inputs,
     own_taps,
 )
-from analysis.plotting.style import DIRECTION_VERBS, DIRECTION_WORDS, DIRECTIONS, Direction
 from gte.kernel_history import KernelHistory
 
 NO_KERNELS = (

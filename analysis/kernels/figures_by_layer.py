@@ -8,11 +8,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.formatting import percent, three_digits
-from analysis.kernels import DRIFT_PARTS, KINDS, Kind, at_snapshot
+from analysis.formatting import DIRECTION_VERBS, DIRECTION_WORDS, DIRECTIONS, KIND_WORDS, percent, three_digits
+from analysis.kernels.drift import DRIFT_PARTS, at_snapshot
+from analysis.kernels.taps import KINDS, Kind
 from analysis.plotting import style
 from analysis.plotting.rows import customdata, every_name, height_for, mark_row, where
-from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS, KIND_WORDS
+from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS
 
 PART_WORDS = dict(
     zip(
@@ -188,12 +189,12 @@ def centres_by_layer(
                 hoverinfo="skip",
             )
         )
-    for name in style.DIRECTIONS:
+    for name in DIRECTIONS:
         mask = (drawn["direction"] == name).to_numpy(dtype=bool)
         points = where(drawn, mask)
         figure.add_trace(
             go.Scatter(
-                name=f"{DIRECTION_GLYPHS[name]} {style.DIRECTION_WORDS[name]}",
+                name=f"{DIRECTION_GLYPHS[name]} {DIRECTION_WORDS[name]}",
                 x=points["centre_of_mass"],
                 y=(place + jitter)[mask],
                 mode="markers",
@@ -296,10 +297,10 @@ def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str])
     for column, summary in enumerate(summaries, start=1):
         rows = at_snapshot(summary, -1)
         half = rows["stay"] / 2
-        for name in style.DIRECTIONS:
+        for name in DIRECTIONS:
             figure.add_trace(
                 go.Bar(
-                    name=f"{DIRECTION_GLYPHS[name]} {style.DIRECTION_WORDS[name]}",
+                    name=f"{DIRECTION_GLYPHS[name]} {DIRECTION_WORDS[name]}",
                     y=rows["block"],
                     x=rows[name],
                     base={"back": -half - rows["back"], "stay": -half, "ahead": half}[name],
@@ -308,12 +309,12 @@ def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str])
                     legendgroup=name,
                     showlegend=column == 1,
                     customdata=customdata(rows, rows[name].map(percent)),
-                    hovertemplate=f"<b>%{{y}}</b>: %{{customdata[1]}} {style.DIRECTION_VERBS[name]}<extra></extra>",
+                    hovertemplate=f"<b>%{{y}}</b>: %{{customdata[1]}} {DIRECTION_VERBS[name]}<extra></extra>",
                 ),
                 row=1,
                 col=column,
             )
-        for name in style.DIRECTIONS:
+        for name in DIRECTIONS:
             known = where(rows, (rows[f"{name}0"] > 0).to_numpy(dtype=bool))
             half = known["stay0"] / 2
             figure.add_trace(

@@ -11,19 +11,18 @@ import torch
 from jaxtyping import Int
 from plotly.subplots import make_subplots
 
-from analysis.formatting import three_digits
-from analysis.kernels import (
-    Matching,
+from analysis.formatting import DIRECTION_WORDS, DIRECTIONS, KIND_WORDS, three_digits
+from analysis.kernels.matching import Matching
+from analysis.kernels.outputs import coarsened, tap_names
+from analysis.kernels.spectrum import (
     band,
-    coarsened,
     frequency_response,
     output_singular_values,
-    tap_names,
     temporal_singular_values,
 )
 from analysis.plotting import style
 from analysis.plotting.rows import where
-from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS, KIND_WORDS
+from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS
 from gte.kernel_history import KernelHistory
 
 MOST_CELLS: Final = 128
@@ -64,12 +63,12 @@ def tap_triangle(outputs: pd.DataFrame, num_taps: int, selected: int | None = No
                 hoverinfo="skip",
             )
         )
-    for name in style.DIRECTIONS:
+    for name in DIRECTIONS:
         mask = (outputs["direction"] == name).to_numpy(dtype=bool)
         rows = where(outputs, mask)
         figure.add_trace(
             go.Scatterternary(
-                name=f"{DIRECTION_GLYPHS[name]} {style.DIRECTION_WORDS[name]}",
+                name=f"{DIRECTION_GLYPHS[name]} {DIRECTION_WORDS[name]}",
                 **_corners(now[mask]),
                 mode="markers",
                 marker={
@@ -201,7 +200,7 @@ def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) ->
     for column, table in enumerate(rows.values(), start=1):
         row = table.iloc[output]
         for place, name in enumerate(names):
-            side = style.DIRECTIONS[1 + int(np.sign(place - num_taps // 2))]
+            side = DIRECTIONS[1 + int(np.sign(place - num_taps // 2))]
             value = float(row[name])
             figure.add_trace(
                 go.Scatter(

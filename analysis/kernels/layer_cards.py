@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.formatting import block_name, percent, three_digits
+from analysis.formatting import KIND_WORDS, block_name, percent, three_digits
 from analysis.kernels.cards import TAPS_READ, View
 from analysis.kernels.drift import Reading, drift_parts
 from analysis.kernels.figures_one_layer import (
@@ -32,7 +32,6 @@ from analysis.kernels.spectrum import (
 from analysis.kernels.taps import UNDEFINED, own_inputs
 from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
-from analysis.plotting.style import KIND_WORDS
 from gte.kernel_history import KernelHistory
 
 

@@ -11,30 +11,13 @@ from typing import Any, Final, Literal
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb, sequential
 
-Direction = Literal["back", "stay", "ahead"]
-"""Where an output looks in time: at the previous frame, at its own, at the next."""
-
-DIRECTIONS: Final[tuple[Direction, ...]] = ("back", "stay", "ahead")
-"""Left to right: the past stands left, the future right."""
+from analysis.formatting import Direction
 
 BACK: Final = "#1F6FC4"
 STAY: Final = "#808A96"
 AHEAD: Final = "#D9660F"
 DIRECTION_COLOURS: Final[Mapping[Direction, str]] = MappingProxyType({"back": BACK, "stay": STAY, "ahead": AHEAD})
 DIRECTION_GLYPHS: Final[Mapping[Direction, str]] = MappingProxyType({"back": "◀", "stay": "●", "ahead": "▶"})
-DIRECTION_WORDS: Final[Mapping[Direction, str]] = MappingProxyType(
-    {"back": "looks back", "stay": "stays", "ahead": "looks ahead"}
-)
-DIRECTION_VERBS: Final[Mapping[Direction, str]] = MappingProxyType(
-    {"back": "look back", "stay": "stay", "ahead": "look ahead"}
-)
-"""What several outputs do."""
-KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {**DIRECTION_WORDS, "smoothing": "smoothing", "differencing": "differencing", "mixed": "mixed"}
-)
-"""The six kinds of outputs, three of which are the directions."""
-
-TAP_NAMES: Final[tuple[str, str, str]] = ("t-1", "t", "t+1")
 
 WEIGHT_NEGATIVE: Final = "#9A4FB5"
 WEIGHT_POSITIVE: Final = "#2C9A55"

@@ -5,9 +5,9 @@ import re
 import pandas as pd
 import streamlit as st
 
-from analysis import figures
 from analysis.formatting import large_count, percent
 from analysis.plotting import style
+from analysis.plotting.training_curves import training_curves
 from app import cache, checkpoints, layout, navigation, opener, widgets
 from app.navigation import PAGES
 from gte.checkpoint import CheckpointHeader
@@ -59,7 +59,7 @@ def render() -> None:
     curves, facts = st.columns([7, 5], gap="medium")
     with curves:
         if header.metrics:
-            st.plotly_chart(figures.training_curves(header.metrics), key="curves", config=style.PLOTLY_CONFIG)
+            st.plotly_chart(training_curves(header.metrics), key="curves", config=style.PLOTLY_CONFIG)
         if "source" in header.environment:
             _source(str(header.environment["source"]))
         elif not header.metrics:

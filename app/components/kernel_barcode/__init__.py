@@ -11,6 +11,7 @@ from jaxtyping import Float
 from streamlit.components.v2 import component
 
 from analysis import kernels
+from analysis.formatting import DIRECTIONS
 from analysis.plotting import style
 from app.components._source import encode, read
 
@@ -92,7 +93,7 @@ class LayerShares:
         drift = np.concatenate([padded(part, ["drift"]).T for part in parts])
         return cls(
             layers=[str(part["block"].iloc[0]) for part in parts],
-            shares=np.stack([padded(part, list(style.DIRECTIONS)) for part in parts]),
+            shares=np.stack([padded(part, list(DIRECTIONS)) for part in parts]),
             drift=None if np.isnan(drift).all() else drift,
             starts_known=[bool(kernels.knows_start(part).all()) for part in parts],
             paths=[str(part["layer"].iloc[0]) for part in parts],

@@ -9,10 +9,12 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from analysis import figures, kernels
+from analysis import kernels
 from analysis.kernels import cards as kernel_cards
 from analysis.kernels import layer_cards, network_cards, report
 from analysis.kernels.cards import View
+from analysis.kernels.figures_by_layer import centres_by_layer
+from analysis.kernels.figures_one_layer import MOST_CELLS, MOST_CURVES, corner_shares, weight_maps
 from analysis.kernels.network_cards import FirstClips, Measured
 from gte import checkpoint, cli
 from gte.data import DATASETS
@@ -218,17 +220,17 @@ def test_figures_of_the_largest_layers_stay_under_two_megabytes():
             assert len(str(card.figure.to_json())) < LARGEST_BYTES, card.key
         said = " ".join(card.sentence for card in in_full)
         # What is left out is said where the figure stands.
-        assert ("A cell stands for" in said) == (max(outputs, inputs) > figures.MOST_CELLS)
+        assert ("A cell stands for" in said) == (max(outputs, inputs) > MOST_CELLS)
         [curves] = [card for card in spectrum if card.key == "frequency"]
-        assert ("One output in 2 is drawn." in curves.sentence) == (outputs > figures.MOST_CURVES)
+        assert ("One output in 2 is drawn." in curves.sentence) == (outputs > MOST_CURVES)
         table = kernels.centres_table([history] * 8)
-        assert len(str(figures.centres_by_layer(table).to_json())) < LARGEST_BYTES
+        assert len(str(centres_by_layer(table).to_json())) < LARGEST_BYTES
 
 
 def test_a_heat_map_names_the_outputs_in_the_order_asked_for(gte):
     history = checkpoint.load_history(gte, FIRST)
     order = np.arange(history.weights.shape[1])[::-1].copy()
-    figure = figures.weight_maps(history, -1, order)
+    figure = weight_maps(history, -1, order)
     first = figure.data[0]
     assert list(first["y"]) == [str(output) for output in order]
     assert np.asarray(first["z"]).tolist() == history.weights[0][order.copy(), :, 0, 0].tolist()
@@ -239,7 +241,7 @@ def test_a_heat_map_names_the_outputs_in_the_order_asked_for(gte):
 def test_the_triangle_s_corners_are_past_present_and_future():
     start = torch.tensor([[[1.0, 0, 0]], [[0, 3, 1]]]).unsqueeze(-1)
     table = kernels.outputs_table(KernelHistory(layer="a", steps=torch.tensor([0]), weights=start[None]))
-    assert figures.corner_shares(table, 3).tolist() == [[1, 0, 0], [0, 0.75, 0.25]]
+    assert corner_shares(table, 3).tolist() == [[1, 0, 0], [0, 0.75, 0.25]]
 
 
 def test_the_report_holds_everything_and_loads_nothing(gte, capsys):
