@@ -22,7 +22,7 @@ from analysis.kernels import Reading
 from app.clips import Clip
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data.loading import to_clip
 from gte.kernel_history import KernelHistory
 from gte.models import ClipShape

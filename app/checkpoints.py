@@ -17,8 +17,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from gte import checkpoint
-from gte.checkpoint import SUFFIX, CheckpointHeader
+from gte.checkpoint_header import SUFFIX, CheckpointHeader, is_checkpoint, list_folder, read_header
 from gte.errors import CheckpointError, GteError
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +64,7 @@ def list_checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointErro
     headers: dict[str, CheckpointHeader] = {}
     errors: list[CheckpointError] = []
     for prefix, folder in folders().items():
-        in_folder, unreadable = checkpoint.list_folder(folder)
+        in_folder, unreadable = list_folder(folder)
         errors += unreadable
         if prefix in FOLDERS:
             # Networks with learnable shifts come first: they are what the app is about.
@@ -127,7 +126,7 @@ class Uploads:
             kept = self.folder / target.name
             target.rename(kept)
         key = PREFIX + kept.stem
-        self.opened[key] = checkpoint.read_header(kept)
+        self.opened[key] = read_header(kept)
         return key
 
     def remove(self, name: str) -> None:
@@ -150,7 +149,7 @@ def _clean(file_name: str) -> str:
 
 def _is_ours(source: Path) -> bool:
     """Return True for a checkpoint of this project. Raises CheckpointError for a broken .safetensors file."""
-    return source.suffix.lower() == SUFFIX and checkpoint.is_one(source)
+    return source.suffix.lower() == SUFFIX and is_checkpoint(source)
 
 
 def take(uploaded: UploadedFile) -> str:

@@ -19,7 +19,7 @@ import streamlit as st
 from jaxtyping import Float, Int, UInt8
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.cli import sentence
 from gte.data import DATASETS, open_dataset
 from gte.data.opencv import cv2

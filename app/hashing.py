@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.clips import Clip
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.files import Stamp, stamp
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.formatting import in_a_row
 from app import checkpoints, url_state
 from app import layout as scaffold
-from gte.checkpoint import SUFFIX
+from gte.checkpoint_header import SUFFIX
 from gte.cli import sentence
 from gte.errors import GteError
 from gte.weights.published import LAYOUTS

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from app import checkpoints, clips, layout, url_state
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data.video.sources import Stretch
 
 NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."

@@ -6,72 +6,31 @@ metadata entry, `gte`, holds the header as JSON. It is plain data: opening it ru
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from gte.checkpoint_header import FORMAT_VERSION, METADATA, MODEL, CheckpointHeader, open_checkpoint, parse_header
 from gte.errors import CheckpointError
 from gte.files import atomic_write
-from gte.kernel_history import HISTORY, INITIAL, STEPS, KernelHistory, KernelSnapshots
+from gte.kernel_history import KernelHistory, history_of_ends, read_lts_history
+from gte.kernel_snapshots import KernelSnapshots
 from gte.models import build, on_meta_device, temporal_layers, to_channels_last
 from gte.models.shift import LearnableTemporalShift, SharedTemporalShift
 from gte.models.temporal import time_kernel
 
-FORMAT_VERSION = 1
-SUFFIX = ".safetensors"
-
-METRICS = ("epoch", "step", "train_loss", "train_top1", "val_loss", "val_top1", "seconds")
-"""What every epoch's entry holds at least; a loss may be NaN, after a training that diverged."""
-
-METADATA = "gte"
-MODEL = "model/"
 KERNEL_INIT = "kernel_init/"
 
 UNKNOWN: Mapping[str, Tensor] = MappingProxyType({})
 """The initial kernels of a network whose temporal layers began nobody knows how."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckpointHeader:
-    """What a checkpoint says about itself, without its tensors."""
-
-    path: Path
-    model: str
-    """Name in the table of networks."""
-    options: dict[str, int | float]
-    """The network's full configuration."""
-    num_params: int
-    layers: tuple[str, ...]
-    """LTS layers by their path in the state_dict, in order of depth."""
-    dataset: str
-    """Name in the table of data sets; empty where it is unknown."""
-    classes: tuple[str, ...]
-    twins: tuple[int, ...]
-    """For each class the one that is its time reversal, or -1."""
-    num_frames: int
-    """Frames per clip in training."""
-    size: int
-    """Height and width of the clips in training, in pixels."""
-    step: int
-    """Optimiser steps taken."""
-    training: dict[str, Any]
-    """The training's configuration."""
-    environment: dict[str, Any]
-    """Command, date, source revision, versions of the packages, machine."""
-    metrics: tuple[dict[str, float], ...]
-    """One entry per epoch: epoch, step, losses, accuracies in [0, 1], seconds, clips_per_second."""
-
-    @property
-    def name(self) -> str:
-        return self.path.stem
 
 
 def save(
@@ -84,7 +43,7 @@ def save(
     """Write a checkpoint, atomically. The history ends with the weights that are saved.
 
     `kernel_init` holds, for temporal layers that are no LTS layers, the taps (o, i, k, 1) that they began with, as
-    `gte.kernel_history.initial_kernels` takes them; a layer that is missing began nobody knows how.
+    `gte.kernel_snapshots.initial_kernels` takes them; a layer that is missing began nobody knows how.
     """
     facts = asdict(header)
     del facts["path"]
@@ -95,36 +54,14 @@ def save(
         save_file(tensors, temporary, {METADATA: json.dumps({"format_version": FORMAT_VERSION, **facts})})
 
 
-def read_header(path: Path | str) -> CheckpointHeader:
-    """Read the facts alone. Raises CheckpointError if the file is not ours, is truncated or is of a newer format."""
-    with _opened(Path(path)) as file:
-        return _header(Path(path), file.metadata())
-
-
-def list_folder(folder: Path | str) -> tuple[list[CheckpointHeader], list[CheckpointError]]:
-    """The headers of all checkpoints in a folder and those below it, newest first, and what is wrong with the rest.
-
-    Reads no tensors. A folder that does not exist is an empty one.
-    """
-    headers: list[CheckpointHeader] = []
-    errors: list[CheckpointError] = []
-    for path in Path(folder).rglob(f"[!.]*{SUFFIX}"):
-        try:
-            headers.append(read_header(path))
-        except CheckpointError as error:
-            errors.append(error)
-    headers.sort(key=lambda header: str(header.environment.get("date", "")), reverse=True)
-    return headers, errors
-
-
 def load_model(path: Path | str) -> tuple[nn.Module, CheckpointHeader]:
     """Build the network and fill it: in eval mode, in channels-last memory, ready for clips of any length.
 
     Raises CheckpointError if the file is unusable, asks for an unknown network or does not fit the one it names.
     """
     path = Path(path)
-    with _opened(path) as file:
-        header = _header(path, file.metadata())
+    with open_checkpoint(path, "pt") as file:
+        header = parse_header(path, file.metadata())
         state = {key.removeprefix(MODEL): file.get_tensor(key) for key in file.keys() if key.startswith(MODEL)}  # noqa: SIM118
     try:
         model = _on_meta(header)
@@ -168,8 +105,8 @@ def load_history(path: Path | str, layer: str) -> KernelHistory:
     training, where the file knows it, and now. Raises CheckpointError if the network has no such layer.
     """
     path = Path(path)
-    with _opened(path) as file:
-        header = _header(path, file.metadata())
+    with open_checkpoint(path, "pt") as file:
+        header = parse_header(path, file.metadata())
         layers = _temporal_layers(header)
         if layer not in layers:
             known = ", ".join(layers) or "none"
@@ -180,46 +117,27 @@ def load_history(path: Path | str, layer: str) -> KernelHistory:
 def load_histories(path: Path | str) -> list[KernelHistory]:
     """The history of every temporal layer, in order of depth; empty for a network that has no kernel over frames."""
     path = Path(path)
-    with _opened(path) as file:
-        header = _header(path, file.metadata())
+    with open_checkpoint(path, "pt") as file:
+        header = parse_header(path, file.metadata())
         return [_history(file, header, layer, module) for layer, module in _temporal_layers(header).items()]
 
 
 def _history(file: Any, header: CheckpointHeader, layer: str, module: nn.Module) -> KernelHistory:
     """The history of a layer of an open file; `module` is that layer on the meta device."""
     if isinstance(module, LearnableTemporalShift):
-        history = _lts_history(file, header, layer)
+        with open_checkpoint(header.path) as arrays:
+            history = read_lts_history(arrays, header, layer)
         return _of_every_output(history, module) if isinstance(module, SharedTemporalShift) else history
     return _kernel_history(file, header, layer, module)
-
-
-def _lts_history(file: Any, header: CheckpointHeader, layer: str) -> KernelHistory:
-    name = header.path.name
-    try:
-        initial = file.get_tensor(INITIAL + layer).float()
-        drift = file.get_tensor(HISTORY + layer).float()
-        steps = file.get_tensor(STEPS)
-        final = file.get_tensor(f"{MODEL}{layer}.weight").float()
-    except SafetensorError as error:
-        raise CheckpointError(f"{name} holds no history of {layer}; train it again to see it move.") from error
-    if drift.shape[1:] != initial.shape or final.shape != initial.shape or len(steps) != len(drift) or not len(steps):
-        raise CheckpointError(f"{name} holds a history of {layer} whose shapes disagree; train it again.")
-    if len(steps) == 1:
-        return _two_ends(header, layer, initial, final)
-    weights = initial + drift
-    # The stored differences are rounded; of both ends the exact values are known.
-    weights[-1] = final
-    weights[0] = initial
-    return KernelHistory(layer=layer, steps=steps, weights=weights)
 
 
 def _of_every_output(history: KernelHistory, module: SharedTemporalShift) -> KernelHistory:
     """The history with each shared kernel once for every output that uses it."""
     kernels = []
     for weight in history.weights:
-        module.weight = nn.Parameter(weight, requires_grad=False)
-        kernels.append(module.kernels())
-    return replace(history, weights=torch.stack(kernels))
+        module.weight = nn.Parameter(torch.from_numpy(weight), requires_grad=False)
+        kernels.append(module.kernels().numpy())
+    return replace(history, weights=np.stack(kernels))
 
 
 def _kernel_history(file: Any, header: CheckpointHeader, layer: str, module: nn.Module) -> KernelHistory:
@@ -227,92 +145,18 @@ def _kernel_history(file: Any, header: CheckpointHeader, layer: str, module: nn.
     try:
         state = {key: file.get_tensor(f"{MODEL}{layer}.{key}") for key in module.state_dict()}
         module.load_state_dict(state, assign=True)
-        final = time_kernel(module).float()
-        initial = file.get_tensor(entry).float() if entry in file.keys() else None  # noqa: SIM118
+        final = time_kernel(module).float().numpy()
+        initial = file.get_tensor(entry).float().numpy() if entry in file.keys() else None  # noqa: SIM118
     except (SafetensorError, RuntimeError) as error:
         raise _unfit(header, error) from error
     if initial is None:
-        steps = torch.tensor([header.step])
+        steps = np.array([header.step])
         history = KernelHistory(layer=layer, steps=steps, weights=final[None], starts_known=False)
     elif initial.shape != final.shape:
         raise CheckpointError(f"{header.path.name} holds a start of {layer} whose shape disagrees; write it again.")
     else:
-        history = _two_ends(header, layer, initial, final)
-    return replace(history, spans_space=state["weight"].numel() > final.numel())
-
-
-def _two_ends(header: CheckpointHeader, layer: str, initial: Tensor, final: Tensor) -> KernelHistory:
-    """The history of a layer of which the file knows the start and the end alone."""
-    if header.step == 0 and torch.equal(initial, final):
-        return KernelHistory(layer=layer, steps=torch.tensor([0]), weights=final[None])
-    return KernelHistory(layer=layer, steps=torch.tensor([0, header.step]), weights=torch.stack([initial, final]))
-
-
-def is_one(path: Path | str) -> bool:
-    """True if a safetensors file says that it is a checkpoint of this project; its contents are not looked at.
-
-    Raises CheckpointError for what is no such file, or a truncated one.
-    """
-    with _opened(Path(path)) as file:
-        return METADATA in (file.metadata() or {})
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        raise CheckpointError(f"There is no file {path}; give the path of a {SUFFIX} checkpoint.")
-    try:
-        file = safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path.name} is no checkpoint, or a truncated one; give a {SUFFIX} file written by gte.train."
-        ) from error
-    with file as opened:
-        yield opened
-
-
-def _header(path: Path, metadata: Mapping[str, str] | None) -> CheckpointHeader:
-    if not metadata or METADATA not in metadata:
-        raise CheckpointError(
-            f"{path.name} is a {SUFFIX} file of something else; give a checkpoint written by gte.train."
-        )
-    try:
-        facts = json.loads(metadata[METADATA])
-        version = facts.pop("format_version")
-        if version != FORMAT_VERSION:
-            raise CheckpointError(
-                f"{path.name} has format {version}, this program reads format {FORMAT_VERSION}; use the other version."
-            )
-        facts |= {name: tuple(facts[name]) for name in ("layers", "classes", "twins", "metrics")}
-        header = CheckpointHeader(
-            path=path, **{part.name: facts[part.name] for part in fields(CheckpointHeader) if part.name != "path"}
-        )
-        _check(header)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path.name} has a damaged header; write it again with gte.train.") from error
-    return header
-
-
-def _check(header: CheckpointHeader) -> None:
-    """Raise ValueError or TypeError for a part of the header that is not as declared."""
-    text = (header.model, header.dataset, *header.classes, *header.layers)
-    whole = (header.num_params, header.num_frames, header.size, header.step, *header.twins)
-    tables = (header.options, header.training, header.environment, *header.metrics)
-    if not all(isinstance(entry, dict) for entry in header.metrics) or not isinstance(header.options, dict):
-        raise TypeError("metrics and options must be tables")
-    measured = [entry[name] for entry in header.metrics for name in METRICS]
-    numbers = (*header.options.values(), *measured)
-    if not isinstance(header.environment.get("packages", {}), dict):
-        raise TypeError("packages must be a table")
-    for kind, values in ((str, text), (int, whole), (dict, tables), (int | float, numbers)):
-        if not all(isinstance(value, kind) for value in values):
-            raise TypeError(f"{kind} was expected")
-    if len(header.twins) != len(header.classes) or not all(-1 <= twin < len(header.classes) for twin in header.twins):
-        raise ValueError("twins must point at classes")
-    if min(header.num_frames, header.size) < 1:
-        raise ValueError("clips must not be empty")
-    if header.options.get("num_classes") != len(header.classes):
-        raise ValueError("classes must be as many as the network's outputs")
+        history = history_of_ends(header, layer, initial, final)
+    return replace(history, spans_space=state["weight"].numel() > final.size)
 
 
 def _like(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from gte import checkpoint
-from gte.checkpoint import SUFFIX, CheckpointHeader
+from gte.checkpoint_header import SUFFIX, CheckpointHeader, is_checkpoint
 from gte.cli import run_command, say
 from gte.data import open_dataset
 from gte.environment import environment_facts
 from gte.errors import GteError, WeightsError
-from gte.kernel_history import HISTORY, KernelSnapshots, initial_kernels
+from gte.kernel_history import HISTORY
+from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import ClipShape, configure
 from gte.models.config import ModelConfig
 from gte.models.memory import on_meta_device
@@ -103,7 +104,7 @@ def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> s
     if target.suffix != SUFFIX:
         raise WeightsError(f"A checkpoint is a {SUFFIX} file; got {target.name}. Give --to a name that ends so.")
     file = read_tensors(source)
-    if source.suffix.lower() == SUFFIX and checkpoint.is_one(source):
+    if source.suffix.lower() == SUFFIX and is_checkpoint(source):
         raise WeightsError(f"{source.name} is a checkpoint of this project already; open it as it is.")
     try:
         converted = _ours(file, options) if _is_resume_file(file) else _published(file, options)

@@ -1,15 +1,14 @@
-"""What the kernels over frames were before and during a training: snapshots of LTS, the initial taps of the others."""
+"""Histories of temporal kernels through training, read from checkpoints without PyTorch."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from jaxtyping import Float32, Int
+from safetensors import SafetensorError
 
-from gte.models.shift import LearnableTemporalShift, shift_layers
-from gte.models.temporal import temporal_layers, time_kernel
+from gte.checkpoint_header import MODEL, CheckpointHeader, open_checkpoint
+from gte.errors import CheckpointError
 
 MAX_SNAPSHOTS = 24
 
@@ -30,9 +29,9 @@ class KernelHistory:
 
     layer: str
     """Path of the layer in the state_dict."""
-    steps: Int[Tensor, " s"]
+    steps: Int[np.ndarray, " s"]
     """Optimiser steps taken at each snapshot, as far as the file counts them."""
-    weights: Float[Tensor, "s o i k 1"]
+    weights: Float32[np.ndarray, "s o i k 1"]
     """The kernel at each snapshot, summed over space where it has any; the last is what the checkpoint holds."""
     starts_known: bool = True
     """False if nobody knows how the layer began; there is one snapshot then, of what it is now."""
@@ -40,79 +39,51 @@ class KernelHistory:
     """True if the layer's own kernel has rows and columns too, over which these weights are sums."""
 
     @property
-    def initial(self) -> Float[Tensor, "o i k 1"] | None:
+    def initial(self) -> Float32[np.ndarray, "o i k 1"] | None:
         """The kernel before training, the first snapshot; None where it is unknown."""
         return self.weights[0] if self.starts_known else None
 
 
-class KernelSnapshots:
-    """Collects the snapshots of every LTS layer while a network trains.
+def read_lts_histories(header: CheckpointHeader) -> list[KernelHistory] | None:
+    """Read the history of every LTS layer, in order of depth, without building the network.
 
-    The differences to the initialisation are kept in half precision: of the weight itself, half precision would
-    drown a small drift in rounding.
+    Returns None where outputs share stored kernels: how many outputs there are, only the network knows. Raises
+    CheckpointError if a history is missing or damaged.
     """
-
-    def __init__(self, initial: Mapping[str, Tensor]) -> None:
-        # On the CPU, wherever the network trains.
-        self.initial = {layer: weight.detach().cpu().clone() for layer, weight in initial.items()}
-        self.steps: list[int] = []
-        self._drifts: dict[str, list[Tensor]] = {layer: [] for layer in initial}
-
-    @classmethod
-    def start(cls, model: nn.Module) -> "KernelSnapshots":
-        """The history of a network that has not trained yet: one snapshot, of step 0."""
-        snapshots = cls({layer: module.weight for layer, module in shift_layers(model).items()})
-        snapshots.record(0, model)
-        return snapshots
-
-    def record(self, step: int, model: nn.Module) -> None:
-        """Add the weights at `step`, unless that step is the last one recorded. Raises ValueError if it is earlier."""
-        if self.steps and step <= self.steps[-1]:
-            if step == self.steps[-1]:
-                return
-            raise ValueError(f"Snapshots are taken in order; got step {step} after {self.steps[-1]}.")
-        self.steps.append(step)
-        for layer, module in shift_layers(model).items():
-            self._drifts[layer].append((module.weight.detach().cpu() - self.initial[layer]).half())
-
-    def tensors(self, step: int, model: nn.Module) -> dict[str, Tensor]:
-        """What a file stores: the recorded snapshots, and one of `step` if that is not among them."""
-        whole = KernelSnapshots.from_tensors(self._tensors()) if self.initial else self
-        whole.record(step, model)
-        return whole._tensors()
-
-    def _tensors(self) -> dict[str, Tensor]:
-        if not self.initial:
-            return {}
-        stored: dict[str, Tensor] = {STEPS: torch.tensor(self.steps, dtype=torch.int64)}
-        for layer, weight in self.initial.items():
-            stored[INITIAL + layer] = weight.contiguous()
-            stored[HISTORY + layer] = torch.stack(self._drifts[layer]).contiguous()
-        return stored
-
-    @classmethod
-    def from_tensors(cls, stored: Mapping[str, Tensor]) -> "KernelSnapshots":
-        """Take up a history where a file left it."""
-        snapshots = cls(_with_prefix(stored, INITIAL))
-        if STEPS in stored:
-            snapshots.steps = stored[STEPS].tolist()
-            snapshots._drifts = {layer: list(drifts) for layer, drifts in _with_prefix(stored, HISTORY).items()}
-        return snapshots
+    with open_checkpoint(header.path) as file:
+        histories = [read_lts_history(file, header, layer) for layer in header.layers]
+    is_shared = any(history.weights.shape[1:3] == (2, 1) for history in histories)
+    return None if is_shared else histories
 
 
-def initial_kernels(model: nn.Module) -> dict[str, Float[Tensor, "o i k 1"]]:
-    """The `time_kernel` of every temporal layer that is no LTS layer, before a training: copies, on the CPU."""
-    return {
-        name: time_kernel(layer).float().cpu().clone()
-        for name, layer in temporal_layers(model).items()
-        if not isinstance(layer, LearnableTemporalShift)
-    }
+def read_lts_history(file: Any, header: CheckpointHeader, layer: str) -> KernelHistory:
+    """Read the kernels of one LTS layer, as stored, from a file opened for NumPy."""
+    name = header.path.name
+    try:
+        initial = file.get_tensor(INITIAL + layer).astype(np.float32)
+        drift = file.get_tensor(HISTORY + layer).astype(np.float32)
+        steps = file.get_tensor(STEPS)
+        final = file.get_tensor(f"{MODEL}{layer}.weight").astype(np.float32)
+    except SafetensorError as error:
+        raise CheckpointError(f"{name} holds no history of {layer}; train it again to see it move.") from error
+    if drift.shape[1:] != initial.shape or final.shape != initial.shape or len(steps) != len(drift) or not len(steps):
+        raise CheckpointError(f"{name} holds a history of {layer} whose shapes disagree; train it again.")
+    if len(steps) == 1:
+        return history_of_ends(header, layer, initial, final)
+    weights = initial + drift
+    # The stored differences are rounded; of both ends the exact values are known.
+    weights[-1] = final
+    weights[0] = initial
+    return KernelHistory(layer=layer, steps=steps, weights=weights)
 
 
-def layer_names(keys: Iterable[str]) -> list[str]:
-    """The layers that have an initialisation among the names of stored tensors."""
-    return [key.removeprefix(INITIAL) for key in keys if key.startswith(INITIAL)]
-
-
-def _with_prefix(stored: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): tensor for key, tensor in stored.items() if key.startswith(prefix)}
+def history_of_ends(
+    header: CheckpointHeader,
+    layer: str,
+    initial: Float32[np.ndarray, "o i k 1"],
+    final: Float32[np.ndarray, "o i k 1"],
+) -> KernelHistory:
+    """Return the history of a layer of which only the first and the last weights are known."""
+    if header.step == 0 and np.array_equal(initial, final):
+        return KernelHistory(layer=layer, steps=np.array([0]), weights=final[None])
+    return KernelHistory(layer=layer, steps=np.array([0, header.step]), weights=np.stack([initial, final]))

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from gte.checkpoint import CheckpointHeader, load_model
+from gte.checkpoint import load_model
+from gte.checkpoint_header import CheckpointHeader
 from gte.cli import print_json, run_command
 from gte.data.loading import to_clip
 from gte.data.video.files import VideoInfo, read_clip

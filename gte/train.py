@@ -14,7 +14,8 @@ from lightning_fabric import Fabric
 from torch.nn import functional
 from tqdm import tqdm
 
-from gte.checkpoint import SUFFIX, CheckpointHeader, save
+from gte.checkpoint import save
+from gte.checkpoint_header import SUFFIX, CheckpointHeader
 from gte.cli import INTERRUPTED, run_command, say
 from gte.data import open_dataset
 from gte.data.loading import Batch, EpochBatches, TrainingClips, batches_of, load, to_clips
@@ -22,7 +23,8 @@ from gte.environment import environment_facts
 from gte.errors import GteError
 from gte.evaluate import evaluate
 from gte.files import atomic_write
-from gte.kernel_history import KernelSnapshots, initial_kernels, snapshot_steps
+from gte.kernel_history import snapshot_steps
+from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import configure, to_channels_last
 from gte.models.shift import shift_layers
 from gte.train_config import PRESETS, TrainConfig

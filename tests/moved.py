@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from gte import checkpoint
-from gte.kernel_history import KernelSnapshots, initial_kernels
+from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import temporal_layers
 from gte.models.operator import TemporalKernel
 from tests.tiny import tiny_header, tiny_model

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from gte import checkpoint
-from gte.checkpoint import CheckpointHeader
-from gte.kernel_history import KernelSnapshots
+from gte.checkpoint_header import CheckpointHeader
+from gte.kernel_snapshots import KernelSnapshots
 from gte.models import MODELS, ClipShape, build, configure
 from gte.models.shift import shift_layers
 

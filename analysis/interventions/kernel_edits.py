@@ -17,6 +17,7 @@ from torch.func import functional_call
 
 from analysis.interventions.effects import ROUNDING, Effect, in_powers_of_ten, relative_difference
 from gte import checkpoint
+from gte.checkpoint_header import read_header
 from gte.models import temporal, temporal_layers
 from gte.models.operator import TemporalKernel
 from gte.models.resnet import VideoResNet
@@ -139,11 +140,11 @@ def stored_starts(path: Path | str) -> dict[str, Tensor]:
 
     Of kernels that span space the file knows the sums over space alone, which are no start to go back to.
     """
-    header = checkpoint.read_header(path)
+    header = read_header(path)
     if not set(checkpoint.temporal_layers_of(header)) - set(header.layers):
         return {}
     return {
-        history.layer: history.initial
+        history.layer: torch.from_numpy(history.initial)
         for history in checkpoint.load_histories(path)
         if history.initial is not None and history.layer not in header.layers and not history.spans_space
     }

@@ -9,23 +9,7 @@ Pure functions from histories (`gte.checkpoint.load_history`) to tensors and tab
     figures.direction_shares(summary)
 """
 
-from analysis.kernels.drift import (
-    DRIFT_PARTS,
-    NO_KERNELS,
-    READINGS,
-    Reading,
-    at_snapshot,
-    at_the_end,
-    block_names_of,
-    drift_finding,
-    drift_parts,
-    knows_course,
-    knows_start,
-    most_moved,
-    read_taps,
-    reduced,
-    summarise,
-)
+from analysis.kernels.drift import DRIFT_PARTS, NO_KERNELS, READINGS, Reading, drift_parts, read_taps, reduced
 from analysis.kernels.matching import (
     COMPARED_COLUMNS,
     Matching,
@@ -61,6 +45,16 @@ from analysis.kernels.spectrum import (
     frequency_response,
     output_singular_values,
     temporal_singular_values,
+)
+from analysis.kernels.summary import (
+    at_snapshot,
+    at_the_end,
+    block_names_of,
+    drift_finding,
+    knows_course,
+    knows_start,
+    most_moved,
+    summarise,
 )
 from analysis.kernels.taps import (
     KINDS,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.formatting import DIRECTIONS, percent, three_digits
-from analysis.kernels.drift import at_the_end, drift_finding, summarise
+from analysis.kernels.summary import at_the_end, drift_finding, summarise
 from gte import checkpoint, cli
 
 

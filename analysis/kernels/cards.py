@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 
 from analysis.formatting import block_name, percent, three_digits
-from analysis.kernels.drift import DRIFT_PARTS, Reading, at_snapshot, knows_course, knows_start, summarise
+from analysis.kernels.drift import DRIFT_PARTS, Reading
 from analysis.kernels.figures_by_layer import MOST_CENTRES, centres_by_layer, drift_by_depth, kinds_by_layer
 from analysis.kernels.figures_over_training import drift_over_training
 from analysis.kernels.outputs import Order, centres_table
+from analysis.kernels.summary import at_snapshot, knows_course, knows_start, summarise
 from analysis.kernels.taps import KINDS, THRESHOLD
 from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
-from gte.checkpoint import CheckpointHeader, load_histories, load_history, read_header
+from gte.checkpoint import load_histories, load_history
+from gte.checkpoint_header import CheckpointHeader, read_header
 from gte.data import DATASETS, open_dataset
 from gte.kernel_history import KernelHistory
 from gte.models import configure

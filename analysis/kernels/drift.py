@@ -7,22 +7,18 @@ which they are summed; where nobody knows how a layer began, everything that com
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
-import pandas as pd
-import torch
-from jaxtyping import Bool, Float, Shaped
-from torch import Tensor
+from jaxtyping import Float32, Float64, Shaped
 
 from analysis.formatting import (
     DIRECTION_VERBS,
     DIRECTION_WORDS,
     DIRECTIONS,
     Direction,
-    block_name,
     block_names,
     percent,
 )
@@ -48,11 +44,10 @@ Reading = Literal["summed", "own"]
 READINGS: Final[tuple[Reading, ...]] = get_args(Reading)
 
 
-def read_taps(history: KernelHistory, reading: Reading = "summed") -> Float[Tensor, "s o k"]:
+def read_taps(history: KernelHistory, reading: Reading = "summed") -> Float32[np.ndarray, "s o k"]:
     """The taps of every output at each snapshot. A layer whose outputs began with no input of their own is summed."""
-    weights = history.weights.float()
     own = own_inputs(history.initial) if reading == "own" else None
-    return effective_taps(weights) if own is None else own_taps(weights, own)
+    return effective_taps(history.weights) if own is None else own_taps(history.weights, own)
 
 
 def reduced(history: KernelHistory, reading: Reading = "summed") -> KernelHistory:
@@ -60,22 +55,27 @@ def reduced(history: KernelHistory, reading: Reading = "summed") -> KernelHistor
     return replace(history, weights=read_taps(history, reading)[:, :, None, :, None])
 
 
-def summarise(histories: Sequence[KernelHistory], reading: Reading = "summed") -> pd.DataFrame:
-    """One row per layer and snapshot, in the order given.
+Row = Mapping[str, Any]
+"""A layer at a snapshot, as `measure_drift` gives it."""
 
-    Columns: layer (module path), block (its short name), step, outputs; back, stay, ahead (shares of the outputs) and
+
+def measure_drift(histories: Sequence[KernelHistory], reading: Reading = "summed") -> list[Row]:
+    """Measure every layer at every snapshot: one row each, in the order given.
+
+    Entries: layer (module path), block (its short name), step, outputs; back, stay, ahead (shares of the outputs) and
     back0, stay0, ahead0 (at the initialisation); left_back, left_stay, left_ahead (shares of all outputs that began in
     that class and are in another one now); turned (their sum); silent, undefined (numbers of outputs); centre_of_mass
     and centre_of_mass0 (means, in frames); for each of KINDS kind_... and kind0_... (shares of the outputs by the finer
     sorting); drift |W - W0| / |W0| and cosine of W and W0 (both NaN where they are not defined), and of |W - W0|^2 the
     shares drift_tap, drift_softening and drift_mixing, as `drift_parts` has them. Where the initialisation is unknown,
-    all columns that compare with it are NaN. No two layers share a short name. Drift does not depend on the reading.
+    all entries that compare with it are NaN. No two layers share a short name. Drift does not depend on the reading.
     """
-    if not histories:
-        return pd.DataFrame(columns=pd.Index(_COLUMNS))
-    table = pd.concat([pd.DataFrame(_measure(history, reading)) for history in histories], ignore_index=True)
     names = block_names([history.layer for history in histories])
-    return table.assign(block=[names[layer] for layer in table["layer"]])
+    rows = []
+    for history in histories:
+        columns = _measure(history, reading) | {"block": [names[history.layer]] * len(history.steps)}
+        rows += [{name: columns[name][snapshot] for name in COLUMNS} for snapshot in range(len(history.steps))]
+    return rows
 
 
 DRIFT_PARTS: Final = ("drift_tap", "drift_softening", "drift_mixing")
@@ -86,7 +86,7 @@ _STARTING_KINDS = tuple(f"kind0_{name}" for name in KINDS)
 _COMPARISONS = (*_STARTS, "centre_of_mass0", *_STARTING_KINDS, "drift", "cosine", *DRIFT_PARTS)
 """The columns that compare with the initialisation."""
 
-_COLUMNS = (
+COLUMNS: Final = (
     *("layer", "block", "step", "outputs"),
     *DIRECTIONS,
     *_STARTS,
@@ -106,12 +106,11 @@ def _measure(history: KernelHistory, reading: Reading) -> dict[str, list]:
     repeat = len(steps)
     columns: dict[str, list] = {
         "layer": [history.layer] * repeat,
-        "block": [block_name(history.layer)] * repeat,
         "step": steps,
         "outputs": [now.shape[1]] * repeat,
-        "silent": (taps == 0).all(dim=-1).sum(dim=-1).tolist(),
+        "silent": (taps == 0).all(axis=-1).sum(axis=-1).tolist(),
         "undefined": (now == UNDEFINED).sum(axis=1).tolist(),
-        "centre_of_mass": centre_of_mass(taps).mean(dim=-1).tolist(),
+        "centre_of_mass": centre_of_mass(taps).mean(axis=-1).tolist(),
     }
     columns |= {name: (now == name).mean(axis=1).tolist() for name in DIRECTIONS}
     columns |= {f"kind_{name}": (kinds == name).mean(axis=1).tolist() for name in KINDS}
@@ -119,11 +118,11 @@ def _measure(history: KernelHistory, reading: Reading) -> dict[str, list]:
     if start is None:
         columns |= {name: [math.nan] * repeat for name in _COMPARISONS}
     else:
-        columns |= _changes(taps, now) | _movement(history.weights.float(), start.float())
-    return {name: columns[name] for name in _COLUMNS}
+        columns |= _changes(taps, now) | _movement(history.weights, start)
+    return columns
 
 
-def _changes(taps: Float[Tensor, "s o k"], now: Shaped[np.ndarray, "s o"]) -> dict[str, list]:
+def _changes(taps: Float32[np.ndarray, "s o k"], now: Shaped[np.ndarray, "s o"]) -> dict[str, list]:
     """Those columns that compare the directions of each snapshot with those of the first, the initialisation."""
     repeat = len(taps)
     initial = now[0]
@@ -135,115 +134,107 @@ def _changes(taps: Float[Tensor, "s o k"], now: Shaped[np.ndarray, "s o"]) -> di
     return columns | {"turned": (now != initial).mean(axis=1).tolist(), "centre_of_mass0": [centre] * repeat}
 
 
-def _movement(weights: Float[Tensor, "s o i k 1"], initial: Float[Tensor, "o i k 1"]) -> dict[str, list]:
+def _movement(weights: Float32[np.ndarray, "s o i k 1"], initial: Float32[np.ndarray, "o i k 1"]) -> dict[str, list]:
     """Relative distance |W - W0| / |W0|, its parts, and cosine to the initialisation, per snapshot."""
-    flat, origin = weights.flatten(1), initial.flatten()  # (snapshots, o*i*k) and (o*i*k,)
-    norm, norm_origin = torch.linalg.vector_norm(flat, dim=1), torch.linalg.vector_norm(origin)
+    flat, origin = (array.astype(np.float64) for array in (weights.reshape(len(weights), -1), initial.reshape(-1)))
+    square, square_origin = np.square(flat).sum(axis=1), np.square(origin).sum()
     parts = drift_parts(weights, initial)
-    drift = parts.sum(dim=1).sqrt() / norm_origin
-    # Rounding puts the cosine of a vector with itself a hair above one.
-    cosine = (flat @ origin / (norm * norm_origin)).clamp(-1, 1)
-    shares = torch.where(parts.sum(dim=1, keepdim=True) == 0, 0, parts / parts.sum(dim=1, keepdim=True))
+    distance = parts.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drift = np.sqrt(distance / square_origin)
+        # Rounding puts the cosine of a vector with itself a hair above one.
+        cosine = np.clip(flat @ origin / np.sqrt(square * square_origin), -1, 1)
+        shares = np.where(distance == 0, 0, parts.T / distance)
     columns = {"drift": drift.tolist(), "cosine": cosine.tolist()}
-    return columns | {name: share.tolist() for name, share in zip(DRIFT_PARTS, shares.T, strict=True)}
+    return columns | {name: share.tolist() for name, share in zip(DRIFT_PARTS, shares, strict=True)}
 
 
-def drift_parts(weights: Float[Tensor, "s o i k 1"], initial: Float[Tensor, "o i k 1"]) -> Float[Tensor, "s 3"]:
+def drift_parts(
+    weights: Float32[np.ndarray, "s o i k 1"], initial: Float32[np.ndarray, "o i k 1"]
+) -> Float64[np.ndarray, "s 3"]:
     """|W - W0|^2 of each snapshot in three parts, which add up to it.
 
     Along the taps that the initialisation has; onto the other taps of the inputs that it reads (the hard shift
     softens); onto inputs that it does not read (channels mix).
     """
-    change = (weights - initial).square().double()
+    change = np.square(weights - initial, dtype=np.float64)
     has_tap = initial != 0
-    reads = has_tap.any(dim=2, keepdim=True).expand_as(has_tap)
+    reads = np.broadcast_to(has_tap.any(axis=2, keepdims=True), has_tap.shape)
     masks = (has_tap, reads & ~has_tap, ~reads)
-    return torch.stack([(change * mask).flatten(1).sum(dim=1) for mask in masks], dim=1).float()
+    return np.stack([(change * mask).sum(axis=(1, 2, 3, 4)) for mask in masks], axis=1)
 
 
-def at_the_end(summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `summarise` for the last snapshot of each layer, in order of depth."""
-    return summary.groupby("layer", sort=False).tail(1)
-
-
-def at_snapshot(summary: pd.DataFrame, snapshot: int) -> pd.DataFrame:
-    """One row of `summarise` per layer, of a snapshot, or of the last where a layer has fewer.
+def rows_at(rows: Sequence[Row], snapshot: int = -1) -> list[Row]:
+    """Return one row per layer, of a snapshot, or of the last where a layer has fewer.
 
     Negative numbers count from the last. Raises IndexError for a snapshot that no layer has.
     """
-    parts = [part for _, part in summary.groupby("layer", sort=False)]
-    longest = max(map(len, parts), default=0)
-    if parts and not -longest <= snapshot < longest:
-        raise IndexError(f"The layers have {longest} snapshots; got {snapshot}.")
-    place = range(longest)[snapshot] if parts else 0
-    return pd.concat([summary.iloc[:0], *(part.iloc[[min(place, len(part) - 1)]] for part in parts)])
+    layers: dict[str, list[Row]] = {}
+    for row in rows:
+        layers.setdefault(row["layer"], []).append(row)
+    num_snapshots = max(map(len, layers.values()), default=0)
+    if layers and not -num_snapshots <= snapshot < num_snapshots:
+        raise IndexError(f"The layers have {num_snapshots} snapshots; got {snapshot}.")
+    return [part[min(range(num_snapshots)[snapshot], len(part) - 1)] for part in layers.values()]
 
 
-def block_names_of(summary: pd.DataFrame) -> dict[str, str]:
-    """The short name of every layer of `summarise`, in its order."""
-    return dict(zip(summary["layer"].tolist(), summary["block"].tolist(), strict=True))
+def is_start_known(row: Row) -> bool:
+    """Return False if nobody knows how the layer of this row began."""
+    return not math.isnan(row["back0"])
 
 
-def knows_course(summary: pd.DataFrame) -> bool:
-    """True if the layers' way through training is known: where they began, and at which step they were elsewhere."""
-    return bool((summary["step"].to_numpy(dtype=int)[knows_start(summary)] > 0).any())
-
-
-def knows_start(rows: pd.DataFrame) -> Bool[np.ndarray, " r"]:
-    """For each row of `summarise`, False if nobody knows how its layer began."""
-    return rows["back0"].notna().to_numpy(dtype=bool)
-
-
-def most_moved(summary: pd.DataFrame) -> str:
+def most_moved_layer(rows: Sequence[Row]) -> str:
     """The layer with the largest drift at the end; the first one where none has a drift that is a number.
 
-    Where no initialisation is known it is the layer that `drift_finding` names. Raises ValueError if there is no layer.
+    Where no initialisation is known it is the layer that `describe_drift` names. Raises ValueError if there is no
+    layer.
     """
-    last = at_the_end(summary)
-    if last.empty:
+    last = rows_at(rows)
+    if not last:
         raise ValueError("This checkpoint has no kernels over time, so none of them moved.")
-    if not knows_start(last).any():
-        return str(_looks_away_most(last)[0]["layer"])
-    drift = last["drift"].fillna(-1.0)
-    return str(last.loc[drift.idxmax(), "layer"])
+    if not any(map(is_start_known, last)):
+        return _looks_away_most(last)[0]["layer"]
+    return max(last, key=lambda row: -1.0 if math.isnan(row["drift"]) else row["drift"])["layer"]
 
 
-def drift_finding(summary: pd.DataFrame, snapshot: int = -1) -> str:
-    """One to three sentences on a snapshot of each layer of `summarise`: what moved most, and what it did.
+def describe_drift(rows: Sequence[Row], snapshot: int = -1) -> str:
+    """One to three sentences on a snapshot of each layer: what moved most, and what it did.
 
     Where the initialisation is unknown it says so, and what the layers do now. A snapshot before the last is named by
     its step. Raises IndexError for a snapshot that no layer has.
     """
-    if summary.empty:
+    if not rows:
         return f"This network {NO_KERNELS}"
-    rows = at_snapshot(summary, snapshot)
-    when = max(rows["step"].tolist())
-    if when == max(summary["step"].tolist()):
-        return _finding(rows)
-    return f"At step {when:,}: {_finding(rows)}"
+    chosen = rows_at(rows, snapshot)
+    step = max(row["step"] for row in chosen)
+    if step == max(row["step"] for row in rows):
+        return _finding(chosen)
+    return f"At step {step:,}: {_finding(chosen)}"
 
 
-def _finding(last: pd.DataFrame) -> str:
-    drift_missing = np.isnan(last["drift"].to_numpy(dtype=float)) & knows_start(last)
-    is_broken = last["undefined"].to_numpy(dtype=int).astype(bool) | drift_missing
-    if is_broken.all():
+def _finding(last: Sequence[Row]) -> str:
+    broken, whole = _split(last, lambda row: row["undefined"] or (math.isnan(row["drift"]) and is_start_known(row)))
+    if not whole:
         return "No drift can be told: the weights of every layer hold values that are not numbers."
-    broken, whole = _where(last, is_broken), _where(last, ~is_broken)
-    known, unknown = _where(whole, knows_start(whole)), _where(whole, ~knows_start(whole))
-    if known.empty:
-        finding = f"How the layers began is unknown, and so is their drift. {_as_it_is(unknown)}"
-    else:
+    known, unknown = _split(whole, is_start_known)
+    if known:
         finding = _most_moved(known)
-        if len(unknown):
-            finding += f" How {', '.join(unknown['block'])} began is unknown."
-    if len(broken):
-        names = ", ".join(broken["block"])
-        return f"The weights of {names} hold values that are not numbers; of the others, {_lower(finding)}"
+        if unknown:
+            finding += f" How {_blocks(unknown)} began is unknown."
+    else:
+        finding = f"How the layers began is unknown, and so is their drift. {_as_it_is(unknown)}"
+    if broken:
+        return f"The weights of {_blocks(broken)} hold values that are not numbers; of the others, {_lower(finding)}"
     return finding
 
 
-def _where(rows: pd.DataFrame, mask: Bool[np.ndarray, " r"]) -> pd.DataFrame:
-    return rows.take(np.flatnonzero(mask).tolist())
+def _split(rows: Sequence[Row], test: Callable[[Row], bool]) -> tuple[list[Row], list[Row]]:
+    """The rows that pass a test and those that do not."""
+    return [row for row in rows if test(row)], [row for row in rows if not test(row)]
+
+
+def _blocks(rows: Sequence[Row]) -> str:
+    return ", ".join(row["block"] for row in rows)
 
 
 def _lower(finding: str) -> str:
@@ -254,14 +245,13 @@ def _lower(finding: str) -> str:
 SIDES: tuple[Direction, ...] = ("back", "ahead")
 
 
-def _looks_away_most(last: pd.DataFrame) -> tuple[dict[str, Any], Direction]:
+def _looks_away_most(last: Sequence[Row]) -> tuple[Row, Direction]:
     """The row and the direction, back or ahead, in which most of the layer's outputs look."""
-    rows = [{str(name): value for name, value in row.items()} for row in last.to_dict("records")]
-    side: Direction = max(SIDES, key=lambda side: max(row[side] for row in rows))
-    return max(rows, key=lambda row: row[side]), side
+    side: Direction = max(SIDES, key=lambda side: max(row[side] for row in last))
+    return max(last, key=lambda row: row[side]), side
 
 
-def _as_it_is(last: pd.DataFrame) -> str:
+def _as_it_is(last: Sequence[Row]) -> str:
     row, side = _looks_away_most(last)
     if row[side] == 0:
         return "Every output stays in the present."
@@ -271,8 +261,8 @@ def _as_it_is(last: pd.DataFrame) -> str:
     return f"{row['block']} {verb} most: {percent(row[side])} of its outputs."
 
 
-def _most_moved(last: pd.DataFrame) -> str:
-    row = last.loc[last["drift"].idxmax()]
+def _most_moved(last: Sequence[Row]) -> str:
+    row = max(last, key=lambda row: row["drift"])
     block, only = row["block"], len(last) == 1
     if row["drift"] == 0:
         return (

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.formatting import DIRECTION_VERBS, DIRECTION_WORDS, DIRECTIONS, KIND_WORDS, percent, three_digits
-from analysis.kernels.drift import DRIFT_PARTS, at_snapshot
+from analysis.kernels.drift import DRIFT_PARTS
+from analysis.kernels.summary import at_snapshot
 from analysis.kernels.taps import KINDS, Kind
 from analysis.plotting import style
 from analysis.plotting.rows import customdata, every_name, height_for, mark_row, where

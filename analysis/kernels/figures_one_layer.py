@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import torch
 from jaxtyping import Int
 from plotly.subplots import make_subplots
 
@@ -113,12 +112,13 @@ def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " 
 
     The outputs stand in the given order. Where the initialisation is unknown there is W alone.
     """
-    weight = history.weights[snapshot].float()
+    weight = history.weights[snapshot]
     start = history.initial
-    matrices = {"W": weight} if start is None else {"W₀": start.float(), "W": weight, "W − W₀": weight - start.float()}
+    matrices = {"W": weight} if start is None else {"W₀": start, "W": weight, "W − W₀": weight - start}
     names = tap_names(weight.shape[2])
     # What W₀ began with is as large as any weight: the scale ends at the largest change and lets it saturate.
-    ends = [float(matrix.abs().nan_to_num(0, 0, 0).max()) for matrix in reversed(matrices.values())]
+    sizes = [np.nan_to_num(np.abs(matrix), nan=0, posinf=0, neginf=0) for matrix in reversed(matrices.values())]
+    ends = [float(size.max()) for size in sizes]
     largest = next(filter(None, ends), 1.0)
     cells = np.zeros((1, 1))
     figure = make_subplots(
@@ -133,7 +133,7 @@ def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " 
     )
     for row, (title, matrix) in enumerate(matrices.items(), start=1):
         for tap, name in enumerate(names):
-            cells, tall, wide = coarsened(matrix[torch.from_numpy(order.copy()), :, tap, 0].numpy(), MOST_CELLS)
+            cells, tall, wide = coarsened(matrix[order, :, tap, 0], MOST_CELLS)
             figure.add_trace(
                 go.Heatmap(
                     z=cells.astype(np.float32),
@@ -244,13 +244,11 @@ def singular_values(history: KernelHistory, snapshot: int) -> go.Figure:
         horizontal_spacing=0.1,
         subplot_titles=["of (C_out·C_in) x taps: filters", "of C_out x (taps·C_in): outputs"],
     )
-    entries: list[tuple[str, torch.Tensor, dict[str, Any]]] = [
-        ("at this snapshot", history.weights[snapshot].float(), {"color": style.ACCENT, "width": 3})
+    entries: list[tuple[str, np.ndarray, dict[str, Any]]] = [
+        ("at this snapshot", history.weights[snapshot], {"color": style.ACCENT, "width": 3})
     ]
     if history.initial is not None:
-        entries.insert(
-            0, ("at the start", history.initial.float(), {"color": style.NEUTRAL, "width": 2, "dash": "dot"})
-        )
+        entries.insert(0, ("at the start", history.initial, {"color": style.NEUTRAL, "width": 2, "dash": "dot"}))
     for name, weight, line in entries:
         for column, values in ((1, temporal_singular_values(weight)), (2, output_singular_values(weight))):
             figure.add_trace(
@@ -278,8 +276,8 @@ def singular_values(history: KernelHistory, snapshot: int) -> go.Figure:
 
 def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None = None) -> go.Figure:
     """Each output's response to frequencies in time, as a share of its own largest; the chosen output stands out."""
-    frequencies, response = frequency_response(history.weights[snapshot].float())
-    shares = (response / response.amax(dim=1, keepdim=True).clamp(min=1e-12)).numpy()
+    frequencies, response = frequency_response(history.weights[snapshot])
+    shares = response / np.maximum(response.max(axis=1, keepdims=True), 1e-12)
     bands = band(response)
     step = math.ceil(len(shares) / MOST_CURVES)
     figure = go.Figure()
@@ -292,7 +290,7 @@ def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None
         figure.add_trace(
             go.Scatter(
                 name=f"{name}: {int((bands == name).sum())}",
-                x=np.tile(np.append(frequencies.numpy(), np.nan), len(drawn)).astype(np.float32),
+                x=np.tile(np.append(frequencies, np.nan), len(drawn)).astype(np.float32),
                 y=np.concatenate([shares[drawn], gap], axis=1).ravel().astype(np.float32),
                 mode="lines",
                 line={"color": style.faded(style.NEUTRAL, 0.35), "width": 1, "dash": dash},

@@ -40,7 +40,7 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
 
     Empty where the weights of the snapshot hold values that are not numbers.
     """
-    if not history.weights[view.snapshot].isfinite().all():
+    if not np.isfinite(history.weights[view.snapshot]).all():
         return []
     read = view.history(history)
 
@@ -96,7 +96,7 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
 
 def spectrum(history: KernelHistory, view: View) -> list[Card]:
     """One layer's singular values and frequency response; empty as `layer_in_full` is."""
-    if not history.weights[view.snapshot].isfinite().all():
+    if not np.isfinite(history.weights[view.snapshot]).all():
         return []
     output = min(view.output, history.weights.shape[1] - 1)
     return [
@@ -129,18 +129,18 @@ def spectrum(history: KernelHistory, view: View) -> list[Card]:
 
 
 def _maps_sentence(history: KernelHistory, snapshot: int) -> str:
-    start, weight = history.initial, history.weights[snapshot].float()
+    start, weight = history.initial, history.weights[snapshot]
     names = tap_names(weight.shape[2])
-    change = weight if start is None else weight - start.float()
-    size = change.abs().nan_to_num(0, 0, 0)
+    change = weight if start is None else weight - start
+    size = np.nan_to_num(np.abs(change), nan=0, posinf=0, neginf=0)
     if not size.any():
         return "At this snapshot the weights are those of the initialisation."
-    output, source, tap, _ = np.unravel_index(int(size.argmax()), tuple(size.shape))
+    output, source, tap, _ = np.unravel_index(int(size.argmax()), size.shape)
     value = three_digits(float(change[output, source, tap, 0])).replace("-", "−")
     largest = f"{value}, from input {source} at {names[tap]} to output {output}"
     if start is None:
         return f"The largest weight is {largest}; how the layer began is unknown."
-    parts = drift_parts(weight[None], start.float())[0]
+    parts = drift_parts(weight[None], start)[0]
     mixing = float(parts[2] / parts.sum())
     return (
         f"{percent(mixing)} of the squared change lies in channels that the output did not read at the start; the "
@@ -181,7 +181,7 @@ def _triangle_sentence(block: str, table: pd.DataFrame, num_taps: int) -> str:
 
 def _rank_sentence(history: KernelHistory, snapshot: int) -> str:
     def ranks(index: int) -> tuple[float, float]:
-        weight = history.weights[index].float()
+        weight = history.weights[index]
         return (
             effective_rank(temporal_singular_values(weight)),
             effective_rank(output_singular_values(weight)),
@@ -201,7 +201,7 @@ def _rank_sentence(history: KernelHistory, snapshot: int) -> str:
 
 def _frequency_sentence(history: KernelHistory, snapshot: int) -> str:
     def counts(index: int) -> dict[str, int]:
-        bands = band(frequency_response(history.weights[index].float())[1])
+        bands = band(frequency_response(history.weights[index])[1])
         return {name: int((bands == name).sum()) for name in BANDS}
 
     now = counts(snapshot)

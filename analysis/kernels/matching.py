@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.models import recording
 
 COMPARED_COLUMNS = ("back", "stay", "ahead", "turned", "centre_of_mass", "drift", "cosine")

@@ -12,15 +12,16 @@ from torch import Tensor
 
 from analysis.formatting import block_name, percent, three_digits
 from analysis.kernels.cards import View
-from analysis.kernels.drift import summarise
 from analysis.kernels.figures_by_layer import PathKind, reach_by_depth, shares_side_by_side
 from analysis.kernels.figures_one_layer import matched_centres
 from analysis.kernels.matching import Matching, answers_of, by_answers, by_index, differences
 from analysis.kernels.outputs import outputs_table
 from analysis.kernels.reach import measured_reach, path_table, spread_of
+from analysis.kernels.summary import summarise
 from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
-from gte.checkpoint import CheckpointHeader, load_histories, load_history, load_model, read_header
+from gte.checkpoint import load_histories, load_history, load_model
+from gte.checkpoint_header import CheckpointHeader, read_header
 from gte.data import DATASETS, open_dataset
 from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
@@ -117,7 +118,7 @@ def reach_tables(
         if all(history.starts_known for history in histories):
             ends["start"] = [history.weights[0] for history in histories]
         for line, weights in ends.items():
-            table = path_table(layers, [weight.float() for weight in weights])
+            table = path_table(layers, weights)
             table = table.assign(block=table["layer"].map(block_name))
             spreads.append(_spreads(table, line))
             profiles.append(_profile(table, block, line))

@@ -6,9 +6,7 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Float, Float32, Int
 
 from analysis.formatting import block_names
 from analysis.kernels.drift import Reading, read_taps
@@ -34,7 +32,7 @@ def outputs_table(history: KernelHistory, snapshot: int = -1, reading: Reading =
     where the initialisation is known, direction0, kind0, the taps with a 0 behind their name, centre_of_mass0.
     """
     taps = read_taps(history, reading)
-    weight, start = history.weights[snapshot].float(), history.initial
+    weight, start = history.weights[snapshot], history.initial
     own = own_inputs(start)
     now = taps[snapshot]
     num_outputs = len(now)
@@ -47,11 +45,12 @@ def outputs_table(history: KernelHistory, snapshot: int = -1, reading: Reading =
     }
     if start is not None:
         columns |= _described(taps[0], "0")
-        columns["drift"] = (_norms(weight - start.float()) / _norms(start.float())).tolist()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            columns["drift"] = (_norms(weight - start) / _norms(start)).tolist()
     return pd.DataFrame(columns)
 
 
-def _described(taps: Float[Tensor, "o k"], suffix: str) -> dict[str, object]:
+def _described(taps: Float32[np.ndarray, "o k"], suffix: str) -> dict[str, object]:
     names = tap_names(taps.shape[1])
     return {
         f"direction{suffix}": direction(taps),
@@ -61,8 +60,8 @@ def _described(taps: Float[Tensor, "o k"], suffix: str) -> dict[str, object]:
     }
 
 
-def _norms(weight: Float[Tensor, "o i k 1"]) -> Float[Tensor, " o"]:
-    return torch.linalg.vector_norm(weight.flatten(1), dim=1)
+def _norms(weight: Float32[np.ndarray, "o i k 1"]) -> Float[np.ndarray, " o"]:
+    return np.sqrt(np.square(weight, dtype=np.float64).sum(axis=(1, 2, 3)))
 
 
 def order_of(outputs: pd.DataFrame, order: Order) -> Int[np.ndarray, " o"]:
@@ -105,7 +104,7 @@ def centres_table(histories: Sequence[KernelHistory], snapshot: int = -1, readin
     for history in histories:
         taps = read_taps(history, reading)
         now = taps[min(snapshot, len(taps) - 1)]
-        start = centre_of_mass(taps[0]).numpy() if history.starts_known else np.full(len(now), math.nan)
+        start = centre_of_mass(taps[0]) if history.starts_known else np.full(len(now), math.nan)
         tables.append(
             pd.DataFrame(
                 {

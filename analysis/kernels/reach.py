@@ -14,14 +14,14 @@ PROBES = 4
 """Random directions per clip and block; the expectation over them is the exact energy of the gradient."""
 
 
-def energy_profile(weight: Float[Tensor, "o i k 1"]) -> Float[np.ndarray, " k"]:
+def energy_profile(weight: Float[np.ndarray, "o i k 1"]) -> Float[np.ndarray, " k"]:
     """How a layer's energy spreads over its taps: sum_oi w_oik^2, as shares of the whole. Zeros give NaN."""
-    energy = weight.double().square().sum(dim=(0, 1, 3)).numpy()
+    energy = np.square(weight, dtype=np.float64).sum(axis=(0, 1, 3))
     with np.errstate(invalid="ignore"):
         return energy / energy.sum()
 
 
-def path_reach(weights: Sequence[Tensor]) -> list[np.ndarray]:
+def path_reach(weights: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The energy profiles of the layers convolved with one another: after each layer, where its answer comes from.
 
     The path through the temporal kernels only, as if their signs and channels were unrelated; shortcuts and other
@@ -41,7 +41,7 @@ def spread_of(offsets: Sequence[float], shares: Sequence[float]) -> float:
     return float(np.sqrt((weights * places**2).sum() / weights.sum()))
 
 
-def path_table(layers: Sequence[str], weights: Sequence[Tensor]) -> pd.DataFrame:
+def path_table(layers: Sequence[str], weights: Sequence[np.ndarray]) -> pd.DataFrame:
     """`path_reach` as rows: layer, offset (frames), share."""
     return pd.DataFrame(
         [

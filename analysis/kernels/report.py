@@ -18,7 +18,7 @@ from analysis.kernels.cards import View
 from analysis.plotting import style
 from analysis.plotting.card import Card
 from gte import checkpoint, cli
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader, read_header
 from gte.environment import source_revision
 from gte.errors import CheckpointError
 from gte.files import atomic_write
@@ -125,7 +125,7 @@ def main(
         order: How the outputs of the layer are sorted: index, drift, shift or norm.
         output: The output of that layer that is shown by itself.
     """
-    header = checkpoint.read_header(ckpt)
+    header = read_header(ckpt)
     histories = checkpoint.load_histories(ckpt)
     summary = kernels.summarise(histories, reading)
     if summary.empty:

@@ -3,9 +3,7 @@
 from typing import Final, Literal, get_args
 
 import numpy as np
-import torch
 from jaxtyping import Float, Shaped
-from torch import Tensor
 
 Band = Literal["low-pass", "all-pass", "differencing", "uneven"]
 BANDS: Final[tuple[Band, ...]] = get_args(Band)
@@ -16,44 +14,44 @@ FLAT = 0.8
 NUM_FREQUENCIES = 33
 
 
-def temporal_singular_values(weight: Float[Tensor, "o i k 1"]) -> Float[Tensor, " k"]:
+def temporal_singular_values(weight: Float[np.ndarray, "o i k 1"]) -> Float[np.ndarray, " k"]:
     """Singular values of the weight as (C_out C_in) x k, largest first: how many temporal filters are independent.
 
     One value above zero: every pair of channels has the same kernel, up to a factor.
     """
-    return torch.linalg.svdvals(weight.flatten(0, 1).flatten(1).double())
+    return np.linalg.svd(weight.reshape(-1, weight.shape[2]).astype(np.float64), compute_uv=False)
 
 
-def output_singular_values(weight: Float[Tensor, "o i k 1"]) -> Float[Tensor, " r"]:
+def output_singular_values(weight: Float[np.ndarray, "o i k 1"]) -> Float[np.ndarray, " r"]:
     """Singular values of the weight as C_out x (k C_in), largest first: how many outputs are independent."""
-    return torch.linalg.svdvals(weight.flatten(1).double())
+    return np.linalg.svd(weight.reshape(len(weight), -1).astype(np.float64), compute_uv=False)
 
 
-def effective_rank(values: Float[Tensor, " r"]) -> float:
+def effective_rank(values: Float[np.ndarray, " r"]) -> float:
     """How many singular values share the energy: (sum s^2)^2 / sum s^4, from 1 to r; 0 of a weight of zeros."""
-    energy = values.square()
+    energy = np.square(values)
     total = energy.sum()
-    return float(total.square() / energy.square().sum()) if total > 0 else 0.0
+    return float(total**2 / np.square(energy).sum()) if total > 0 else 0.0
 
 
 def frequency_response(
-    weight: Float[Tensor, "o i k 1"], num_frequencies: int = NUM_FREQUENCIES
-) -> tuple[Float[Tensor, " f"], Float[Tensor, "o f"]]:
+    weight: Float[np.ndarray, "o i k 1"], num_frequencies: int = NUM_FREQUENCIES
+) -> tuple[Float[np.ndarray, " f"], Float[np.ndarray, "o f"]]:
     """Frequencies from 0 to 1/2 cycle per frame, and each output's response to them: sqrt(sum_i |H_oi(f)|^2).
 
     H_oi(f) = sum_j w_oij exp(2 pi i f j), j the distance in frames. It is the root of the power that comes out when
     unrelated signals of equal power go into all inputs.
     """
-    taps = weight.squeeze(-1).double()  # (o, i, k)
+    taps = weight[..., 0].astype(np.float64)  # (o, i, k)
     num_taps = taps.shape[-1]
-    frequencies = torch.linspace(0, 0.5, num_frequencies, dtype=torch.float64)
-    offsets = torch.arange(num_taps, dtype=torch.float64) - num_taps // 2
-    angle = 2 * torch.pi * frequencies[:, None] * offsets  # (f, k)
-    real, imaginary = taps @ torch.cos(angle).T, taps @ torch.sin(angle).T  # (o, i, f)
-    return frequencies, (real.square() + imaginary.square()).sum(dim=1).sqrt()
+    frequencies = np.linspace(0, 0.5, num_frequencies)
+    offsets = np.arange(num_taps) - num_taps // 2
+    angle = 2 * np.pi * frequencies[:, None] * offsets  # (f, k)
+    real, imaginary = taps @ np.cos(angle).T, taps @ np.sin(angle).T  # (o, i, f)
+    return frequencies, np.sqrt((np.square(real) + np.square(imaginary)).sum(axis=1))
 
 
-def band(response: Float[Tensor, "o f"]) -> Shaped[np.ndarray, " o"]:
+def band(response: Float[np.ndarray, "o f"]) -> Shaped[np.ndarray, " o"]:
     """What each output lets through, by its response; the first rule that holds decides.
 
     1. all-pass: the smallest value is at least 0.8 of the largest. A pure shift is, whatever its direction.
@@ -61,13 +59,12 @@ def band(response: Float[Tensor, "o f"]) -> Shaped[np.ndarray, " o"]:
     3. differencing: the other way round.
     4. uneven: all else, such as a comb that lets both ends through. A response of zeros is one.
     """
-    values = response.numpy()
-    third = max(1, values.shape[1] // 3)
-    power = np.square(values)
+    third = max(1, response.shape[1] // 3)
+    power = np.square(response)
     low, high = power[:, :third].mean(axis=1), power[:, -third:].mean(axis=1)
-    largest = values.max(axis=1)
+    largest = response.max(axis=1)
     rules = [
-        (largest > 0) & (values.min(axis=1) >= FLAT * largest),
+        (largest > 0) & (response.min(axis=1) >= FLAT * largest),
         low > 1.1 * high,
         high > 1.1 * low,
     ]

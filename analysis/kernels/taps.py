@@ -7,9 +7,7 @@ frame and the last the next.
 from typing import Final, Literal, get_args
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, Int, Shaped
-from torch import Tensor
+from jaxtyping import Bool, Float, Float32, Float64, Int, Shaped
 
 UNDEFINED = "undefined"
 """The direction and the kind of a kernel that holds NaN or infinity."""
@@ -35,34 +33,33 @@ _ROUNDING = 1e-6
 """(0, 2, 1) has its centre at exactly 1/3; the quotient of two rounded sums must not decide its class."""
 
 
-def effective_taps(weight: Float[Tensor, "*s o i k 1"]) -> Float[Tensor, "*s o k"]:
+def effective_taps(weight: Float32[np.ndarray, "*s o i k 1"]) -> Float32[np.ndarray, "*s o k"]:
     """Each output's kernel over time, summed over its inputs: its answer to a signal that all channels share.
 
     The k taps are those of frames t-k//2 to t+k//2; of three, t-1, t and t+1. Weights of opposite sign cancel, while
     many small ones of one sign add up: an output can change its direction although the one large weight that it
     started with hardly moved.
     """
-    return weight.squeeze(-1).sum(dim=-2)
+    return weight[..., 0].sum(axis=-2, dtype=np.float64).astype(np.float32)
 
 
-def own_inputs(initial: Float[Tensor, "o i k 1"] | None) -> Int[Tensor, " o"] | None:
+def own_inputs(initial: Float32[np.ndarray, "o i k 1"] | None) -> Int[np.ndarray, " o"] | None:
     """The one input that each output reads at its initialisation; None where an output reads several, or none.
 
     A learnable shift starts with one: input o mod C_in. A dense kernel has no input of its own.
     """
     if initial is None:
         return None
-    reads = (initial != 0).any(dim=2).squeeze(-1)  # (o, i)
-    return reads.float().argmax(dim=1) if (reads.sum(dim=1) == 1).all() else None
+    reads = (initial != 0).any(axis=(2, 3))  # (o, i)
+    return reads.argmax(axis=1) if (reads.sum(axis=1) == 1).all() else None
 
 
-def own_taps(weight: Float[Tensor, "*s o i k 1"], own: Int[Tensor, " o"]) -> Float[Tensor, "*s o k"]:
+def own_taps(weight: Float32[np.ndarray, "*s o i k 1"], own: Int[np.ndarray, " o"]) -> Float32[np.ndarray, "*s o k"]:
     """Each output's taps for the one input that it began with: the diagonal of the layer."""
-    place = own.view(-1, 1, 1, 1).expand(*weight.shape[:-3], 1, *weight.shape[-2:])
-    return weight.gather(-3, place).squeeze(-1).squeeze(-2)
+    return weight[..., 0][..., np.arange(len(own)), own, :]
 
 
-def centre_of_mass(taps: Float[Tensor, "*s o k"]) -> Float[Tensor, "*s o"]:
+def centre_of_mass(taps: Float[np.ndarray, "*s o k"]) -> Float64[np.ndarray, "*s o"]:
     """Where in time each output looks, in frames of its layer's input: sum(j |a_j|) / sum |a_j|, j from -k//2 to k//2.
 
     -1 reads the previous frame alone, 1 the next one alone. A kernel of zeros favours neither: 0. NaN stays NaN.
@@ -71,20 +68,20 @@ def centre_of_mass(taps: Float[Tensor, "*s o k"]) -> Float[Tensor, "*s o"]:
     num_taps = taps.shape[-1]
     if num_taps % 2 == 0:
         raise ValueError(f"A kernel over time has an odd number of taps, the present in the middle; got {num_taps}.")
-    size = taps.double().abs()
-    mass = size.sum(dim=-1)
-    offsets = torch.arange(num_taps, dtype=torch.float64) - num_taps // 2
-    moment = (size * offsets).sum(dim=-1)
-    return torch.where(mass == 0, torch.zeros_like(mass), moment / mass)
+    size = np.abs(taps, dtype=np.float64)
+    mass = size.sum(axis=-1)
+    with np.errstate(invalid="ignore"):
+        moment = (size * (np.arange(num_taps) - num_taps // 2)).sum(axis=-1)
+        return np.where(mass == 0, 0, moment / np.where(mass == 0, 1, mass))
 
 
-def direction(taps: Float[Tensor, "*s o k"], threshold: float = THRESHOLD) -> Shaped[np.ndarray, "*s o"]:
+def direction(taps: Float[np.ndarray, "*s o k"], threshold: float = THRESHOLD) -> Shaped[np.ndarray, "*s o"]:
     """ "back", "stay" or "ahead" for each output, by its centre of mass c of |a|: back if c < -1/3, ahead if c > 1/3.
 
     What lies exactly on a threshold stays. A kernel of zeros looks nowhere and counts as "stay"; `summarise` counts
     those as `silent` as well. A kernel with NaN or infinity is "undefined" and belongs to none of the three.
     """
-    centre = centre_of_mass(taps).numpy()
+    centre = centre_of_mass(taps)
     names = np.select(
         [~np.isfinite(centre), _above(-centre, threshold), _above(centre, threshold)],
         [UNDEFINED, "back", "ahead"],
@@ -93,7 +90,7 @@ def direction(taps: Float[Tensor, "*s o k"], threshold: float = THRESHOLD) -> Sh
     return np.asarray(names)
 
 
-def kind(taps: Float[Tensor, "*s o k"]) -> Shaped[np.ndarray, "*s o"]:
+def kind(taps: Float[np.ndarray, "*s o k"]) -> Shaped[np.ndarray, "*s o"]:
     """One of KINDS for each output; with the mass m = sum |a_k|, the first rule that holds decides.
 
     1. differencing: |sum a_k| < m / 3. The taps cancel, what does not change in time gives next to nothing.
@@ -103,7 +100,7 @@ def kind(taps: Float[Tensor, "*s o k"]) -> Shaped[np.ndarray, "*s o"]:
 
     A kernel of zeros stays, as it does in `direction`; one with NaN or infinity is "undefined".
     """
-    values = taps.double().numpy()
+    values = taps.astype(np.float64)
     size = np.abs(values)
     mass = size.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):

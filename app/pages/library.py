@@ -10,7 +10,7 @@ from analysis.plotting import style
 from analysis.plotting.training_curves import training_curves
 from app import cache, checkpoints, layout, navigation, opener, widgets
 from app.navigation import PAGES
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.errors import CheckpointError
 from gte.models import MODELS

@@ -8,7 +8,7 @@ from analysis import kernels
 from app import cache, checkpoints, layout, navigation, widgets
 from app.clips import dataset_clip
 from app.components import LayerShares, kernel_barcode, shift_toy
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.models import MODELS
 
 TOY_CLIP = ("motionpairs", 29)
@@ -52,7 +52,7 @@ def _training() -> None:
     st.header(f"What training did to {layout.plain(name)}")
     layout.finding(kernels.drift_finding(summary))
     kernel_barcode(
-        kernels.read_taps(history).numpy(),
+        kernels.read_taps(history),
         history.steps.tolist(),
         title=f"The kernels of {names[layer]}",
         key="training",

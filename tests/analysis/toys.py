@@ -1,6 +1,6 @@
 """Toy kernel histories, worked out by hand."""
 
-import torch
+import numpy as np
 
 from gte.kernel_history import KernelHistory
 
@@ -17,8 +17,8 @@ def kernel_history(*snapshots: object, layer: str = FIRST, known: bool = True) -
 
     Each snapshot is a list of outputs, and an output a list of taps for each input, or the taps of its one input.
     """
-    weights = torch.stack([torch.as_tensor(snapshot, dtype=torch.float32) for snapshot in snapshots])
+    weights = np.stack([np.asarray(snapshot, dtype=np.float32) for snapshot in snapshots])
     if weights.ndim == 3:
-        weights = weights.unsqueeze(2)
-    steps = torch.arange(len(snapshots)) * 100
-    return KernelHistory(layer=layer, steps=steps, weights=weights.unsqueeze(-1), starts_known=known)
+        weights = weights[:, :, None]
+    steps = np.arange(len(snapshots)) * 100
+    return KernelHistory(layer=layer, steps=steps, weights=weights[..., None], starts_known=known)

@@ -7,7 +7,7 @@ from analysis import kernels
 from analysis.formatting import large_count
 from app import cache, clips, widgets
 from app.navigation import PAGES
-from gte.checkpoint import read_header
+from gte.checkpoint_header import read_header
 from gte.data.video.files import write_webm
 from tests.app.opening import SMALL, finding, open_page, sentences
 from tests.moved import save_moved

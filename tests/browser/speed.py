@@ -15,7 +15,8 @@ from playwright.sync_api import Page
 
 from gte.checkpoint import save
 from gte.cli import run_command, say
-from gte.kernel_history import KernelSnapshots, snapshot_steps
+from gte.kernel_history import snapshot_steps
+from gte.kernel_snapshots import KernelSnapshots
 from gte.models import build, configure
 from gte.models.shift import shift_layers
 from tests.browser import harness

@@ -20,7 +20,7 @@ from analysis.formatting import COST_UNITS, large_count, percent, three_digits
 from app import cache, cards, checkpoints, layout, navigation, tables, url_state, widgets
 from app.navigation import PAGES
 from app.pages.architectures import block_diagram, timing
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 
 NETWORK = url_state.Key("network", "network")
 STAGE = url_state.Key("stage", "stage")

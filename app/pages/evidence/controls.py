@@ -9,7 +9,7 @@ from analysis.attribution.evidence import ClassScore, preselect_layer
 from analysis.formatting import block_name
 from app import cache, url_state, widgets
 from app.clips import Filmed, Source
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 
 NETWORKS = url_state.Key("networks", "network")
 SCALE = url_state.Key("scale", "scale")

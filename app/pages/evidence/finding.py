@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from analysis.attribution import Evidence
 from analysis.attribution.evidence import ClassScore
 from app.clips import Clip
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 
 
 @dataclass(frozen=True, kw_only=True)

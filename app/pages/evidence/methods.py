@@ -17,7 +17,7 @@ from app import cache, jobs, layout, url_state
 from app.clips import Clip
 from app.components import StripRow, film_strip
 from app.pages.evidence.finding import Finding
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data.loading import to_clip
 from gte.files import stamp
 

@@ -14,7 +14,7 @@ from app.components import StripRow, film_strip, whole_clip
 from app.navigation import PAGES, TIME_EDITS
 from app.pages.evidence import controls, export, methods, tabs, untrained
 from app.pages.evidence.finding import Finding
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.data.video.sources import Stretch
 from gte.errors import VideoError

@@ -12,8 +12,8 @@ from app import url_state, widgets
 from app.cache import Options
 from app.pages.evidence.controls import MOST_NETWORKS, NOTHING
 from gte import checkpoint
-from gte.checkpoint import SUFFIX, CheckpointHeader
-from gte.kernel_history import KernelSnapshots
+from gte.checkpoint_header import SUFFIX, CheckpointHeader
+from gte.kernel_snapshots import KernelSnapshots
 from gte.models import MODELS, build, configure
 from gte.models.shift import shift_layers
 

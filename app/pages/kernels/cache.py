@@ -18,7 +18,7 @@ from app import cache
 from app.clips import clip_source, dataset_clip
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data.loading import to_clip
 
 

@@ -13,7 +13,7 @@ from app import cache, checkpoints, layout, navigation, opener, url_state, widge
 from app.components import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import tabs
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 
 READINGS: Mapping[str, Reading] = {"summed over inputs": "summed", "own input alone": "own"}
 ORDERS: Mapping[str, Order] = {
@@ -97,7 +97,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
     form = st.session_state.setdefault(f"kernels: first form of {header.path}", asked_form or FORMS[0])
     with layout.errors_as_sentences():
         choice = kernel_barcode(
-            kernels.read_taps(taps).numpy(),
+            kernels.read_taps(taps),
             steps,
             title=f"{names[view.layer]}, {num_outputs} outputs",
             key=key,

@@ -18,7 +18,7 @@ from analysis.plotting.card import Card
 from app import cache, cards, checkpoints, layout, url_state, widgets
 from app.pages.kernels.cache import kernel_card_list, kernel_report, matched_card, reach_card
 from app.pages.kernels.reading import READING
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 
 Others = Mapping[str, CheckpointHeader]
 

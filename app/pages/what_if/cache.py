@@ -15,7 +15,7 @@ from analysis.interventions.kernel_edits import MirrorLaw, Starts
 from app import cache, checkpoints
 from app.clips import Clip, Filmed, Rendered, Source, clip_source
 from app.hashing import HASH_FUNCS
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data import open_dataset
 from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices

@@ -16,7 +16,7 @@ from app.components import StripRow, film_strip
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.cache import Change
 from app.pages.what_if.selection import Subject
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.files import stamp
 

@@ -10,7 +10,7 @@ from analysis.interventions import LabelledClips
 from app import clips, layout, url_state, widgets
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.cache import Shown
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data.video.sources import Stretch
 
 CLIPS = url_state.Key("clips", "number of labelled clips")

@@ -25,7 +25,7 @@ from analysis.interventions import (
     stored_starts,
 )
 from gte import checkpoint
-from gte.kernel_history import KernelSnapshots, initial_kernels
+from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import build, temporal_layers
 from gte.models.shift import shift_layers
 from gte.models.temporal import SpatioTemporalConv

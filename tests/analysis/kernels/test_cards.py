@@ -17,6 +17,7 @@ from analysis.kernels.figures_by_layer import centres_by_layer
 from analysis.kernels.figures_one_layer import MOST_CELLS, MOST_CURVES, corner_shares, weight_maps
 from analysis.kernels.network_cards import FirstClips, Measured
 from gte import checkpoint, cli
+from gte.checkpoint_header import read_header
 from gte.data import DATASETS
 from gte.kernel_history import KernelHistory
 from tests.analysis.snippets import last_value
@@ -48,7 +49,7 @@ def gte(tmp_path, monkeypatch) -> Path:
 
 
 def everything(path: Path, view: View):
-    header, histories = checkpoint.read_header(path), checkpoint.load_histories(path)
+    header, histories = read_header(path), checkpoint.load_histories(path)
     summary = kernels.summarise(histories, view.reading)
     return header, histories, summary
 
@@ -87,7 +88,7 @@ def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
         matching = kernels.by_index(first.weights.shape[1])
     else:
         networks = [checkpoint.load_model(path)[0] for path in paths.values()]
-        pixels = network_cards.first_clips(checkpoint.read_header(gte), clips.dataset, clips.count)
+        pixels = network_cards.first_clips(read_header(gte), clips.dataset, clips.count)
         matching = kernels.by_answers(*(kernels.answers_of(network, FIRST, pixels) for network in networks))
     card = network_cards.matched(first, second, matching, paths, view, clips)
     assert shown(card.code) == card.figure.to_json()
@@ -157,11 +158,11 @@ def test_at_the_initialisation_every_sentence_says_that_nothing_moved(gte):
 
 
 def test_half_of_the_drift_is_dated_with_the_accuracy_of_then(gte):
-    weights = torch.zeros(4, 2, 1, 3, 1)
+    weights = np.zeros((4, 2, 1, 3, 1), dtype=np.float32)
     weights[:, :, 0, 2, 0] = 1
-    weights[:, 0, 0, 1, 0] = torch.tensor([0.0, 0.3, 0.6, 1.0])
-    history = KernelHistory(layer=FIRST, steps=torch.tensor([0, 1, 2, 3]), weights=weights)
-    header = checkpoint.read_header(gte)
+    weights[:, 0, 0, 1, 0] = np.array([0.0, 0.3, 0.6, 1.0], dtype=np.float32)
+    history = KernelHistory(layer=FIRST, steps=np.array([0, 1, 2, 3]), weights=weights)
+    header = read_header(gte)
     card = kernel_cards.over_training(kernels.summarise([history]), header, View(path="x", layer=FIRST))
     assert card is not None
     assert card.sentence == (
@@ -170,10 +171,10 @@ def test_half_of_the_drift_is_dated_with_the_accuracy_of_then(gte):
 
 
 def test_seconds_are_told_where_all_clips_have_one_length(gte):
-    header = checkpoint.read_header(gte)
+    header = read_header(gte)
     clips = DATASETS["motionpairs"].open("test", 32)
     assert kernel_cards.seconds_per_frame(header) == clips.num_frames_stored / header.num_frames / clips.fps
-    elsewhere = checkpoint.read_header(save_moved(Path("x.safetensors"), "c3d", known=False, dataset=""))
+    elsewhere = read_header(save_moved(Path("x.safetensors"), "c3d", known=False, dataset=""))
     assert kernel_cards.seconds_per_frame(elsewhere) is None
 
 
@@ -181,7 +182,7 @@ def test_seconds_are_told_where_all_clips_have_one_length(gte):
 @pytest.mark.parametrize("name", ["c3d", "i3d", "slowfast_4x16"])
 def test_foreign_kernels_have_the_cards_that_their_files_allow(tmp_path, name, known):
     path = save_moved(tmp_path / "one.safetensors", name, known=known)
-    header, histories = checkpoint.read_header(path), checkpoint.load_histories(path)
+    header, histories = read_header(path), checkpoint.load_histories(path)
     summary = kernels.summarise(histories)
     cards = report.cards_of(histories, summary, header, View(path=str(path), layer=histories[0].layer))
     keys = {card.key for card in cards}
@@ -212,8 +213,8 @@ def test_one_layer_alone_is_spoken_of_as_one(gte):
 def test_figures_of_the_largest_layers_stay_under_two_megabytes():
     # The last layer of ResNet-50's dense LTS, and a 3x1x1 of I3D, each at 24 snapshots' last.
     for outputs, inputs in ((128, 256), (512, 2048)):
-        weights = torch.randn(2, outputs, inputs, 3, 1)
-        history = KernelHistory(layer="layer4.2", steps=torch.tensor([0, 9]), weights=weights)
+        weights = torch.randn(2, outputs, inputs, 3, 1).numpy()
+        history = KernelHistory(layer="layer4.2", steps=np.array([0, 9]), weights=weights)
         view = View(path="x", layer="layer4.2")
         in_full, spectrum = layer_cards.layer_in_full(history, view), layer_cards.spectrum(history, view)
         for card in [*in_full, *spectrum]:
@@ -239,8 +240,8 @@ def test_a_heat_map_names_the_outputs_in_the_order_asked_for(gte):
 
 
 def test_the_triangle_s_corners_are_past_present_and_future():
-    start = torch.tensor([[[1.0, 0, 0]], [[0, 3, 1]]]).unsqueeze(-1)
-    table = kernels.outputs_table(KernelHistory(layer="a", steps=torch.tensor([0]), weights=start[None]))
+    start = np.array([[[1.0, 0, 0]], [[0, 3, 1]]], dtype=np.float32)[..., None]
+    table = kernels.outputs_table(KernelHistory(layer="a", steps=np.array([0]), weights=start[None]))
     assert corner_shares(table, 3).tolist() == [[1, 0, 0], [0, 0.75, 0.25]]
 
 

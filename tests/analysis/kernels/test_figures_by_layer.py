@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 
 from analysis.kernels import figures_by_layer, summarise
 from analysis.plotting import style
@@ -61,9 +61,9 @@ def test_outlines_show_the_initialisation(summary):
 
 
 def test_a_layer_whose_outputs_all_began_in_the_present_has_an_outline_as_well():
-    weights = torch.zeros(2, 4, 2, 3, 1)
+    weights = np.zeros((2, 4, 2, 3, 1), dtype=np.float32)
     weights[:, :, :, 1] = 1
-    began = summarise([KernelHistory(layer="layer1.0", steps=torch.tensor([0, 1]), weights=weights)])
+    began = summarise([KernelHistory(layer="layer1.0", steps=np.array([0, 1]), weights=weights)])
     assert [outline for outline in outlines(shares(began, began)) if outline[1]] == [([-0.5], [1])] * 2
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -30,21 +31,21 @@ from tests.tiny import save_tiny
 
 def history(*snapshots, layer="layer1.0.conv2.temporal.shift", known=True):
     """A layer's history; each snapshot is a list of outputs, each output a list of taps per input."""
-    weights = torch.stack([torch.as_tensor(snapshot).float() for snapshot in snapshots])
-    steps = torch.arange(len(snapshots)) * 100
-    return KernelHistory(layer=layer, steps=steps, weights=weights.unsqueeze(-1), starts_known=known)
+    weights = np.stack([np.asarray(snapshot, dtype=np.float32) for snapshot in snapshots])
+    steps = np.arange(len(snapshots)) * 100
+    return KernelHistory(layer=layer, steps=steps, weights=weights[..., None], starts_known=known)
 
 
 AHEAD, BACK, STAY = [0, 0, 1], [1, 0, 0], [0, 1, 0]
 
 
 def test_effective_taps_are_summed_over_the_inputs():
-    weight = torch.tensor([[[1.0, 2, 3], [10, -20, 30]], [[0, 0, 1], [0, 0, 0]]]).unsqueeze(-1)
+    weight = np.array([[[1.0, 2, 3], [10, -20, 30]], [[0, 0, 1], [0, 0, 0]]], dtype=np.float32)[..., None]
     assert effective_taps(weight).tolist() == [[11, -18, 33], [0, 0, 1]]
 
 
 def test_centre_of_mass_runs_from_the_previous_frame_to_the_next():
-    taps = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [-3, 0, 1], [0, 0, 0]])
+    taps = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [-3, 0, 1], [0, 0, 0]], dtype=np.float32)
     assert centre_of_mass(taps).tolist() == [-1, 0, 1, -0.5, -0.5, 0]
 
 
@@ -67,7 +68,7 @@ def test_centre_of_mass_runs_from_the_previous_frame_to_the_next():
     ],
 )
 def test_direction_is_read_off_the_centre_of_mass_with_thirds_as_thresholds(taps, expected):
-    assert direction(torch.tensor([taps], dtype=torch.float32)).tolist() == [expected]
+    assert direction(np.array([taps], dtype=np.float32)).tolist() == [expected]
 
 
 @pytest.mark.parametrize(
@@ -86,28 +87,32 @@ def test_direction_is_read_off_the_centre_of_mass_with_thirds_as_thresholds(taps
     ],
 )
 def test_kernels_of_more_taps_are_measured_in_frames_with_the_same_thresholds(taps, centre, expected):
-    kernel = torch.tensor([taps], dtype=torch.float32)
+    kernel = np.array([taps], dtype=np.float32)
     assert centre_of_mass(kernel).tolist() == [pytest.approx(centre, nan_ok=True)]
     assert direction(kernel).tolist() == [expected]
 
 
 def test_a_kernel_without_a_tap_for_the_present_is_refused():
     with pytest.raises(ValueError, match="odd number of taps, the present in the middle; got 4"):
-        centre_of_mass(torch.zeros(2, 4))
+        centre_of_mass(np.zeros((2, 4), dtype=np.float32))
 
 
 def test_effective_taps_of_five_are_summed_over_the_inputs_as_those_of_three():
-    assert effective_taps(torch.arange(20.0).view(2, 2, 5, 1)).tolist() == [[5, 7, 9, 11, 13], [25, 27, 29, 31, 33]]
+    weight = np.arange(20, dtype=np.float32).reshape(2, 2, 5, 1)
+    assert effective_taps(weight).tolist() == [
+        [5, 7, 9, 11, 13],
+        [25, 27, 29, 31, 33],
+    ]
 
 
 def test_directions_of_many_snapshots_are_told_at_once():
-    taps = torch.tensor([[AHEAD, BACK], [STAY, BACK]]).float()
+    taps = np.array([[AHEAD, BACK], [STAY, BACK]], dtype=np.float32)
     assert direction(taps).tolist() == [["ahead", "back"], ["stay", "back"]]
 
 
 def test_at_initialisation_half_of_the_outputs_look_ahead_and_half_back():
-    weight = temporal_shift_weight(8, 4)
-    rows = summarise([KernelHistory(layer="layer1.0", steps=torch.tensor([0]), weights=weight[None])])
+    weight = temporal_shift_weight(8, 4).numpy()
+    rows = summarise([KernelHistory(layer="layer1.0", steps=np.array([0]), weights=weight[None])])
     row = rows.iloc[0]
     assert (row["back"], row["stay"], row["ahead"], row["drift"], row["cosine"]) == (0.5, 0, 0.5, 0, 1)
 
@@ -132,11 +137,11 @@ def test_summary_has_a_row_for_each_layer_and_snapshot_with_hand_worked_numbers(
 
 
 def test_summary_equals_a_plain_loop_over_outputs():
-    weights = temporal_shift_weight(12, 6) + 0.4 * torch.randn(5, 12, 6, 3, 1)
-    rows = summarise([KernelHistory(layer="layer1.0", steps=torch.arange(5), weights=weights)])
+    weights = temporal_shift_weight(12, 6).numpy() + 0.4 * torch.randn(5, 12, 6, 3, 1).numpy()
+    rows = summarise([KernelHistory(layer="layer1.0", steps=np.arange(5), weights=weights)])
     for snapshot, row in zip(weights, rows.to_dict("records"), strict=True):
         looking = []
-        for kernel in snapshot.double():
+        for kernel in snapshot.astype(float):
             back, stay, ahead = (abs(sum(float(one[tap, 0]) for one in kernel)) for tap in range(3))
             centre = (ahead - back) / (back + stay + ahead)
             looking.append("back" if centre < -1 / 3 else "ahead" if centre > 1 / 3 else "stay")
@@ -275,7 +280,7 @@ def test_a_course_is_known_where_a_start_and_a_later_step_are():
     assert not knows_course(summarise([history(start)]))
     assert not knows_course(summarise([history(start, known=False)]))
     # Of a file that counts no steps both ends are at step 0.
-    ends = KernelHistory(layer="layer1.0", steps=torch.tensor([0, 0]), weights=torch.zeros(2, 1, 1, 3, 1))
+    ends = KernelHistory(layer="layer1.0", steps=np.array([0, 0]), weights=np.zeros((2, 1, 1, 3, 1), dtype=np.float32))
     assert not knows_course(summarise([ends]))
 
 

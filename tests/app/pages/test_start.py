@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cache, widgets
+from app import checkpoints, widgets
 from app.navigation import PAGES
 from app.pages import start
-from gte.checkpoint import CheckpointHeader
+from gte.checkpoint_header import CheckpointHeader
 from gte.data.motionpairs.dataset import MotionPairs
 
 APP = Path(__file__).parents[3] / "streamlit_app.py"
@@ -27,7 +27,7 @@ def components(at: AppTest) -> dict[str, dict]:
 def test_the_start_page_opens_with_the_toy_alone_where_no_checkpoint_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "FOLDERS", {"": tmp_path})
+    monkeypatch.setattr(checkpoints, "FOLDERS", {"": tmp_path})
     at = opened()
     assert not at.exception
     assert not at.error

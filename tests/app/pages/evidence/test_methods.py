@@ -10,7 +10,7 @@ from analysis.attribution import METHODS
 from app import cache, checkpoints, jobs
 from app.clips import dataset_clip
 from app.pages.evidence import sanity_checks
-from gte.checkpoint import read_header
+from gte.checkpoint_header import read_header
 from gte.data.loading import to_clip
 from tests.analysis.attribution.test_gradcam import assert_unchanged, state_of
 

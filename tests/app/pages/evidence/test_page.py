@@ -20,13 +20,13 @@ from app import cache, clips, jobs
 from app.pages.evidence import export, untrained
 from app.pages.evidence.finding import Finding
 from gte import checkpoint
-from gte.checkpoint import read_header
+from gte.checkpoint_header import read_header
 from gte.data import open_dataset
 from gte.data.loading import to_clip
 from gte.data.video.files import probe, write_webm
 from gte.data.video.sources import Stretch
 from gte.files import stamp
-from gte.kernel_history import KernelSnapshots
+from gte.kernel_snapshots import KernelSnapshots
 from tests.app.opening import finding, open_page
 from tests.tiny import NETWORKS, save_tiny, tiny_header, tiny_model
 

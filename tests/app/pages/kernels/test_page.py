@@ -12,6 +12,7 @@ from analysis import kernels
 from app import cache, checkpoints
 from app.pages.kernels.tabs import NO_OTHERS, NOT_NUMBERS, TABS
 from gte import checkpoint
+from gte.checkpoint_header import read_header
 from tests.app.opening import finding, open_page, sentences
 from tests.moved import save_moved
 from tests.tiny import save_tiny
@@ -227,7 +228,7 @@ def test_foreign_kernels_of_any_length_open_in_every_tab(two_networks, name, tab
 
 
 def test_the_shared_network_is_unchanged_by_what_the_page_measures(two_networks):
-    header = checkpoint.read_header(two_networks[""] / "gte-tiny.safetensors")
+    header = read_header(two_networks[""] / "gte-tiny.safetensors")
     with cache.model_of(header) as model:
         before = {key: value.clone() for key, value in model.state_dict().items()}
     open_page("kernels", view="Reach")

@@ -13,7 +13,7 @@ from app.navigation import KERNEL_EDITS, LAYER_ABLATION
 from gte import checkpoint
 from gte.data import open_dataset
 from gte.data.video.files import write_webm
-from gte.kernel_history import KernelSnapshots, initial_kernels
+from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from tests.app.opening import finding, open_page, sentences
 from tests.app.pages.kernels.test_diverged import spoil
 from tests.tiny import save_tiny, tiny_header, tiny_model
