@@ -1,0 +1,162 @@
+"""The recipes of CONTRIBUTING, followed to the letter in a copy of the repository."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save_file
+
+from gte.models.resnet import STAGE_DEPTHS
+from tests.published import WIDTH, flat_resnet
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+ROOT = Path(__file__).parents[1]
+
+OPERATOR = '''
+
+class TwoTapAverage(TemporalKernel):
+    """A dense (3, 1, 1) convolution that starts as the average of the previous frame and this one."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        weight = torch.zeros(out_channels, in_channels, TAPS, 1)
+        weight[range(out_channels), [output % in_channels for output in range(out_channels)], :2] = 1 / 2
+        self.weight = nn.Parameter(weight)
+        self.bias: nn.Parameter | None = None
+
+    def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h w"]:
+        return convolve_in_time(x, self.weight, num_frames, bias=self.bias)
+
+    def inflate(self, weight: Float[Tensor, "o i 1 1"]) -> dict[str, Tensor]:
+        return {"weight": torch.cat([weight / 2, weight / 2, torch.zeros_like(weight)], dim=2)}
+
+    def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
+        self.weight = nn.Parameter(self.weight * scale.view(-1, 1, 1, 1))
+        self.bias = nn.Parameter(shift if self.bias is None else shift + scale * self.bias)
+        return True
+'''
+
+DESIGN = '''
+
+@dataclass(frozen=True, kw_only=True)
+class TwoTap(FrameByFrame):
+    """two_tap: the average of two frames in place of the 1x1 at the entrance of every bottleneck."""
+
+    def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> TemporalOperator:
+        return TwoTapAverage(in_channels, width)
+'''
+
+ROW = """    "two_tap": ResNetConfig(label="Two taps", paper="A toy", note="A toy.", temporal=TwoTap()),
+"""
+
+STEP = """
+import sys
+from pathlib import Path
+
+from gte.data.motionpairs import dataset
+from gte.train import train
+from gte.train_config import TrainConfig
+
+dataset.SPLITS = {"train": 64, "val": 14, "test": 28}
+weights, width, out = sys.argv[1:]
+sizes = {"num_frames": 2, "size": 32, "clips_per_epoch": 4, "batch_size": 4, "epochs": 1, "num_workers": 0}
+train(TrainConfig(model="two_tap", model_options=("depth=26", width), pretrained=weights, out=Path(out), **sizes))
+"""
+"""A training step from 2D weights."""
+
+PAGE = '''"""Toy: the number of networks."""
+
+import streamlit as st
+
+from gte.models import MODELS
+
+
+def render() -> None:
+    """Draw the page below its header."""
+    st.metric("Networks", len(MODELS))
+'''
+
+ENTRY = """    "toy": PageSpec(
+        key="toy", title="Toy", url_path="toy", question="How many networks are there?", module="app.pages.toy"
+    ),
+"""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the repository, and what runs in it."""
+
+    folder: Path
+
+    def append(self, path: str, text: str) -> None:
+        with (self.folder / path).open("a") as file:
+            file.write(text)
+
+    def insert(self, path: str, before: str, text: str) -> None:
+        """Insert a text before another that a file has once."""
+        whole = (self.folder / path).read_text()
+        assert whole.count(before) == 1
+        (self.folder / path).write_text(whole.replace(before, text + before))
+
+    def python(self, *arguments: str) -> str:
+        """Run Python in the copy and return what it printed."""
+        done = subprocess.run([sys.executable, *arguments], cwd=self.folder, capture_output=True, text=True)
+        assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+        return done.stdout
+
+    def pytest(self, *arguments: str) -> int:
+        """Run the tests that these arguments choose, all of which must pass; return how many they were."""
+        out = self.python("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments)
+        return int(out.splitlines()[-1].split(" passed")[0].split()[-1])
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, files.split("\0")):
+        target = tmp_path / "copy" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target)
+    return Copy(tmp_path / "copy")
+
+
+def test_a_network_with_a_new_operator_is_an_operator_a_design_and_a_line(copy, tmp_path):
+    copy.append("gte/models/temporal.py", OPERATOR)
+    copy.insert("gte/models/designs.py", "    TemporalConv,\n", "    TwoTapAverage,\n")
+    copy.append("gte/models/designs.py", DESIGN)
+    copy.insert("gte/models/__init__.py", "    WithDepthwiseShift,\n", "    TwoTap,\n")
+    copy.insert("gte/models/__init__.py", "}\n\n\nCOMPARED", ROW)
+
+    assert copy.pytest("tests/gte", "tests/analysis", "-k", "two_tap", "-m", "not slow") > 30
+
+    [counted] = json.loads(copy.python("-m", "analysis.complexity", "--models", "two_tap", "--json"))
+    # As i3d, whose 3x1x1 in the same place has as many taps.
+    assert round(counted["params"] / 1e6, 3) == 32.524
+
+    weights = tmp_path / "flat.safetensors"
+    save_file(flat_resnet(STAGE_DEPTHS[26]).state_dict(), weights)
+    copy.python("-c", STEP, str(weights), f"base_width={WIDTH}", str(tmp_path / "run"))
+
+
+def test_pyright_names_what_a_new_operator_lacks(copy):
+    lacking = OPERATOR[: OPERATOR.index("    def absorb")]
+    copy.append("gte/models/temporal.py", f"{lacking}\n\noperator = TwoTapAverage(4, 4)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "gte/models/temporal.py"],
+        cwd=copy.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert 'Cannot instantiate abstract class "TwoTapAverage"' in done.stdout
+    assert '"TemporalOperator.absorb" is not implemented' in done.stdout
+
+
+def test_a_page_is_a_file_and_an_entry(copy):
+    copy.append("app/pages/toy.py", PAGE)
+    copy.insert("app/navigation.py", "}\n\n\ndef ", ENTRY)
+    assert copy.pytest("tests/app/test_pages.py", "-k", "every_page_opens and toy") == 2
