@@ -8,12 +8,20 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.formatting import DIRECTION_VERBS, DIRECTION_WORDS, DIRECTIONS, KIND_WORDS, percent, three_digits
+from analysis.formatting import (
+    DIRECTION_VERBS,
+    DIRECTION_WORDS,
+    DIRECTIONS,
+    KIND_WORDS,
+    Direction,
+    percent,
+    three_digits,
+)
 from analysis.kernels.drift import DRIFT_PARTS
 from analysis.kernels.summary import at_snapshot
 from analysis.kernels.taps import KINDS, Kind
 from analysis.plotting import style
-from analysis.plotting.rows import customdata, every_name, height_for, mark_row, where
+from analysis.plotting.rows import customdata, height_for, lay_out_rows, mark_row, row_bars, where
 from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS
 
 PART_WORDS = dict(
@@ -46,19 +54,16 @@ def drift_by_depth(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
     figure = make_subplots(cols=2, column_widths=[0.7, 0.3], shared_yaxes=True, horizontal_spacing=0.06)
     for part in DRIFT_PARTS:
         figure.add_trace(
-            go.Bar(
+            row_bars(
+                rows["block"],
+                (rows["drift"] * rows[part]).fillna(0),
                 name=PART_WORDS[part],
-                y=rows["block"],
-                x=(rows["drift"] * rows[part]).fillna(0),
-                orientation="h",
                 marker=_PART_MARKERS[part],
                 customdata=customdata(rows, rows[part].map(percent), rows["drift"].map(three_digits)),
-                hovertemplate=(
+                hover=(
                     f"<b>%{{y}}</b>: %{{customdata[1]}} of the squared drift lies {PART_WORDS[part]}<br>"
-                    "drift %{customdata[2]} of the initial norm<extra></extra>"
+                    "drift %{customdata[2]} of the initial norm"
                 ),
-                selected={"marker": {"opacity": 1}},
-                unselected={"marker": {"opacity": 1}},
             ),
             row=1,
             col=1,
@@ -79,9 +84,7 @@ def drift_by_depth(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
         row=1,
         col=2,
     )
-    style.style(figure, categories="y")
-    figure.update_layout(barmode="stack", bargap=0.3, height=height_for(len(rows)))
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8, **every_name(rows["block"].tolist()))
+    lay_out_rows(figure, rows["block"].tolist()).update_layout(barmode="stack")
     longest = max(summary["drift"].dropna().tolist(), default=0.0) or 1.0
     lowest = min(summary["cosine"].dropna().tolist(), default=0.0)
     figure.update_xaxes(title_text="drift |W − W₀| / |W₀|", range=[0, 1.05 * longest], zeroline=False, row=1, col=1)
@@ -112,29 +115,22 @@ def kinds_by_layer(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
         ):
             shares = rows[column].fillna(0)
             figure.add_trace(
-                go.Bar(
+                row_bars(
+                    rows["block"],
+                    shares,
                     name=f"{_glyph(name)}{KIND_WORDS[name]}",
-                    y=rows["block"],
-                    x=shares,
-                    orientation="h",
-                    width=height,
-                    offset=offset,
                     base=_base(rows, "kind0_" if when == "start" else "kind_", name),
                     marker=_KIND_MARKERS[name],
-                    legendgroup=name,
-                    showlegend=when == "now",
+                    legend_group=name,
+                    in_legend=when == "now",
                     customdata=customdata(rows, shares.map(percent)),
-                    hovertemplate=(
+                    hover=(
                         f"<b>%{{y}}</b>, {'at the start' if when == 'start' else 'at this snapshot'}: "
-                        f"%{{customdata[1]}} {KIND_WORDS[name]}<extra></extra>"
+                        f"%{{customdata[1]}} {KIND_WORDS[name]}"
                     ),
-                    selected={"marker": {"opacity": 1}},
-                    unselected={"marker": {"opacity": 1}},
-                )
+                ).update(width=height, offset=offset)
             )
-    style.style(figure, categories="y")
-    figure.update_layout(barmode="overlay", height=height_for(len(rows)))
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8, **every_name(rows["block"].tolist()))
+    lay_out_rows(figure, rows["block"].tolist()).update_layout(barmode="overlay")
     figure.update_xaxes(
         title_text="share of the layer's outputs",
         range=[0, 1.004],
@@ -297,48 +293,32 @@ def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str])
     longest = 0.0
     for column, summary in enumerate(summaries, start=1):
         rows = at_snapshot(summary, -1)
-        half = rows["stay"] / 2
         for name in DIRECTIONS:
-            figure.add_trace(
-                go.Bar(
-                    name=f"{DIRECTION_GLYPHS[name]} {DIRECTION_WORDS[name]}",
-                    y=rows["block"],
-                    x=rows[name],
-                    base={"back": -half - rows["back"], "stay": -half, "ahead": half}[name],
-                    orientation="h",
-                    marker={"color": DIRECTION_COLOURS[name], "line": {"width": 0}},
-                    legendgroup=name,
-                    showlegend=column == 1,
-                    customdata=customdata(rows, rows[name].map(percent)),
-                    hovertemplate=f"<b>%{{y}}</b>: %{{customdata[1]}} {DIRECTION_VERBS[name]}<extra></extra>",
-                ),
-                row=1,
-                col=column,
+            bars = row_bars(
+                rows["block"],
+                rows[name],
+                name=f"{DIRECTION_GLYPHS[name]} {DIRECTION_WORDS[name]}",
+                base=_from_the_centre(rows, name),
+                marker={"color": DIRECTION_COLOURS[name], "line": {"width": 0}},
+                legend_group=name,
+                in_legend=column == 1,
+                customdata=customdata(rows, rows[name].map(percent)),
+                hover=f"<b>%{{y}}</b>: %{{customdata[1]}} {DIRECTION_VERBS[name]}",
             )
+            figure.add_trace(bars, row=1, col=column)
         for name in DIRECTIONS:
             known = where(rows, (rows[f"{name}0"] > 0).to_numpy(dtype=bool))
-            half = known["stay0"] / 2
-            figure.add_trace(
-                go.Bar(
-                    y=known["block"],
-                    x=known[f"{name}0"],
-                    base={"back": -half - known["back0"], "stay": -half, "ahead": half}[name],
-                    orientation="h",
-                    marker={"color": style.TRANSPARENT, "line": {"width": 1.5, "color": style.NEUTRAL}},
-                    hoverinfo="skip",
-                    showlegend=False,
-                ),
-                row=1,
-                col=column,
+            outline = row_bars(
+                known["block"],
+                known[f"{name}0"],
+                base=_from_the_centre(known, name, "0"),
+                marker={"color": style.TRANSPARENT, "line": {"width": 1.5, "color": style.NEUTRAL}},
+                hover="",
             )
+            figure.add_trace(outline, row=1, col=column)
         sides = [rows[side] + rows["stay"] / 2 for side in ("back", "ahead")]
         longest = max(longest, *(max(side.tolist(), default=0.0) for side in sides))
-    style.style(figure, categories="y")
-    figure.update_layout(barmode="overlay", bargap=0.3, height=height_for(len(blocks)), margin_t=76)
-    figure.update_layout(legend_y=1.07)
-    figure.update_yaxes(
-        autorange="reversed", showgrid=False, categoryorder="array", categoryarray=blocks, **every_name(blocks)
-    )
+    lay_out_rows(figure, blocks).update_layout(barmode="overlay", margin_t=76, legend_y=1.07)
     ticks = [-0.5, 0.0, 0.5]
     figure.update_xaxes(
         range=[-1.06 * longest, 1.06 * longest],
@@ -347,3 +327,9 @@ def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str])
         zeroline=False,
     )
     return figure
+
+
+def _from_the_centre(rows: pd.DataFrame, name: Direction, suffix: str = "") -> pd.Series:
+    """Where the bar of a direction begins if the middle of what stays is at zero."""
+    half = rows[f"stay{suffix}"] / 2
+    return {"back": -half - rows[f"back{suffix}"], "stay": -half, "ahead": half}[name]

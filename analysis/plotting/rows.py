@@ -1,6 +1,6 @@
-"""What figures with a row per layer or network share: their height, names, hover texts and the mark of a row."""
+"""Rows of a figure, one for each layer, network or class: bars, names, height, and the mark of a row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,61 @@ ROW_PITCH = 20
 def where(rows: pd.DataFrame, mask: Bool[np.ndarray, " r"]) -> pd.DataFrame:
     """The rows for which the mask is true."""
     return rows.take(np.flatnonzero(mask).tolist())
+
+
+def row_bars(
+    names: Iterable[str],
+    values: Iterable[float],
+    *,
+    marker: Mapping[str, Any],
+    hover: str,
+    name: str | None = None,
+    base: Iterable[float] | None = None,
+    customdata: Sequence[Any] | None = None,
+    numbers: Sequence[str] | None = None,
+    legend_group: str | None = None,
+    in_legend: bool = True,
+) -> go.Bar:
+    """Return horizontal bars, one for each name, that look alike whether they are selected or not.
+
+    `hover` is plotly's hovertemplate; without one nothing is shown. `base` is where each bar begins, zero if not given;
+    `numbers` are written at the ends of the bars. `name` stands in the legend, and bars of one `legend_group` are
+    switched on and off together.
+    """
+    written = {"text": list(numbers), "textposition": "outside", "cliponaxis": False} if numbers is not None else {}
+    return go.Bar(
+        name=name,
+        y=list(names),
+        x=list(values),
+        base=None if base is None else list(base),
+        orientation="h",
+        marker=dict(marker),
+        customdata=customdata,
+        hovertemplate=f"{hover}<extra></extra>" if hover else None,
+        hoverinfo=None if hover else "skip",
+        legendgroup=legend_group,
+        showlegend=in_legend and name is not None,
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+        **written,
+    )
+
+
+def lay_out_rows(figure: go.Figure, names: Sequence[str], *, size: style.ChartSize = "large") -> go.Figure:
+    """Style a figure whose y axes have a row for each of `names`, the first on top, and return it.
+
+    A large figure grows until each name can be read.
+    """
+    style.style(figure, size=size, categories="y")
+    figure.update_yaxes(
+        autorange="reversed",
+        showgrid=False,
+        ticklabelstandoff=8,
+        categoryorder="array",
+        categoryarray=list(names),
+        **every_name(names),
+    )
+    return figure.update_layout(height=height_for(len(names)), bargap=0.3) if size == "large" else figure
 
 
 def height_for(num_rows: int) -> int:
