@@ -15,9 +15,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis import attribution, complexity, kernels
+from analysis import attribution, kernels
 from analysis.attribution import gradcam
-from analysis.complexity import Complexity, Uncountable
+from analysis.complexity import accuracy, counting, published, store, sweep
+from analysis.complexity.counting import Complexity, Uncountable
 from analysis.kernels import Reading
 from app.clips import Clip
 from app.hashing import HASH_FUNCS
@@ -138,22 +139,22 @@ def layer_taps(header: CheckpointHeader, layer: str, reading: Reading = "summed"
 @st.cache_data(max_entries=4096, show_spinner=False)
 def complexity_of(name: str, options: Options, frames: int, size: int) -> Complexity | Uncountable:
     """Return a network's cost for one clip, or why it cannot be counted; unknown options are ignored."""
-    return next(complexity.count_each([name], dict(options), ClipShape(frames, size, size), complexity.stored))
+    return next(counting.count_each([name], dict(options), ClipShape(frames, size, size), store.stored))
 
 
 @st.cache_data(max_entries=64, show_spinner="Counting at every t")
 def cost_sweep(options: Options, frames: int, size: int, views: int, with_head: bool) -> pd.DataFrame:
     """Return the cost of GST and of GTE for each t."""
-    return complexity.sweep(dict(options), ClipShape(frames, size, size), views=views, with_head=with_head)
+    return sweep.sweep(dict(options), ClipShape(frames, size, size), views=views, with_head=with_head)
 
 
 @st.cache_data(max_entries=1, show_spinner="Counting the networks of the paper")
 def paper_check() -> pd.DataFrame:
     """Return printed figures of complexity with the counted ones."""
-    return complexity.paper_check()
+    return published.paper_check()
 
 
 @st.cache_data(max_entries=8, show_spinner="Counting the networks with reported accuracies")
 def reported_accuracy(dataset: str) -> pd.DataFrame:
     """Return reported accuracies with the costs of their networks."""
-    return complexity.accuracy_against_cost(dataset)
+    return accuracy.accuracy_against_cost(dataset)

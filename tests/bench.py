@@ -22,10 +22,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.resnet import Bottleneck, ResNet
 from tqdm import tqdm
 
-from analysis import complexity
+from analysis.complexity import counting
 from analysis.timing.stopwatch import Jobs, forward, measure, measures_memory, memory_of_step, training_step
 from gte.cli import run_command, say
-from gte.models import COMPARED, ClipShape, build, configure, fuse, to_channels_last
+from gte.models import COMPARED, ClipShape, applicable, build, configure, fuse, to_channels_last
 from gte.models.config import NUM_CLASSES
 from gte.models.resnet import STAGE_DEPTHS, check_depth
 from gte.models.shift import LearnableTemporalShift, fold, unfold
@@ -97,9 +97,9 @@ def print_counting(names: Sequence[str], clip: ClipShape, depth: int, rounds: in
     """How long the networks take to be counted, nothing of it from a cache, and how long they take to run once."""
     jobs: dict[str, Callable[[], object]] = {}
     for name in names:
-        options = complexity.applicable(name, {"depth": depth})
+        options = applicable(name, {"depth": depth})
         jobs[name] = forward(network_of(name, depth).eval(), input_of(name, clip))
-        jobs[name + COUNTED] = partial(complexity.count, name, options, clip)
+        jobs[name + COUNTED] = partial(counting.count, name, options, clip)
     seconds = measure_in_rounds(jobs, rounds)
     print("\nCounting, against one plain forward pass")
     print(f"{'network':<16} {'forward':>9} {'counting':>9} {'ratio':>7}   middle half of the rounds")

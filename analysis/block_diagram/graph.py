@@ -38,7 +38,7 @@ def blocks_of(name: str, options: Mapping[str, int | float]) -> tuple[str, ...]:
 
     Raises ValueError for an unknown network or option, and for values that leave a path without channels.
     """
-    return tuple(block_outputs(_without_memory(name, options)))
+    return tuple(block_outputs(_on_meta_device(name, options)))
 
 
 def typical_block(name: str, options: Mapping[str, int | float]) -> str:
@@ -46,7 +46,7 @@ def typical_block(name: str, options: Mapping[str, int | float]) -> str:
 
     Of several the one nearest to the middle of the largest pathway. Raises ValueError as `blocks_of` does.
     """
-    network = _without_memory(name, options)
+    network = _on_meta_device(name, options)
     names = list(block_outputs(network))
     pathways = [".".join(block.split(".")[:-2]) for block in names]
     sizes = {path: sum(one.numel() for one in network.get_submodule(path).parameters()) for path in set(pathways)}
@@ -70,7 +70,7 @@ def trace(name: str, options: Mapping[str, int | float], clip: ClipShape, block:
     """
     config = configure(name, **options)
     block = block or typical_block(name, options)
-    network = _without_memory(name, options).eval()
+    network = _on_meta_device(name, options).eval()
     if block not in block_outputs(network):
         raise ValueError(f"The blocks of {config.label} are {', '.join(block_outputs(network))}; got {block}.")
     seen = clip if clip.covers(config.smallest) else config.native
@@ -90,7 +90,7 @@ def trace(name: str, options: Mapping[str, int | float], clip: ClipShape, block:
     )
 
 
-def _without_memory(name: str, options: Mapping[str, int | float]) -> nn.Module:
+def _on_meta_device(name: str, options: Mapping[str, int | float]) -> nn.Module:
     with on_meta_device():
         return configure(name, **options).build()
 

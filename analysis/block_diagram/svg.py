@@ -25,11 +25,11 @@ from analysis.block_diagram.layout import (
     text_width,
 )
 from analysis.block_diagram.recorder import Operator
-from analysis.complexity import applicable
 from analysis.formatting import in_a_row
 from analysis.plotting import style as palette
+from analysis.plotting.call import Call, Named
 from gte import cli
-from gte.models import ClipShape
+from gte.models import ClipShape, Options, applicable
 
 MARGIN = 12
 EDGE = 2
@@ -249,16 +249,9 @@ frames than the one it answers for. The parameters of the boxes add up to those 
 """
 
 
-def snippet(graph: BlockGraph, options: Mapping[str, int | float]) -> str:
-    """Python that draws the same diagram."""
-    clip = graph.clip
-    return (
-        "from analysis.block_diagram import graph, svg\n"
-        "from gte.models import ClipShape\n\n"
-        f"clip = ClipShape({clip.frames}, {clip.height}, {clip.width})\n"
-        f"block = graph.trace({graph.network!r}, {dict(options)}, clip, {graph.block!r})\n"
-        "svg.draw(block)"
-    )
+def snippet(graph: BlockGraph, options: Options) -> str:
+    """Return Python that draws the same diagram."""
+    return Call(draw, Named("graph", Call(trace, graph.network, options, graph.clip, graph.block))).code()
 
 
 def main(

@@ -1,40 +1,36 @@
-"""The cards of the architectures page: each figure with its sentence, definition, code and numbers."""
+"""Cards of the page Architectures: each chart with its sentence, definition, code and numbers."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis import complexity, figures
-from analysis.complexity import KINDS, Complexity, Numbers
-from analysis.formatting import COST_UNITS, large_count, percent
-from analysis.plotting.card import CardWithCode as Card
-from gte.models import ClipShape
+from analysis.complexity import accuracy, accuracy_figure, figures, formulas, sweep, tables
+from analysis.complexity.counting import Complexity, count, seen_in
+from analysis.complexity.formulas import Numbers
+from analysis.plotting.call import Call, Named
+from analysis.plotting.card import Card
+from gte.models import ClipShape, Options, applicable
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a page has chosen, as its code snippets write it."""
+    """Choices of the page."""
 
-    options: complexity.Options
+    options: Options
     clip: ClipShape
     views: int = 1
     with_head: bool = True
     flops_per_mac: int = 1
 
     @property
-    def seen(self) -> str:
-        """Further arguments of a snippet's call, where views or classifier are not the paper's; else empty."""
-        return "" if self.views == 1 and self.with_head else f", views={self.views}, with_head={self.with_head}"
+    def seen(self) -> dict[str, int]:
+        """Views and classifier as arguments, where they are not the paper's; else empty."""
+        return {} if self.views == 1 and self.with_head else {"views": self.views, "with_head": self.with_head}
 
-    def counted(self, name: str) -> str:
-        """Lines of a snippet that count one network."""
-        own = complexity.applicable(name, self.options)
-        clip = f"ClipShape({self.clip.frames}, {self.clip.height}, {self.clip.width})"
-        return (
-            "from analysis import complexity, figures\nfrom gte.models import ClipShape\n\n"
-            f"(item,) = complexity.count_each([{name!r}], {own!r}, {clip})\n"
-            + (f"item = complexity.seen_in(item{self.seen})\n" if self.seen else "")
-        )
+    def counted(self, item: Complexity) -> Named:
+        """Name the count of a network, and the calls that make it."""
+        call = Call(count, item.name, applicable(item.name, self.options), item.clip)
+        return Named("item", Call(seen_in, call, **self.seen) if self.seen else call, item)
 
 
 WHERE = """
@@ -43,7 +39,8 @@ A bar is what fvcore counts in that part of the network, one colour or pattern f
 - **mixing frames**: convolutions whose kernel spans more than one frame, LTS and 3x3x3 among them;
 - **space alone**: convolutions whose kernel spans pixels and one frame;
 - **1x1**: convolutions that mix channels alone, those of the shortcuts among them;
-- **BatchNorm and pooling**: everything else that is counted; papers leave it out;
+- **BatchNorm and pooling**: everything else that is counted. Without it the paper's 25.3 G is reproduced; some
+  publishers include it;
 - **classifier**: the linear layers at the end.
 
 All parts add up to the network's total exactly: a module's own cost is what fvcore gives for it less what it gives for
@@ -52,34 +49,21 @@ its children. A hard shift multiplies nothing and has no bar.
 
 
 def where(item: Complexity, setting: Setting, stage: str | None, selected: str | None) -> Card:
-    """Where the cost of a network sits: its stages, or the blocks of one of them."""
-    level: complexity.Level = "block" if stage else "stage"
-    frame = complexity.parts(item, level, of=stage)
-    of = f", of={stage!r}" if stage else ""
+    """Show the cost of a network by stage, or of one stage by block."""
+    level: tables.Level = "block" if stage else "stage"
+    frame = tables.parts(item, level, of=stage)
+    of = {"of": stage} if stage else {}
+    parts = Named("parts", Call(tables.parts, setting.counted(item), level, **of), frame)
     return Card(
         key=f"where-{item.name}",
-        title=f"Where the cost of {item.label} sits" + (f": the blocks of {stage}" if stage else ""),
-        sentence=_stage_finding(item, frame, stage, setting.flops_per_mac)
+        title=f"Cost of {item.label} by layer" + (f": the blocks of {stage}" if stage else ""),
+        sentence=tables.stage_finding(item, stage, setting.flops_per_mac)
         if stage
-        else complexity.parts_finding(item, setting.flops_per_mac),
-        figure=figures.part_bars(frame, selected, flops_per_mac=setting.flops_per_mac),
+        else tables.parts_finding(item, setting.flops_per_mac),
+        call=Call(figures.part_bars, parts, selected, flops_per_mac=setting.flops_per_mac),
         definition=WHERE,
-        code=f"{setting.counted(item.name)}parts = complexity.parts(item, {level!r}{of})\n"
-        f"figures.part_bars(parts, flops_per_mac={setting.flops_per_mac})",
         table=frame,
         clickable=True,
-    )
-
-
-def _stage_finding(item: Complexity, frame: pd.DataFrame, stage: str, flops_per_mac: int) -> str:
-    rows = frame.to_dict("records")
-    macs = sum(row["macs"] for row in rows)
-    temporal = sum(row["macs"] for row in rows if row["kind"] == "temporal")
-    unit = COST_UNITS[flops_per_mac]
-    mixing = f"{percent(temporal / macs)} of that {KINDS['temporal']}" if temporal else "none of it mixing frames"
-    return (
-        f"{stage} takes {large_count(macs * flops_per_mac)} {unit}, {percent(macs / item.macs)} of {item.label}, "
-        f"{mixing}."
     )
 
 
@@ -94,24 +78,19 @@ The operators of this project are written for k = 3 and k_T = 3, and those are b
 structure is built of `nn.Conv3d`, and of the project's frame-wise convolution. C_o is a multiple of 32 and C_i is even,
 so that halves and every offered t give whole channels, and an even number of temporal ones.
 
-The first four rows are the paper's Table 1. The others are this project's further networks, by our own formulas.
+The first four rows are the paper's Table 1. The others are further networks of this project, by our own formulas.
 """
 
 
-def formulas(numbers: Numbers) -> Card:
-    """Table 1's formulas beside operators as built."""
-    frame = complexity.formula_table(numbers)
-    share = f"Fraction({numbers.share.numerator}, {numbers.share.denominator})"
+def table_1(numbers: Numbers) -> Card:
+    """Compare Table 1's formulas with operators as built."""
+    frame = formulas.formula_table(numbers)
     return Card(
         key="formulas",
-        title="Table 1, alive",
-        sentence=f"{complexity.formulas_finding(frame)} {complexity.gte_explanation(numbers)}",
-        figure=figures.formula_bars(frame),
+        title="Table 1, interactive",
+        sentence=f"{formulas.formulas_finding(frame)} {formulas.gte_explanation(numbers)}",
+        call=Call(figures.formula_bars, Named("table", Call(formulas.formula_table, numbers), frame)),
         definition=FORMULAS,
-        code="from fractions import Fraction\n\nfrom analysis import complexity, figures\n\n"
-        f"numbers = complexity.Numbers(in_channels={numbers.in_channels}, out_channels={numbers.out_channels}, "
-        f"kernel={numbers.kernel},\n                             taps={numbers.taps}, share={share})\n"
-        "figures.formula_bars(complexity.formula_table(numbers))",
         table=frame,
     )
 
@@ -122,59 +101,49 @@ number of temporal ones, so that both directions exist. torch's own formulas cou
 with fvcore wherever the first table has a mark. MACs are those of convolutions and linear layers. Views multiply them
 and the classifier is counted or left out, as in that table.
 
-The dotted lines are what the paper's text reports for GTE as t varies: 18.0 M and 19.3 M; they are drawn where the
-network is the paper's, t apart, and its classifier is counted. Neither clip nor views change parameters.
+The dotted lines are what the paper's text reports for GTE with more and with fewer temporal channels, 18.0 M and
+19.3 M; they are drawn where the network is the paper's, t apart, and its classifier is counted. The text says that
+parameters rise as the temporal channels decrease; by its own Table 1 they fall all the way, and as built until
+t = 5/32. Neither clip nor views change parameters.
 """
 
 
 def shares(frame: pd.DataFrame, setting: Setting) -> Card:
-    """Parameters and MACs against t."""
+    """Show parameters and MACs against t."""
     chosen = setting.options.get("temporal_share")
-    reported = complexity.reported_range(setting.options, setting.with_head)
-    not_compared = complexity.why_not_compared(setting.options, setting.with_head)
-    clip = f"ClipShape({setting.clip.frames}, {setting.clip.height}, {setting.clip.width})"
+    reported = sweep.reported_range(setting.options, setting.with_head)
+    not_compared = sweep.why_not_compared(setting.options, setting.with_head)
+    table = Named("table", Call(sweep.sweep, setting.options, setting.clip, **setting.seen), frame)
     return Card(
         key="sweep",
-        title="What t costs",
-        sentence=complexity.sweep_finding(frame, reported, not_compared, flops_per_mac=setting.flops_per_mac),
-        figure=figures.share_curves(frame, chosen, reported, flops_per_mac=setting.flops_per_mac),
+        title="Cost against t",
+        sentence=sweep.sweep_finding(frame, reported, not_compared, flops_per_mac=setting.flops_per_mac),
+        call=Call(figures.share_curves, table, chosen, reported, flops_per_mac=setting.flops_per_mac),
         definition=SWEEP,
-        code="from analysis import complexity, figures\nfrom gte.models import ClipShape\n\n"
-        f"table = complexity.sweep({dict(setting.options)!r}, {clip}{setting.seen})\n"
-        f"figures.share_curves(table, {chosen}, {reported}, flops_per_mac={setting.flops_per_mac})",
         table=frame,
     )
 
 
 ACCURACY = """
 Each bubble is one reported accuracy: upwards the top-1 that its source prints; to the right what that network, with
-that depth, number of frames and of classes, costs *as counted here*, times its clips and crops. Beside it stand the
-frames and the views (clips x crops); the area is the network's parameters, the shape tells who reported it. A point
-without a told crop is in the table alone.
+that depth, number of frames and of classes, costs *as counted here*, times its clips and crops. Its name gives the
+frames and the views (clips x crops); the area is the network's parameters, the shape who reports it. GTE has the accent
+colour: its figures are its authors' own, nobody else has published a training of it. A hollow bubble repeats another
+publisher's figure. An upright tick is a printed cost that is more than 3 % from the counted one. A point without the
+size of its crop is in the table alone, and so is a row that repeats a drawn one.
 
 The networks were trained by different people in different ways: read the cost exactly and the accuracy roughly.
 """
 
 
-def accuracy(dataset: str, frame: pd.DataFrame, setting: Setting) -> Card:
-    """Reported accuracies against counted cost."""
-    drawn = [row for row in frame.to_dict("records") if not pd.isna(row["macs_counted"])]
-    best = max(drawn, key=lambda row: row["top1"])
-    cheapest = min(drawn, key=lambda row: row["macs_counted"])
-    unit = COST_UNITS[setting.flops_per_mac]
-
-    def told(row: dict) -> str:
-        cost = large_count(int(row["macs_counted"]) * setting.flops_per_mac)
-        return f"{row['label']} with {row['frames']} frames, {row['top1']:g} % for {cost} {unit} ({row['who']})"
-
+def reported_accuracy(dataset: str, frame: pd.DataFrame, setting: Setting) -> Card:
+    """Show reported accuracies against counted cost."""
+    table = Named("table", Call(accuracy.accuracy_against_cost, dataset), frame)
     return Card(
         key="accuracy",
         title=f"Reported accuracy against cost, {dataset}",
-        sentence=f"Highest: {told(best)}; cheapest: {told(cheapest)}.",
-        figure=figures.accuracy_bubbles(frame, flops_per_mac=setting.flops_per_mac),
+        sentence=accuracy.accuracy_finding(frame, setting.flops_per_mac),
+        call=Call(accuracy_figure.accuracy_bubbles, table, flops_per_mac=setting.flops_per_mac),
         definition=ACCURACY,
-        code="from analysis import complexity, figures\n\n"
-        f"table = complexity.accuracy_against_cost({dataset!r})\n"
-        f"figures.accuracy_bubbles(table, flops_per_mac={setting.flops_per_mac})",
         table=frame,
     )

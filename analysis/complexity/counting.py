@@ -4,11 +4,12 @@ import math
 import threading
 import warnings
 from collections import Counter as Counts
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,9 +19,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from analysis.complexity.layers import Layer, kind_of, layers_of, watched
-from analysis.complexity.memory import refuse_too_large
 from gte import cli
-from gte.models import MODELS, ClipShape, ModelConfig, configure, on_meta_device, temporal_layers, to_channels_last
+from gte.models import (
+    MODELS,
+    ClipShape,
+    ModelConfig,
+    Options,
+    applicable,
+    configure,
+    on_meta_device,
+    temporal_layers,
+    to_channels_last,
+)
 from gte.models.slowfast import SlowFastConfig
 
 with warnings.catch_warnings():
@@ -33,10 +43,14 @@ with warnings.catch_warnings():
 _CONV_LINEAR = ("conv", "linear", "addmm")
 """fvcore's names for convolutions and linear layers."""
 
+TENSORS_AT_ONCE = 4
+"""Largest tensors that a trace holds at once: two of a shortcut, one that is made of them, and one to spare."""
+BYTES_PER_NUMBER = 4
+
+MEMINFO = Path("/proc/meminfo")
+
 _LOCK = threading.Lock()
 """fvcore is not thread-safe: one count at a time."""
-
-Options = Mapping[str, int | float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,17 +90,6 @@ class Complexity:
     def agrees(self) -> bool:
         """True if fvcore and torch count the same for convolutions and linear layers."""
         return self.macs_conv_linear == self.macs_torch
-
-    @property
-    def by_module(self) -> Mapping[str, int]:
-        """`macs` of every module that has any, by its path; a module's count includes its parts."""
-        sums: dict[str, int] = {}
-        for layer in self.layers:
-            parts = layer.path.split(".") if layer.path else []
-            for length in range(len(parts) + 1):
-                path = ".".join(parts[:length])
-                sums[path] = sums.get(path, 0) + layer.macs
-        return sums
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,15 +315,6 @@ class _WithoutConvolving(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def applicable(name: str, options: Options) -> dict[str, int | float]:
-    """Those of `options` that the network has: a frame-by-frame network has no temporal share.
-
-    Raises ValueError for an unknown network.
-    """
-    own = configure(name).options()
-    return {option: value for option, value in options.items() if option in own}
-
-
 def count_each(
     names: Iterable[str], options: Options, clip: ClipShape, counter: Counter = count
 ) -> Iterator[Complexity | Uncountable]:
@@ -340,6 +334,12 @@ def count_each(
                 yield replace(counter(name, own, config.native), at_native=True)
         except ValueError as error:
             yield Uncountable(name=name, label=MODELS[name].label, options=own, clip=clip, reason=cli.sentence(error))
+
+
+def conv_linear_macs(names: Iterable[str], options: Options, clip: ClipShape) -> dict[str, int]:
+    """Count the MACs of convolutions and linear layers of each network that can be counted, by name."""
+    counts = count_each(names, options, clip)
+    return {item.name: item.macs_conv_linear for item in counts if isinstance(item, Complexity)}
 
 
 def seen_in(item: Complexity, *, views: int = 1, with_head: bool = True) -> Complexity:
@@ -366,3 +366,23 @@ def seen_in(item: Complexity, *, views: int = 1, with_head: bool = True) -> Comp
 def _check_views(views: int) -> None:
     if views < 1:
         raise ValueError(f"A video is seen in at least one view; got {views}.")
+
+
+def refuse_too_large(label: str, clip: object, sizes: Sequence[torch.Size]) -> None:
+    """Raise ValueError if tensors as large as the largest of these would not fit into the memory that is free."""
+    largest = max((size.numel() for size in sizes), default=0)
+    needed, free = TENSORS_AT_ONCE * BYTES_PER_NUMBER * largest, free_bytes()
+    if free is not None and needed > free:
+        raise ValueError(
+            f"To count {label} at {clip} takes about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are "
+            "free. Choose fewer frames or a smaller crop."
+        )
+
+
+def free_bytes() -> int | None:
+    """Memory that programs can still have, where the system tells (Linux); else None."""
+    if not MEMINFO.exists():
+        return None
+    entries = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines() if ":" in line)
+    kilobytes = entries.get("MemAvailable", "").split()
+    return 1024 * int(kilobytes[0]) if kilobytes else None

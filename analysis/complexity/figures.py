@@ -1,17 +1,15 @@
-"""Where the cost of a network sits, what an operator costs by formula and as built, and what t and accuracy cost."""
+"""Charts of cost: of networks, of their parts, of Table 1's operators, and against t."""
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.complexity.layers import KINDS, Kind
-from analysis.formatting import COST_UNITS, large_count, percent
+from analysis.formatting import COST_UNITS, large_count, percent, three_digits
 from analysis.plotting import style
-from analysis.plotting.label_placement import places
 from analysis.plotting.rows import every_name, height_for, mark_row
 
 SOLID: Final[dict[str, Any]] = {"color": style.TEMPORAL_COST, "line": {"width": 0}}
@@ -26,6 +24,125 @@ MARKERS: Final[Mapping[Kind, dict[str, Any]]] = {
 """The temporal part is solid, the others are told apart by their patterns."""
 
 OPAQUE: Final[dict[str, Any]] = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
+
+
+NATIVE_MARK = "*"
+"""Stands behind the name of a network that was counted at its native clip, because it cannot take the chosen one."""
+
+
+FEW_MARK = "†"
+"""Stands behind the name of a network that sees far less of the clip than of its publication's, as its note says."""
+
+
+def mark_of(row: Mapping[Any, Any]) -> str:
+    """What stands behind a network's name in a row of `complexity.table`; empty for most."""
+    if is_native(row):
+        return NATIVE_MARK
+    return FEW_MARK if row["note"] else ""
+
+
+def is_native(row: Mapping[Any, Any]) -> bool:
+    """True for a row of `complexity.table` whose clip is not the one that was asked for."""
+    return not pd.isna(row["at_native"]) and bool(row["at_native"])
+
+
+def cost_bars(
+    table: pd.DataFrame, reference: str = "c2d", selected: str | None = None, *, flops_per_mac: int = 1
+) -> go.Figure:
+    """What each network of `complexity.table` costs, cheapest first: solid what is spent on time, hatched all else.
+
+    The dotted line and the factors compare with the network `reference`. `flops_per_mac` = 2 shows FLOPs instead of
+    MACs. A network that was counted at its native clip is marked and stands below the others, with its number and that
+    clip in place of a bar; one with a note is marked as well; one without a count keeps its row. Every bar carries its
+    network's name as customdata.
+    """
+    table = table.sort_values("macs_conv_linear", kind="stable", na_position="last")
+    rows: list[dict[Any, Any]] = [
+        row | {"label": f"{row['label']} {mark_of(row)}".rstrip()}
+        for row in sorted(table.to_dict("records"), key=is_native)
+    ]
+    counted = [row for row in rows if not pd.isna(row["macs_conv_linear"]) and not is_native(row)]
+    unit = COST_UNITS[flops_per_mac]
+    costs = {row["name"]: float(row["macs_conv_linear"]) * flops_per_mac for row in counted}
+    temporal = {row["name"]: float(row["macs_temporal"]) * flops_per_mac for row in counted}
+    rest = {name: cost - temporal[name] for name, cost in costs.items()}
+    figure = go.Figure()
+    figure.add_trace(_cost_part(counted, rest, "all other parts", unit, style.HATCHED))
+    figure.add_trace(_cost_part(counted, temporal, "mixing frames", unit, SOLID))
+    style.style(figure, categories="y")
+    longest = max(costs.values(), default=1.0)
+    views = max((row["views"] for row in counted), default=1)
+    figure.update_xaxes(
+        title_text=f"{unit} per clip" if views == 1 else f"{unit} of all {views} views",
+        range=[0, 1.03 * longest],
+        domain=[0, 0.64],
+        tickformat="~s",
+        zeroline=True,
+    )
+    labels = [row["label"] for row in rows]
+    figure.update_yaxes(
+        autorange="reversed",
+        showgrid=False,
+        ticklabelstandoff=8,
+        categoryorder="array",
+        categoryarray=labels,
+        **every_name(labels),
+    )
+    figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal", height=height_for(len(rows)))
+    compared = costs.get(reference)
+    for row in rows:
+        if is_native(row):
+            clip = f"at {row['frames']} x {row['height']} x {row['width']}"
+            _write_in_row(figure, row["label"], 0.01, clip, "left")
+            cost = float(row["macs_conv_linear"]) * flops_per_mac
+            _write_in_row(figure, row["label"], 0.82, large_count(cost), "right")
+            continue
+        cost = costs.get(row["name"])
+        if cost is None:
+            _write_in_row(figure, row["label"], 0.01, "not counted", "left")
+            continue
+        # The numbers stand in columns beside the bars, where no line crosses them.
+        _write_in_row(figure, row["label"], 0.82, large_count(cost), "right")
+        if compared:
+            _write_in_row(figure, row["label"], 0.99, f"{three_digits(cost / compared)}x", "right")
+    if compared:
+        # Across the bars alone: in the rows below them stand texts.
+        figure.add_shape(
+            type="line",
+            x0=compared,
+            x1=compared,
+            yref="y",
+            y0=-0.5,
+            y1=len(counted) - 0.5,
+            line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL},
+            layer="below",
+        )
+    return mark_row(figure, [row["name"] for row in rows], selected)
+
+
+def _write_in_row(figure: go.Figure, label: str, x: float, text: str, side: Literal["left", "right"]) -> None:
+    figure.add_annotation(text=text, xref="paper", x=x, y=label, xanchor=side, showarrow=False)
+
+
+def _cost_part(
+    counted: Sequence[Mapping[Any, Any]], part: Mapping[str, float], name: str, unit: str, marker: dict[str, Any]
+) -> go.Bar:
+    return go.Bar(
+        name=name,
+        y=[row["label"] for row in counted],
+        x=[part[row["name"]] for row in counted],
+        orientation="h",
+        marker=marker,
+        customdata=[
+            [row["name"], large_count(part[row["name"]]), large_count(row["params"]), large_count(row["macs"])]
+            for row in counted
+        ],
+        hovertemplate=(
+            f"<b>%{{y}}</b>, {name}: %{{customdata[1]}} {unit}<br>"
+            "%{customdata[2]} parameters; %{customdata[3]} MACs with BatchNorm and pooling<extra></extra>"
+        ),
+        **OPAQUE,
+    )
 
 
 def part_bars(parts: pd.DataFrame, selected: str | None = None, *, flops_per_mac: int = 1) -> go.Figure:
@@ -216,89 +333,3 @@ def share_curves(
             col=1,
         )
     return figure
-
-
-SYMBOLS: Final[Sequence[str]] = ("circle", "square", "diamond", "triangle-up", "cross")
-
-LARGEST_BUBBLE = 30
-"""Pixels across, of the network with most parameters."""
-
-
-def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figure:
-    """`complexity.accuracy_against_cost`: reported top-1 against what is counted here, all views, on a log axis.
-
-    A bubble's area is the network's parameters, its shape tells who reported it; beside it stand the network, its
-    frames and its views. Rows without a count are left out.
-    """
-    rows: list[dict[Any, Any]] = [row for row in table.to_dict("records") if not pd.isna(row["macs_counted"])]
-    unit = COST_UNITS[flops_per_mac]
-    most = max((row["params_counted"] for row in rows), default=1)
-    figure = go.Figure()
-    for number, who in enumerate(dict.fromkeys(row["who"] for row in rows)):
-        mine = [row for row in rows if row["who"] == who]
-        figure.add_trace(
-            go.Scatter(
-                name=who,
-                x=[row["macs_counted"] * flops_per_mac for row in mine],
-                y=[row["top1"] for row in mine],
-                mode="markers",
-                cliponaxis=False,
-                marker={
-                    "symbol": SYMBOLS[number % len(SYMBOLS)],
-                    "size": [_bubble(row, most) for row in mine],
-                    "color": style.faded(style.NEUTRAL, 0.35),
-                    "line": {"width": 2, "color": style.NEUTRAL},
-                },
-                customdata=[
-                    [
-                        row["label"],
-                        row["frames"],
-                        f"{row['clips']} x {row['crops']}",
-                        large_count(row["macs_counted"] * flops_per_mac),
-                        large_count(row["params_counted"]),
-                    ]
-                    for row in mine
-                ],
-                hovertemplate=(
-                    f"<b>%{{customdata[0]}}</b>: top-1 %{{y}} %, reported by {who}<br>"
-                    "%{customdata[1]} frames, %{customdata[2]} clips x crops<br>"
-                    f"counted here: %{{customdata[3]}} {unit} in all views, "
-                    "%{customdata[4]} parameters<extra></extra>"
-                ),
-            )
-        )
-    style.style(figure)
-    accuracies = [row["top1"] for row in rows]
-    least, greatest = min(accuracies, default=0), max(accuracies, default=100)
-    margin = 0.1 * (greatest - least) + 1
-    upwards = (least - margin, greatest + margin)
-    costs = [math.log10(row["macs_counted"] * flops_per_mac) for row in rows]
-    # On the left there is room for a name.
-    across = (min(costs, default=9) - 0.3, max(costs, default=10) + 0.1)
-    figure.update_xaxes(
-        title_text=f"{unit} of all views, counted here", type="log", tickformat="~s", dtick="D2", range=across
-    )
-    figure.update_yaxes(title_text="top-1, %, reported", range=upwards)
-    figure.update_layout(legend={"itemsizing": "constant"})
-    names = [f"{row['label']}, {row['frames']}f, {row['clips']}x{row['crops']}" for row in rows]
-    spots = [
-        ((cost - across[0]) / (across[1] - across[0]), (row["top1"] - upwards[0]) / (upwards[1] - upwards[0]))
-        for cost, row in zip(costs, rows, strict=True)
-    ]
-    radii = [_bubble(row, most) / 2 for row in rows]
-    for row, cost, name, place in zip(rows, costs, names, places(spots, names, radii), strict=True):
-        figure.add_annotation(
-            x=cost,
-            y=row["top1"],
-            text=name,
-            showarrow=False,
-            xanchor=place.side,
-            xshift=place.right,
-            yshift=place.up,
-        )
-    return figure
-
-
-def _bubble(row: Mapping[Any, Any], most: int) -> float:
-    """Pixels across."""
-    return LARGEST_BUBBLE * (row["params_counted"] / most) ** 0.5

@@ -14,10 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from analysis.complexity.counting import Complexity, Options, checked, count
+from analysis.complexity.counting import Complexity, checked, count
 from analysis.complexity.layers import Layer
 from gte.files import atomic_write
-from gte.models import ClipShape
+from gte.models import ClipShape, Options
 
 FOLDER_VARIABLE = "GTE_CACHE"
 """The environment's name for a folder in place of the user's cache folder."""

@@ -9,7 +9,10 @@ import pandas as pd
 
 from analysis.complexity.counting import Complexity, Uncountable
 from analysis.complexity.layers import KINDS, Kind, Layer
-from analysis.formatting import COST_UNITS, large_count, percent
+from analysis.formatting import COST_UNITS, large_count, percent, three_digits
+
+SELECTED, REFERENCE = "gte", "c2d"
+"""The network of this project, and the one that it is compared with."""
 
 NUMBERS = ("params", "macs_conv_linear", "macs", "macs_temporal", "macs_torch")
 _COLUMNS = (
@@ -162,3 +165,40 @@ def parts_finding(item: Complexity, flops_per_mac: int = 1) -> str:
         f"Of {item.label}'s {large_count(item.macs * flops_per_mac)} {unit}, BatchNorm and pooling included, {dearest} "
         f"takes {percent(most_macs / item.macs)}{most}; {mixing}."
     )
+
+
+def stage_finding(item: Complexity, stage: str, flops_per_mac: int = 1) -> str:
+    """Say what a stage costs, and what part of that is temporal. Raises ValueError if the network has no such stage."""
+    rows = parts(item, "block", of=stage).to_dict("records")
+    macs = sum(row["macs"] for row in rows)
+    temporal = sum(row["macs"] for row in rows if row["kind"] == "temporal")
+    unit = COST_UNITS[flops_per_mac]
+    share = f"{percent(temporal / macs)} of that temporal" if temporal else "none of it temporal"
+    return f"{stage} takes {large_count(macs * flops_per_mac)} {unit}, {percent(macs / item.macs)} of {item.label}, {share}."
+
+
+def costs_finding(counts: Iterable[Complexity | Uncountable], flops_per_mac: int = 1) -> str:
+    """Compare GTE with C2D where both are counted, else the network with fewest MACs with the one with most."""
+    counted = [item for item in counts if isinstance(item, Complexity)]
+    if not counted:
+        return "None of these networks can be counted with these numbers; the reasons are below."
+    by_name = {item.name: item for item in counted if not item.at_native}
+    unit = COST_UNITS[flops_per_mac]
+
+    def cost(item: Complexity) -> str:
+        return large_count(item.macs_conv_linear * flops_per_mac)
+
+    gte, c2d = by_name.get(SELECTED), by_name.get(REFERENCE)
+    if gte is not None and c2d is not None:
+        return (
+            f"GTE needs {cost(gte)} {unit}, {three_digits(gte.macs_conv_linear / c2d.macs_conv_linear)} times C2D's, "
+            f"and {large_count(gte.params)} parameters, {three_digits(gte.params / c2d.params)} times C2D's."
+        )
+    # A network that hardly sees the clip is no cheap one.
+    without_note = [item for item in by_name.values() if not item.note]
+    comparable = sorted(without_note or by_name.values() or counted, key=lambda item: item.macs_conv_linear)
+    cheapest, dearest = comparable[0], comparable[-1]
+    finding = f"{cheapest.label} needs {cost(cheapest)} {unit}"
+    if cheapest is dearest:
+        return f"{finding} and {large_count(cheapest.params)} parameters."
+    return f"{finding}, the fewest of these, and {dearest.label} {cost(dearest)}."

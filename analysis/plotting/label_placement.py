@@ -53,17 +53,29 @@ def places(
     `spots` are parts of the plot's sides, from 0 to 1; `radii` are the points' in pixels.
     """
     sizes = radii or [SMALL_POINT] * len(spots)
+    given = range(len(names))
+    across, upwards = (sorted(given, key=lambda number: spots[number][axis]) for axis in (0, 1))
+    orders = (given, given[::-1], across, across[::-1], upwards, upwards[::-1])
+    attempts = [_placed(order, spots, names, sizes) for order in orders]
+    # The first of those that cover least.
+    return min(attempts, key=lambda attempt: attempt[0])[1]
+
+
+def _placed(
+    order: Sequence[int], spots: Sequence[tuple[float, float]], names: Sequence[str], sizes: Sequence[float]
+) -> tuple[int, list[Place]]:
+    """Give each name in turn the place where it covers least; return what all cover, and the places."""
     plots = [_Plot(width, [(x * width, y * height) for x, y in spots], sizes) for width, height in PLOTS]
-    chosen = []
-    for number, (radius, name) in enumerate(zip(sizes, names, strict=True)):
-        offered = [_place(radius, side, rise) for side, rise in PLACES]
-        covered = [sum(plot.covered(number, place, name) for plot in plots) for place in offered]
-        # The first of those that cover least.
+    total, chosen = 0, {}
+    for number in order:
+        offered = [_place(sizes[number], side, rise) for side, rise in PLACES]
+        covered = [sum(plot.covered(number, place, names[number]) for plot in plots) for place in offered]
         best = offered[covered.index(min(covered))]
         for plot in plots:
-            plot.take(number, best, name)
-        chosen.append(best)
-    return chosen
+            plot.take(number, best, names[number])
+        total += min(covered)
+        chosen[number] = best
+    return total, [chosen[number] for number in sorted(chosen)]
 
 
 class _Plot:

@@ -3,7 +3,7 @@
 import pandas as pd
 from tqdm import tqdm
 
-from analysis.complexity import Complexity, count_each
+from analysis.complexity.counting import conv_linear_macs
 from analysis.timing.plan import DEFAULT_ROUNDS, Plan, as_plain, cores, in_words, run, seconds_expected
 from analysis.timing.table import finding, table, what_was_measured
 from gte import cli
@@ -30,7 +30,7 @@ def main(
     """Time the networks against each other on this machine, and measure the memory of a training step of each.
 
     Args:
-        models: The networks, by name, or all; when not given, those of the paper's Table 1.
+        models: The networks, by name, or all; when not given, the five that the paper's tables compare.
         depth: Layers of the ResNets: 26, 50 or 101.
         frames: Frames of the clip.
         size: Height and width of the clip, in pixels.
@@ -59,8 +59,7 @@ def main(
         fused=fused,
         memory=not no_memory,
     )
-    counts = [item for item in count_each(names, options, plan.clip) if isinstance(item, Complexity)]
-    macs = {item.name: item.macs_conv_linear for item in counts}
+    macs = conv_linear_macs(names, options, plan.clip)
     cli.say(f"About {in_words(seconds_expected(plan, macs))}; anything else that runs now blurs the result.")
     with tqdm(total=1.0, leave=False, disable=None, bar_format="{percentage:3.0f}% {desc}") as bar:
 

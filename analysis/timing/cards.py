@@ -1,10 +1,12 @@
-"""The card of a measurement: the scatter with its sentence, definition, code and numbers."""
+"""Card of a measurement: the scatter with its sentence, definition, code and numbers."""
 
 from collections.abc import Mapping
 
-from analysis.plotting.card import CardWithCode as Card
-from analysis.timing import Measurement, Plan
+from analysis.complexity.counting import conv_linear_macs
+from analysis.plotting.call import Call, Named
+from analysis.plotting.card import Card
 from analysis.timing.figures import time_against_macs
+from analysis.timing.plan import Measurement, run
 from analysis.timing.table import finding, reference_of, table
 
 DEFINITION = """
@@ -21,31 +23,15 @@ else, weights and gradients included; each network has a process of its own. The
 
 
 def timing_card(measurement: Measurement, macs: Mapping[str, int]) -> Card:
-    """Milliseconds against MACs."""
-    rows = table(measurement, macs)
+    """Show milliseconds against MACs."""
+    plan, rows = measurement.plan, table(measurement, macs)
+    counted = Named("macs", Call(conv_linear_macs, plan.names, dict(plan.options), plan.clip), macs)
+    measured = Named("measurement", Call(run, plan), measurement)
     return Card(
         key="timing",
         title="Milliseconds, measured, against MACs, counted",
         sentence=finding(measurement, macs),
-        figure=time_against_macs(rows, reference_of(measurement)),
+        call=Call(time_against_macs, Named("rows", Call(table, measured, counted), rows), reference_of(measurement)),
         definition=DEFINITION,
-        code=snippet(measurement.plan),
         table=rows,
-    )
-
-
-def snippet(plan: Plan) -> str:
-    """Python that measures the same and draws it."""
-    clip = plan.clip
-    return (
-        "from analysis import complexity, timing\n"
-        "from analysis.timing_cards import timing_card\n"
-        "from gte.models import ClipShape\n\n"
-        f"clip = ClipShape({clip.frames}, {clip.height}, {clip.width})\n"
-        f"plan = timing.Plan(\n    names={plan.names},\n    options={plan.options},\n    clip=clip,\n"
-        f"    rounds={plan.rounds}, batch={plan.batch}, threads={plan.threads}, fused={plan.fused}, "
-        f"memory={plan.memory},\n)\n"
-        "counts = complexity.count_each(plan.names, dict(plan.options), clip)\n"
-        "macs = {item.name: item.macs_conv_linear for item in counts if isinstance(item, complexity.Complexity)}\n"
-        "timing_card(timing.run(plan), macs).figure"
     )

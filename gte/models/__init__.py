@@ -1,6 +1,6 @@
 """The networks: one table, one way to build them. A new network is one entry here and one file beside this one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -35,6 +35,8 @@ __all__ = [
     "MODELS",
     "ClipShape",
     "ModelConfig",
+    "Options",
+    "applicable",
     "block_outputs",
     "build",
     "configure",
@@ -200,6 +202,19 @@ def configure(name: str, **options: Any) -> ModelConfig:
     if name not in MODELS:
         raise ValueError(f"The networks are {', '.join(MODELS)}; got {name}.")
     return MODELS[name].with_options(**options)
+
+
+Options = Mapping[str, int | float]
+"""Options of a network with their values."""
+
+
+def applicable(name: str, options: Options) -> dict[str, int | float]:
+    """Keep those of `options` that the network has: a frame-by-frame network has no temporal share.
+
+    Raises ValueError for an unknown network.
+    """
+    available = configure(name).options()
+    return {option: value for option, value in options.items() if option in available}
 
 
 def build(name: str, **options: Any) -> nn.Module:

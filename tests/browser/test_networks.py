@@ -8,7 +8,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from analysis import figures
+from analysis.complexity import figures
 from app.pages.architectures import page as architectures
 from gte.models import MODELS
 from tests.browser import harness

@@ -5,14 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from analysis import complexity
 from analysis.block_diagram import graph as block_graph
 from analysis.block_diagram import svg
 from analysis.block_diagram.graph import BlockGraph
 from app import cache, layout, url_state
 from app.components import block_diagram
 from gte.cli import sentence
-from gte.models import MODELS, ClipShape
+from gte.models import MODELS, ClipShape, applicable
 
 NETWORK = url_state.Key("diagram", "network of the diagram")
 BLOCK = url_state.Key("drawn", "block of the diagram")
@@ -45,7 +44,7 @@ def render(
     # A network that cannot have these options leaves the rest of the page as it is.
     with layout.errors_as_sentences():
         try:
-            _render(name, tuple(complexity.applicable(name, options).items()), clip, controls)
+            _render(name, tuple(applicable(name, options).items()), clip, controls)
         except ValueError as error:
             if sentence(error) not in told:
                 raise

@@ -10,10 +10,11 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from analysis import complexity, figures
-from analysis.complexity import Complexity, Uncountable
+from analysis.complexity import counting, figures
+from analysis.complexity import tables as cost_tables
 from analysis.complexity.cards import Setting
-from analysis.formatting import COST_UNITS, in_a_row, large_count, three_digits
+from analysis.complexity.counting import Complexity, Uncountable
+from analysis.formatting import COST_UNITS, in_a_row, large_count
 from analysis.plotting import style
 from app import cache, layout, tables, url_state, widgets
 from app.pages.architectures import block_diagram, tabs
@@ -21,8 +22,6 @@ from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
 from gte.models.resnet import STAGE_DEPTHS
 
-REFERENCE = "c2d"
-SELECTED = "gte"
 SHARES = ("1/16", "1/8", "1/4", "3/8", "1/2", "3/4")
 WIDTHS = ("16", "32", "64", "96", "128")
 HEADS = ("counted", "left out")
@@ -102,7 +101,7 @@ def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -
     """The finding, the bars, and the table beside or below them."""
     refused = _refused(counts)
     if counts:
-        layout.finding(_finding(counts, chosen.setting.flops_per_mac))
+        layout.finding(cost_tables.costs_finding(counts, chosen.setting.flops_per_mac))
     for reason, labels in refused.items():
         # Some names have a comma in them.
         st.warning(layout.plain(f"{'; '.join(labels)}: {reason}"))
@@ -128,15 +127,15 @@ def _refused(counts: Sequence[Complexity | Uncountable]) -> dict[str, list[str]]
 
 def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: str) -> None:
     """The bars, with a band behind the network that is drawn, their table, and what is to be said of them."""
-    table = complexity.table(counts)
+    table = cost_tables.table(counts)
     unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
     st.plotly_chart(
-        figures.cost_bars(table, REFERENCE, drawn, flops_per_mac=flops_per_mac),
+        figures.cost_bars(table, cost_tables.REFERENCE, drawn, flops_per_mac=flops_per_mac),
         key="cost",
         on_select=_draw_clicked,
         selection_mode="points",
         config=style.PLOTLY_CONFIG,
-        alt=_finding(counts, flops_per_mac),
+        alt=cost_tables.costs_finding(counts, flops_per_mac),
     )
     st.dataframe(
         _rows(table, flops_per_mac, unit), hide_index=True, column_config=column_widths(unit), height="content"
@@ -238,11 +237,11 @@ def _count(chosen: _Chosen) -> list[Complexity | Uncountable]:
         progress.progress(number / len(chosen.names), text=layout.plain(text))
         item = cache.complexity_of(name, tuple(setting.options.items()), setting.clip.frames, setting.clip.height)
         if isinstance(item, Complexity):
-            item = complexity.seen_in(item, views=setting.views, with_head=setting.with_head)
+            item = counting.seen_in(item, views=setting.views, with_head=setting.with_head)
         counts.append(item)
         if time.monotonic() - began > SECONDS_BEFORE_ROWS:
             growing.dataframe(
-                _rows(complexity.table(counts), setting.flops_per_mac, chosen.unit),
+                _rows(cost_tables.table(counts), setting.flops_per_mac, chosen.unit),
                 hide_index=True,
                 column_config=column_widths(chosen.unit),
                 height="content",
@@ -250,31 +249,6 @@ def _count(chosen: _Chosen) -> list[Complexity | Uncountable]:
     progress.empty()
     growing.empty()
     return counts
-
-
-def _finding(counts: Sequence[Complexity | Uncountable], flops_per_mac: int) -> str:
-    """GTE beside C2D where both are counted, else the cheapest beside the dearest."""
-    counted = [item for item in counts if isinstance(item, Complexity)]
-    if not counted:
-        return "None of these networks can be counted with these numbers; below stands why."
-    by_name = {item.name: item for item in counted if not item.at_native}
-    unit = COST_UNITS[flops_per_mac]
-    gte, c2d = by_name.get(SELECTED), by_name.get(REFERENCE)
-    if gte is not None and c2d is not None:
-        ratio = three_digits(gte.macs_conv_linear / c2d.macs_conv_linear)
-        cost = large_count(gte.macs_conv_linear * flops_per_mac)
-        return (
-            f"GTE needs {cost} {unit}, {ratio} of C2D's, and {large_count(gte.params)} parameters, "
-            f"{three_digits(gte.params / c2d.params)} of C2D's."
-        )
-    # A network that hardly sees the clip is no cheap one.
-    seeing = [item for item in by_name.values() if not item.note]
-    comparable = sorted(seeing or by_name.values() or counted, key=lambda item: item.macs_conv_linear)
-    least, most = comparable[0], comparable[-1]
-    finding = f"{least.label} needs {large_count(least.macs_conv_linear * flops_per_mac)} {unit}"
-    if least is most:
-        return f"{finding} and {large_count(least.params)} parameters."
-    return f"{finding}, the least of these, and {most.label} {large_count(most.macs_conv_linear * flops_per_mac)}."
 
 
 def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> Styler:

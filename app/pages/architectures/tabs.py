@@ -12,10 +12,12 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from analysis import complexity
-from analysis.complexity import Complexity, Numbers, Uncountable
+from analysis.complexity import accuracy, layers, published
 from analysis.complexity import cards as cost_cards
+from analysis.complexity import tables as cost_tables
 from analysis.complexity.cards import Setting
+from analysis.complexity.counting import Complexity, Uncountable
+from analysis.complexity.formulas import Numbers
 from analysis.formatting import COST_UNITS, large_count, percent, three_digits
 from app import cache, cards, checkpoints, layout, navigation, tables, url_state, widgets
 from app.navigation import PAGES
@@ -33,7 +35,6 @@ TAPS = url_state.Key("kt", "number of taps k_T")
 FORMULA_SHARE = url_state.Key("ft", "temporal share of the formulas")
 
 ALL_STAGES = "All stages"
-SELECTED = "gte"
 
 NOTHING_CHOSEN = "Choose at least one network."
 NOTHING_COUNTED = (
@@ -75,12 +76,14 @@ def _where(subject: Subject) -> None:
         st.info(subject.why_nothing)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = next((label for label, item in counted.items() if item.name == SELECTED), next(iter(counted)))
+        first = next(
+            (label for label, item in counted.items() if item.name == cost_tables.SELECTED), next(iter(counted))
+        )
         item = counted[widgets.pick(NETWORK, "Network", list(counted), default=first, width=210)]
-        stages = [ALL_STAGES, *complexity.stages(item)]
+        stages = [ALL_STAGES, *cost_tables.stages(item)]
         asked = widgets.pick(STAGE, "Stage", stages, default=ALL_STAGES, width=180)
         stage = None if asked == ALL_STAGES else asked
-        blocks = complexity.blocks(item, stage)
+        blocks = cost_tables.blocks(item, stage)
         typical = block_diagram.typical_block(item.name, item.options)
         block = widgets.pick(BLOCK, "Block", blocks, default=typical if typical in blocks else blocks[0], width=180)
     card = cost_cards.where(item, subject.setting, stage, block if stage else None)
@@ -98,7 +101,7 @@ def _open_block(block: str) -> None:
 
 
 def _block(item: Complexity, block: str, setting: Setting) -> None:
-    frame = complexity.block_table(item, block)
+    frame = cost_tables.block_table(item, block)
     st.subheader(f"The layers of {block}", anchor=False)
     unit = COST_UNITS[setting.flops_per_mac]
     shown = pd.DataFrame(
@@ -114,7 +117,7 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
             "Does": frame["does"].replace(SHORT_KINDS),
         }
     )
-    st.markdown(layout.plain(complexity.block_finding(item, block, setting.flops_per_mac)))
+    st.markdown(layout.plain(cost_tables.block_finding(item, block, setting.flops_per_mac)))
     readable = tables.written(shown, {"Parameters": large_count, unit: large_count, "Share": percent})
     st.dataframe(readable, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -128,7 +131,7 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
         _links(item, block)
 
 
-SHORT_KINDS = {complexity.KINDS["norm"]: "norm, pooling"}
+SHORT_KINDS = {layers.KINDS["norm"]: "norm, pooling"}
 """Names of kinds that would not fit into a column."""
 
 BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
@@ -178,7 +181,7 @@ def _formulas(_subject: Subject) -> None:
             taps=int(_slider(TAPS, "k_T, frames", TAPS_OFFERED, "3")),
             share=Fraction(_slider(FORMULA_SHARE, "t", FORMULA_SHARES, "1/4")),
         )
-    card = cost_cards.formulas(numbers)
+    card = cost_cards.table_1(numbers)
     cards.draw(card)
     if not numbers.as_here:
         st.caption(NOT_BUILT_HERE)
@@ -246,9 +249,9 @@ def _sweep(subject: Subject) -> None:
 
 
 def _check(subject: Subject) -> None:
-    st.subheader("Every printed figure beside ours", anchor=False)
+    st.subheader("Printed figures next to ours", anchor=False)
     frame = cache.paper_check()
-    st.markdown(layout.plain(complexity.check_finding(frame)))
+    st.markdown(layout.plain(published.check_finding(frame)))
     st.table(_check_rows(frame), border="horizontal")
     st.download_button(
         "The figures, CSV", frame.to_csv(index=False), "paper-check.csv", "text/csv", key="csv check", on_click="ignore"
@@ -257,9 +260,9 @@ def _check(subject: Subject) -> None:
         "Counted at the setting of each figure, whatever is chosen above: convolutions and linear layers, one view. "
         "*same*: ours rounds to what is printed; *close*: within 3 %."
     )
-    dataset = widgets.pick_segment(DATASET, "Accuracies on", complexity.datasets())
+    dataset = widgets.pick_segment(DATASET, "Accuracies on", accuracy.datasets())
     table = cache.reported_accuracy(dataset)
-    cards.draw(cost_cards.accuracy(dataset, table, subject.setting))
+    cards.draw(cost_cards.reported_accuracy(dataset, table, subject.setting))
     flops_per_mac = subject.setting.flops_per_mac
     st.dataframe(
         _accuracy_rows(table, flops_per_mac),
@@ -268,8 +271,8 @@ def _check(subject: Subject) -> None:
         height="content",
     )
     sources = dict.fromkeys((row["who"], row["source"]) for row in table.to_dict("records"))
+    st.caption(layout.plain(accuracy.ACCURACY_NOTE))
     st.caption(layout.plain("Sources. " + "; ".join(f"{who}: {_breakable(source)}" for who, source in sources) + "."))
-    st.caption(complexity.MISSING_ACCURACY)
 
 
 def _check_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -305,32 +308,37 @@ def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
         {
             "Network": table["label"],
             "Top-1": table["top1"],
+            "Top-5": table["top5"],
             "Reported by": table["who"],
+            "Quoted from": table["quoted_from"],
             "Frames": table["frames"],
             "Crop": table["size"],
-            "Clips": table["clips"],
-            "Crops": table["crops"],
+            "Views": [f"{row['clips']} x {row['crops']}" for row in table.to_dict("records")],
+            "Printed": table["macs_printed"],
             unit: table["macs_counted"] * flops_per_mac,
             "Parameters": table["params_counted"],
         }
     )
     counts = dict.fromkeys((unit, "Parameters"), large_count)
-    numbers = {"Top-1": "{:g} %".format, "Crop": "{:.0f}".format} | counts
+    percents = dict.fromkeys(("Top-1", "Top-5"), "{:g} %".format)
+    numbers = percents | {"Crop": "{:.0f}".format, "Printed": "{:g} G".format} | counts
     return tables.written(frame, numbers, missing={"Crop": "?"})
 
 
 def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:
     """Widths in pixels with which the table needs no scrolling sideways."""
     return {
-        "Network": st.column_config.Column(width=112),
-        "Top-1": st.column_config.Column(width=72, help="Percent of answers that are right, as reported"),
-        "Reported by": st.column_config.Column(width=176),
-        "Frames": st.column_config.Column(width=60, help="Frames of a clip, as reported"),
-        "Crop": st.column_config.Column(width=50, help="Height and width of a frame in pixels; ? where not told"),
-        "Clips": st.column_config.Column(width=48, help="Clips of each video, as reported"),
-        "Crops": st.column_config.Column(width=52, help="Crops of each clip, as reported"),
-        unit: st.column_config.Column(f"{unit}, here", width=94, help=f"{unit} of all views, counted here"),
-        "Parameters": st.column_config.Column("Params, here", width=102, help="Learnable numbers, counted here"),
+        "Network": st.column_config.Column(width=82),
+        "Top-1": st.column_config.Column(width=66, help="Percent of answers that are right, as reported"),
+        "Top-5": st.column_config.Column(width=60, help="Percent with the right answer among five, as reported"),
+        "Reported by": st.column_config.Column(width=110),
+        "Quoted from": st.column_config.Column(width=92, help="Whose figure it is, where another one is repeated"),
+        "Frames": st.column_config.Column(width=46, help="Frames of a clip, as reported"),
+        "Crop": st.column_config.Column(width=44, help="Height and width of a frame in pixels; ? where not stated"),
+        "Views": st.column_config.Column(width=50, help="Clips of each video x crops of each clip"),
+        "Printed": st.column_config.Column(width=62, help="MACs of one view in thousand millions, as printed"),
+        unit: st.column_config.Column(f"{unit}, here", width=82, help=f"{unit} of all views, counted here"),
+        "Parameters": st.column_config.Column("Params", width=72, help="Learnable numbers, counted here"),
     }
 
 

@@ -8,16 +8,17 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from analysis import complexity, timing
-from analysis.complexity import Complexity
 from analysis.complexity.cards import Setting
+from analysis.complexity.counting import Complexity
 from analysis.formatting import large_count, three_digits
 from analysis.plotting import style
-from analysis.timing import Measurement, Plan
+from analysis.timing import process
 from analysis.timing.cards import timing_card
+from analysis.timing.plan import DEFAULT_ROUNDS, Measurement, Plan, as_plain, cores, in_words, seconds_expected
 from analysis.timing.table import what_was_measured
 from app import cache, jobs, layout, tables, url_state, widgets
 from gte import cli
+from gte.models import applicable
 
 ROUNDS = url_state.Key("rounds", "number of rounds")
 BATCH = url_state.Key("batch", "batch size")
@@ -41,9 +42,9 @@ def render(names: Sequence[str], setting: Setting) -> None:
             names=tuple(names),
             options=tuple(setting.options.items()),
             clip=setting.clip,
-            rounds=widgets.pick_number(ROUNDS, "Rounds", 1, MOST_ROUNDS, timing.DEFAULT_ROUNDS, width=150),
+            rounds=widgets.pick_number(ROUNDS, "Rounds", 1, MOST_ROUNDS, DEFAULT_ROUNDS, width=150),
             batch=widgets.pick_number(BATCH, "Clips in a batch", 1, MOST_CLIPS, 1, width=150),
-            threads=widgets.pick_number(THREADS, "Threads", 1, timing.cores(), timing.cores(), width=150),
+            threads=widgets.pick_number(THREADS, "Threads", 1, cores(), cores(), width=150),
             fused=url_state.checked(
                 FUSED,
                 lambda: st.toggle(
@@ -57,8 +58,8 @@ def render(names: Sequence[str], setting: Setting) -> None:
     if setting.seen:
         st.caption(WHOLE)
     macs = _macs(plan)
-    duration = timing.in_words(timing.seconds_expected(plan, macs))
-    key, work = ("timing", plan), partial(timing.run_in_child, plan)
+    duration = in_words(seconds_expected(plan, macs))
+    key, work = ("timing", plan), partial(process.run_in_child, plan)
     measurement = jobs.offer(
         key, "Time them on this machine", work, told=BEFORE.format(duration=duration), unbroken=True
     )
@@ -71,7 +72,7 @@ def _macs(plan: Plan) -> dict[str, int]:
     """The counted MACs of the networks for one clip, at the clip that each of them is timed with."""
     counted = {}
     for name in plan.names:
-        own = complexity.applicable(name, dict(plan.options))
+        own = applicable(name, dict(plan.options))
         # One side alone is chosen on the page, so a clip is square.
         item = cache.complexity_of(name, tuple(own.items()), plan.clip.frames, plan.clip.height)
         if isinstance(item, Complexity):
@@ -107,7 +108,7 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
         )
         st.download_button(
             "Every round, JSON",
-            cli.as_json(timing.as_plain(measurement) | {"macs": dict(macs)}),
+            cli.as_json(as_plain(measurement) | {"macs": dict(macs)}),
             "timing.json",
             "application/json",
             on_click="ignore",

@@ -17,6 +17,7 @@ from analysis.plotting import style
 from gte.cli import run_command
 from gte.models import MODELS, ClipShape, configure
 from gte.models.temporal import temporal_layers
+from tests.analysis.snippets import last_value
 from tests.tiny import tiny_clip, tiny_options
 
 PAPER = ClipShape(8, 224, 224)
@@ -260,9 +261,7 @@ def test_the_table_has_a_row_for_each_operator_and_the_snippet_draws_the_same(tm
     assert len(table) == len(graph.operators) - 2
     assert sum(table["parameters"].tolist()) == graph.parameters
     code = block_diagrams.snippet(graph, tiny_options("gte"))
-    names: dict[str, object] = {}
-    exec(code.replace("svg.draw(block)", "drawn = svg.draw(block)"), names)
-    assert names["drawn"] == block_diagrams.draw(graph)
+    assert last_value(code) == block_diagrams.draw(graph)
 
 
 def shell(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from analysis import complexity
+from analysis.complexity import counting
 from gte.models import ClipShape
 
 STAGES = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -73,5 +73,5 @@ SETTINGS = (
 @pytest.mark.parametrize("name", ["c2d", "tsm", "c3d", "gst", "gte"])
 def test_parameters_and_macs_are_those_of_plain_arithmetic(name, setting):
     options = {"depth": setting.depth, "base_width": setting.width, "num_classes": setting.classes}
-    counted = complexity.count_by_torch(name, options, ClipShape(setting.frames, setting.side, setting.side))
+    counted = counting.count_by_torch(name, options, ClipShape(setting.frames, setting.side, setting.side))
     assert (counted.params, counted.macs_conv_linear) == by_hand(name, setting)

@@ -9,7 +9,7 @@ import pytest
 from analysis.complexity import __main__
 from gte import cli
 from gte.models import MODELS
-from tests.analysis.conftest import TINY, tiny_count
+from tests.analysis.tiny_counts import TINY, tiny_count
 
 run_tiny = partial(__main__.main, depth=26, base_width=16, num_classes=5, size=32)
 

@@ -15,19 +15,12 @@ from torch import nn
 from torch.nn.modules import module as module_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from analysis.complexity import (
-    Complexity,
-    Uncountable,
-    applicable,
-    count,
-    count_by_torch,
-    count_each,
-    memory,
-    table,
-)
-from gte.models import COMPARED, MODELS, ClipShape, ModelConfig, build
+from analysis.complexity import counting
+from analysis.complexity.counting import Complexity, Uncountable, count, count_by_torch, count_each
+from analysis.complexity.tables import table
+from gte.models import COMPARED, MODELS, ClipShape, ModelConfig, applicable, build
 from gte.models.resnet import ResNetConfig
-from tests.analysis.conftest import SMALL, TINY, tiny_count
+from tests.analysis.tiny_counts import SMALL, TINY, tiny_count
 
 QUICK = (*COMPARED, "slowfast_4x16", "c3d_original")
 """The networks that are counted in every run: a trace takes a second."""
@@ -126,23 +119,27 @@ def test_every_network_of_the_table_is_counted_at_the_chosen_clip_or_at_its_nati
     assert found.uncounted
 
 
+def macs_by_path(item: Complexity) -> dict[str, int]:
+    return {layer.path: layer.macs for layer in item.layers}
+
+
 def test_counts_of_single_layers_equal_those_worked_out_by_hand(counted):
-    by_module = counted["gte"].by_module
+    by_path = macs_by_path(counted["gte"])
     # 4 frames of 16 x 16 positions, 16 outputs of 3 x 7 x 7.
-    assert by_module["conv1"] == 4 * 16 * 16 * 16 * (3 * 7 * 7)
+    assert by_path["conv1"] == 4 * 16 * 16 * 16 * (3 * 7 * 7)
     # t = 1/4 of 16 channels from half of them: 4 outputs of 8 inputs and 3 taps, at 8 x 8.
-    assert by_module["layer1.0.conv2.temporal.shift"] == 4 * 8 * 8 * 4 * (8 * 3)
+    assert by_path["layer1.0.conv2.temporal.shift"] == 4 * 8 * 8 * 4 * (8 * 3)
     # The first block of a stage has its shift at the resolution of its input, 8 x 8, and 8 outputs of 16 inputs.
-    assert by_module["layer2.0.conv2.temporal.shift"] == 4 * 8 * 8 * 8 * (16 * 3)
+    assert by_path["layer2.0.conv2.temporal.shift"] == 4 * 8 * 8 * 8 * (16 * 3)
     # 512 features to 5 classes, per frame.
-    assert by_module["fc"] == 4 * 512 * 5
+    assert by_path["fc"] == 4 * 512 * 5
 
 
 def test_temporal_part_is_the_learnable_shifts_of_gte_and_the_3x3x3_of_c3d_and_gst(counted):
-    by_module = counted["gte"].by_module
-    assert counted["gte"].macs_temporal == sum(macs for path, macs in by_module.items() if path.endswith(".shift"))
+    shifts = [macs for path, macs in macs_by_path(counted["gte"]).items() if path.endswith(".shift")]
+    assert counted["gte"].macs_temporal == sum(shifts)
     for name, ending in {"c3d": ".conv2", "gst": ".conv2.temporal"}.items():
-        parts = counted[name].by_module.items()
+        parts = macs_by_path(counted[name]).items()
         assert counted[name].macs_temporal == sum(macs for path, macs in parts if path.endswith(ending)) > 0
     # A hard shift moves memory and multiplies nothing.
     assert counted["tsm"].macs_temporal == counted["c2d"].macs_temporal == 0
@@ -295,7 +292,7 @@ def test_impossible_counts_are_refused_with_the_rule(name, options, clip, senten
 
 
 def test_a_clip_for_which_there_is_too_little_memory_is_refused_before_any_is_spent(monkeypatch):
-    monkeypatch.setattr(memory, "free_bytes", lambda: 100_000)
+    monkeypatch.setattr(counting, "free_bytes", lambda: 100_000)
     [refused] = count_each(["gte"], TINY, SMALL)
     assert isinstance(refused, Uncountable)
     # The largest are 64 channels at 8 x 8, in four frames; four such tensors are held at once.
@@ -304,15 +301,15 @@ def test_a_clip_for_which_there_is_too_little_memory_is_refused_before_any_is_sp
         "Choose fewer frames or a smaller crop."
     )
     # A system that does not tell is trusted.
-    monkeypatch.setattr(memory, "free_bytes", lambda: None)
+    monkeypatch.setattr(counting, "free_bytes", lambda: None)
     assert isinstance(next(count_each(["gte"], TINY, SMALL)), Complexity)
 
 
 def test_the_free_memory_is_what_the_system_tells(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
-    assert memory.free_bytes() is None
-    memory.MEMINFO.write_text("MemTotal:  9 kB\nMemAvailable:  7 kB\n")
-    assert memory.free_bytes() == 7 * 1024
+    monkeypatch.setattr(counting, "MEMINFO", tmp_path / "meminfo")
+    assert counting.free_bytes() is None
+    counting.MEMINFO.write_text("MemTotal:  9 kB\nMemAvailable:  7 kB\n")
+    assert counting.free_bytes() == 7 * 1024
 
 
 def test_options_apply_to_the_networks_that_have_them():

@@ -1,4 +1,4 @@
-"""Where a cost sits, Table 1 against real operators, the sweep over t, and printed figures."""
+"""Where a cost sits, Table 1 against real operators, and the sweep over t."""
 
 import json
 import re
@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.modules import module as module_hooks
 
-from analysis import complexity, figures
-from analysis.complexity import Numbers, accuracy, formulas, published
+from analysis.complexity import counting, figures, formulas, published, sweep, tables
+from analysis.complexity.formulas import Numbers
 from analysis.formatting import large_count
-from gte.models import MODELS, ModelConfig, configure, on_meta_device
+from gte.models import MODELS, ModelConfig, applicable, configure, on_meta_device
 from gte.models.resnet import ResNetConfig
-from tests.analysis.conftest import SMALL, TINY, tiny_count
+from tests.analysis.tiny_counts import SMALL, TINY, tiny_count
 
 LARGE = ("s3d", "r2plus1d", "slowfast_8x8")
 """Networks whose trace takes seconds."""
@@ -30,7 +30,7 @@ RESNETS = [name for name, config in MODELS.items() if isinstance(config, ResNetC
 
 
 @pytest.fixture(scope="module")
-def gte() -> complexity.Complexity:
+def gte() -> counting.Complexity:
     return tiny_count("gte")
 
 
@@ -40,22 +40,22 @@ def gte() -> complexity.Complexity:
 def test_the_parts_of_every_network_add_up_to_the_whole_exactly(name):
     item = tiny_count(name)
     for level in ("stage", "block", "path"):
-        frame = complexity.parts(item, level)
+        frame = tables.parts(item, level)
         assert (frame["macs"].sum(), frame["params"].sum()) == (item.macs, item.params)
-    whole = complexity.parts(item)
+    whole = tables.parts(item)
     by_kind: Counter[str] = Counter()
     for kind, macs in zip(whole["kind"].tolist(), whole["macs"].tolist(), strict=True):
         by_kind[kind] += macs
     assert by_kind["temporal"] == item.macs_temporal
     assert by_kind.total() - by_kind["norm"] == item.macs_conv_linear
-    for stage in complexity.stages(item):
-        inside = complexity.parts(item, "block", of=stage)
+    for stage in tables.stages(item):
+        inside = tables.parts(item, "block", of=stage)
         assert sum(inside["macs"]) == sum(whole.loc[whole["part"] == stage, "macs"])
-        assert set(inside["part"]) == set(complexity.blocks(item, stage))
+        assert set(inside["part"]) == set(tables.blocks(item, stage))
 
 
 def test_a_block_s_table_has_its_layers_with_channels_kernels_and_resolution(gte):
-    frame = complexity.block_table(gte, "layer2.0").set_index("layer")
+    frame = tables.block_table(gte, "layer2.0").set_index("layer")
     shift = frame.loc["conv2.temporal.shift"]
     # t = 1/4 of 32 channels from half of them, at the resolution of the input; the stride is the convolution's.
     assert (shift["C_i"], shift["C_o"], shift["kernel"], shift["does"]) == (16, 8, "3x1x1", "mixing frames")
@@ -63,50 +63,50 @@ def test_a_block_s_table_has_its_layers_with_channels_kernels_and_resolution(gte
     assert frame.loc["conv2.temporal.conv", "gives"] == "4 x 4 x 4"
     assert frame.loc["downsample.0", "does"] == "1x1"
     told = f"Together {frame['params'].sum() / 1e3:.2f} k parameters and {frame['macs'].sum() / 1e6:.2f} M MACs, "
-    assert complexity.block_finding(gte, "layer2.0").startswith(told)
+    assert tables.block_finding(gte, "layer2.0").startswith(told)
     with pytest.raises(ValueError, match=r"The blocks of GTE are stem, layer1\.0.*; got layer9\.9"):
-        complexity.block_table(gte, "layer9.9")
+        tables.block_table(gte, "layer9.9")
     with pytest.raises(ValueError, match=r"The stages of GTE are stem, layer1.*; got layer9"):
-        complexity.parts(gte, of="layer9")
+        tables.parts(gte, of="layer9")
 
 
 def test_a_three_by_three_by_three_is_told_as_such_in_both_memory_layouts():
-    assert complexity.block_table(tiny_count("c3d"), "layer1.0").set_index("layer").loc["conv2", "kernel"] == "3x3x3"
-    assert complexity.block_table(tiny_count("c3d_original"), "conv3a")["kernel"].tolist() == ["3x3x3"]
+    assert tables.block_table(tiny_count("c3d"), "layer1.0").set_index("layer").loc["conv2", "kernel"] == "3x3x3"
+    assert tables.block_table(tiny_count("c3d_original"), "conv3a")["kernel"].tolist() == ["3x3x3"]
 
 
 def test_views_multiply_macs_and_the_classifier_can_be_left_out(gte):
-    seen = complexity.seen_in(gte, views=6, with_head=False)
+    seen = counting.seen_in(gte, views=6, with_head=False)
     head = 4 * 512 * 5
     assert seen.macs_conv_linear == 6 * (gte.macs_conv_linear - head)
     assert seen.params == gte.params - (512 * 5 + 5)
     assert seen.macs_temporal == 6 * gte.macs_temporal
     assert seen.agrees
     assert sum(layer.macs for layer in seen.layers) == seen.macs
-    assert complexity.seen_in(gte) == gte
+    assert counting.seen_in(gte) == gte
     with pytest.raises(ValueError, match="at least one view; got 0"):
-        complexity.seen_in(gte, views=0)
+        counting.seen_in(gte, views=0)
 
 
 @pytest.mark.parametrize("name", RESNETS)
 def test_twice_the_frames_cost_twice_the_macs_and_no_parameter_in_every_resnet(name):
-    options = complexity.applicable(name, TINY)
-    one, two = (complexity.count_by_torch(name, options, replace(SMALL, frames=frames)) for frames in (4, 8))
+    options = applicable(name, TINY)
+    one, two = (counting.count_by_torch(name, options, replace(SMALL, frames=frames)) for frames in (4, 8))
     assert (two.params, two.macs_conv_linear) == (one.params, 2 * one.macs_conv_linear)
 
 
 def test_the_quick_count_equals_the_traced_one(gte):
-    quick = complexity.count_by_torch("gte", TINY, SMALL)
+    quick = counting.count_by_torch("gte", TINY, SMALL)
     assert (quick.params, quick.macs_conv_linear) == (gte.params, gte.macs_conv_linear)
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in LARGE])
 def test_views_and_classifier_mean_the_same_in_the_quick_count_of_every_network(name):
     item = tiny_count(name)
-    quick = complexity.count_by_torch(name, item.options, item.clip)
+    quick = counting.count_by_torch(name, item.options, item.clip)
     for views, with_head in ((1, True), (6, True), (1, False), (6, False)):
         seen = quick.seen_in(views=views, with_head=with_head)
-        expected = complexity.seen_in(item, views=views, with_head=with_head)
+        expected = counting.seen_in(item, views=views, with_head=with_head)
         assert (seen.params, seen.macs_conv_linear) == (expected.params, expected.macs_conv_linear)
     assert quick.head_params > 0
     with pytest.raises(ValueError, match="at least one view; got 0"):
@@ -139,7 +139,7 @@ def test_sixteen_threads_get_equal_results_and_leave_nothing_behind(monkeypatch)
 
     def count(_):
         barrier.wait()
-        item = complexity.count("one", {}, SMALL)
+        item = counting.count("one", {}, SMALL)
         return item, torch.is_grad_enabled()
 
     with ThreadPoolExecutor(16) as pool:
@@ -166,12 +166,12 @@ numbers = st.builds(
 @settings(deadline=None, max_examples=40)
 @given(numbers)
 def test_every_formula_gives_the_parameters_of_the_operator_as_built_but_the_paper_s_for_gte(these):
-    frame = complexity.formula_table(these).set_index("name")
+    frame = formulas.formula_table(these).set_index("name")
     assert set(frame["difference"].drop("gte").tolist()) == {0}
     assert frame.loc["gte", "built"] == frame.loc["gte_as_built", "built"]
     agree = these.share == Fraction(these.in_channels, 2 * these.out_channels)
     assert (frame.loc["gte", "difference"] == 0) == agree
-    told = complexity.gte_explanation(these)
+    told = formulas.gte_explanation(these)
     assert ("agree:" in told) == agree
     assert ("They agree at no t" in told) == (these.in_channels >= 2 * these.out_channels)
 
@@ -186,7 +186,7 @@ def test_a_formula_as_it_is_written_gives_its_value_when_the_numbers_are_put_in(
 
 
 def test_the_formulas_are_told_beside_c2d_s_with_the_numbers_chosen():
-    told = complexity.formulas_finding(complexity.formula_table(Numbers()))
+    told = formulas.formulas_finding(formulas.formula_table(Numbers()))
     # k_T = 3 times; (1 - 1/4 + 3/4) / 2; ((1 - 1/4) · 9 + 3/4) / 18 + 1/16.
     assert told == (
         "In the place of the 3x3, C2D and TSM have 589,824 parameters; C3D has 3 times as many, GST has 0.75 times as "
@@ -205,11 +205,11 @@ def test_a_formula_with_its_numbers_says_what_is_multiplied():
 def test_the_operators_compared_are_those_that_stand_in_the_networks(width, share):
     these = Numbers(in_channels=width, out_channels=width, share=share)
     for name in ("c2d", "c3d", "gst", "gte", "gte_fixed_shift", "gte_shared", "gte_depthwise", "gte_no_conv2d", "p3d"):
-        design = configure(name, **complexity.applicable(name, {"temporal_share": float(share)}))
+        design = configure(name, **applicable(name, {"temporal_share": float(share)}))
         assert isinstance(design, ResNetConfig)
         with on_meta_device():
             conv2 = design.temporal.build_conv2(width, 1)
-        here = complexity.built(formulas.OPERATORS[name], these).params
+        here = formulas.built(formulas.OPERATORS[name], these).params
         assert here == sum(parameter.numel() for parameter in conv2.parameters()), name
 
 
@@ -229,88 +229,39 @@ def test_impossible_numbers_of_an_operator_are_refused_with_the_rule(wrong, sent
 
 
 def test_the_sweep_goes_over_every_t_that_the_blocks_can_take():
-    frame = complexity.sweep(TINY, SMALL)
+    frame = sweep.sweep(TINY, SMALL)
     # 16 channels: GST gives whole ones, GTE an even number of them.
     assert frame[frame["name"] == "gst"]["t"].tolist() == [str(Fraction(step, 16)) for step in range(1, 16)]
     assert frame[frame["name"] == "gte"]["t"].tolist() == [str(Fraction(step, 8)) for step in range(1, 8)]
     quarter = frame[(frame["name"] == "gte") & (frame["t"] == "1/4")].iloc[0]
-    counted = complexity.count_by_torch("gte", {**TINY, "temporal_share": 1 / 4}, SMALL)
+    counted = counting.count_by_torch("gte", {**TINY, "temporal_share": 1 / 4}, SMALL)
     assert (quarter["params"], quarter["macs"]) == (counted.params, counted.macs_conv_linear)
-    assert "GTE has fewest parameters" in complexity.sweep_finding(frame)
-    assert "no t leaves GTE" in complexity.sweep_finding(frame.loc[frame["name"] == "gst"])
+    assert "GTE has fewest parameters" in sweep.sweep_finding(frame)
+    assert "no t leaves GTE" in sweep.sweep_finding(frame.loc[frame["name"] == "gst"])
     with pytest.raises(ValueError, match="C2D has no temporal share t; choose one of gst, gte"):
-        complexity.valid_shares("c2d", {})
+        sweep.valid_shares("c2d", {})
 
 
 def test_the_sweep_follows_views_and_classifier(gte):
-    frame = complexity.sweep(TINY, SMALL, ["gte"], views=6, with_head=False)
+    frame = sweep.sweep(TINY, SMALL, ["gte"], views=6, with_head=False)
     quarter = frame[frame["t"] == "1/4"].iloc[0]
-    seen = complexity.seen_in(gte, views=6, with_head=False)
+    seen = counting.seen_in(gte, views=6, with_head=False)
     assert (quarter["params"], quarter["macs"]) == (seen.params, seen.macs_conv_linear)
     assert figures.share_curves(frame).to_plotly_json()["layout"]["yaxis2"]["title"]["text"] == "MACs of all 6 views"
-    told = complexity.sweep_finding(frame, (), complexity.why_not_compared(TINY, False), flops_per_mac=2)
+    told = sweep.sweep_finding(frame, (), sweep.why_not_compared(TINY, False), flops_per_mac=2)
     most = large_count(2 * max(frame["macs"].tolist()))
     assert f" FLOPs at t = 1/8 to {most} at t = 7/8 for all 6 views of a video." in told
     assert told.endswith(
-        "The paper's 18.0 M to 19.3 M hold for depth 50, width 64 and 174 classes, the classifier counted, so they are "
-        "not compared with depth 26, width 16, 5 classes and a network without its classifier."
+        "They are compared with depth 50, width 64 and 174 classes, the classifier counted, and not with depth 26, "
+        "width 16, 5 classes and a network without its classifier."
     )
 
 
 def test_the_paper_s_range_over_t_is_compared_with_its_own_network_alone():
-    assert complexity.reported_range({"temporal_share": 1 / 2}) == published.GTE_RANGE
-    assert complexity.why_not_compared({"depth": 50, "num_classes": 174}) == ""
-    assert complexity.reported_range({}, with_head=False) == complexity.reported_range({"depth": 26}) == ()
-    assert complexity.why_not_compared({}, with_head=False).endswith("compared with a network without its classifier.")
-
-
-def test_the_paper_check_finds_what_the_paper_says_otherwise():
-    rows = {(row["what"], row["who"], row["quantity"]): row for row in complexity.paper_check().to_dict("records")}
-    verdicts = {key[0]: row["verdict"] for key, row in rows.items() if key[1] == published.PAPER}
-    assert verdicts == {
-        "GTE, t = 1/4": "same",
-        "GTE, 8 frames": "same",
-        "GTE, 16 frames": "close",
-        "GTE, least over t": "same",
-        "GTE, most over t": "close",
-        "GTE, by Table 1's formula": "differs",
-        "TSM, 16 frames": "differs",
-        "GST, 8 frames": "close",
-        "S3D, 64 frames": "differs",
-    }
-    tsm = rows["TSM, 16 frames", published.PAPER, "macs"]
-    assert f"{tsm['counted'] / 1e9:.1f}" == "65.4"
-    # The formula gives 18.67 M where the network as built has 17.97.
-    assert 18.67e6 < published.parameters_by_formula() < 18.68e6
-    assert all(row["note"] for row in rows.values() if row["verdict"] == "differs")
-
-
-def test_a_verdict_needs_the_printed_digits_or_three_percent():
-    assert published.verdict_of(17.97e6, 18.0e6, "params", 1) == "same"
-    assert published.verdict_of(17.94e6, 18.0e6, "params", 1) == "close"
-    assert published.verdict_of(17.4e6, 18.0e6, "params", 1) == "differs"
-
-
-def test_every_reported_accuracy_names_its_source_and_is_drawn_where_its_crop_is_told():
-    everything = complexity.reported_accuracy()
-    assert everything["source"].str.len().min() > 10
-    assert "gte" not in everything["network"].tolist()
-    for dataset in complexity.datasets():
-        frame = complexity.accuracy_against_cost(dataset)
-        assert frame["macs_counted"].isna().tolist() == frame["size"].isna().tolist()
-    frame = complexity.accuracy_against_cost("Something-Something V1")
-    row = frame[(frame["label"] == "TSM") & (frame["frames"] == 8)].iloc[0]
-    assert f"{row['macs_counted'] / 1e9:.2f}" == "32.70"
-    with pytest.raises(ValueError, match=r"Accuracies are reported on .*; got UCF"):
-        complexity.accuracy_against_cost("UCF")
-
-
-def test_a_line_of_the_file_that_names_no_network_is_refused(tmp_path, monkeypatch):
-    path = tmp_path / "reported.csv"
-    path.write_text(accuracy.ACCURACY_FILE.read_text().replace("c2d,50,", "r2d2,50,", 1))
-    monkeypatch.setattr(accuracy, "ACCURACY_FILE", path)
-    with pytest.raises(ValueError, match=r"names a network of the table.*got line 2"):
-        complexity.reported_accuracy()
+    assert sweep.reported_range({"temporal_share": 1 / 2}) == published.GTE_RANGE
+    assert sweep.why_not_compared({"depth": 50, "num_classes": 174}) == ""
+    assert sweep.reported_range({}, with_head=False) == sweep.reported_range({"depth": 26}) == ()
+    assert sweep.why_not_compared({}, with_head=False).endswith("not with a network without its classifier.")
 
 
 @pytest.mark.parametrize("part", ["where", "layers", "formulas", "sweep", "check", "accuracy"])

@@ -9,14 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from analysis import complexity
-from analysis.complexity import store
+from analysis.complexity import counting, store
 from gte.models import configure
-from tests.analysis.conftest import SMALL, TINY, tiny_count
+from tests.analysis.tiny_counts import SMALL, TINY, tiny_count
 
 
 @pytest.fixture(scope="module")
-def gte() -> complexity.Complexity:
+def gte() -> counting.Complexity:
     return tiny_count("gte")
 
 
@@ -36,21 +35,21 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_a_count_is_read_from_the_disk_and_equals_the_first(cache, gte):
-    assert complexity.stored("gte", TINY, SMALL) == complexity.stored("gte", TINY, SMALL) == gte
+    assert store.stored("gte", TINY, SMALL) == store.stored("gte", TINY, SMALL) == gte
     assert cache == ["gte"]
-    complexity.stored("gte", TINY, replace(SMALL, frames=2))
-    complexity.stored("gte", {**TINY, "temporal_share": 1 / 2}, SMALL)
+    store.stored("gte", TINY, replace(SMALL, frames=2))
+    store.stored("gte", {**TINY, "temporal_share": 1 / 2}, SMALL)
     assert cache == ["gte"] * 3
 
 
 @pytest.mark.parametrize("what", ["version", "code"])
 def test_another_version_or_another_source_counts_anew(what, cache, monkeypatch):
-    complexity.stored("c2d", TINY, SMALL)
+    store.stored("c2d", TINY, SMALL)
     if what == "version":
         monkeypatch.setattr(store, "version", lambda library: "0.0")
     else:
         monkeypatch.setattr(store, "code_revision", lambda: "another")
-    complexity.stored("c2d", TINY, SMALL)
+    store.stored("c2d", TINY, SMALL)
     assert cache == ["c2d", "c2d"]
 
 
@@ -64,24 +63,24 @@ def _falsified(text: str) -> str:
     "damage", [lambda text: text[: len(text) // 2], lambda text: "", lambda text: "[1]", lambda text: "{}", _falsified]
 )
 def test_a_damaged_file_is_counted_anew_and_replaced(damage, cache, gte):
-    complexity.stored("gte", TINY, SMALL)
+    store.stored("gte", TINY, SMALL)
     path = store.path_of("gte", TINY, SMALL)
     path.write_text(damage(path.read_text()))
-    assert complexity.stored("gte", TINY, SMALL) == gte
-    assert complexity.stored("gte", TINY, SMALL) == gte
+    assert store.stored("gte", TINY, SMALL) == gte
+    assert store.stored("gte", TINY, SMALL) == gte
     assert cache == ["gte", "gte"]
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(cache, tmp_path, monkeypatch, gte):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "file"))
-    assert complexity.stored("gte", TINY, SMALL) == gte
+    assert store.stored("gte", TINY, SMALL) == gte
 
 
 def test_the_oldest_files_go_when_there_are_too_many(cache, monkeypatch):
     monkeypatch.setattr(store, "MOST_FILES", 2)
     for frames in (1, 2, 3):
-        complexity.stored("c2d", TINY, replace(SMALL, frames=frames))
+        store.stored("c2d", TINY, replace(SMALL, frames=frames))
     assert len(list(store.folder().glob("*.json"))) == 2
     assert store.path_of("c2d", TINY, replace(SMALL, frames=3)).exists()
     assert not list(store.folder().glob(".*"))
@@ -92,19 +91,19 @@ def test_several_that_count_the_same_at_once_leave_one_good_file(cache, gte):
 
     def ask(_):
         barrier.wait()
-        return complexity.stored("gte", TINY, SMALL)
+        return store.stored("gte", TINY, SMALL)
 
     with ThreadPoolExecutor(4) as pool:
         assert all(item == gte for item in pool.map(ask, range(4)))
     assert [path.suffix for path in store.folder().iterdir()] == [".json"]
-    assert complexity.stored("gte", TINY, SMALL) == gte
+    assert store.stored("gte", TINY, SMALL) == gte
 
 
 ASK = """
-from analysis import complexity
+from analysis.complexity import counting, store
 from gte.models import ClipShape
 
-item = complexity.stored("gte", {"depth": 26, "base_width": 16, "num_classes": 5}, ClipShape(4, 32, 32))
+item = store.stored("gte", {"depth": 26, "base_width": 16, "num_classes": 5}, ClipShape(4, 32, 32))
 print(item.macs, item.params)
 """
 
@@ -117,7 +116,7 @@ def test_two_processes_that_count_the_same_at_once_get_the_same_and_leave_one_go
     assert answers == [[str(gte.macs), str(gte.params)]] * 2
     [path] = store.folder().iterdir()
     assert store.read(path, store.identity("gte", TINY, SMALL)) == gte
-    assert complexity.stored("gte", TINY, SMALL) == gte
+    assert store.stored("gte", TINY, SMALL) == gte
     assert cache == []
 
 

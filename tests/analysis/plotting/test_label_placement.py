@@ -2,7 +2,6 @@
 
 from itertools import combinations
 
-from analysis import complexity, figures
 from analysis.plotting import label_placement
 from analysis.plotting.label_placement import PLACES, places
 
@@ -38,19 +37,3 @@ def test_a_point_alone_has_its_name_on_its_right():
     [place] = places([(0.2, 0.5)], ["GTE"])
     assert (place.side, place.up) == PLACES[0]
     assert place.right > label_placement.SMALL_POINT
-
-
-def test_every_bubble_says_its_network_frames_views_and_who_reported_it():
-    for dataset in complexity.datasets():
-        table = complexity.accuracy_against_cost(dataset)
-        figure = figures.accuracy_bubbles(table).to_plotly_json()
-        rows = table.dropna(subset=["macs_counted"])
-        written = sorted(note["text"] for note in figure["layout"]["annotations"])
-        assert written == sorted(
-            f"{row['label']}, {row['frames']}f, {row['clips']}x{row['crops']}" for row in rows.to_dict("records")
-        )
-        assert {trace["name"] for trace in figure["data"]} == set(rows["who"])
-        assert sum(len(trace["x"]) for trace in figure["data"]) == len(rows)
-        assert len(
-            {(note["x"], note["y"], note["xshift"], note["yshift"]) for note in figure["layout"]["annotations"]}
-        ) == len(rows)

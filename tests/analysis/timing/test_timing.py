@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis import timing
-from analysis.timing import Measurement, Plan, Timed, Untimed, __main__, plan, process, stopwatch
+from analysis.timing import __main__, plan, process, stopwatch
 from analysis.timing.cards import timing_card
 from analysis.timing.figures import time_against_macs
+from analysis.timing.plan import Measurement, Plan, Timed, Untimed
 from analysis.timing.table import finding, reference_of, table, what_was_measured
 from gte.cli import run_command
 from gte.errors import MeasurementError
@@ -141,7 +141,7 @@ def test_what_was_measured_names_machine_threads_versions_rounds_and_date():
 
 def test_a_measurement_survives_json():
     found = measured(c2d=(0.1, 0.2), gte=(0.1, 0.3))
-    assert plan.from_plain(json.loads(json.dumps(timing.as_plain(found)))) == found
+    assert plan.from_plain(json.loads(json.dumps(plan.as_plain(found)))) == found
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_a_measurement_survives_json():
     [(3, "10 seconds"), (41, "40 seconds"), (55, "a minute"), (89, "a minute"), (240, "4 minutes"), (7300, "2 hours")],
 )
 def test_a_guess_is_told_as_people_say_it(seconds, words):
-    assert timing.in_words(seconds) == words
+    assert plan.in_words(seconds) == words
 
 
 def test_the_guess_grows_with_work_and_shrinks_with_threads():
     macs = {"c2d": 10**12}
     one = replace(TINY, names=("c2d",))
-    assert timing.seconds_expected(replace(one, rounds=5), macs) > timing.seconds_expected(one, macs)
-    assert timing.seconds_expected(replace(one, threads=2), macs) < timing.seconds_expected(one, macs)
+    assert plan.seconds_expected(replace(one, rounds=5), macs) > plan.seconds_expected(one, macs)
+    assert plan.seconds_expected(replace(one, threads=2), macs) < plan.seconds_expected(one, macs)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_plan_is_measured_with_progress_and_a_network_that_cannot_be_built_kee
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)  # this process keeps its own
     parts: list[float] = []
     wide = replace(TINY, names=("c2d", "gte"), options=(*TINY.options, ("temporal_share", 0.3)), fused=fused)
-    found = timing.run(wide, lambda part, text: parts.append(part))
+    found = plan.run(wide, lambda part, text: parts.append(part))
     assert [(item.name, len(item.seconds)) for item in found.timed] == [("c2d", 2)]
     assert min(found.timed[0].seconds) > 0
     [refused] = found.untimed
@@ -196,11 +196,11 @@ def test_a_network_that_takes_no_clip_so_small_is_timed_at_its_own():
 def test_a_process_of_its_own_measures_times_and_memory():
     threads = torch.get_num_threads()
     texts: list[str] = []
-    found = timing.run_in_child(replace(TINY, memory=True), lambda part, text: texts.append(text))
+    found = process.run_in_child(replace(TINY, memory=True), lambda part, text: texts.append(text))
     assert [item.name for item in found.timed] == ["c2d", "gte"]
     assert torch.get_num_threads() == threads
     assert any("round 2 of 2" in text for text in texts)
-    if timing.measures_memory():
+    if stopwatch.measures_memory():
         assert all(item.peak_bytes is not None and item.peak_bytes > 1e6 for item in found.timed)
 
 
@@ -221,7 +221,7 @@ def script(tmp_path: Path, text: str) -> tuple[str, ...]:
 )
 def test_a_process_that_fails_is_told_in_one_sentence(text, sentence, tmp_path):
     with pytest.raises(MeasurementError, match=sentence):
-        timing.run_in_child(TINY, lambda part, told: None, script(tmp_path, text))
+        process.run_in_child(TINY, lambda part, told: None, script(tmp_path, text))
 
 
 def alive(pid: int) -> bool:
@@ -259,7 +259,7 @@ def test_a_measurement_that_nobody_wants_ends_at_once_with_all_that_it_started(t
             raise Unwanted
 
     with pytest.raises(Unwanted):
-        timing.run_in_child(TINY, report, command)
+        process.run_in_child(TINY, report, command)
     assert len(pids) == 2
     wait_until_gone(*pids)
 

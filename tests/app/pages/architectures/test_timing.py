@@ -3,8 +3,8 @@
 import threading
 from dataclasses import replace
 
-from analysis import timing
-from analysis.timing import Measurement, Plan, Timed
+from analysis.timing import process
+from analysis.timing.plan import Measurement, Plan, Timed
 from analysis.timing.table import table
 from app import jobs
 from app.pages.architectures import timing as timing_view
@@ -51,7 +51,7 @@ def ended() -> None:
 
 
 def test_nothing_is_measured_until_it_is_asked_for_and_it_is_said_how_long_it_takes(folders, monkeypatch):
-    monkeypatch.setattr(timing, "run_in_child", made_up)
+    monkeypatch.setattr(process, "run_in_child", made_up)
     at = opened(rounds="3")
     assert not at.exception
     assert any("About 10 seconds" in caption.value for caption in at.caption)
@@ -74,7 +74,7 @@ def test_a_measurement_made_again_takes_the_place_of_the_first_for_every_reader(
         first = made_up(plan, report)
         return replace(first, timed=tuple(replace(one, seconds=(seconds,)) for one in first.timed))
 
-    monkeypatch.setattr(timing, "run_in_child", measured)
+    monkeypatch.setattr(process, "run_in_child", measured)
     at = click(opened(), "Time them on this machine")
     ended()
     at.run()
@@ -100,7 +100,7 @@ def test_a_measurement_that_failed_is_told_in_one_sentence_and_can_be_tried_agai
     def failing(plan: Plan, report: jobs.Report) -> Measurement:
         raise MeasurementError("The process that measured ended early.")
 
-    monkeypatch.setattr(timing, "run_in_child", failing)
+    monkeypatch.setattr(process, "run_in_child", failing)
     at = click(opened(), "Time them on this machine")
     ended()
     at.run()
