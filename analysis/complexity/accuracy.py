@@ -101,7 +101,7 @@ def accuracy_against_cost(dataset: str) -> pd.DataFrame:
     table = reported_accuracy()
     if dataset not in (known := datasets()):
         raise ValueError(f"Accuracies are reported on {', '.join(known)}; got {dataset}.")
-    table = table[table["dataset"] == dataset].reset_index(drop=True)
+    table = table.loc[table["dataset"] == dataset].reset_index(drop=True)
     table["views"] = table["clips"] * table["crops"]
     params, macs, differs = [], [], []
     for row in table.to_dict("records"):

@@ -50,7 +50,7 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
     repeats another publisher's figure. Its name gives frames and views. A line leads to a printed cost that differs
     from the counted one. Left out are rows without a count, and rows that repeat one that is drawn.
     """
-    counted: list[Row] = table.dropna(subset=["macs_counted"]).to_dict("records")
+    counted: list[dict[Any, Any]] = table.dropna(subset=["macs_counted"]).to_dict("records")
     rows = sorted((row for row in counted if not row["repeats"]), key=lambda row: row["network"] == ACCENTED)
     unit = COST_UNITS[flops_per_mac]
     inside, below = _split_at_gap(rows)

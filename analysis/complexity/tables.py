@@ -168,13 +168,14 @@ def parts_finding(item: Complexity, flops_per_mac: int = 1) -> str:
 
 
 def stage_finding(item: Complexity, stage: str, flops_per_mac: int = 1) -> str:
-    """Say what a stage costs, and what part of that is temporal. Raises ValueError if the network has no such stage."""
+    """Say what a stage costs, and what part of that is temporal. Raises ValueError for an unknown stage."""
     rows = parts(item, "block", of=stage).to_dict("records")
     macs = sum(row["macs"] for row in rows)
     temporal = sum(row["macs"] for row in rows if row["kind"] == "temporal")
     unit = COST_UNITS[flops_per_mac]
     share = f"{percent(temporal / macs)} of that temporal" if temporal else "none of it temporal"
-    return f"{stage} takes {large_count(macs * flops_per_mac)} {unit}, {percent(macs / item.macs)} of {item.label}, {share}."
+    cost = large_count(macs * flops_per_mac)
+    return f"{stage} takes {cost} {unit}, {percent(macs / item.macs)} of {item.label}, {share}."
 
 
 def costs_finding(counts: Iterable[Complexity | Uncountable], flops_per_mac: int = 1) -> str:

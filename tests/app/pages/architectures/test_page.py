@@ -20,8 +20,8 @@ def test_a_tab_that_needs_networks_says_so_where_none_is_chosen(folders, view):
 @pytest.mark.parametrize(
     ("view", "title"),
     [
-        ("Table 1, alive", "Table 1, alive"),
-        ("t sweep", "What t costs"),
+        ("Table 1, alive", "Table 1, interactive"),
+        ("t sweep", "Cost against t"),
         ("Paper check", "Printed figures next to ours"),
     ],
 )
@@ -57,4 +57,4 @@ def test_the_sweep_over_t_follows_views_and_classifier_of_the_page(folders):
     assert not at.exception
     told = " ".join(text.value for text in at.markdown)
     assert "for all 6 views of a video" in told
-    assert "not compared with depth 26, width 16, 10 classes and a network without its classifier" in told
+    assert "and not with depth 26, width 16, 10 classes and a network without its classifier" in told
