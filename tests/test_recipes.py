@@ -130,7 +130,7 @@ def test_a_network_with_a_new_operator_is_an_operator_a_design_and_a_line(copy, 
     copy.insert("gte/models/designs.py", "    TemporalConv,\n", "    TwoTapAverage,\n")
     copy.append("gte/models/designs.py", DESIGN)
     copy.insert("gte/models/__init__.py", "    WithDepthwiseShift,\n", "    TwoTap,\n")
-    copy.insert("gte/models/__init__.py", "}\n\n\nCOMPARED", ROW)
+    copy.insert("gte/models/__init__.py", '    "i3d": ResNetConfig(', ROW)
 
     assert copy.pytest("tests/gte", "tests/analysis", "-k", "two_tap", "-m", "not slow") > 30
 
@@ -158,5 +158,5 @@ def test_pyright_names_what_a_new_operator_lacks(copy):
 
 def test_a_page_is_a_file_and_an_entry(copy):
     copy.append("app/pages/toy.py", PAGE)
-    copy.insert("app/navigation.py", "}\n\n\ndef ", ENTRY)
+    copy.insert("app/navigation.py", '    "library": PageSpec(', ENTRY)
     assert copy.pytest("tests/app/test_pages.py", "-k", "every_page_opens and toy") == 2
