@@ -36,7 +36,7 @@ from gte.kernel_history import KernelHistory
 
 
 def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
-    """One layer's weights, one output, and all outputs between past, present and future.
+    """One layer's weights and one output.
 
     Empty where the weights of the snapshot hold values that are not numbers.
     """
@@ -80,17 +80,31 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
             ),
             table=table,
         ),
+    ]
+
+
+def triangle(history: KernelHistory, view: View) -> list[Card]:
+    """One layer's outputs between past, present and future, for a report: on the page the barcode draws them.
+
+    Empty as `layer_in_full` is.
+    """
+    if not np.isfinite(history.weights[view.snapshot]).all():
+        return []
+    outputs = Named("outputs", Call(outputs_table, view.history(history), view.snapshot, view.reading))
+    table: pd.DataFrame = outputs.value
+    num_taps, block = history.weights.shape[3], block_name(history.layer)
+    return [
         Card(
             key="triangle",
             title=f"The outputs of {block} between past, present and future",
             sentence=_triangle_sentence(block, table, num_taps),
-            call=Call(tap_triangle, chosen, num_taps, output),
+            call=Call(tap_triangle, outputs, num_taps, min(view.output, len(table) - 1)),
             definition=(
                 f"Each point is an output, its taps read {TAPS_READ[view.reading]}; its place is given by |a₁|, |a₂|, "
                 "|a₃| as shares of their sum (of longer kernels: all past, the present, all coming taps). A thin line "
                 "leads from its place at the initialisation. The colour is the direction of the centre of mass."
             ),
-        ),
+        )
     ]
 
 

@@ -49,6 +49,7 @@ def cards_of(
         kernel_cards.became(summary, view),
         kernel_cards.centres(histories, view, kernel_cards.seconds_per_frame(header)),
         *layer_cards.layer_in_full(history, view),
+        *layer_cards.triangle(history, view),
         *layer_cards.spectrum(history, view),
         kernel_cards.over_training(summary, header, view),
     ]
