@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from analysis import interventions, kernels
-from analysis.attribution import NotNumbersError
-from analysis.attribution.evidence import preselect_layer
+from analysis.attribution.evidence import NotNumbersError, preselect_layer
 from analysis.interventions import SETTINGS, Effect, LabelledClips, Step
 from analysis.interventions import cards as intervention_cards
 from app import cache, cards, checkpoints, jobs, layout, url_state, widgets

@@ -11,7 +11,7 @@ import streamlit as st
 from jaxtyping import UInt8
 
 from analysis import interventions
-from analysis.attribution import NotNumbersError
+from analysis.attribution.evidence import NotNumbersError
 from analysis.interventions import SPEEDS, TIME_CHANGES, Effect, TimeChoice
 from analysis.interventions import cards as intervention_cards
 from app import cache, cards, checkpoints, jobs, layout, url_state, widgets
