@@ -33,6 +33,9 @@ from gte.models import ClipShape
 Options = tuple[tuple[str, int | float], ...]
 """A network's options as pairs, so that they can be hashed."""
 
+LARGE_SIDE = 112
+"""Side in pixels of the clips of a large network, which needs a good part of a second for each of them."""
+
 
 @dataclass(frozen=True)
 class _Shared:

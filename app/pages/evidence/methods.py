@@ -112,7 +112,15 @@ class _Job:
         entry, several = METHODS[self.method], len(self.findings) > 1
         passes = sum(entry.passes(len(finding.clip.frames)) for finding in self.findings)
         note = f"{passes} forward passes of the network{'s' if several else ''}. {entry.note}"
-        return jobs.offer(self.key, entry.label, self.work(), told=layout.plain(note), at_once=at_once)
+        is_quick = all(finding.header.size < cache.LARGE_SIDE for finding in self.findings)
+        return jobs.offer(
+            self.key,
+            entry.label,
+            self.work(),
+            lane="quick" if is_quick else "slow",
+            note=layout.plain(note),
+            at_once=at_once,
+        )
 
 
 def run_at_once(findings: Sequence[Finding], method: str) -> list[Evidence] | None:

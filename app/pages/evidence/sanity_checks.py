@@ -88,7 +88,7 @@ def _offer(name: str, check: Check, findings: Sequence[Finding]) -> list[Any] | 
             results.append(check_network(report_part))
         return results
 
-    return jobs.offer((name, *keys), check.button, work)
+    return jobs.offer((name, *keys), check.button, work, lane="slow")
 
 
 def _explain(finding: Finding) -> Explain:

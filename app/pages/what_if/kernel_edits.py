@@ -169,7 +169,8 @@ def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
         key,
         "Count the accuracy",
         lambda report: interventions.settings_accuracy(network, change.layers, [change.step], clips, report),
-        told=f"With {choice.where} changed, on {clips.num_clips} labelled clips.",
+        lane="quick",
+        note=f"With {choice.where} changed, on {clips.num_clips} labelled clips.",
         at_once=True,
     )
     if table is not None:
@@ -186,7 +187,8 @@ def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> N
         ("settings", stamp(header.path), layers, clips),
         "Try every setting on labelled clips",
         lambda report: interventions.settings_accuracy(network, layers, steps, clips, report),
-        told=told,
+        lane="slow",
+        note=told,
     )
     if table is None:
         return

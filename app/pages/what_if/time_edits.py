@@ -186,7 +186,8 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
         ("time", tuple(names), tuple(stamp(subject.found[name].path) for name in names), first.num_clips),
         "Try every change on labelled clips",
         lambda report: interventions.time_accuracy(networks, clips, report),
-        told=told,
+        lane="slow",
+        note=told,
     )
     if table is None:
         heading.subheader("Over the data set", anchor=False)

@@ -50,8 +50,8 @@ def click(at, label):
     """Press a button and run again until its work is done."""
     [button] = [button for button in at.button if button.label == label]
     button.click().run()
-    for job in list(jobs.queue()._jobs.values()):
-        assert job.wait(SECONDS)
+    for job in list(jobs.queue().jobs.values()):
+        assert job.over.wait(SECONDS)
     at.run()
     assert not at.exception
     assert not at.error

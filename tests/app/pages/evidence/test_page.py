@@ -41,19 +41,19 @@ def strips(at):
 
 def finish(at):
     """Run again once every job is done."""
-    for job in list(jobs.queue()._jobs.values()):
-        assert job.wait(SECONDS)
+    for job in list(jobs.queue().jobs.values()):
+        assert job.over.wait(SECONDS)
     return at.run()
 
 
 @pytest.fixture
 def busy(two_networks):
-    """A queue whose only place is taken until the test is over."""
+    """A queue whose quick lane is taken until the test is over."""
     go_on = threading.Event()
-    job = jobs.queue().start("busy", lambda report: go_on.wait(SECONDS), "somebody")
+    job = jobs.queue().start("busy", lambda report: go_on.wait(SECONDS), "somebody", "quick")
     yield go_on
     go_on.set()
-    assert job.wait(SECONDS)
+    assert job.over.wait(SECONDS)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -121,9 +121,9 @@ def test_until_a_slow_method_is_done_the_page_shows_the_quickest_and_cancel_leav
 
 def test_a_job_is_given_up_when_the_settings_change_and_starts_again_when_they_come_back(busy):
     at = open_page("evidence", method=SLOW[0])
-    [first] = [job for key, job in jobs.queue()._jobs.items() if key != "busy"]
+    [first] = [job for key, job in jobs.queue().jobs.items() if key != "busy"]
     at.toggle(key="reverse").set_value(True).run()
-    assert first.is_unwanted()
+    assert first.cancelled.is_set()
     at.toggle(key="reverse").set_value(False).run()
     assert not any(text.value.startswith("Cancelled") for text in at.caption)
     busy.set()
