@@ -63,6 +63,7 @@ def draw_page(key: str, heading: str, question: str, body: Callable[[], None]) -
     if messages := url_state.not_found():
         # In one box: a link to much that is gone would push the page out of sight.
         notices.warning(plain("\n\n".join(messages)))
+    url_state.write()
 
 
 def finding(text: str) -> None:

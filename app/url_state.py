@@ -1,376 +1,221 @@
-"""What is chosen travels in the address and from page to page, and what a link asks for that does not exist is told.
+"""URL state: read from the URL on arrival, kept for the visit, and written back after drawing.
 
-A page binds its widget to the address and lets this module find where it starts:
+A page asks for a key's value right above its widget, and the widget reports changes:
 
-    start = state.start(state.LAYER, layers, default=moved_most)
-    layer = st.selectbox("Layer", layers, index=start, key=state.LAYER.name, bind="query-params")
+    layer = url_state.show(url_keys.LAYER, default, url_state.one_of(layers))
+    st.selectbox("Layer", layers, key="layer", on_change=url_state.keep, args=(url_keys.LAYER,))
 
-The default is given as `index`, not written into the session: the widget leaves its default out of the address, and a
-link to the first option would otherwise be indistinguishable from no link.
+What a link asks for and what the reader chooses are choices. They are kept under no widget's key, because Streamlit
+forgets the widgets that a page does not draw. Where there is no choice, or the page does not have it, the default is
+shown, which is nobody's choice and is not carried to other pages.
 
-The keys of SUBJECT belong to every page. Streamlit strikes from the address of the next page whatever a widget of the
-last one was bound to, even where the link itself asks for it, and forgets widgets that a page does not draw. So what a
-reader chose is kept here, under no widget's key, and put back when a page that shows it is opened.
+No widget is bound to the URL, and `st.query_params` is only read: each change of the URL by Streamlit's server is a new
+step of the browser's history, so that Back would return to the same page. A script replaces the URL instead.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeVar
-from urllib.parse import parse_qs
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from app.url_keys import EACH_PAGE, KEYS, SUBJECT, Key
 
-@dataclass(frozen=True)
-class Key:
-    """A widget's key, which is also its name in the address."""
-
-    name: str
-    noun: str
-    """What it chooses, as a sentence calls it."""
-
-
-CKPT = Key("ckpt", "checkpoint")
-CLIP = Key("clip", "clip")
-LAYER = Key("layer", "layer")
-VIEW = Key("view", "view")
-CLASS = Key("class", "class")
-COMPARE = Key("compare", "checkpoint to compare with")
-TAPS = Key("taps", "reading of the taps")
-SORT = Key("sort", "order of the outputs")
-OUTPUT = Key("output", "output")
-STEP = Key("step", "step")
-FORM = Key("form", "form of the kernels")
-FORMAT = Key("format", "format of figures")
-STRETCH = Key("stretch", "stretch of the clip")
-METHOD = Key("method", "method")
-AGAINST = Key("against", "class to compare with")
-
-SUBJECT = (CKPT, CLIP, LAYER)
-"""What the reader looks at: chosen on one page, it is shown on the next, unless a link asks for something else."""
-
-MOST_CHARACTERS = 80
-"""Of what a link asks for in vain, in a sentence."""
+MAX_CHARACTERS = 80
+"""Of a link's value in a sentence."""
 
 Value = TypeVar("Value")
+Number = TypeVar("Number", int, float)
 
-_PAGE = "state: the page of the last run"
-_CHECKED = "state: keys whose link was checked"
-_MISSING = "state: links to what does not exist"
-_CHOSEN = "state: what the reader chose of the subject"
-_SHOWN = "state: what the page showed of the subject"
-_WISHED = "state: what the next run is to show of the subject"
-_ARRIVED = "state: this run is the first of its page, or a step back or forward"
-_TABS = "state: the tab that was open last, by page"
+Url = dict[str, list[str]]
 
 
-@dataclass(frozen=True)
-class _Missing:
-    noun: str
-    asked: str
-    shown: str | None
-    """What is shown instead, as its widget's value; None where no widget holds it."""
-    instead: str = ""
-    """The same as a sentence, where no widget holds it or the widget has other words for it; empty where the page shows
-    that by itself."""
+@dataclass
+class _State:
+    """Of one visitor, for the visit of one page unless it says otherwise."""
 
-    def replacement(self) -> str:
-        """The end of the sentence: what is shown instead."""
-        if self.instead:
-            return f"; {self.instead}"
-        return "" if self.shown is None else f"; “{self.shown}” is shown instead"
+    page: str = ""
+    visit: int = 0
+    """Number of page visits so far."""
+    link: Url = field(default_factory=dict)
+    """Of the URL on arrival, what no widget has asked for yet."""
+    url: Url = field(default_factory=dict)
+    """What this run shows."""
+    seen: list[Url] = field(default_factory=list)
+    """The URLs of this visit."""
+    choices: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """What links asked for and the reader chose on all pages, by name and scope."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """A sentence for each value of the link that does not exist, by name."""
+
+
+def _state() -> _State:
+    return st.session_state.setdefault("url_state", _State())
 
 
 def arrive(page: str) -> None:
-    """Note the page of this run; call it before anything is drawn.
+    """Read the URL if this run is the first of a page visit; call it before anything is drawn."""
+    state = _state()
+    state.url = {}
+    url = {name: st.query_params.get_all(name) for name in st.query_params}
+    if page == state.page and url in state.seen:
+        return
+    state.page, state.link, state.seen, state.missing = page, dict(url), [url], {}
+    state.visit += 1
+    for name in KEYS:
+        st.session_state.pop(name, None)
 
-    When the page is another one than before, or the reader goes back or forward, links and the subject count anew.
+
+def write() -> None:
+    """Have the browser show the URL of what was drawn; call it after everything is drawn."""
+    state = _state()
+    url = state.link | state.url
+    state.seen.append(url)
+    # The number of the visit makes the text another one on every arrival: the browser runs the same text only once.
+    st.html(
+        f"""<script data-visit="{state.visit}">{{
+        const query = new URLSearchParams("{urlencode(url, doseq=True)}");
+        for (const [name, value] of new URLSearchParams(location.search))
+            if (name.startsWith("embed")) query.append(name, value);
+        history.replaceState(history.state, "", location.pathname + (query.size ? "?" + query : "") + location.hash);
+        }}</script>""",
+        unsafe_allow_javascript=True,
+    )
+
+
+def resolve(
+    key: Key[Value],
+    default: Value | None,
+    accept: Callable[[Value], Value | None],
+    *,
+    of: str = "",
+    instead: str = "",
+    words: Callable[[Any], str] | None = None,
+) -> Value | None:
+    """Return what the link asks for, else what was chosen, else `default`, and put it into the URL.
+
+    `accept` returns the option for a value, of several values those that exist, or None. A choice `of` a clip or a
+    checkpoint holds for it alone. Where the link's value does not exist, the sentence says `instead`, or the value in
+    `words`.
     """
-    context = get_script_run_ctx()
-    went_back = context is not None and context.is_history_navigation
-    st.session_state[_ARRIVED] = page != st.session_state.get(_PAGE) or went_back
-    if not st.session_state[_ARRIVED]:
-        return
-    st.session_state[_PAGE] = page
-    st.session_state.setdefault(_CHECKED, set()).difference_update(key.name for key in SUBJECT)
-    st.session_state[_MISSING] = {}
-
-
-def start(key: Key, options: Sequence[str], default: str, also: Mapping[str, str] = MappingProxyType({})) -> int:
-    """Return the `index` for the widget of `key`; call it right above the widget.
-
-    `also` has further names by which a link may ask for an option of the subject.
-
-    On the first opening it notes a value in the address that is not among the options. A value that an earlier choice
-    left over, and that is no option any more, gives way to the default. Raises ValueError if there are no options or
-    the default is none of them.
-    """
-    if not options:
-        raise ValueError(f"There is no {key.noun} to choose from.")
-    if default not in options:
-        raise ValueError(f"The default {key.noun} must be one of {', '.join(options)}; got {default}.")
-    if key in SUBJECT:
-        _put_back(key, options, default, also)
-    elif _is_first(key):
-        _note_missing(key, st.query_params.get_all(key.name), options, default)
-    if key.name in st.session_state and st.session_state[key.name] not in options:
-        st.session_state[key.name] = default
-    if key in SUBJECT:
-        _shown()[key.name] = st.session_state.get(key.name, default)
-    return list(options).index(default)
-
-
-def _put_back(key: Key, options: Sequence[str], default: str, also: Mapping[str, str]) -> None:
-    """Have the widget show what a link asks for, else what the reader chose; later, note what the reader chooses."""
-    value = st.session_state.get(key.name)
-    wished = st.session_state.get(_WISHED, {}).pop(key.name, None)
-    if wished in options:
-        _is_first(key)
-        choose(key, wished)
-        _show(key, wished, default)
-        return
-    if not _is_first(key) and value is not None:
-        # What this page itself fell back to is nobody's choice.
-        if value in options and value != _shown().get(key.name):
-            choose(key, value)
-        return
-    # Also where the widget comes back after another tab, which has no use for it: Streamlit has forgotten it then.
-    wanted = _wanted(key, options, default, also)
-    if wanted is not None:
-        _show(key, wanted, default)
-    elif value is not None:
-        # Another page's default, which Streamlit has kept.
-        _show(key, default, default)
-
-
-def _wanted(
-    key: Key, options: Collection[str], default: str | None, also: Mapping[str, str] = MappingProxyType({})
-) -> str | None:
-    """What a link asks for, or else what the reader chose; None if it is not among the options."""
-    chosen = chosen_of(key)
-    asked = _asked(key)
-    if asked is not None and asked not in options:
-        asked = also.get(asked, asked)
-    if asked is not None and asked in options:
-        choose(key, asked)
-        return asked
-    wanted = chosen if chosen in options else None
-    # An address that still carries what was chosen on the page before asks for nothing.
-    if asked is not None and asked != chosen:
-        _note_missing(key, [asked], options, default if default is None or wanted is None else wanted)
-    return wanted
-
-
-def _asked(key: Key) -> str | None:
-    """The value in the address as it came, before Streamlit struck anything from it.
-
-    A link's own values stand behind those that the page before left there.
-    """
-    context = get_script_run_ctx()
-    values = parse_qs(context.query_string).get(key.name) if context else None
-    return values[-1] if values else None
-
-
-def _show(key: Key, value: str, default: str) -> None:
-    """Give the widget of `key`, which is about to be drawn, a value, and the address as well."""
-    st.session_state[key.name] = value
-    context = get_script_run_ctx()
-    if context is None:
-        return
-    # st.query_params refuses keys that are bound, as after a step back on the same page. Where a reader has stepped
-    # back, the widget reads what the run began with and nothing else, so that is set as well.
-    with context.session_state.query_params() as address:
-        if value == default:
-            address.remove_param(key.name)
-        elif address.get_all(key.name) != [value]:
-            address.set_corrected_value(key.name, value, "string_value")
-        address.set_initial_query_params_from_current()
-
-
-def only_what_is_here(key: Key, options: Collection[str]) -> None:
-    """Have the widget of `key`, which is about to be drawn and takes several, open without what is not here.
-
-    Streamlit would drop all that a link asks for where one of it does not exist.
-    """
-    asked = st.query_params.get_all(key.name)
-    here = [value for value in asked if value in options]
-    # An empty value is how Streamlit writes that nothing is chosen.
-    if not _is_first(key) or asked in (here, [""]):
-        return
-    _note_missing(key, asked, options, _in_words(here))
-    st.session_state[key.name] = here
-    context = get_script_run_ctx()
-    if context is None:
-        return
-    with context.session_state.query_params() as address:
-        address.set_corrected_value(key.name, here, "string_array_value")
-        address.set_initial_query_params_from_current()
-
-
-def return_to_tab(key: Key, tabs: Sequence[str], wanted: str | None = None) -> None:
-    """On arrival, have the tabs that are about to be drawn open where the link asks, at `wanted`, or as they were left.
-
-    Streamlit strikes the open tab from the address where the page before had tabs of the same key.
-    """
-    if not st.session_state.get(_ARRIVED):
-        return
-    left = st.session_state.get(_TABS, {}).get(st.session_state[_PAGE])
-    tab = next((tab for tab in (_asked(key), wanted, left) if tab in tabs), None)
-    if tab is not None:
-        _show(key, tab, tabs[0])
-
-
-def keep_tab(tab: str) -> None:
-    """Note the open tab of this page, to which `return_to_tab` returns."""
-    st.session_state.setdefault(_TABS, {})[st.session_state.get(_PAGE)] = tab
-
-
-def carried(key: Key, options: Collection[str]) -> str | None:
-    """What the subject is on a page that has no widget for `key`; it stands in the address. None if it is no option."""
-    if _is_first(key):
-        _wanted(key, options, None)
-    chosen = chosen_of(key)
-    value = chosen if chosen in options else None
-    write(key, value)
+    state = _state()
+    scope = of or (state.page if key.page == EACH_PAGE else "")
+    missing = None
+    if key.name in state.link:
+        texts = state.link.pop(key.name)
+        wanted = _read(key, texts)
+        taken = None if wanted is None else _existing(wanted, accept)
+        if taken is not None:
+            state.choices[key.name, scope] = taken
+        if taken is None or isinstance(taken, list):
+            missing = next((text for text in reversed(texts) if text not in (taken or [""])), None)
+    chosen = state.choices.get((key.name, scope))
+    value = None if chosen is None else _existing(chosen, accept)
+    value = default if value is None else value
+    if missing is not None:
+        shown = instead or ("" if value is None else f"“{(words or in_words)(value)}” is shown instead")
+        state.missing[key.name] = _sentence(key, missing, shown)
+    # The subject is written even where it is the default, so that a step back shows it and not what was chosen since.
+    put(key, None if value == default and key.page not in (SUBJECT, EACH_PAGE) else value)
     return value
 
 
-def chosen_of(key: Key) -> str | None:
-    """What the reader chose of the subject on any page of this visit."""
-    return st.session_state.get(_CHOSEN, {}).get(key.name)
-
-
-def choose(key: Key, value: str) -> None:
-    """Make this the subject, where a page's own widget chooses it."""
-    st.session_state.setdefault(_CHOSEN, {})[key.name] = value
-
-
-def wish(key: Key, value: str) -> None:
-    """Have the next run show this, where the widget of `key` may stand already; `st.rerun()` is the caller's."""
-    st.session_state.setdefault(_WISHED, {})[key.name] = value
-
-
-def _shown() -> dict[str, str]:
-    return st.session_state.setdefault(_SHOWN, {})
-
-
-def _is_first(key: Key) -> bool:
-    """True once for each key, and again after an arrival for those of the subject."""
-    seen: set[str] = st.session_state.setdefault(_CHECKED, set())
-    if key.name in seen:
-        return False
-    seen.add(key.name)
-    return True
-
-
-def _note_missing(key: Key, asked: Sequence[str], taken: Collection[str], shown: str | None, instead: str = "") -> None:
-    vain = [value for value in asked if value not in taken]
-    if vain:
-        missing: dict[str, _Missing] = st.session_state.setdefault(_MISSING, {})
-        missing[key.name] = _Missing(key.noun, vain[-1], shown, instead)
-
-
-def checked(key: Key, draw: Callable[[], Value]) -> Value:
-    """Draw a widget that has no list of names, a number or a choice of several, and note what its link asks in vain.
-
-    Streamlit replaces a value that the widget does not take by its default, in silence.
-    """
-    asked = st.query_params.get_all(key.name) if _is_first(key) else []
-    value = draw()
-    if isinstance(value, list | tuple) and asked == [""]:
-        # So Streamlit writes that nothing is chosen.
-        asked = []
-    taken = [str(part) for part in value] if isinstance(value, list | tuple) else [str(value)]
-    if isinstance(value, bool):
-        # As Streamlit writes it.
-        taken = [str(value).lower()]
-    _note_missing(key, asked, taken, _in_words(value))
+def show(
+    key: Key[Value],
+    default: Value,
+    accept: Callable[[Value], Value | None],
+    words: Callable[[Any], str] | None = None,
+) -> Value:
+    """Have the widget of `key`, which is about to be drawn, show the value that `resolve` finds, and return it."""
+    value = resolve(key, default, accept, words=words)
+    assert value is not None
+    if key.name not in st.session_state or st.session_state[key.name] != value:
+        st.session_state[key.name] = value
     return value
 
 
-def number(key: Key, most: int, instead: str) -> int | None:
-    """A whole number from 0 to `most` that a link asks for, where no widget holds it; None if it asks for none.
-
-    On the first opening it notes a value that is none of them; `instead` says what is shown then.
-    """
-    asked = _unheld(key, lambda text: text.isdecimal() and int(text) <= most, instead)
-    return None if asked is None else int(asked)
+def keep(key: Key[Any]) -> None:
+    """Take what the reader set the widget of `key` to as the choice; the widget's `on_change`."""
+    choose(key, st.session_state[key.name])
 
 
-def span(key: Key, most: int, instead: str) -> tuple[int, int] | None:
-    """Two whole numbers from 1 to `most` that a link asks for as "5-20", as `number` is for one."""
-
-    def fits(text: str) -> bool:
-        first, dash, last = text.partition("-")
-        return bool(dash) and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= most
-
-    asked = _unheld(key, fits, instead)
-    if asked is None:
-        return None
-    first, _, last = asked.partition("-")
-    return int(first), int(last)
-
-
-def first_time(key: Key, options: Collection[str], default: str, words: str) -> str | None:
-    """What a link asks for, on the first opening alone, where the widget of `key` writes more than the link's word.
-
-    It notes what is not among the options; the widget then shows the default, for which it has `words`.
-    """
-    asked = st.query_params.get(key.name)
-    if not _is_first(key) or asked is None:
-        return None
-    if asked in options:
-        return asked
-    _note_missing(key, [asked], options, default, f"“{words}” is shown instead")
-    return None
-
-
-def one_of(key: Key, options: Collection[str], instead: str) -> str | None:
-    """One of some words that a link asks for, as `number` is for numbers."""
-    return _unheld(key, lambda text: text in options, instead)
-
-
-def _unheld(key: Key, fits: Callable[[str], bool], instead: str) -> str | None:
-    """What a link asks for, where no widget holds it; None if it asks for nothing, or for what does not fit."""
-    asked = st.query_params.get(key.name)
-    if asked is None:
-        return None
-    first = _is_first(key)
-    if fits(asked):
-        return asked
-    if first:
-        _note_missing(key, [asked], (), None, instead)
-    return None
-
-
-def write(key: Key, value: object) -> None:
-    """Keep in the address what no widget holds; None takes it out."""
-    if value is not None:
-        # What the link asked for in vain has been replaced by a choice.
-        st.session_state.get(_MISSING, {}).pop(key.name, None)
+def choose(key: Key[Value], value: Value | None, of: str = "") -> None:
+    """Make this the choice: the next run shows it, and the URL where everything is drawn; None forgets the choice."""
+    state = _state()
+    scope = of or (state.page if key.page == EACH_PAGE else "")
     if value is None:
-        st.query_params.pop(key.name, None)
-    elif st.query_params.get_all(key.name) != [str(value)]:
-        st.query_params[key.name] = str(value)
+        state.choices.pop((key.name, scope), None)
+    else:
+        state.choices[key.name, scope] = value
+        state.missing.pop(key.name, None)
+    put(key, value)
+
+
+def put(key: Key[Value], value: Value | None) -> None:
+    """Put what is shown into the URL; None takes it out."""
+    url = _state().url
+    if value is None:
+        url.pop(key.name, None)
+    elif isinstance(value, list):
+        # An empty value says that nothing is chosen.
+        url[key.name] = value or [""]
+    else:
+        url[key.name] = [
+            str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+        ]
+
+
+def link_names(key: Key[Any]) -> bool:
+    """True if the link has a value for the key that no widget has asked for yet."""
+    return key.name in _state().link
 
 
 def not_found() -> list[str]:
-    """One sentence for each link value that does not exist here, as long as its replacement is what is shown."""
-    missing: dict[str, _Missing] = st.session_state.get(_MISSING, {})
-    return [
-        f"The link asks for the {entry.noun} “{_shortened(entry.asked)}”, which is not here{entry.replacement()}."
-        for name, entry in missing.items()
-        if entry.shown is None or _in_words(st.session_state.get(name)) == entry.shown
-    ]
+    """One sentence for each value of the link that does not exist, until something else is chosen."""
+    return list(_state().missing.values())
 
 
-def _shortened(asked: str) -> str:
-    return asked if len(asked) <= MOST_CHARACTERS else f"{asked[:MOST_CHARACTERS]}…"
+def one_of(options: Collection[str], aliases: Mapping[str, str] = MappingProxyType({})) -> Callable[[str], str | None]:
+    """Accept the options, and further names by which a link may ask for them."""
+
+    def accept(text: str) -> str | None:
+        return next((name for name in (text, aliases.get(text)) if name in options), None)
+
+    return accept
 
 
-def _in_words(value: object) -> str:
+def some_of(options: Collection[str]) -> Callable[[list[str]], list[str]]:
+    """Accept those values that are options."""
+    return lambda values: [value for value in values if value in options]
+
+
+def between(least: Number, most: Number) -> Callable[[Number], Number | None]:
+    """Accept numbers from `least` to `most`."""
+    return lambda number: number if least <= number <= most else None
+
+
+def in_words(value: object) -> str:
+    """The value as a sentence has it."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    return (", ".join(map(str, value)) or "nothing") if isinstance(value, list | tuple) else str(value)
+    return (", ".join(value) or "nothing") if isinstance(value, list) else str(value)
+
+
+def _read(key: Key[Value], texts: list[str]) -> Value | None:
+    try:
+        return key.read(texts)
+    except ValueError:
+        return None
+
+
+def _existing(value: Value, accept: Callable[[Value], Value | None]) -> Value | None:
+    """The accepted value; of several none of which exists, None and not an empty choice."""
+    accepted = accept(value)
+    return accepted if accepted or accepted == value else None
+
+
+def _sentence(key: Key[Any], text: str, shown: str) -> str:
+    text = text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}…"
+    return f"The link asks for the {key.noun} “{text}”, which is not here{f'; {shown}' if shown else ''}."

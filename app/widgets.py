@@ -1,205 +1,297 @@
-"""The controls that several pages share; each keeps its choice in the address."""
+"""Controls that several pages share: pickers whose choice is in the URL, uploads, tabs, and tables of numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
+import pandas as pd
 import streamlit as st
-from streamlit.elements.lib.mutable_tab_container import TabContainer
+from pandas.io.formats.style import Styler
 
-from app import checkpoints, clips, layout, url_state
-from gte.checkpoint_header import CheckpointHeader
+from analysis.formatting import in_a_row
+from app import checkpoints, clips, layout, url_keys, url_state
+from app.url_keys import Key
+from gte.checkpoint_header import SUFFIX, CheckpointHeader
+from gte.cli import sentence
 from gte.data.video.sources import Stretch
+from gte.errors import GteError
+from gte.weights.published import LAYOUTS
 
 NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."
 
-LARGEST_VIDEO_MEGABYTES = 200
+MAX_VIDEO_MEGABYTES = 200
 """A minute of ordinary video is far below it."""
-_CUT = "widgets: the clip whose stretch stands in the address"
-_STRETCHES = "widgets: what the reader cut out of each clip"
+
+CLIP_NOTE = "The clip stays on this server for this visit only: a link to this page does not contain it."
+CHECKPOINT_NOTE = (
+    "The checkpoint stays on this server for this visit only, and no other visitor can see it: a link to this page "
+    "does not contain it, and reloading the page closes it."
+)
+SIZE_NOTE = "A {suffix} file of this project, at most {megabytes} MB; up to {most} can be open at once."
+FOREIGN_NOTE = "Weights of other projects are converted: {layouts}. File types: {types}."
+NO_FOREIGN_NOTE = (
+    "This server does not accept files of other projects; `python -m gte.convert` converts them on your own machine."
+)
+
+_UPLOAD_RESULT = "widgets: result of the last upload of a checkpoint"
+_NUM_UPLOADS = "widgets: number of uploads of checkpoints"
+
+Width = int | Literal["stretch"]
+Subject = TypeVar("Subject")
+NumberFormat = Callable[[float], str]
 
 
 def checkpoints_or_stop() -> dict[str, CheckpointHeader]:
-    """Every checkpoint by name; where there is none, say how to get one and end the page."""
-    found, _ = checkpoints.list_checkpoints()
-    if not found:
+    """Return every checkpoint by name; where there is none, say how to get one and end the page."""
+    headers, _ = checkpoints.list_checkpoints()
+    if not headers:
         st.info(NO_CHECKPOINT)
         st.stop()
-    return found
-
-
-Width = int | Literal["stretch"]
+    return headers
 
 
 def pick(
-    key: url_state.Key,
+    key: Key[str],
     label: str,
     options: Sequence[str],
-    default: str,
+    default: str | None = None,
+    *,
     width: Width = "stretch",
-    also: Mapping[str, str] = MappingProxyType({}),
-) -> str:
-    """A selectbox that keeps its choice in the address and opens on `default`, or on what a link asks for.
-
-    `also` has further names by which a link may ask for an option.
-    """
-    start = url_state.start(key, options, default=default, also=also)
-    return st.selectbox(label, options, index=start, key=key.name, bind="query-params", width=width)
-
-
-def pick_in_words(
-    key: url_state.Key,
-    label: str,
-    options: Sequence[str],
-    default: str,
-    words: Mapping[str, str],
-    also: Mapping[str, str] = MappingProxyType({}),
+    words: Mapping[str, str] = MappingProxyType({}),
+    aliases: Mapping[str, str] = MappingProxyType({}),
+    label_visibility: Literal["visible", "collapsed"] = "visible",
     help: str | None = None,
 ) -> str:
-    """A selectbox as `pick`, whose options read as `words` say; the address keeps the options themselves."""
-    if key in url_state.SUBJECT:
-        url_state.start(key, options, default, also)
-    else:
-        asked = url_state.first_time(key, options, default, words.get(default, default))
-        if asked is not None:
-            st.session_state[key.name] = asked
-    if st.session_state.get(key.name, default) not in options:
-        st.session_state[key.name] = default
-    st.session_state.setdefault(key.name, default)
-    chosen = st.selectbox(label, options, key=key.name, format_func=lambda option: words.get(option, option), help=help)
-    url_state.write(key, None if chosen == default else chosen)
-    return chosen
+    """Draw a selectbox that opens on the link's option, else on the default of the call, of the key, or the first.
 
+    `words` has what the list shows for an option, `aliases` further names by which a link may ask for one.
+    Raises ValueError if there are no options.
+    """
+    if not options:
+        raise ValueError(f"There is no {key.noun} to choose from.")
 
-def pick_segment(key: url_state.Key, label: str, options: Sequence[str]) -> str:
-    """One of a few options, all of them in sight; opens on the first, or on what a link asks for."""
-    return url_state.checked(
-        key,
-        lambda: st.segmented_control(
-            label, options, default=options[0], required=True, key=key.name, bind="query-params"
-        ),
+    def in_words(option: str) -> str:
+        return words.get(option, option)
+
+    default = default or key.default or options[0]
+    option = url_state.show(key, default, url_state.one_of(options, aliases), in_words)
+    st.selectbox(
+        label,
+        options,
+        format_func=in_words,
+        key=key.name,
+        on_change=url_state.keep,
+        args=(key,),
+        width=width,
+        label_visibility=label_visibility,
+        help=help,
     )
+    return option
+
+
+def pick_segment(key: Key[str], label: str, options: Sequence[str]) -> str:
+    """Draw a few options next to each other; the first is the default."""
+    option = url_state.show(key, options[0], url_state.one_of(options))
+    st.segmented_control(label, options, required=True, key=key.name, on_change=url_state.keep, args=(key,))
+    return option
+
+
+def pick_several(key: Key[list[str]], label: str, options: Sequence[str], default: Sequence[str] = ()) -> list[str]:
+    """Draw options of which any number can be chosen."""
+    several = url_state.show(key, list(default), url_state.some_of(options))
+    st.pills(label, options, selection_mode="multi", key=key.name, on_change=url_state.keep, args=(key,))
+    return several
 
 
 def pick_number(
-    key: url_state.Key, label: str, least: int, most: int, default: int, *, step: int = 1, width: Width = "stretch"
+    key: Key[int],
+    label: str,
+    least: int,
+    most: int,
+    default: int | None = None,
+    *,
+    step: int = 1,
+    width: Width = "stretch",
 ) -> int:
-    """A box for a whole number from `least` to `most`; opens on `default`, or on what a link asks for."""
-    return url_state.checked(
-        key,
-        lambda: int(
-            st.number_input(label, least, most, default, step=step, key=key.name, bind="query-params", width=width)
-        ),
-    )
+    """Draw a box for a whole number from `least` to `most`."""
+    default = least if default is None and key.default is None else default or key.default or 0
+    number = url_state.show(key, default, url_state.between(least, most))
+    st.number_input(label, least, most, step=step, key=key.name, on_change=url_state.keep, args=(key,), width=width)
+    return number
 
 
-def pick_checkpoint(found: Mapping[str, CheckpointHeader], width: Width = "stretch") -> CheckpointHeader:
-    """A selectbox of checkpoints; opens on the first."""
-    return found[pick(url_state.CKPT, "Checkpoint", list(found), default=next(iter(found)), width=width)]
+def pick_switch(key: Key[bool], label: str, help: str | None = None) -> bool:
+    """Draw a switch, which is off by default."""
+    on = url_state.show(key, False, lambda value: value)
+    st.toggle(label, key=key.name, on_change=url_state.keep, args=(key,), help=help)
+    return on
+
+
+def pick_checkpoint(headers: Mapping[str, CheckpointHeader], width: Width = "stretch") -> CheckpointHeader:
+    """Draw a selectbox of checkpoints."""
+    return headers[pick(url_keys.CKPT, "Checkpoint", list(headers), width=width)]
 
 
 def pick_layer(names: Mapping[str, str], default: str, width: Width = "stretch") -> str:
-    """A selectbox of layers by their short names, of which `names` has one for each; opens on the layer `default`.
+    """Draw a selectbox of layers by their short names, of which `names` has one for each, and return the layer.
 
-    A link may name the layer in full, as the state_dict does.
+    A link may also name the layer as the state_dict does.
     """
     layers = {name: layer for layer, name in names.items()}
-    return layers[pick(url_state.LAYER, "Layer", list(layers), default=names[default], width=width, also=names)]
+    return layers[pick(url_keys.LAYER, "Layer", list(layers), names[default], width=width, aliases=names)]
 
 
-def drop_clip() -> None:
-    """A popover in which the reader drops a video, a zip of pictures, or pictures; it becomes the chosen clip.
+def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject, key: Key[str] = url_keys.VIEW) -> None:
+    """Draw tabs by their names; only the open one is computed. A page opens on the tab that was left open."""
+    names = list(tabs)
+    url_state.show(key, names[0], url_state.one_of(names))
+    places = st.tabs(names, key=key.name, on_change=url_state.keep, args=(key,))
+    for name, place in zip(names, places, strict=True):
+        if place.open:
+            with place, layout.errors_as_sentences():
+                tabs[name](subject)
 
-    `clips.dropped` gives it, on every page of the visit.
-    """
+
+def pick_clip(source: clips.ClipSource, default: str) -> clips.Source:
+    """Draw a selectbox of clips: the uploaded one, rendered ones, those in the folders of the server's owner."""
+    options = clips.choices(source, clips.dropped())
+    uploaded = options.get(clips.YOURS)
+    words = {clips.YOURS: f"Yours: {uploaded.name}"} if uploaded else {}
+    return options[pick(url_keys.CLIP, "Clip", list(options), default, words=words)]
+
+
+def is_cut(source: clips.Source) -> bool:
+    """Return True if the link, or the reader on any page, chose a part of the clip."""
+    return _stretch(source) != (1, len(source.seconds))
+
+
+def pick_stretch(source: clips.Source) -> Stretch:
+    """Draw a slider with two ends over the frames of the clip; every page uses the same part."""
+    num_frames = len(source.seconds)
+    clip = str(source.identity)
+    name = f"stretch {clip}"
+    first, last = _stretch(source)
+    if num_frames > 1:
+        if st.session_state.get(name) != (first, last):
+            st.session_state[name] = first, last
+        st.slider(
+            "Stretch, frames of the clip",
+            1,
+            num_frames,
+            key=name,
+            on_change=lambda: url_state.choose(url_keys.STRETCH, _as_text(*st.session_state[name]), of=clip),
+            label_visibility="collapsed",
+        )
+    return Stretch(first - 1, last - 1)
+
+
+def _stretch(source: clips.Source) -> tuple[int, int]:
+    """The chosen first and last frame, counted from 1."""
+    num_frames = len(source.seconds)
+
+    def accept(text: str) -> str | None:
+        first, dash, last = text.partition("-")
+        fits = dash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= num_frames
+        return text if fits else None
+
+    whole = _as_text(1, num_frames)
+    of, instead = str(source.identity), "the whole clip is shown instead"
+    text = url_state.resolve(url_keys.STRETCH, whole, accept, of=of, instead=instead) or whole
+    if text == whole:
+        url_state.put(url_keys.STRETCH, None)
+    first, last = text.split("-")
+    return int(first), int(last)
+
+
+def _as_text(first: int, last: int) -> str:
+    return f"{first}-{last}"
+
+
+def upload_clip() -> None:
+    """Draw a popover for a video, a zip file of frames, or frames; the upload becomes the chosen clip."""
     with st.popover("Upload", icon=":material/upload:", width="stretch"):
         st.file_uploader(
             "A video, a zip file of frames, or the frames themselves",
             type=list(clips.DROPPED_TYPES),
             accept_multiple_files=True,
             key="upload",
-            on_change=_take,
-            max_upload_size=LARGEST_VIDEO_MEGABYTES,
+            on_change=_take_clip,
+            max_upload_size=MAX_VIDEO_MEGABYTES,
         )
-        st.caption("It stays on this server, for this visit only: a link to this page does not carry it.")
+        st.caption(CLIP_NOTE)
         if refusal := clips.refusal():
             st.error(layout.plain(refusal))
 
 
-def _take() -> None:
+def _take_clip() -> None:
     if clips.take(st.session_state["upload"] or ()):
-        st.session_state[url_state.CLIP.name] = clips.YOURS
+        url_state.choose(url_keys.CLIP, clips.YOURS)
 
 
-def pick_clip(source: clips.ClipSource, default: str) -> clips.Source:
-    """One of the clips by name: what the reader dropped, rendered ones, those that the server's owner allows."""
-    options = clips.choices(source, clips.dropped())
-    yours = options.get(clips.YOURS)
-    words = {clips.YOURS: f"Yours: {yours.name}"} if yours else {}
-    return options[pick_in_words(url_state.CLIP, "Clip", list(options), default=default, words=words)]
-
-
-def is_cut(source: clips.Source) -> bool:
-    """True if a link asks for a part of the clip, or the reader has cut one out of it on any page."""
-    _forget_the_cut_of_another(source)
-    kept: dict[str, tuple[int, int]] = st.session_state.get(_STRETCHES, {})
-    whole = (1, len(source.seconds))
-    return url_state.STRETCH.name in st.query_params or kept.get(str(source.identity), whole) != whole
-
-
-def pick_stretch(source: clips.Source) -> Stretch:
-    """A slider with two handles over the frames of the clip; what was cut out of it is cut on every page."""
-    _forget_the_cut_of_another(source)
-    num_frames = len(source.seconds)
-    cut = str(source.identity)
-    kept: dict[str, tuple[int, int]] = st.session_state.setdefault(_STRETCHES, {})
-    asked = url_state.span(url_state.STRETCH, num_frames, "the whole clip is shown instead")
-    first, last = asked or kept.get(cut, (1, num_frames))
-    if num_frames > 1:
-        first, last = st.slider(
-            "Stretch, frames of the clip",
-            1,
-            num_frames,
-            value=(first, last),
-            key=f"stretch {cut}",
+def upload_checkpoint(width: Literal["stretch", "content"] = "content") -> None:
+    """Draw a popover for a checkpoint file; once it is read, it becomes the chosen checkpoint."""
+    number = st.session_state.setdefault(_NUM_UPLOADS, 0)
+    # With the next number uploader and popover are new: the file is gone, and the popover, which would cover the
+    # result, is closed.
+    with st.popover("Open a checkpoint", width=width, key=f"open a checkpoint {number}"):
+        # Any type: Streamlit marks a file that it refuses itself with a small sign and says no more.
+        uploaded = st.file_uploader(
+            "A checkpoint file",
+            key=f"checkpoint {number}",
+            max_upload_size=checkpoints.MAX_MEGABYTES,
             label_visibility="collapsed",
         )
-    kept[cut] = (first, last)
-    url_state.write(url_state.STRETCH, None if (first, last) == (1, num_frames) else f"{first}-{last}")
-    return Stretch(first - 1, last - 1)
+        st.caption(SIZE_NOTE.format(suffix=SUFFIX, megabytes=checkpoints.MAX_MEGABYTES, most=checkpoints.MAX_OPEN))
+        if checkpoints.foreign_allowed():
+            types = in_a_row(checkpoints.file_types())
+            layouts = layout.plain("; ".join(by_publisher(published.label for published in LAYOUTS)))
+            st.caption(FOREIGN_NOTE.format(types=types, layouts=layouts))
+        else:
+            st.caption(NO_FOREIGN_NOTE)
+        st.caption(CHECKPOINT_NOTE)
+    if uploaded is None:
+        return
+    st.session_state[_NUM_UPLOADS] = number + 1
+    try:
+        with st.spinner(f"Opening {layout.plain(uploaded.name)}"):
+            name = checkpoints.take(uploaded)
+    except (GteError, ValueError, OSError) as error:
+        st.session_state[_UPLOAD_RESULT] = (False, sentence(error))
+    else:
+        set_upload_result(f"{uploaded.name} is open as {name}, and chosen here. {CHECKPOINT_NOTE}")
+        url_state.choose(url_keys.CKPT, name)
+    st.rerun()
 
 
-def _forget_the_cut_of_another(source: clips.Source) -> None:
-    """What was cut out of another clip says nothing of this one."""
-    cut = str(source.identity)
-    if st.session_state.setdefault(_CUT, cut) != cut:
-        st.session_state[_CUT] = cut
-        url_state.write(url_state.STRETCH, None)
+def set_upload_result(text: str) -> None:
+    """Have `show_upload_result` show this text in the next run."""
+    st.session_state[_UPLOAD_RESULT] = (True, text)
 
 
-Subject = TypeVar("Subject")
+def show_upload_result() -> None:
+    """Show the result of the last upload here, once: it is gone after the next change on the page."""
+    if _UPLOAD_RESULT in st.session_state:
+        success, text = st.session_state.pop(_UPLOAD_RESULT)
+        (st.success if success else st.error)(layout.plain(text))
 
 
-def draw_tabs(
-    tabs: Mapping[str, Callable[[Subject], None]],
-    subject: Subject,
-    key: url_state.Key = url_state.VIEW,
-    wanted: str | None = None,
-) -> None:
-    """Tabs by their names, of which a link opens one; only the open one is computed and drawn.
+def by_publisher(labels: Iterable[str]) -> list[str]:
+    """Group labels such as "torchvision: S3D" by their publisher: "ResNet and S3D from torchvision"."""
+    networks: dict[str, list[str]] = {}
+    for label in labels:
+        publisher, _, network = label.partition(": ")
+        networks.setdefault(publisher, []).append(network)
+    return [f"{in_a_row(labels)} from {publisher}" for publisher, labels in networks.items()]
 
-    A reader who comes back to the page finds the tab open that was left open, unless another is `wanted` now.
+
+def format_numbers(
+    frame: pd.DataFrame, formats: Mapping[str, NumberFormat], missing: Mapping[str, str] = MappingProxyType({})
+) -> Styler:
+    """Format columns as text and keep their numbers, so that a click on a heading sorts by number.
+
+    An absent number shows what `missing` has for the column. Raises KeyError for a column that is not in the table.
     """
-    places: dict[str, TabContainer] = {}
-    url_state.return_to_tab(key, list(tabs), wanted)
-
-    def open_tab() -> str:
-        drawn = st.tabs(list(tabs), key=key.name, on_change="rerun", bind="query-params")
-        places.update(zip(tabs, drawn, strict=True))
-        return next(name for name, place in places.items() if place.open)
-
-    url_state.keep_tab(url_state.checked(key, open_tab))
-    for name, place in places.items():
-        if place.open:
-            with place, layout.errors_as_sentences():
-                tabs[name](subject)
+    styler = frame.astype(dict.fromkeys(formats, "Float64")).style
+    for column, write in formats.items():
+        styler.format(write, na_rep=missing.get(column, ""), subset=[column])
+    return styler

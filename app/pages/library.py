@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.formatting import large_count, percent
 from analysis.plotting import style
 from analysis.plotting.training_curves import training_curves
-from app import cache, checkpoints, layout, navigation, opener, widgets
+from app import cache, checkpoints, layout, navigation, widgets
 from app.navigation import PAGES
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
@@ -32,8 +32,8 @@ def render() -> None:
     summary = st.container()
     choice, download, upload = st.columns([4, 1.3, 1.7], vertical_alignment="bottom")
     with upload:
-        opener.open_one_of_yours(width="stretch")
-    opener.tell_of_last_upload()
+        widgets.upload_checkpoint(width="stretch")
+    widgets.show_upload_result()
     found, _ = checkpoints.list_checkpoints()
     if not found:
         st.info(widgets.NO_CHECKPOINT)
@@ -80,7 +80,7 @@ def _yours(name: str) -> None:
 
     def remove() -> None:
         checkpoints.of_visit().remove(name)
-        opener.tell(f"{name} is removed.")
+        widgets.set_upload_result(f"{name} is removed.")
 
     st.button(f"Remove {layout.plain(name)}", on_click=remove, icon=":material/delete:")
 

@@ -1,5 +1,8 @@
 """Pages run without a browser, and what they say."""
 
+import re
+from urllib.parse import parse_qs
+
 from streamlit.testing.v1 import AppTest
 
 SMALL = {"depth": "26", "frames": "2", "size": "32", "classes": "10"}
@@ -11,11 +14,21 @@ def open_page(key: str, **query: str | list[str]) -> AppTest:
     def script(key: str) -> None:
         import streamlit as st
 
-        from app.navigation import PAGES, streamlit_page
+        from app.navigation import PAGES, show, streamlit_page
 
-        st.navigation([streamlit_page(spec, default=spec.key == key) for spec in PAGES.values()]).run()
+        key = st.session_state.get("test: the page", key)
+        # Links need the pages to be known; AppTest itself stays on the page with which it began.
+        st.navigation([streamlit_page(spec, default=spec.key == key) for spec in PAGES.values()])
+        show(PAGES[key])
 
     at = AppTest.from_function(script, args=(key,), default_timeout=240)
+    return go_to(at, key, **query)
+
+
+def go_to(at: AppTest, key: str, **query: str | list[str]) -> AppTest:
+    """Go to a page in the same visit, as a link with these parameters or the browser's Back does."""
+    at.session_state["test: the page"] = key
+    at.query_params.clear()
     for name, value in query.items():
         at.query_params[name] = value
     return at.run()
@@ -29,3 +42,10 @@ def sentences(at: AppTest) -> list[str]:
 def finding(at: AppTest) -> str:
     """The page's one sentence written from the data."""
     return " ".join(element.proto.body for element in at.get("html") if 'class="finding"' in element.proto.body)
+
+
+def url_of(at: AppTest) -> dict[str, list[str]]:
+    """The parameters that the page has put into the URL; AppTest runs no script in a browser."""
+    [script] = [element.proto.body for element in at.get("html") if "replaceState" in element.proto.body]
+    [query] = re.findall(r'new URLSearchParams\("(.*)"\)', script)
+    return parse_qs(query, keep_blank_values=True)

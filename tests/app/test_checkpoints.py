@@ -8,7 +8,7 @@ import torch
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from app import checkpoints, opener
+from app import checkpoints, widgets
 from app.checkpoints import MAX_MEGABYTES, MAX_OPEN, Uploads
 from gte.checkpoint import load_histories
 from gte.errors import GteError
@@ -147,7 +147,7 @@ def test_an_upload_becomes_the_chosen_checkpoint_and_can_be_removed(two_networks
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="ckpt").value == "yours/mine"
-    assert "a link to this page does not carry it" in at.success[0].value
+    assert "a link to this page does not contain it" in at.success[0].value
     assert at.dataframe[0].value["Checkpoint"].tolist() == ["gte-tiny", "c2d-tiny", "yours/mine"]
     at.button[-1].click().run()
     assert not at.exception
@@ -195,17 +195,17 @@ def test_another_visit_sees_no_upload_and_a_link_to_one_says_that_it_is_not_here
 
 def test_the_page_says_which_files_it_takes(two_networks, monkeypatch):
     told = " ".join(caption.value for caption in open_page("library").caption)
-    assert f"at most {MAX_MEGABYTES} MB; {MAX_OPEN} of yours can be open at a time" in told
+    assert f"at most {MAX_MEGABYTES} MB; up to {MAX_OPEN} can be open at once" in told
     assert "GST from GST's repository" in told
     monkeypatch.setenv(checkpoints.SWITCH, "off")
     told = " ".join(caption.value for caption in open_page("library").caption)
-    assert "takes no files from elsewhere" in told
+    assert "does not accept files of other projects" in told
     assert "GST's repository" not in told
 
 
 def test_the_layouts_are_grouped_by_who_publishes_them():
     labels = ["a: One", "b: One", "a: Two", "b: Two", "b: Three"]
-    assert opener.by_publisher(labels) == ["One and Two from a", "One, Two and Three from b"]
+    assert widgets.by_publisher(labels) == ["One and Two from a", "One, Two and Three from b"]
 
 
 def test_a_file_of_another_type_is_refused_in_a_sentence_and_its_memory_given_back(two_networks, own):

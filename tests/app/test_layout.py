@@ -1,4 +1,4 @@
-"""What all pages share: errors as sentences, links that ask in vain, and the shared keys in the address."""
+"""Errors as sentences, the header, escaped text, and what is kept out of garbage collection."""
 
 import gc
 import logging
@@ -8,18 +8,15 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import layout, url_state
+from app import layout
 
 TIMEOUT_SECONDS = 60
 LONG_COLLECTION = 0.1
 """Seconds; with what the app imports in it, a collection takes more than twice as long."""
 
 
-def opened(script: Callable[..., None], *args: object, address: dict[str, str] | None = None) -> AppTest:
-    at = AppTest.from_function(script, args=args, default_timeout=TIMEOUT_SECONDS)
-    for key, value in (address or {}).items():
-        at.query_params[key] = value
-    return at.run()
+def opened(script: Callable[..., None], *args: object) -> AppTest:
+    return AppTest.from_function(script, args=args, default_timeout=TIMEOUT_SECONDS).run()
 
 
 def failing_page(error: "Exception") -> None:
@@ -30,22 +27,6 @@ def failing_page(error: "Exception") -> None:
         raise error
 
     layout.draw_page("p", "Title", "Which <b>?", render)
-
-
-def layer_page(options: "list[str]") -> None:
-    import streamlit as st
-
-    from app import layout, url_state
-
-    def render() -> None:
-        start = url_state.start(url_state.LAYER, options, default="layer1.1")
-        layer = st.selectbox("Layer", options, index=start, key=url_state.LAYER.name, bind="query-params")
-        st.text(layer)
-
-    layout.draw_page("p", "Title", "Which?", render)
-
-
-LAYERS = ["layer1.0", "layer1.1", "layer2.0"]
 
 
 def test_what_a_person_can_mend_is_shown_as_its_own_sentence() -> None:
@@ -85,56 +66,6 @@ def test_the_header_escapes_what_it_is_given() -> None:
 )
 def test_markdown_in_names_is_shown_as_it_is(text: str, escaped: str) -> None:
     assert layout.plain(text) == escaped
-
-
-def test_a_page_opens_on_the_default_without_a_link() -> None:
-    at = opened(layer_page, LAYERS)
-    assert at.text[0].value == "layer1.1"
-    assert not at.warning
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_a_link_opens_every_option_even_the_first_and_the_default(layer: str) -> None:
-    at = opened(layer_page, LAYERS, address={"layer": layer})
-    assert at.text[0].value == layer
-    assert not at.warning
-
-
-def test_a_link_to_what_does_not_exist_says_so_and_shows_the_default() -> None:
-    at = opened(layer_page, LAYERS, address={"layer": "layer9.9"})
-    assert at.text[0].value == "layer1.1"
-    assert [warning.value for warning in at.warning] == [
-        "The link asks for the layer “layer9.9”, which is not here; “layer1.1” is shown instead."
-    ]
-
-
-def test_the_notice_stays_until_something_else_is_chosen() -> None:
-    at = opened(layer_page, LAYERS, address={"layer": "layer9.9"})
-    assert at.run().warning
-    assert not at.selectbox[0].select("layer2.0").run().warning
-
-
-def test_a_choice_that_is_no_option_any_more_gives_way_to_the_default() -> None:
-    def page() -> None:
-        import streamlit as st
-
-        from app import url_state
-
-        options = ["layer1.0", "layer1.1", "layer2.0"][: st.session_state.get("many", 3)]
-        start = url_state.start(url_state.LAYER, options, default="layer1.1")
-        st.text(st.selectbox("Layer", options, index=start, key=url_state.LAYER.name, bind="query-params"))
-
-    at = opened(page)
-    assert at.selectbox[0].select("layer2.0").run().text[0].value == "layer2.0"
-    at.session_state["many"] = 2
-    assert at.run().text[0].value == "layer1.1"
-
-
-def test_options_without_the_default_are_refused() -> None:
-    with pytest.raises(ValueError, match="no layer to choose"):
-        url_state.start(url_state.LAYER, [], default="layer1.0")
-    with pytest.raises(ValueError, match="default layer must be one of a, b; got c"):
-        url_state.start(url_state.LAYER, ["a", "b"], default="c")
 
 
 def test_what_is_imported_is_taken_out_of_the_collection_that_follows_every_run_once():

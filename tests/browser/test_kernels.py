@@ -120,11 +120,11 @@ def test_a_figure_is_saved_in_the_chosen_format(page, form):
 def test_a_checkpoint_dropped_on_the_page_is_open_there(page, tmp_path):
     path = save_tiny(tmp_path / "dropped.safetensors", "gte")
     open_page(page, "/kernels")
-    page.get_by_role("button", name="Open yours").click()
+    page.get_by_role("button", name="Open a checkpoint").click()
     with rerun(page):
         page.locator('input[type="file"]').set_input_files(path)
     expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value("yours/dropped")
-    expect(page.get_by_text("a link to this page does not carry it").first).to_be_attached()
+    expect(page.get_by_text("a link to this page does not contain it").first).to_be_attached()
     expect(page.locator(".finding")).to_contain_text("layer1.0 moved")
     assert WATCHES[page].problems == []
 

@@ -81,7 +81,7 @@ def visit(browser: Browser, own_server: harness.Server) -> Iterator[Page]:
 
 def give(page: Page, path: Path) -> None:
     """Open a file on the library page as a reader does."""
-    page.get_by_role("button", name="Open yours").click()
+    page.get_by_role("button", name="Open a checkpoint").click()
     with rerun(page):
         page.locator('input[type="file"]').set_input_files(path)
     harness.wait_until_idle(page)
@@ -129,7 +129,7 @@ def test_a_file_of_this_project_is_opened_and_its_kernels_and_evidence_are_seen(
     open_page(networks, "/library")
     give(networks, path)
     [told] = [text for text in alerts(networks) if "is open as yours/my-run" in text]
-    assert "a link to this page does not carry it" in told
+    assert "a link to this page does not contain it" in told
     with networks.expect_download() as download:
         networks.get_by_role("button", name="Download", exact=True).click()
     assert download.value.suggested_filename == "my-run.safetensors"
@@ -322,8 +322,8 @@ def test_another_visitor_does_not_see_an_upload(browser, own_server, tmp_path):
 
 def test_evidence_of_a_network_from_elsewhere_makes_no_claim_about_the_clip(in_each_theme):
     open_page(in_each_theme, "/evidence?ckpt=i3d-elsewhere")
-    assert "True class:" not in in_each_theme.locator(".finding").inner_text()
-    assert any("was not trained on MotionPairs" in text for text in alerts(in_each_theme))
+    assert "The clip shows" not in in_each_theme.locator(".finding").inner_text()
+    assert any("was not trained on these clips" in text for text in alerts(in_each_theme))
     expect(in_each_theme.locator(".rows canvas")).to_have_count(2)  # SlowFast has the same classes
     assert drawn_colours(in_each_theme.locator(".rows canvas").first) > 50
 

@@ -1,1 +1,1 @@
-"""Sanity checks of evidence, each with a verdict in words."""
+"""Tests of whether evidence can be believed: each has a verdict in words."""

@@ -8,13 +8,11 @@ from streamlit.delta_generator import DeltaGenerator
 from analysis.block_diagram import graph as block_graph
 from analysis.block_diagram import svg
 from analysis.block_diagram.graph import BlockGraph
-from app import cache, layout, url_state
+from app import cache, layout, url_keys, url_state, widgets
 from app.components import block_diagram
 from gte.cli import sentence
 from gte.models import MODELS, ClipShape, applicable
 
-NETWORK = url_state.Key("diagram", "network of the diagram")
-BLOCK = url_state.Key("drawn", "block of the diagram")
 SHOWN_FIRST = "gte"
 
 SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}
@@ -27,7 +25,7 @@ NO_BLOCK = "{label} has no block to draw with these numbers; the reason stands a
 
 def show(name: str) -> None:
     """Have the next run draw this network."""
-    st.session_state[NETWORK.name] = MODELS[name].label
+    url_state.choose(url_keys.DIAGRAM, MODELS[name].label)
 
 
 def render(
@@ -81,20 +79,17 @@ def _render(name: str, own: cache.Options, clip: ClipShape, controls: DeltaGener
 def _pick_network(names: Sequence[str]) -> str:
     labels = {config.label: name for name, config in MODELS.items()}
     first = SHOWN_FIRST if SHOWN_FIRST in names or not names else names[0]
-    label = _pick(NETWORK, "Network of the diagram", list(labels), MODELS[first].label)
+    label = _pick(url_keys.DIAGRAM, "Network of the diagram", list(labels), MODELS[first].label)
     return labels[label]
 
 
 def _pick_block(name: str, options: cache.Options) -> str:
     blocks, typical = _blocks(name, options)
-    return _pick(BLOCK, "Block of the diagram", list(blocks), typical)
+    return _pick(url_keys.DRAWN, "Block of the diagram", list(blocks), typical)
 
 
-def _pick(key: url_state.Key, label: str, options: Sequence[str], default: str) -> str:
-    start = url_state.start(key, options, default=default)
-    return st.selectbox(
-        label, options, index=start, key=key.name, bind="query-params", label_visibility="collapsed", width=190
-    )
+def _pick(key: url_keys.Key[str], label: str, options: Sequence[str], default: str) -> str:
+    return widgets.pick(key, label, options, default, label_visibility="collapsed", width=190)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

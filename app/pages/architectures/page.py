@@ -16,7 +16,7 @@ from analysis.complexity.cards import Setting
 from analysis.complexity.counting import Complexity, Uncountable
 from analysis.formatting import COST_UNITS, in_a_row, large_count
 from analysis.plotting import style
-from app import cache, layout, tables, url_state, widgets
+from app import cache, layout, url_keys, widgets
 from app.pages.architectures import block_diagram, tabs
 from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
@@ -29,21 +29,11 @@ SECONDS_BEFORE_ROWS = 0.3
 """What is counted faster than this, as from the cache, is not worth a table that grows."""
 UNITS = {unit: factor for factor, unit in COST_UNITS.items()}
 
-DEPTH = url_state.Key("depth", "depth")
-FRAMES = url_state.Key("frames", "number of frames")
-SIZE = url_state.Key("size", "size")
-CLASSES = url_state.Key("classes", "number of classes")
-SHARE = url_state.Key("t", "temporal share")
-UNIT = url_state.Key("unit", "unit")
-WIDTH = url_state.Key("width", "width")
-CLIPS = url_state.Key("clips", "number of clips")
-CROPS = url_state.Key("crops", "number of crops")
-HEAD = url_state.Key("head", "choice for the classifier")
 
-GROUPS: dict[Kind, tuple[url_state.Key, str]] = {
-    "compared": (url_state.Key("compared", "network"), "The paper's Table 1"),
-    "ablation": (url_state.Key("ablations", "network"), "Other forms of GTE and GST"),
-    "relative": (url_state.Key("relatives", "network"), "Relatives that the paper names"),
+GROUPS: dict[Kind, tuple[url_keys.Key[list[str]], str]] = {
+    "compared": (url_keys.COMPARED, "The paper's Table 1"),
+    "ablation": (url_keys.ABLATIONS, "Other forms of GTE and GST"),
+    "relative": (url_keys.RELATIVES, "Relatives that the paper names"),
 }
 """Where each kind of network is chosen, and what the choice is called."""
 
@@ -177,21 +167,21 @@ def _controls() -> _Chosen:
     with places[0], st.popover("Networks", width="stretch"):
         names = [name for kind in GROUPS for name in _pick_networks(kind)]
     with places[1]:
-        depth = int(widgets.pick(DEPTH, "Depth", [str(depth) for depth in STAGE_DEPTHS], default="50"))
+        depth = int(widgets.pick(url_keys.DEPTH, "Depth", [str(depth) for depth in STAGE_DEPTHS]))
     with places[2]:
-        frames = widgets.pick_number(FRAMES, "Frames", 1, 64, 8)
+        frames = widgets.pick_number(url_keys.FRAMES, "Frames", 1, 64)
     with places[3]:
-        size = widgets.pick_number(SIZE, "Crop, pixels", 32, 512, 224, step=16)
+        size = widgets.pick_number(url_keys.SIZE, "Crop, pixels", 32, 512, step=16)
     with places[4]:
-        share = widgets.pick(SHARE, "Share t", SHARES, default="1/4")
+        share = widgets.pick(url_keys.SHARE, "Share t", SHARES)
     with places[5]:
-        unit = widgets.pick_segment(UNIT, "Unit", list(UNITS))
+        unit = widgets.pick_segment(url_keys.UNIT, "Unit", list(UNITS))
     with places[6], st.popover("More", width="stretch"):
-        width = int(widgets.pick(WIDTH, "Width: channels of the first stage", WIDTHS, default="64"))
-        classes = widgets.pick_number(CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
-        clips = widgets.pick_number(CLIPS, "Clips of each video", 1, 30, 1)
-        crops = widgets.pick_number(CROPS, "Crops of each clip", 1, 10, 1)
-        head = widgets.pick(HEAD, "Classifier", HEADS, default=HEADS[0])
+        width = int(widgets.pick(url_keys.WIDTH, "Width: channels of the first stage", WIDTHS))
+        classes = widgets.pick_number(url_keys.CLASSES, "Classes", 1, 10_000, NUM_CLASSES)
+        clips = widgets.pick_number(url_keys.CLIPS, "Clips of each video", 1, 30)
+        crops = widgets.pick_number(url_keys.CROPS, "Crops of each clip", 1, 10)
+        head = widgets.pick(url_keys.HEAD, "Classifier", HEADS)
     options: dict[str, int | float] = {
         "depth": depth,
         "base_width": width,
@@ -212,17 +202,7 @@ def _pick_networks(kind: Kind) -> list[str]:
     """The chosen networks of a kind, in the order of the table; of the compared ones all, until others are chosen."""
     key, title = GROUPS[kind]
     names = {config.label: name for name, config in MODELS.items() if config.kind == kind}
-    chosen = url_state.checked(
-        key,
-        lambda: st.pills(
-            title,
-            list(names),
-            selection_mode="multi",
-            default=list(names) if kind == "compared" else [],
-            key=key.name,
-            bind="query-params",
-        ),
-    )
+    chosen = widgets.pick_several(key, title, list(names), list(names) if kind == "compared" else ())
     return [name for label, name in names.items() if label in chosen]
 
 
@@ -264,7 +244,7 @@ def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> Styler:
             "Clip": [str(ClipShape(row["frames"], row["height"], row["width"])) for row in rows],
         }
     )
-    return tables.written(frame, dict.fromkeys(("Parameters", unit, "Mixing frames"), large_count))
+    return widgets.format_numbers(frame, dict.fromkeys(("Parameters", unit, "Mixing frames"), large_count))
 
 
 def column_widths(unit: str) -> dict[str, Any]:

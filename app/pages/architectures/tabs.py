@@ -19,20 +19,10 @@ from analysis.complexity.cards import Setting
 from analysis.complexity.counting import Complexity, Uncountable
 from analysis.complexity.formulas import Numbers
 from analysis.formatting import COST_UNITS, large_count, percent, three_digits
-from app import cache, cards, checkpoints, layout, navigation, tables, url_state, widgets
+from app import cache, cards, checkpoints, layout, navigation, url_keys, url_state, widgets
 from app.navigation import PAGES
 from app.pages.architectures import block_diagram, timing
 from gte.checkpoint_header import CheckpointHeader
-
-NETWORK = url_state.Key("network", "network")
-STAGE = url_state.Key("stage", "stage")
-BLOCK = url_state.Key("block", "block")
-DATASET = url_state.Key("dataset", "data set")
-IN_CHANNELS = url_state.Key("ci", "number of channels C_i")
-OUT_CHANNELS = url_state.Key("co", "number of channels C_o")
-KERNEL = url_state.Key("k", "kernel size k")
-TAPS = url_state.Key("kt", "number of taps k_T")
-FORMULA_SHARE = url_state.Key("ft", "temporal share of the formulas")
 
 ALL_STAGES = "All stages"
 
@@ -79,13 +69,15 @@ def _where(subject: Subject) -> None:
         first = next(
             (label for label, item in counted.items() if item.name == cost_tables.SELECTED), next(iter(counted))
         )
-        item = counted[widgets.pick(NETWORK, "Network", list(counted), default=first, width=210)]
+        item = counted[widgets.pick(url_keys.NETWORK, "Network", list(counted), default=first, width=210)]
         stages = [ALL_STAGES, *cost_tables.stages(item)]
-        asked = widgets.pick(STAGE, "Stage", stages, default=ALL_STAGES, width=180)
+        asked = widgets.pick(url_keys.STAGE, "Stage", stages, width=180)
         stage = None if asked == ALL_STAGES else asked
         blocks = cost_tables.blocks(item, stage)
         typical = block_diagram.typical_block(item.name, item.options)
-        block = widgets.pick(BLOCK, "Block", blocks, default=typical if typical in blocks else blocks[0], width=180)
+        block = widgets.pick(
+            url_keys.BLOCK, "Block", blocks, default=typical if typical in blocks else blocks[0], width=180
+        )
     card = cost_cards.where(item, subject.setting, stage, block if stage else None)
     cards.draw(card, on_click=_open_block if stage else _open_stage)
     st.caption("Click on a bar, or choose above, to see " + ("the block's layers." if stage else "its blocks."))
@@ -93,11 +85,11 @@ def _where(subject: Subject) -> None:
 
 
 def _open_stage(stage: str) -> None:
-    st.session_state[STAGE.name] = stage
+    url_state.choose(url_keys.STAGE, stage)
 
 
 def _open_block(block: str) -> None:
-    st.session_state[BLOCK.name] = block
+    url_state.choose(url_keys.BLOCK, block)
 
 
 def _block(item: Complexity, block: str, setting: Setting) -> None:
@@ -118,7 +110,7 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
         }
     )
     st.markdown(layout.plain(cost_tables.block_finding(item, block, setting.flops_per_mac)))
-    readable = tables.written(shown, {"Parameters": large_count, unit: large_count, "Share": percent})
+    readable = widgets.format_numbers(shown, {"Parameters": large_count, unit: large_count, "Share": percent})
     st.dataframe(readable, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
@@ -175,11 +167,11 @@ FORMULA_SHARES = ("1/16", "1/8", "1/4", "3/8", "1/2", "5/8", "3/4", "7/8")
 def _formulas(_subject: Subject) -> None:
     with st.container(horizontal=True):
         numbers = Numbers(
-            in_channels=int(_slider(IN_CHANNELS, "C_i, channels in", CHANNELS_IN, "256")),
-            out_channels=int(_slider(OUT_CHANNELS, "C_o, channels out", CHANNELS_OUT, "256")),
-            kernel=int(_slider(KERNEL, "k, pixels", KERNELS, "3")),
-            taps=int(_slider(TAPS, "k_T, frames", TAPS_OFFERED, "3")),
-            share=Fraction(_slider(FORMULA_SHARE, "t", FORMULA_SHARES, "1/4")),
+            in_channels=int(_slider(url_keys.IN_CHANNELS, "C_i, channels in", CHANNELS_IN, "256")),
+            out_channels=int(_slider(url_keys.OUT_CHANNELS, "C_o, channels out", CHANNELS_OUT, "256")),
+            kernel=int(_slider(url_keys.KERNEL, "k, pixels", KERNELS, "3")),
+            taps=int(_slider(url_keys.NUM_TAPS, "k_T, frames", TAPS_OFFERED, "3")),
+            share=Fraction(_slider(url_keys.FORMULA_SHARE, "t", FORMULA_SHARES, "1/4")),
         )
     card = cost_cards.table_1(numbers)
     cards.draw(card)
@@ -228,13 +220,13 @@ FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
 }
 
 
-def _slider(key: url_state.Key, label: str, options: Sequence[int | str], default: str) -> str:
+def _slider(key: url_keys.Key[str], label: str, options: Sequence[int | str], default: str) -> str:
     """A slider over some numbers that keeps its choice in the address."""
     names = [str(option) for option in options]
-    url_state.start(key, names, default)
-    st.session_state.setdefault(key.name, default)
+    option = url_state.show(key, default, url_state.one_of(names))
     with st.container(width=140):
-        return st.select_slider(label, names, key=key.name, bind="query-params")
+        st.select_slider(label, names, key=key.name, on_change=url_state.keep, args=(key,))
+    return option
 
 
 def _sweep(subject: Subject) -> None:
@@ -260,7 +252,7 @@ def _check(subject: Subject) -> None:
         "Counted at the setting of each figure, whatever is chosen above: convolutions and linear layers, one view. "
         "*same*: ours rounds to what is printed; *close*: within 3 %."
     )
-    dataset = widgets.pick_segment(DATASET, "Accuracies on", accuracy.datasets())
+    dataset = widgets.pick_segment(url_keys.DATASET, "Accuracies on", accuracy.datasets())
     table = cache.reported_accuracy(dataset)
     cards.draw(cost_cards.reported_accuracy(dataset, table, subject.setting))
     flops_per_mac = subject.setting.flops_per_mac
@@ -322,7 +314,7 @@ def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
     counts = dict.fromkeys((unit, "Parameters"), large_count)
     percents = dict.fromkeys(("Top-1", "Top-5"), "{:g} %".format)
     numbers = percents | {"Crop": "{:.0f}".format, "Printed": "{:g} G".format} | counts
-    return tables.written(frame, numbers, missing={"Crop": "?"})
+    return widgets.format_numbers(frame, numbers, missing={"Crop": "?"})
 
 
 def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:

@@ -16,14 +16,9 @@ from analysis.timing import process
 from analysis.timing.cards import timing_card
 from analysis.timing.plan import DEFAULT_ROUNDS, Measurement, Plan, as_plain, cores, in_words, seconds_expected
 from analysis.timing.table import what_was_measured
-from app import cache, jobs, layout, tables, url_state, widgets
+from app import cache, jobs, layout, url_keys, widgets
 from gte import cli
 from gte.models import applicable
-
-ROUNDS = url_state.Key("rounds", "number of rounds")
-BATCH = url_state.Key("batch", "batch size")
-THREADS = url_state.Key("threads", "number of threads")
-FUSED = url_state.Key("fused", "fusing")
 
 MOST_ROUNDS, MOST_CLIPS = 51, 16
 
@@ -42,17 +37,13 @@ def render(names: Sequence[str], setting: Setting) -> None:
             names=tuple(names),
             options=tuple(setting.options.items()),
             clip=setting.clip,
-            rounds=widgets.pick_number(ROUNDS, "Rounds", 1, MOST_ROUNDS, DEFAULT_ROUNDS, width=150),
-            batch=widgets.pick_number(BATCH, "Clips in a batch", 1, MOST_CLIPS, 1, width=150),
-            threads=widgets.pick_number(THREADS, "Threads", 1, cores(), cores(), width=150),
-            fused=url_state.checked(
-                FUSED,
-                lambda: st.toggle(
-                    "Fused",
-                    key=FUSED.name,
-                    bind="query-params",
-                    help="Fold every BatchNorm into the convolution before it, as `gte.models.fuse` does.",
-                ),
+            rounds=widgets.pick_number(url_keys.ROUNDS, "Rounds", 1, MOST_ROUNDS, DEFAULT_ROUNDS, width=150),
+            batch=widgets.pick_number(url_keys.BATCH, "Clips in a batch", 1, MOST_CLIPS, 1, width=150),
+            threads=widgets.pick_number(url_keys.THREADS, "Threads", 1, cores(), cores(), width=150),
+            fused=widgets.pick_switch(
+                url_keys.FUSED,
+                "Fused",
+                help="Fold every BatchNorm into the convolution before it, as `gte.models.fuse` does.",
             ),
         )
     if setting.seen:
@@ -60,10 +51,12 @@ def render(names: Sequence[str], setting: Setting) -> None:
     macs = _macs(plan)
     duration = in_words(seconds_expected(plan, macs))
     key, work = ("timing", plan), partial(process.run_in_child, plan)
-    measurement = jobs.offer(key, "Time them on this machine", work, lane="both", note=BEFORE.format(duration=duration))
+    measurement = jobs.offer(
+        key, "Time them on this machine", work, told=BEFORE.format(duration=duration), unbroken=True
+    )
     if measurement is not None:
         _draw(measurement, macs)
-        jobs.renew(key, "Measure again", work, lane="both")
+        jobs.renew(key, "Measure again", work, unbroken=True)
 
 
 def _macs(plan: Plan) -> dict[str, int]:
@@ -135,7 +128,7 @@ def rows(table: pd.DataFrame) -> Styler:
     )
     ratios = dict.fromkeys(("Time", "MACs, ratio", "Time per MAC"), three_digits)
     times = dict.fromkeys(("Median", "Quarter below", "Quarter above"), _in_milliseconds)
-    return tables.written(frame, times | ratios | {"Training step": _in_megabytes, "MACs": large_count})
+    return widgets.format_numbers(frame, times | ratios | {"Training step": _in_megabytes, "MACs": large_count})
 
 
 def _in_milliseconds(value: float) -> str:

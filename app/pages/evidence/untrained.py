@@ -8,16 +8,15 @@ from pathlib import Path
 import streamlit as st
 import torch
 
-from app import url_state, widgets
+from app import url_keys, widgets
 from app.cache import Options
-from app.pages.evidence.controls import MAX_NETWORKS, NOTHING
+from app.pages.evidence.controls import MOST_NETWORKS, NOTHING
 from gte import checkpoint
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
 from gte.kernel_snapshots import KernelSnapshots
 from gte.models import MODELS, build, configure
 from gte.models.shift import shift_layers
 
-UNTRAINED = url_state.Key("untrained", "untrained network")
 PREFIX = "untrained "
 """Stands before the label of such a network."""
 SEED = 0
@@ -76,8 +75,8 @@ def name_of(model: str) -> str:
 def pick(like: CheckpointHeader) -> dict[str, CheckpointHeader]:
     """A network of the zoo that never trained, by its name; none unless the reader asks for one."""
     labels = {name: config.label for name, config in MODELS.items()}
-    model = widgets.pick_in_words(
-        UNTRAINED,
+    model = widgets.pick(
+        url_keys.UNTRAINED,
         "Beside them, untrained",
         [NOTHING, *labels],
         default=NOTHING,
@@ -89,7 +88,7 @@ def pick(like: CheckpointHeader) -> dict[str, CheckpointHeader]:
 
 def leave_room(chosen: list[str], num_others: int) -> list[str]:
     """The first of the chosen networks, so that so many others fit beside them; says so where some are left out."""
-    fitting = chosen[: MAX_NETWORKS - num_others]
+    fitting = chosen[: MOST_NETWORKS - num_others]
     if len(fitting) < len(chosen):
-        st.caption(f"{chosen[-1]} is left out: {MAX_NETWORKS} networks are drawn at most.")
+        st.caption(f"{chosen[-1]} is left out: {MOST_NETWORKS} networks are drawn at most.")
     return fitting

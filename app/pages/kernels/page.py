@@ -9,7 +9,7 @@ from analysis import kernels
 from analysis.formatting import percent
 from analysis.kernels import Order, Reading
 from analysis.kernels.cards import View
-from app import cache, checkpoints, layout, navigation, opener, url_state, widgets
+from app import cache, checkpoints, layout, navigation, url_keys, url_state, widgets
 from app.components import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import tabs
@@ -31,13 +31,13 @@ def render() -> None:
     """Draw the page below its header."""
     found = widgets.checkpoints_or_stop()
     controls = st.container(horizontal=True, vertical_alignment="bottom")
-    opener.tell_of_last_upload()
+    widgets.show_upload_result()
     with controls:
         header = widgets.pick_checkpoint(found, width=195)
         name = next(name for name, other in found.items() if other is header)
         summary = cache.kernel_summary(header)
         if summary.empty:
-            opener.open_one_of_yours()
+            widgets.upload_checkpoint()
     if summary.empty:
         st.info(layout.plain(f"{header.name} {kernels.NO_KERNELS}"))
         return
@@ -45,10 +45,10 @@ def render() -> None:
     with controls:
         layer = widgets.pick_layer(names, default=kernels.most_moved(summary), width=140)
         reading = _pick_reading(header)
-        order = ORDERS[widgets.pick(url_state.SORT, "Outputs", list(ORDERS), default=next(iter(ORDERS)), width=155)]
+        order = ORDERS[widgets.pick(url_keys.SORT, "Outputs", list(ORDERS), width=155)]
         others = tabs.pick_others(found, name)
         export = st.popover("Export")
-        opener.open_one_of_yours()
+        widgets.upload_checkpoint()
     summary = cache.kernel_summary(header, reading)
     # Its place is above the scrubber, which says of what it speaks.
     finding = st.container()
@@ -69,7 +69,7 @@ def _pick_reading(header: CheckpointHeader) -> Reading:
     # Only a learnable shift begins with one input for each output.
     if not header.layers:
         return "summed"
-    return READINGS[widgets.pick(url_state.TAPS, "Taps", list(READINGS), default=next(iter(READINGS)), width=195)]
+    return READINGS[widgets.pick(url_keys.TAPS, "Taps", list(READINGS), width=195)]
 
 
 def _facts(header: CheckpointHeader, layer: str) -> str:
@@ -84,17 +84,25 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
     names = kernels.block_names_of(summary)
     steps = tuple(taps.steps.tolist())
     num_outputs = taps.weights.shape[1]
-    # What a link asks for; later the scrubber and the clicks know better than the address.
-    asked = url_state.number(url_state.STEP, max(summary["step"].tolist()), "the last step is shown")
-    first = kernels.snapshot_at(steps, -1 if asked is None else asked)
-    first = st.session_state.setdefault(f"kernels: first snapshot of {header.path}", first)
-    output = url_state.number(
-        url_state.OUTPUT, num_outputs - 1, f"{names[view.layer]} has the outputs 0 to {num_outputs - 1}"
-    )
     # Streamlit refuses a component whose key has two underscores in a row, as the name of a folder may.
     key = f"barcode {header.path}".replace("_", "-_")
-    asked_form = url_state.one_of(url_state.FORM, FORMS, f"{FORMS[0]} are shown")
-    form = st.session_state.setdefault(f"kernels: first form of {header.path}", asked_form or FORMS[0])
+    path = str(header.path)
+    largest = max(summary["step"].tolist())
+    step = url_state.resolve(
+        url_keys.STEP, None, url_state.between(0, largest), of=path, instead="the last step is shown"
+    )
+    form = url_state.resolve(url_keys.FORM, None, url_state.one_of(FORMS), of=path, instead=f"{FORMS[0]} are shown")
+    output = url_state.resolve(
+        url_keys.OUTPUT,
+        None,
+        url_state.between(0, num_outputs - 1),
+        instead=f"{names[view.layer]} has the outputs 0 to {num_outputs - 1}",
+    )
+    # The component opens on these; while it is on the page, it knows better what is chosen.
+    opening = f"kernels: the first snapshot and form of {path}"
+    if key not in st.session_state:
+        st.session_state[opening] = kernels.snapshot_at(steps, -1 if step is None else step), form or FORMS[0]
+    first, form = st.session_state[opening]
     with layout.errors_as_sentences():
         choice = kernel_barcode(
             kernels.read_taps(taps),
@@ -114,9 +122,9 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
                 st.caption(text)
         last = len(steps) - 1
         snapshot = choice.snapshot if last else 0
-        url_state.write(url_state.STEP, None if snapshot == last else steps[snapshot])
-        url_state.write(url_state.OUTPUT, choice.output)
-        url_state.write(url_state.FORM, None if choice.form == FORMS[0] else choice.form)
+        url_state.choose(url_keys.STEP, None if snapshot == last else steps[snapshot], of=path)
+        url_state.choose(url_keys.OUTPUT, choice.output)
+        url_state.choose(url_keys.FORM, None if choice.form == FORMS[0] else choice.form, of=path)
         return View(
             path=view.path,
             layer=view.layer,
@@ -140,6 +148,6 @@ def _order(header: CheckpointHeader, view: View, key: str, first: int) -> list[i
 
 def _open(block: str, names: Mapping[str, str]) -> None:
     if block in names.values():
-        st.session_state[url_state.LAYER.name] = block
+        url_state.choose(url_keys.LAYER, block)
         # Output 7 of another layer is another output.
-        url_state.write(url_state.OUTPUT, None)
+        url_state.choose(url_keys.OUTPUT, None)

@@ -15,7 +15,7 @@ from analysis.kernels import network_cards
 from analysis.kernels.cards import View
 from analysis.plotting import style
 from analysis.plotting.card import Card
-from app import cache, cards, checkpoints, layout, url_state, widgets
+from app import cache, cards, checkpoints, layout, url_keys, url_state, widgets
 from app.pages.kernels.cache import kernel_card_list, kernel_report, matched_card, reach_card
 from app.pages.kernels.reading import READING
 from gte.checkpoint_header import CheckpointHeader
@@ -52,26 +52,20 @@ MOST_OTHERS = 3
 def pick_others(found: Mapping[str, CheckpointHeader], name: str) -> list[str]:
     """A popover in which the checkpoints to compare with are chosen; those that the link asks for come chosen."""
     options = [other for other in found if other != name]
-    url_state.only_what_is_here(url_state.COMPARE, options)
-    chosen = st.session_state.get(url_state.COMPARE.name, st.query_params.get_all(url_state.COMPARE.name))
-    if any(other not in options for other in chosen):
-        # The checkpoint that is now compared with the others, for one.
-        chosen = st.session_state[url_state.COMPARE.name] = [other for other in chosen if other in options]
+    chosen = url_state.resolve(url_keys.COMPARE, None, url_state.some_of(options))
     with st.popover(f"Compare ({len(chosen)})" if chosen else "Compare"):
         if not options:
             st.caption("There is no other checkpoint here; open one of yours, or train one.")
             return []
-        picked = st.pills(
-            "Compare with", options, selection_mode="multi", key=url_state.COMPARE.name, bind="query-params"
-        )
+        picked = widgets.pick_several(url_keys.COMPARE, "Compare with", options)
         if len(picked) > MOST_OTHERS:
             st.caption(f"The first {MOST_OTHERS} are drawn: more columns could not be read.")
-    return list(picked)[:MOST_OTHERS]
+    return picked[:MOST_OTHERS]
 
 
 def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View) -> None:
     """The inside of the export menu: figures' format, the layers' table, the report."""
-    widgets.pick_segment(url_state.FORMAT, "A figure's own download button saves", style.FORMATS)
+    widgets.pick_segment(url_keys.FORMAT, "A figure's own download button saves", style.FORMATS)
     st.download_button(
         "Every layer and snapshot, CSV",
         summary.to_csv(index=False),
@@ -229,7 +223,7 @@ TABS: Mapping[str, Callable[[_Subject], None]] = {
 def _draw(subject: _Subject, shown: Sequence[Card], prefix: str = "") -> None:
     """Each card: title, sentence, figure, and an expander with definition, code and numbers."""
     names = kernels.block_names_of(subject.summary)
-    config = style.plotly_config(st.session_state.get(url_state.FORMAT.name) or style.FORMATS[0])
+    config = style.plotly_config(st.session_state.get(url_keys.FORMAT.name) or style.FORMATS[0])
     for card in shown:
         cards.draw(
             card,
@@ -242,4 +236,4 @@ def _draw(subject: _Subject, shown: Sequence[Card], prefix: str = "") -> None:
 
 def _open(block: str) -> None:
     """Choose the layer whose mark was clicked."""
-    st.session_state[url_state.LAYER.name] = block
+    url_state.choose(url_keys.LAYER, block)

@@ -7,9 +7,8 @@ import streamlit as st
 from jaxtyping import Float
 from torch import Tensor
 
-from analysis import interventions
-from analysis.attribution.evidence import Evidence
-from analysis.attribution.methods import find_evidence
+from analysis import attribution, interventions
+from analysis.attribution import Evidence
 from analysis.interventions import LabelledClips, Network, Step, TimeChoice
 from analysis.interventions.cards import Examined, Footage
 from analysis.interventions.kernel_edits import MirrorLaw, Starts
@@ -97,7 +96,7 @@ def changed_evidence(header: CheckpointHeader, clip: Clip, target: int, block: s
     with cache.model_of(header) as model:
         changed = interventions.changes(model, change.layers, *change.step, starts(header))
         network = interventions.ChangedNetwork(model, changed)
-        return find_evidence("gradcam", network, to_clip(clip.frames)[None], target, block)
+        return attribution.METHODS["gradcam"].attribute(network, to_clip(clip.frames)[None], target, block)
 
 
 @st.cache_data(max_entries=128, show_spinner="Reversing every kernel", hash_funcs=HASH_FUNCS)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from analysis import interventions, kernels
-from analysis.attribution.evidence import NotNumbersError, preselect_layer
+from analysis.attribution import NotNumbersError
+from analysis.attribution.evidence import preselect_layer
 from analysis.interventions import SETTINGS, Effect, LabelledClips, Step
 from analysis.interventions import cards as intervention_cards
-from app import cache, cards, checkpoints, jobs, layout, url_state, widgets
+from app import cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
 from app.clips import Clip
 from app.components import StripRow, film_strip
 from app.pages.what_if import cache as whatif_resources
@@ -19,9 +20,6 @@ from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.files import stamp
 
-WHERE = url_state.Key("where", "choice of layers")
-SETTING = url_state.Key("setting", "setting of the kernels")
-BLEND = url_state.Key("blend", "blend")
 EVERY = "all layers"
 ONE = "one layer"
 FRAME_SIDE = 110
@@ -106,18 +104,23 @@ def draw(subject: Subject) -> None:
 def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choice:
     with subject.controls:
         alone = len(names) == 1
-        every = not alone and widgets.pick(WHERE, "Where", [EVERY, ONE], default=EVERY, width=120) == EVERY
+        every = not alone and widgets.pick(url_keys.WHERE, "Where", [EVERY, ONE], width=120) == EVERY
         layers = tuple(names) if every or alone else (widgets.pick_layer(names, most_moved, width=140),)
         settings = whatif_resources.settings_of(subject.header, layers)
         labels = {SETTINGS[key].label: key for key in settings if key != "learned"}
-        setting = labels[widgets.pick(SETTING, "Kernels", list(labels), default=_FIRST, width=176)]
+        setting = labels[widgets.pick(url_keys.SETTING, "Kernels", list(labels), default=_FIRST, width=176)]
         blend = 1.0
         if SETTINGS[setting].takes_blend:
-            blend = url_state.checked(
-                BLEND,
-                lambda: st.slider(
-                    "Blend", 0.0, interventions.MOST_BLEND, 0.5, 0.05, key=BLEND.name, bind="query-params", width=135
-                ),
+            blend = url_state.show(url_keys.BLEND, 0.5, url_state.between(0.0, interventions.MOST_BLEND))
+            st.slider(
+                "Blend",
+                0.0,
+                interventions.MOST_BLEND,
+                step=0.05,
+                key=url_keys.BLEND.name,
+                on_change=url_state.keep,
+                args=(url_keys.BLEND,),
+                width=135,
             )
     return _Choice(
         change=Change(layers=layers, step=Step(setting, float(blend))),
@@ -169,8 +172,7 @@ def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
         key,
         "Count the accuracy",
         lambda report: interventions.settings_accuracy(network, change.layers, [change.step], clips, report),
-        lane="quick",
-        note=f"With {choice.where} changed, on {clips.num_clips} labelled clips.",
+        told=f"With {choice.where} changed, on {clips.num_clips} labelled clips.",
         at_once=True,
     )
     if table is not None:
@@ -187,8 +189,7 @@ def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> N
         ("settings", stamp(header.path), layers, clips),
         "Try every setting on labelled clips",
         lambda report: interventions.settings_accuracy(network, layers, steps, clips, report),
-        lane="slow",
-        note=told,
+        told=told,
     )
     if table is None:
         return

@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from app import url_state, widgets
+from app import url_keys, url_state, widgets
 from app.navigation import KERNEL_EDITS, LAYER_ABLATION, TIME_EDITS
 from app.pages.what_if import kernel_edits, layer_ablation, time_edits
 from app.pages.what_if.selection import Subject
 
-EXPERIMENT = url_state.Key("experiment", "experiment")
-"""Not `view`: the kernels page binds that to its tabs, and Streamlit strikes it from a link that comes from there."""
 CONTROL_WIDTHS = (150, 180, 125)
 """Of checkpoint, clip and upload, in pixels; an experiment that asks about a clip fills the last two, and each puts its
 own controls behind them."""
@@ -33,7 +31,9 @@ def render() -> None:
         upload_place=upload_place,
         stretch_place=st.container(),
     )
-    widgets.draw_tabs(TABS, subject, key=EXPERIMENT, wanted=LAYER_ABLATION if _link_names_a_layer() else None)
+    if url_state.link_names(url_keys.LAYER) and not url_state.link_names(url_keys.EXPERIMENT):
+        url_state.choose(url_keys.EXPERIMENT, LAYER_ABLATION)
+    widgets.draw_tabs(TABS, subject, url_keys.EXPERIMENT)
 
 
 TABS: Mapping[str, Callable[[Subject], None]] = {
@@ -42,8 +42,3 @@ TABS: Mapping[str, Callable[[Subject], None]] = {
     LAYER_ABLATION: layer_ablation.draw,
 }
 """The experiments; only the open one is computed and drawn."""
-
-
-def _link_names_a_layer() -> bool:
-    """True where a link asks about a layer; what the reader brings along asks nothing."""
-    return st.query_params.get(url_state.LAYER.name) not in (None, url_state.chosen_of(url_state.LAYER))

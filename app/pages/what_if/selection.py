@@ -7,13 +7,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.interventions import LabelledClips
-from app import clips, layout, url_state, widgets
+from app import clips, layout, url_keys, url_state, widgets
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.cache import Shown
 from gte.checkpoint_header import CheckpointHeader
 from gte.data.video.sources import Stretch
 
-CLIPS = url_state.Key("clips", "number of labelled clips")
 CLIPS_A_CLASS = (4, 10, 20)
 """To choose from; the first takes seconds for the networks that ship, the last tells apart what differs little."""
 PREFERRED_CLIP = "approaches"
@@ -44,7 +43,7 @@ class Subject:
         """Controls for a clip and a stretch of it, and what they choose."""
         source = clips.clip_source(self.header)
         with self.upload_place:
-            widgets.drop_clip()
+            widgets.upload_clip()
         preferred = PREFERRED_CLIP if PREFERRED_CLIP in source.classes else source.classes[0]
         with self.clip_place:
             clip = widgets.pick_clip(source, default=preferred)
@@ -58,14 +57,15 @@ class Subject:
 
     def carry_clip(self) -> None:
         """Keep the clip of the visit, and of the address, in an experiment that asks about none."""
-        url_state.carried(url_state.CLIP, clips.choices(clips.clip_source(self.header), clips.dropped()))
+        options = clips.choices(clips.clip_source(self.header), clips.dropped())
+        url_state.resolve(url_keys.CLIP, None, url_state.one_of(options))
 
     def pick_labelled(self) -> LabelledClips:
         """A control for how many labelled clips are asked about, and those clips."""
         classes = len(clips.clip_source(self.header).classes)
         counts = {str(count * classes): count for count in CLIPS_A_CLASS}
         with self.controls:
-            chosen = widgets.pick(CLIPS, "Labelled clips", list(counts), default=next(iter(counts)), width=115)
+            chosen = widgets.pick(url_keys.TEST_CLIPS, "Labelled clips", list(counts), width=115)
         return whatif_resources.labelled_clips(self.header, counts[chosen])
 
 

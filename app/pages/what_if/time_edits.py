@@ -11,22 +11,16 @@ import streamlit as st
 from jaxtyping import UInt8
 
 from analysis import interventions
-from analysis.attribution.evidence import NotNumbersError
+from analysis.attribution import NotNumbersError
 from analysis.interventions import SPEEDS, TIME_CHANGES, Effect, TimeChoice
 from analysis.interventions import cards as intervention_cards
-from app import cache, cards, checkpoints, jobs, layout, url_state, widgets
+from app import cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
 from app.clips import Clip
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.selection import Subject
 from gte.data import DATASETS
 from gte.files import stamp
 
-CHANGE = url_state.Key("change", "change of time")
-SEED = url_state.Key("seed", "seed")
-FRAME = url_state.Key("frame", "frame")
-COUNT = url_state.Key("count", "number of frames")
-SPEED = url_state.Key("speed", "speed")
-BESIDE = url_state.Key("beside", "network to compare with")
 MOST_BESIDE = 3
 LARGEST_SEED = 9999
 PICTURE_SIDE = 96
@@ -99,40 +93,33 @@ def _pick_beside(subject: Subject) -> list[str]:
     default = alike[:1]
     previous = st.session_state.get(_SUBJECT)
     st.session_state[_SUBJECT] = subject.name
-    chosen = st.session_state.get(BESIDE.name)
-    if previous not in (None, subject.name) and chosen is not None:
-        st.session_state[BESIDE.name] = default
-    url_state.only_what_is_here(BESIDE, options)
+    if previous not in (None, subject.name) and not url_state.link_names(url_keys.BESIDE):
+        url_state.choose(url_keys.BESIDE, None)
     with subject.controls, st.popover("Networks"):
         if not options:
             st.caption("There is no other checkpoint here to compare with.")
             return []
-        picked = url_state.checked(
-            BESIDE,
-            lambda: st.pills(
-                "Compare with", options, selection_mode="multi", default=default, key=BESIDE.name, bind="query-params"
-            ),
-        )
+        picked = widgets.pick_several(url_keys.BESIDE, "Compare with", options, default)
         if len(picked) > MOST_BESIDE:
             st.caption(f"The first {MOST_BESIDE} are drawn: more could not be read.")
-    return list(picked)[:MOST_BESIDE]
+    return picked[:MOST_BESIDE]
 
 
 def _pick_choice(subject: Subject, num_frames: int) -> TimeChoice:
     labels = {change.label: key for key, change in TIME_CHANGES.items()}
     with subject.controls:
-        picked = labels[widgets.pick(CHANGE, "Change", list(labels), default=next(iter(labels)), width=145)]
+        picked = labels[widgets.pick(url_keys.CHANGE, "Change", list(labels), width=145)]
         wanted = TIME_CHANGES[picked].parameters
         seed, frame, count, speed = 0, num_frames // 2, 1, 2.0
         if "seed" in wanted:
-            seed = widgets.pick_number(SEED, "Seed", 0, LARGEST_SEED, seed, width=110)
+            seed = widgets.pick_number(url_keys.SEED, "Seed", 0, LARGEST_SEED, seed, width=110)
         if "frame" in wanted:
-            frame = widgets.pick_number(FRAME, "Frame", 1, num_frames, frame + 1, width=110) - 1
+            frame = widgets.pick_number(url_keys.FRAME, "Frame", 1, num_frames, frame + 1, width=110) - 1
         if "count" in wanted and num_frames > 1:
-            count = widgets.pick_number(COUNT, "How many", 1, num_frames - 1, count, width=110)
+            count = widgets.pick_number(url_keys.COUNT, "How many", 1, num_frames - 1, count, width=110)
         if "speed" in wanted:
             options = [f"{option:g} x" for option in SPEEDS]
-            speed = SPEEDS[options.index(widgets.pick(SPEED, "Speed", options, default="2 x", width=100))]
+            speed = SPEEDS[options.index(widgets.pick(url_keys.SPEED, "Speed", options, width=100))]
     return TimeChoice(change=picked, seed=seed, frame=frame, count=count, speed=speed)
 
 
@@ -186,8 +173,7 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
         ("time", tuple(names), tuple(stamp(subject.found[name].path) for name in names), first.num_clips),
         "Try every change on labelled clips",
         lambda report: interventions.time_accuracy(networks, clips, report),
-        lane="slow",
-        note=told,
+        told=told,
     )
     if table is None:
         heading.subheader("Over the data set", anchor=False)

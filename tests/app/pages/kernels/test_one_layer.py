@@ -2,8 +2,8 @@
 
 import pytest
 
+from app import url_keys
 from app.navigation import KERNEL_EDITS, LAYER_ABLATION
-from app.pages.what_if.kernel_edits import WHERE
 from gte.data import open_dataset
 from gte.models import MODELS, build
 from gte.models.resnet import ResNetConfig, VideoResNet
@@ -47,7 +47,7 @@ def test_its_kernels_are_changed_without_a_choice_of_layers(one_layer):
     assert not at.exception
     assert not at.error
     assert f"{LAYER}: nothing." in finding(at)
-    assert not [box for box in at.selectbox if box.key in (WHERE.name, "layer")]
+    assert not [box for box in at.selectbox if box.key in (url_keys.WHERE.name, "layer")]
     assert "Mirroring every kernel undoes the reversal" in markdown(at)
     assert "labelled clips are right, as learned" in markdown(with_results(at))
 

@@ -13,7 +13,7 @@ from app import cache, checkpoints
 from app.pages.kernels.tabs import NO_OTHERS, NOT_NUMBERS, TABS
 from gte import checkpoint
 from gte.checkpoint_header import read_header
-from tests.app.opening import finding, open_page, sentences
+from tests.app.opening import finding, go_to, open_page, sentences, url_of
 from tests.moved import save_moved
 from tests.tiny import save_tiny
 
@@ -80,10 +80,10 @@ def test_other_networks_kernels_have_no_diagonal_to_choose(two_networks):
 def test_a_step_in_the_link_is_the_snapshot_that_is_shown(two_networks):
     at = open_page("kernels", view="Layers", step="0")
     assert "No layer has moved from its initialisation." in " ".join(text.value for text in at.markdown)
-    assert at.query_params["step"] == "0"
+    assert url_of(at)["step"] == ["0"]
     late = open_page("kernels", view="Layers", step="3")
     assert "layer1.0 moved most" in " ".join(text.value for text in late.markdown)
-    assert "step" not in late.query_params
+    assert "step" not in url_of(late)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,8 @@ def test_a_link_to_what_does_not_exist_is_told_with_what_is_shown_instead(two_ne
 
 def test_what_a_link_asked_for_in_vain_is_forgotten_once_it_is_chosen(two_networks):
     at = open_page("kernels", view="Nope")
-    at.session_state["view"] = "Table"
-    at.run()
-    assert not at.warning
+    assert at.warning
+    assert not go_to(at, "kernels", view="Table").warning
 
 
 @pytest.mark.parametrize("page", ["kernels", "evidence", "whatif"])

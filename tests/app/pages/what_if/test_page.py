@@ -14,7 +14,7 @@ from gte import checkpoint
 from gte.data import open_dataset
 from gte.data.video.files import write_webm
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels
-from tests.app.opening import finding, open_page, sentences
+from tests.app.opening import finding, open_page, sentences, url_of
 from tests.app.pages.kernels.test_diverged import spoil
 from tests.tiny import save_tiny, tiny_header, tiny_model
 
@@ -23,8 +23,8 @@ SECONDS = 120
 
 def with_results(at: AppTest) -> AppTest:
     """Run the page again when the work that it began is over."""
-    for job in list(jobs.queue().jobs.values()):
-        assert job.over.wait(SECONDS)
+    for job in list(jobs.queue()._jobs.values()):
+        assert job.wait(SECONDS)
     return at.run()
 
 
@@ -94,7 +94,7 @@ def test_the_owner_s_clips_and_a_stretch_of_them_are_changed_as_well(two_network
     assert any("Stretch(2, 11).sample(3 * header.num_frames)" in code.value for code in at.code)
     at.selectbox(key="clip").set_value("moves up").run()
     assert not at.slider
-    assert "stretch" not in at.query_params
+    assert "stretch" not in url_of(at)
 
 
 @pytest.mark.parametrize("change", [change.label for change in TIME_CHANGES.values()])
@@ -134,9 +134,9 @@ def test_fewer_frames_than_the_network_takes_are_said_to_be_repeated(two_network
 
 def test_what_asks_about_no_clip_shows_no_control_of_one_and_keeps_it_in_the_address(two_networks):
     at = open_page("whatif", experiment=LAYER_ABLATION, clip="moves up", layer="layer2.0")
-    assert {box.key for box in at.selectbox} == {"ckpt", "layer", "clips"}
+    assert {box.key for box in at.selectbox} == {"ckpt", "layer", "test_clips"}
     assert not at.get("file_uploader")
-    assert at.query_params["clip"] in ("moves up", ["moves up"])
+    assert url_of(at)["clip"] == ["moves up"]
     assert any(
         "“flies”, which is not here" in text
         for text in sentences(open_page("whatif", experiment=LAYER_ABLATION, clip="flies"))
@@ -144,7 +144,7 @@ def test_what_asks_about_no_clip_shows_no_control_of_one_and_keeps_it_in_the_add
 
 
 def test_more_labelled_clips_can_be_asked_for(two_networks):
-    at = with_results(open_page("whatif", experiment=LAYER_ABLATION, clips="140"))
+    at = with_results(open_page("whatif", experiment=LAYER_ABLATION, test_clips="140"))
     assert not at.exception
     assert "140 test clips of MotionPairs" in captions(at)
 
