@@ -15,8 +15,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis import attribution, kernels
+from analysis import kernels
 from analysis.attribution import gradcam
+from analysis.attribution.evidence import Evidence
+from analysis.attribution.methods import find_evidence
 from analysis.complexity import accuracy, counting, published, store, sweep
 from analysis.complexity.counting import Complexity, Uncountable
 from analysis.kernels import Reading
@@ -30,6 +32,9 @@ from gte.models import ClipShape
 
 Options = tuple[tuple[str, int | float], ...]
 """A network's options as pairs, so that they can be hashed."""
+
+LARGE_SIDE = 112
+"""Side in pixels of the clips of a large network, which needs a good part of a second for each of them."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,10 @@ def weights_not_numbers(header: CheckpointHeader) -> tuple[str, ...]:
 @st.cache_data(max_entries=512, show_spinner="Computing evidence", hash_funcs=HASH_FUNCS)
 def evidence(
     header: CheckpointHeader, clip: Clip, target: int, layer: str, method: str, contrast: int | None = None
-) -> attribution.Evidence:
+) -> Evidence:
     """Return a network's evidence for the class `target`, against the class `contrast` if given, at a block."""
-    attribute = attribution.METHODS[method].attribute
     with model_of(header) as model:
-        return attribute(model, to_clip(clip.frames)[None], target, layer, contrast=contrast)
+        return find_evidence(method, model, to_clip(clip.frames)[None], target, layer, contrast=contrast)
 
 
 def map_shapes(header: CheckpointHeader) -> dict[str, tuple[int, int, int]]:

@@ -13,9 +13,9 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from analysis.attribution import METHODS, grad_cam
 from analysis.attribution.evidence import preselect_layer
-from analysis.attribution.gradcam import map_shapes
+from analysis.attribution.gradcam import grad_cam, map_shapes
+from analysis.attribution.methods import METHODS, find_evidence
 from gte.models import ClipShape, block_outputs, build, recording, to_channels_last
 
 PASSES = "a pass each way"
@@ -51,7 +51,7 @@ def jobs(setting: Setting) -> tuple[str, dict[str, Callable[[], object]]]:
     block = block_outputs(network)[layer]
 
     def on_grid() -> object:
-        return grad_cam(network, pixels, TARGET, layer).upsampled(*pixels.shape[2:])
+        return find_evidence("gradcam", network, pixels, TARGET, layer).upsampled(*pixels.shape[2:])
 
     return layer, {
         PASSES: lambda: forward_and_backward(network, block, pixels),

@@ -1,74 +1,75 @@
-"""Evidence: what an attribution method found for one class in one layer, and how it is written for people."""
+"""Evidence for one class over the frames of a clip, and its description in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from scipy.stats import spearmanr
+from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.formatting import percent, three_digits
 
-SMALLEST_MAP = 7
+MIN_MAP_SIDE = 7
 """Height and width, in cells, below which a map is too coarse to be preselected."""
 
 MAIN_SHARE = 2 / 3
-"""The share of the evidence that the frames named in `Evidence.finding` hold at least."""
+"""Minimum share of the evidence in the frames that `Evidence.finding` names."""
 
 NOTEWORTHY = 1.05
-"""Frames are named in `Evidence.finding` if they hold as many times what evenly spread evidence would give them."""
+"""Minimum evidence in the frames that `Evidence.finding` names, as a multiple of what even evidence would give them."""
 
 STRIKING = 2
-"""The same for a single frame, where no stretch of frames is to be named."""
+"""The same for a single frame, where no consecutive frames qualify."""
 
 
 class NotNumbersError(ValueError):
-    """A network's answer, or its evidence, holds values that are not finite numbers."""
+    """The output of a network, or its evidence, contains values that are not finite numbers."""
 
 
-def finite(found: Float[Tensor, "t h w"], layer: str) -> Float[Tensor, "t h w"]:
-    """What was found in a layer, if it is all numbers. Raises NotNumbersError if it is not."""
-    if not found.isfinite().all():
-        raise NotNumbersError(f"The evidence in {layer} is not a number, so there is nothing to show.")
-    return found
+WEIGHTING = "weighting"
+PEAK = "peak value"
+"""Entries of `Evidence.card`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Evidence for one class over the time and space of a layer; it is never negative."""
+    """Evidence for one class over the time and space of a layer; never negative."""
 
     map: Float[Tensor, "t h w"]
-    """The raw values, T' x H' x W'."""
+    """Values before normalisation, T' x H' x W'."""
     target: int
     """Index of the class."""
     layer: str
-    """The block that it was read from, such as "layer3.1"; "the pixels" or "the frames" where it was none."""
+    """The block, such as "layer3.1"; "the pixels" or "the frames" for methods that use no block."""
     method: str
-    """The method, in words."""
+    """Key of the method in METHODS."""
+    label: str
+    """Name of the method."""
     convention: str
     """How the method was applied, in words."""
     num_frames: int
-    """T, the frames of the clip that the network saw."""
+    """T, the frames of the clip given to the network."""
     contrast: int | None = None
-    """Index of the class that this is evidence against; None for evidence for the class alone."""
-    told: str = ""
-    """What the method found besides, in whole sentences: what speaks against the class, what does not add up."""
+    """Index of the class to contrast with; None for evidence for the class alone."""
+    note: str = ""
+    """Further results of the method, in sentences: negative evidence, residuals."""
 
     @property
     def maximum(self) -> float:
-        """The largest raw value; 0 if there is no evidence."""
+        """The largest value before normalisation; 0 if there is no evidence."""
         return float(self.map.max())
 
     @property
     def is_empty(self) -> bool:
-        """True if nothing in the layer speaks for the class; then there is nothing to normalise or to locate."""
+        """True if there is no evidence for the class; then there is nothing to normalise or to locate."""
         return self.maximum == 0
 
     def frame_shares(self) -> Float[Tensor, " {self.num_frames}"]:
-        """The share of the evidence in each of the clip's T frames: sums to 1, or all zeros if there is none.
+        """Share of the evidence in each of the clip's T frames: sums to 1, or all zeros if there is none.
 
-        Where T' differs from T, the sums of the T' steps are interpolated linearly in time.
+        If T' differs from T, the sums of the T' steps are interpolated linearly in time.
         """
         steps = self.map.double().sum(dim=(1, 2))
         frames = functional.interpolate(steps[None, None], size=self.num_frames, mode="linear")[0, 0]
@@ -78,20 +79,15 @@ class Evidence:
     def upsampled(
         self, frames: int, height: int, width: int, *, maximum: float | None = None
     ) -> Float[Tensor, "{frames} {height} {width}"]:
-        """The evidence on the grid of the clip, trilinearly, in [0, 1]: normalised once per clip, never per frame.
+        """Interpolate the evidence to the grid of the clip, in [0, 1]; normalised once per clip, not per frame.
 
-        1 stands for `maximum`, by default this evidence's own raw maximum; give one number to several for a shared
-        scale. What exceeds it is clipped. Without evidence all is 0.
+        1 corresponds to `maximum`, by default the maximum of this evidence; pass one number for a shared scale. Larger
+        values are clipped. Without evidence all values are 0.
         """
-        scale = self.maximum if maximum is None else maximum
-        if not scale > 0:
-            return torch.zeros(frames, height, width)
-        # Divided first: the square of a tiny raw value must not vanish in the interpolation.
-        scaled = (self.map / scale)[None, None]
-        return functional.interpolate(scaled, size=(frames, height, width), mode="trilinear")[0, 0].clamp(0, 1)
+        return upsample(self.map, (frames, height, width), self.maximum if maximum is None else maximum)
 
     def main_frames(self) -> tuple[int, int]:
-        """First and last of the fewest consecutive frames with two thirds of the evidence; all if it is empty."""
+        """First and last of the shortest run of frames with two thirds of the evidence; all frames if it is empty."""
         shares = self.frame_shares().double()
         for length in range(1, self.num_frames):
             windows = shares.unfold(0, length, 1).sum(dim=1)
@@ -102,39 +98,63 @@ class Evidence:
         return 0, self.num_frames - 1
 
     def finding(self) -> str:
-        """One sentence on where in time the evidence lies; the clip's frames are counted from 1."""
+        """One sentence on when in the clip the evidence occurs; frames are counted from 1."""
         if self.is_empty:
             return f"There is no evidence for this class in {self.layer}."
         start, end = self.main_frames()
         shares = self.frame_shares()
-        length, held = end - start + 1, float(shares[start : end + 1].sum())
-        # Six of eight frames hold three quarters of whatever is spread evenly, which says nothing of them.
-        if length == self.num_frames or held < NOTEWORTHY * length / self.num_frames:
-            most = int(shares.argmax())
-            if self.num_frames > 1 and shares[most] >= STRIKING / self.num_frames:
-                return f"{percent(float(shares[most]))} of its evidence lies in frame {most + 1}, the rest is spread."
+        length, share = end - start + 1, float(shares[start : end + 1].sum())
+        # Six of eight frames contain three quarters of any even evidence, which says nothing about them.
+        if length == self.num_frames or share < NOTEWORTHY * length / self.num_frames:
+            peak = int(shares.argmax())
+            if self.num_frames > 1 and shares[peak] >= STRIKING / self.num_frames:
+                return f"{percent(float(shares[peak]))} of its evidence is in frame {peak + 1}, the rest is spread out."
             return "Its evidence is spread over all frames."
-        share = percent(held)
         first, last = start + 1, end + 1
-        return f"{share} of its evidence lies in {f'frame {first}' if first == last else f'frames {first}–{last}'}."
+        return (
+            f"{percent(share)} of its evidence is in {f'frame {first}' if first == last else f'frames {first}–{last}'}."
+        )
 
     def card(self, network: str, classes: Sequence[str]) -> dict[str, str]:
-        """What a reader must know to judge the picture, in words."""
+        """The facts needed to judge the map, in words."""
         steps, height, width = self.map.shape
         cells = f"{steps} x {height} x {width} cells, interpolated linearly to the frames"
-        rival = "" if self.contrast is None else f" rather than {classes[self.contrast]}"
+        contrast = "" if self.contrast is None else f" rather than {classes[self.contrast]}"
         facts = {
             "network": network,
             "layer": self.layer,
-            "class": f"{classes[self.target]}{rival}",
-            "method": self.method,
-            "convention": self.convention,
+            "class": f"{classes[self.target]}{contrast}",
+            "method": self.label,
+            WEIGHTING: self.convention,
             "map": cells,
             "time": _time_mapping(steps, self.num_frames),
-            "raw maximum": three_digits(self.maximum),
+            PEAK: three_digits(self.maximum),
             "normalisation": "none: there is no evidence for this class" if self.is_empty else "once per clip",
         }
-        return facts | ({"besides": self.told} if self.told else {})
+        return facts | ({"note": self.note} if self.note else {})
+
+
+Explain = Callable[[nn.Module, Float[Tensor, "1 3 t h w"]], Evidence]
+"""(network, clip) to its evidence, with method, class and layer chosen beforehand."""
+
+
+def upsample(evidence: Float[Tensor, "t h w"], size: tuple[int, int, int], maximum: float) -> Float[Tensor, "t2 h2 w2"]:
+    """Interpolate a map to (frames, height, width), trilinearly, in [0, 1], where 1 corresponds to `maximum`."""
+    if not maximum > 0:
+        return torch.zeros(size)
+    # Divided first: the square of a tiny value must not vanish in the interpolation.
+    scaled = (evidence / maximum)[None, None]
+    return functional.interpolate(scaled, size=size, mode="trilinear")[0, 0].clamp(0, 1)
+
+
+def rank_correlation(first: Float[Tensor, "t h w"], second: Float[Tensor, "t h w"]) -> float:
+    """Spearman's rank correlation of two maps, cell by cell.
+
+    A constant map, such as one without evidence, has no ranks; its correlation with any other map is 0.
+    """
+    if first.min() == first.max() or second.min() == second.max():
+        return 0.0
+    return float(spearmanr(first.flatten().numpy(), second.flatten().numpy()).statistic)
 
 
 def _time_mapping(steps: int, frames: int) -> str:
@@ -146,22 +166,22 @@ def _time_mapping(steps: int, frames: int) -> str:
 
 
 def preselect_layer(shapes: Mapping[str, tuple[int, int, int]]) -> str:
-    """The last block whose map (T', H', W') has at least 7 x 7 cells; if none has, the last of those with most cells.
+    """The last block whose map (T', H', W') has at least 7 x 7 cells; if there is none, the last with the most cells.
 
     Raises ValueError if there is no block.
     """
     if not shapes:
-        raise ValueError("Evidence is read from the output of a block; this network has none.")
-    fine = [name for name, (_, height, width) in shapes.items() if min(height, width) >= SMALLEST_MAP]
+        raise ValueError("Evidence is computed on the output of a block; this network has none.")
+    fine = [name for name, (_, height, width) in shapes.items() if min(height, width) >= MIN_MAP_SIDE]
     if fine:
         return fine[-1]
-    most = max(height * width for _, height, width in shapes.values())
-    return [name for name, (_, height, width) in shapes.items() if height * width == most][-1]
+    num_cells = max(height * width for _, height, width in shapes.values())
+    return [name for name, (_, height, width) in shapes.items() if height * width == num_cells][-1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassScore:
-    """One class in the ranking of a prediction."""
+    """One class of a ranked prediction."""
 
     index: int
     name: str
@@ -172,14 +192,13 @@ class ClassScore:
 def top_classes(logits: Float[Tensor, "*n c"], classes: tuple[str, ...], k: int = 5) -> list[ClassScore]:
     """The k most probable classes of one clip, best first; all of them if there are fewer.
 
-    Raises ValueError unless the logits are those of one clip, one for each class, and NotNumbersError where they give
-    no probabilities.
+    Raises ValueError unless there is one logit per class, and NotNumbersError if the probabilities are not finite.
     """
     if logits.numel() != len(classes):
         raise ValueError(f"One clip has {len(classes)} logits, one for each class; got {tuple(logits.shape)}.")
     probabilities = logits.detach().flatten().double().softmax(dim=0)
     if not probabilities.isfinite().all():
-        raise NotNumbersError("The network's answer is not a number, so no class is likelier than another.")
+        raise NotNumbersError("The output of the network is not a number, so classes cannot be ranked.")
     values, indices = probabilities.topk(min(k, len(classes)))
     pairs = zip(indices.tolist(), values.tolist(), strict=True)
     return [ClassScore(index=index, name=classes[index], probability=value) for index, value in pairs]

@@ -1,4 +1,4 @@
-"""Evidence as files: arrays, a film strip, a video, a GIF, each with the card that says what it shows inside."""
+"""Export of evidence: arrays, a film strip, a video or a GIF, each with its card inside."""
 
 import json
 import tempfile
@@ -14,71 +14,71 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from analysis.attribution.evidence import Evidence
+from analysis.attribution.evidence import PEAK, WEIGHTING, Evidence
 from analysis.attribution.overlay import film_strip, overlay
 from gte.data.opencv import cv2
 from gte.data.video.files import write_webm
 from gte.files import atomic_write
 
 CARD = "card"
-"""The name of the card in an .npz file and in a picture."""
+"""Name of the card in an .npz file and in an image."""
 
 FRAMES = "frames, counted from 1"
-"""What the card calls the numbers of the frames that the network saw."""
+"""Entry of the card for the numbers of the frames given to the network."""
 
 FINDING = "finding"
-"""What the card calls the sentence on where the evidence lies, or that there is none."""
+"""Entry of the card for the sentence on when the evidence occurs, or that there is none."""
 
-CAPTION_FACTS = ("class", FINDING, "method", "layer", "convention", "raw maximum", "time", FRAMES)
-"""What of the card is drawn under frames, behind the network's name; the file itself holds all of it."""
+CAPTION_FACTS = ("class", FINDING, "method", "layer", WEIGHTING, PEAK, "time", FRAMES)
+"""Entries of the card drawn below frames, after the network's name; the file contains the whole card."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_SCALE = 0.4
 LINE_HEIGHT = 16
 LETTER_WIDTH = 7.5
-"""Pixels a letter takes on average at this scale, with some to spare."""
+"""Average width of a letter in pixels at this scale, rounded up."""
 ASCII = str.maketrans("–−“”’", '--""\'')
-"""OpenCV's own letters are ASCII alone; these have a likeness there."""
-SMALLEST_CAPTION = 240
-"""Pixels in width below which frames are enlarged, so that a caption can be read."""
+"""OpenCV draws ASCII only; these characters have a similar one there."""
+MIN_CAPTION_WIDTH = 240
+"""Width in pixels below which frames are enlarged, so that a caption can be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """What is written: the frames that the network saw, and the evidence over them."""
+    """The frames given to the network and the evidence, ready to be written."""
 
     frames: UInt8[np.ndarray, "t h w 3"]
     indices: Int[np.ndarray, " t"]
-    """Which frames of the source they are."""
+    """Numbers of the frames in the source, from 0."""
     fps: float
-    """Frames shown per second, so that the whole plays as long as what it was taken from."""
+    """Frames per second, chosen so that the export lasts as long as its source."""
     evidence: Evidence
     card: Mapping[str, Any]
-    """What a reader must know to judge it; JSON can hold it."""
+    """The facts needed to judge it; valid JSON."""
     opacity: float
     caption: bool = False
-    """True to draw the most important of the card under the frames."""
+    """True to draw the main entries of the card below the frames."""
     maximum: float | None = None
-    """The raw value that the brightest colour stands for; None for this evidence's own maximum."""
+    """The value of the brightest colour; None for the maximum of this evidence."""
 
     def upsampled(self) -> Float[np.ndarray, "t h w"]:
         """The evidence on the grid of the frames, in [0, 1]."""
         return self.evidence.upsampled(*self.frames.shape[:3], maximum=self.maximum).numpy()
 
     def painted(self) -> UInt8[np.ndarray, "t h2 w2 3"]:
-        """The frames with their evidence, each above the caption if there is one."""
+        """The frames with their evidence, each with the caption below if there is one."""
         frames = overlay(self.frames, self.upsampled(), self.opacity)
         if not self.caption:
             return frames
-        enlarged = -(-SMALLEST_CAPTION // frames.shape[2])
+        enlarged = -(-MIN_CAPTION_WIDTH // frames.shape[2])
         frames = frames.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
         below = _caption(self.card, frames.shape[2])
         return np.stack([np.concatenate([frame, below]) for frame in frames])
 
 
 def write(path: Path, picture: Picture) -> None:
-    """Write the form of WRITERS that the suffix names; the file is there whole or not at all.
+    """Write the format of WRITERS for this suffix; an existing file is replaced only by a complete one.
 
-    Raises ValueError for a suffix that is none of them, OSError where nothing can be written.
+    Raises ValueError for other suffixes and OSError if the file cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix not in WRITERS:
@@ -88,14 +88,14 @@ def write(path: Path, picture: Picture) -> None:
 
 
 def write_all(path: Path, pictures: Mapping[str, Picture]) -> None:
-    """Write a zip file with every form of every picture, named as `pictures` names it, and all cards as JSON.
+    """Write a zip file with every format of every picture, by its name, and all cards as JSON.
 
-    It is there whole or not at all. Raises OSError where nothing can be written.
+    An existing file is replaced only by a complete one. Raises OSError if the file cannot be written.
     """
     with (
         atomic_write(path) as temporary,
         tempfile.TemporaryDirectory() as folder,
-        # What is inside is compressed already, but for the cards.
+        # The contents are already compressed, except the cards.
         zipfile.ZipFile(temporary, "w") as packed,
     ):
         for name, picture in pictures.items():
@@ -137,7 +137,7 @@ def _write_gif(path: Path, picture: Picture) -> None:
         "GIF",
         save_all=True,
         append_images=others,
-        # GIF counts in hundredths of a second, and browsers slow down what is quicker than two of them.
+        # GIF counts in hundredths of a second, and browsers slow down anything faster than two of them.
         duration=max(20, round(1000 / picture.fps)),
         loop=0,
         comment=json.dumps(dict(picture.card)).encode("ascii"),
@@ -154,7 +154,7 @@ WRITERS: dict[str, Callable[[Path, Picture], None]] = {
     ".webm": _write_video,
     ".gif": _write_gif,
 }
-"""The forms of output, by the suffix of the file."""
+"""Output formats, by the suffix of the file."""
 
 
 def _as_text(card: Mapping[str, Any]) -> str:
@@ -162,7 +162,7 @@ def _as_text(card: Mapping[str, Any]) -> str:
 
 
 def caption_of(card: Mapping[str, Any]) -> str:
-    """The network's name and the main facts of the card in one line, in letters that can be drawn."""
+    """The network's name and the main entries of the card in one line, in ASCII."""
     facts = [f"{name}: {_in_words(card[name]).removesuffix('.')}" for name in CAPTION_FACTS if name in card]
     return "; ".join([str(card["network"]), *facts]).translate(ASCII).encode("ascii", "replace").decode("ascii")
 

@@ -1,4 +1,4 @@
-"""What every method asks of a network: the score that it explains, and a block's output with its gradient."""
+"""Hooks for attribution: the score of a class, the output of a block and its gradient, progress of passes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from analysis.progress import Report
-from gte.models import block_outputs, recording
+from gte.models import block_outputs
 
 
 def score_of(logits: Float[Tensor, "n classes"], target: int, contrast: int | None) -> Float[Tensor, " n"]:
-    """The logit of class `target`, or how far it is above that of class `contrast`.
+    """The logit of class `target`, or its difference to that of class `contrast`.
 
-    Raises ValueError for a class that does not exist and for one contrasted with itself.
+    Raises ValueError for a class that does not exist or is contrasted with itself.
     """
     for index in (target,) if contrast is None else (target, contrast):
         if not 0 <= index < logits.shape[1]:
@@ -27,36 +27,29 @@ def score_of(logits: Float[Tensor, "n classes"], target: int, contrast: int | No
 
 
 def check_evaluating(model: nn.Module) -> None:
-    """Raise ValueError for a model in training mode, whose answers depend on chance and change its statistics."""
+    """Raise ValueError for a model in training mode, whose output is random and changes its statistics."""
     if model.training:
         raise ValueError(
-            "Evidence is read from a network in evaluation mode; this one is in training mode. Call eval()."
+            "Evidence is computed for a network in evaluation mode; this one is in training mode. Call eval()."
         )
 
 
 def block_of(model: nn.Module, layer: str) -> nn.Module:
-    """Where the output of a block can be read. Raises ValueError for what is none, and for a model in training mode."""
+    """The module with the output of a block. Raises ValueError for other names and for a model in training mode."""
     check_evaluating(model)
     outputs = block_outputs(model)
     if layer not in outputs:
-        raise ValueError(f"Evidence is read from the output of a block, {', '.join(outputs)}; got {layer}.")
+        raise ValueError(f"Evidence is computed on the output of a block, {', '.join(outputs)}; got {layer}.")
     return outputs[layer]
 
 
-def read_output(model: nn.Module, module: nn.Module, clip: Float[Tensor, "1 c t h w"]) -> Float[Tensor, "1 k t2 h2 w2"]:
-    """What a module gives for a clip."""
-    with torch.no_grad(), recording({"": module}) as outputs:
-        model(clip)
-    return outputs[""]
-
-
 def read_output_and_gradient(
-    model: nn.Module, module: nn.Module, clip: Float[Tensor, "1 c t h w"], target: int, contrast: int | None
+    model: nn.Module, layer: str, clip: Float[Tensor, "1 c t h w"], target: int, contrast: int | None
 ) -> tuple[Float[Tensor, "1 k t2 h2 w2"], Float[Tensor, "1 k t2 h2 w2"]]:
-    """What a module gives for a clip, and the gradient of the score with respect to it: one pass each way.
+    """The output of a block and the gradient of the score with respect to it, in one pass in each direction.
 
-    The graph begins at the module: nothing below it is recorded, and no gradient of a weight is computed. Leaves no
-    hook, no gradient and no flag behind, after an error either.
+    The graph starts at the block: nothing before it is recorded, and no gradient of a weight is computed. Leaves no
+    hook, gradient or flag behind, after an error too. Raises ValueError as `score_of` and `block_of` do.
     """
     outputs: list[Tensor] = []
 
@@ -65,7 +58,7 @@ def read_output_and_gradient(
         outputs.append(output.detach().requires_grad_())
         return outputs[0]
 
-    with torch.no_grad(), module.register_forward_hook(begin_graph):
+    with torch.no_grad(), block_of(model, layer).register_forward_hook(begin_graph):
         score = score_of(model(clip), target, contrast)[0]
     (gradient,) = torch.autograd.grad(score, outputs[0])
     return outputs[0].detach(), gradient
@@ -73,13 +66,13 @@ def read_output_and_gradient(
 
 @contextmanager
 def reporting(model: nn.Module, report: Report, expected: int) -> Iterator[None]:
-    """Report before each forward pass of a model that nobody else uses, of so many that are expected."""
+    """Report before each of the expected forward passes of a model that nobody else uses."""
     done = 0
 
-    def tell(*_: object) -> None:
+    def report_pass(*_: object) -> None:
         nonlocal done
         report(min(done / expected, 1.0), f"pass {done + 1} of {expected}")
         done += 1
 
-    with model.register_forward_pre_hook(tell):
+    with model.register_forward_pre_hook(report_pass):
         yield

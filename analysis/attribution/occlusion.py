@@ -1,64 +1,50 @@
-"""Temporal occlusion, by captum: how much of the score each frame carries."""
+"""Temporal occlusion, by captum: the drop of the score without each frame."""
 
 import torch
 from captum.attr import Occlusion
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis.attribution.evidence import Evidence, finite
 from analysis.attribution.hooks import check_evaluating, score_of
 from analysis.formatting import three_digits
 
 ROUNDING = 1e-5
-"""Of the largest logit: what a score loses or gains by less is rounding, and speaks neither for the class nor against.
-"""
-CONVENTION = "each frame in turn replaced by the average of all; its evidence is what the score loses"
+"""Changes of the score up to this part of the largest logit are rounding errors."""
 
 
 def temporal_occlusion(
     model: nn.Module, clip: Float[Tensor, "1 3 t h w"], target: int, layer: str = "", *, contrast: int | None = None
-) -> Evidence:
-    """Evidence for class `target` in whole frames: what the score loses when a frame is replaced by the average one.
+) -> Float[Tensor, "t 1 1"]:
+    """The drop of the score when a frame is replaced by the average frame; negative if the score rises.
 
-    A map has one cell a frame: it says when and not where. A frame without which the score rises is no evidence and is
-    told. `layer` plays no part. Leaves the model as it was and raises as `integrated_gradients` does. Zeiler and
-    Fergus 2014, section 4.2, in time instead of space.
+    `layer` is not used. Zeiler and Fergus 2014, section 4.2, in time instead of space.
     """
     check_evaluating(model)
     average = clip.mean(dim=2, keepdim=True).expand_as(clip)
     window = (clip.shape[1], 1, *clip.shape[3:])
-    largest = 0.0
+    max_logit = 0.0
 
     def score(pixels: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, " n"]:
-        nonlocal largest
+        nonlocal max_logit
         logits = model(pixels)
-        largest = max(largest, float(logits.abs().max()))
+        max_logit = max(max_logit, float(logits.abs().max()))
         return score_of(logits, target, contrast)
 
     with torch.no_grad():
-        lost = Occlusion(score).attribute(clip, window, baselines=average)
-    by_frame = finite(lost[0, 0, :, :1, :1], "the frames")  # (t, 1, 1); a window holds one number
-    by_frame = by_frame.where(by_frame.abs() > ROUNDING * largest, 0)
-    return Evidence(
-        map=by_frame.relu(),
-        target=target,
-        contrast=contrast,
-        layer="the frames",
-        method="Temporal occlusion",
-        convention=CONVENTION,
-        num_frames=clip.shape[2],
-        told=_told(by_frame.flatten().tolist()),
-    )
+        drops = Occlusion(score).attribute(clip, window, baselines=average)
+    by_frame = drops[0, 0, :, :1, :1]  # (t, 1, 1): all pixels of a frame have the same value
+    # NaN is no rounding error: it stays, so that it is seen.
+    return by_frame.where(~(by_frame.abs() <= ROUNDING * max_logit), 0)
 
 
-def _told(lost: list[float]) -> str:
-    worst = min(range(len(lost)), key=lambda frame: lost[frame])
-    against = sum(value < 0 for value in lost)
-    if not against:
-        return "No frame speaks against the class."
-    return (
-        f"{against} of {len(lost)} frames speak against the class, frame {worst + 1} most: without it the score rises "
-        f"by {three_digits(-lost[worst])}."
-        if against > 1
-        else f"Frame {worst + 1} speaks against the class: without it the score rises by {three_digits(-lost[worst])}."
-    )
+def negative_frames(drops: Float[Tensor, "t 1 1"]) -> str:
+    """One sentence on the frames without which the score rises."""
+    values = drops.flatten().tolist()
+    lowest = min(range(len(values)), key=lambda frame: values[frame])
+    num_negative = sum(value < 0 for value in values)
+    if not num_negative:
+        return "No frame counts against the class."
+    rise = f"without it the score rises by {three_digits(-values[lowest])}."
+    if num_negative == 1:
+        return f"Frame {lowest + 1} counts against the class: {rise}"
+    return f"{num_negative} of {len(values)} frames count against the class, frame {lowest + 1} most: {rise}"

@@ -1,11 +1,11 @@
-"""RandomCAM: a block's feature maps weighed by chance, which is what a method that knows the class must beat."""
+"""RandomCAM: the feature maps of a block with random weights, a baseline for methods that use the class."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis.attribution.evidence import Evidence, finite
-from analysis.attribution.hooks import block_of, read_output, score_of
+from analysis.attribution.hooks import block_of, score_of
+from gte.models import recording
 
 SEED = 0
 
@@ -18,29 +18,18 @@ def random_cam(
     *,
     contrast: int | None = None,
     seed: int = SEED,
-) -> Evidence:
-    """A block's channels weighed by numbers from -1 to 1 that are drawn evenly, added up, ReLU applied.
+) -> Float[Tensor, "t2 h2 w2"]:
+    """Sum the channels of a block's output with random weights, uniform from -1 to 1, and apply ReLU.
 
-    Class and contrast change nothing, and are checked all the same. Leaves the model as it was and raises as
-    `grad_cam` does.
+    Class and contrast do not matter, but are checked.
     """
-    module = block_of(model, layer)
-    with torch.no_grad():
+    with torch.no_grad(), recording({layer: block_of(model, layer)}) as outputs:
         score_of(model(clip), target, contrast)
-    activation = read_output(model, module, clip)
-    return Evidence(
-        map=finite(weighed_at_random(activation, seed), layer),
-        target=target,
-        contrast=contrast,
-        layer=layer,
-        method="RandomCAM",
-        convention=f"one weight per channel and clip, drawn evenly from −1 to 1 with seed {seed}",
-        num_frames=clip.shape[2],
-    )
+    return weigh_randomly(outputs[layer], seed)
 
 
-def weighed_at_random(activation: Float[Tensor, "1 k t h w"], seed: int) -> Float[Tensor, "t h w"]:
+def weigh_randomly(activation: Float[Tensor, "1 k t h w"], seed: int) -> Float[Tensor, "t h w"]:
     """The RandomCAM of a block's output."""
-    chance = torch.Generator().manual_seed(seed)
-    weight = 2 * torch.rand(activation.shape[1], generator=chance) - 1  # (k)
+    generator = torch.Generator().manual_seed(seed)
+    weight = 2 * torch.rand(activation.shape[1], generator=generator) - 1  # (k)
     return torch.einsum("k,kthw->thw", weight.to(activation), activation[0]).relu()

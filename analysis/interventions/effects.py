@@ -8,8 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
-from analysis.attribution.evidence import Evidence, NotNumbersError
-from analysis.attribution.likeness import rank_correlation
+from analysis.attribution.evidence import Evidence, NotNumbersError, rank_correlation
 from analysis.formatting import percent, three_digits
 
 ROUNDING: Final = 1e-5

@@ -1,12 +1,10 @@
-"""How a run went, and which classes a network thinks likely."""
+"""Curves of a training run."""
 
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.attribution.evidence import ClassScore
-from analysis.formatting import percent
 from analysis.plotting import style
 
 
@@ -42,40 +40,3 @@ def training_curves(metrics: Sequence[Mapping[str, float]]) -> go.Figure:
 def _whole_step(num_epochs: int) -> int:
     """Epochs between two ticks: whole ones, at most ten ticks."""
     return max(1, -(-num_epochs // 10))
-
-
-NUMBER_ROOM = 64
-"""Pixels beside the longest possible bar for its number."""
-LEAST_WRITTEN = 1e-4
-"""No reader asks how much smaller a probability is."""
-
-
-def class_bars(scores: Sequence[ClassScore], selected: int | None = None) -> go.Figure:
-    """The most probable classes, best on top; `selected` is the index of the class in question.
-
-    Every bar carries the index of its class as customdata.
-    """
-    figure = go.Figure(
-        go.Bar(
-            y=[score.name for score in scores],
-            x=[score.probability for score in scores],
-            orientation="h",
-            marker={"color": [style.ACCENT if score.index == selected else style.NEUTRAL for score in scores]},
-            text=[_written(score.probability) for score in scores],
-            textposition="outside",
-            cliponaxis=False,
-            customdata=[[score.index] for score in scores],
-            hovertemplate="<b>%{y}</b>: %{text}<extra></extra>",
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-        )
-    )
-    style.style(figure, size="medium", categories="y")
-    figure.update_layout(margin_t=8, margin_r=NUMBER_ROOM, showlegend=False)
-    figure.update_xaxes(title_text="probability", range=[0, 1], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=True)
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8)
-    return figure
-
-
-def _written(probability: float) -> str:
-    return f"under {percent(LEAST_WRITTEN)}" if 0 < probability < LEAST_WRITTEN else percent(probability)

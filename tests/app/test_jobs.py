@@ -1,337 +1,19 @@
-import itertools
+"""Background jobs: two lanes, joining, progress, cancelling, and what a page shows of them."""
+
 import threading
-import time
+from collections.abc import Callable
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import jobs, layout
-from app.jobs import Queue, Report
-from app.turns import Turns
+from app.jobs import Lane, Queue, Report
 
 SECONDS = 30
 
 
-def wait_until_waiting(queue: Queue, count: int) -> None:
-    """Return when so many jobs wait for their turn; their threads take a moment to begin."""
-    deadline = time.monotonic() + SECONDS
-    while len(queue._turns._waiting) != count:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
-class Clock:
-    """A clock that a test puts on."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-def queue_with_clock() -> tuple[Queue, Clock]:
-    clock = Clock()
-    return Queue(turns=Turns(first_seconds=10, least_seconds=1, clock=clock)), clock
-
-
-def test_a_job_gives_its_result_and_is_found_again():
-    queue = Queue()
-    job = queue.start("key", lambda report: 7, "reader")
-    assert job.wait(SECONDS)
-    assert (job.state, job.result) == ("done", 7)
-    assert queue.find("key") is job
-    assert queue.start("key", lambda report: 8, "another") is job
-
-
-def test_one_job_runs_at_a_time_in_the_order_asked_for():
-    queue, go_on, order = Queue(), threading.Event(), []
-
-    def work(name: str, report: Report) -> None:
-        assert go_on.wait(SECONDS)
-        order.append(name)
-
-    started = []
-    for number, name in enumerate("abc"):
-        started.append(queue.start(name, lambda report, name=name: work(name, report), "reader"))
-        wait_until_waiting(queue, number)
-    assert queue.find("a") is started[0]  # to look for one does not move it
-    assert [queue.ahead_of(job) for job in started] == [0, 1, 2]
-    go_on.set()
-    assert all(job.wait(SECONDS) for job in started)
-    assert order == ["a", "b", "c"]
-
-
-def test_a_short_job_is_done_before_a_long_one_goes_on_and_no_earlier_than_it_gives_way():
-    queue, clock = queue_with_clock()
-    began, go_on, seen = threading.Event(), threading.Event(), []
-
-    def long(report: Report) -> str:
-        report(0.25, "layer1.0")
-        began.set()
-        assert go_on.wait(SECONDS)
-        report(0.5, "still new")
-        seen.append(short.state)
-        clock.seconds += 11
-        report(0.75, "long by now")
-        seen.append(short.state)
-        return "long"
-
-    def quick(report: Report) -> str:
-        seen.append((first.state, first.part, queue.ahead_of(first)))
-        return "short"
-
-    first = queue.start("long", long, "reader")
-    assert began.wait(SECONDS)
-    short = queue.start("short", quick, "another")
-    wait_until_waiting(queue, 1)
-    assert queue.ahead_of(short) == 1
-    go_on.set()
-    assert first.wait(SECONDS)
-    assert seen == ["waiting", ("paused", 0.5, 1), "done"]
-    assert (first.result, short.result, first.part) == ("long", "short", 0.75)
-
-
-def test_a_long_job_goes_on_between_short_ones_however_many_are_asked_for():
-    queue, clock = queue_with_clock()
-    asked, order, shorts = threading.Event(), [], []
-
-    def quick(report: Report) -> None:
-        order.append("short")
-        if len(shorts) < 5:
-            shorts.append(queue.start(f"short {len(shorts)}", quick, "reader"))
-            wait_until_waiting(queue, 2)
-
-    def long(report: Report) -> None:
-        assert asked.wait(SECONDS)
-        clock.seconds += 11
-        while not (len(shorts) == 5 and shorts[-1].is_over()):
-            order.append("long")
-            clock.seconds += 2
-            report(0.5, "")
-
-    job = queue.start("long", long, "reader")
-    shorts.append(queue.start("short", quick, "reader"))
-    asked.set()
-    assert job.wait(SECONDS)
-    assert order.count("short") == 5
-    assert ("short", "short") not in list(itertools.pairwise(order))
-
-
-def test_long_jobs_end_one_after_another_in_the_order_asked_for():
-    queue, clock = queue_with_clock()
-    began, both, order = threading.Event(), threading.Event(), []
-
-    def work(name: str, report: Report) -> None:
-        began.set()
-        assert both.wait(SECONDS)
-        for part in range(10):
-            clock.seconds += 3
-            order.append(name)
-            report(part / 10, "")
-
-    first = queue.start("a", lambda report: work("a", report), "reader")
-    assert began.wait(SECONDS)
-    second = queue.start("b", lambda report: work("b", report), "reader")
-    wait_until_waiting(queue, 1)
-    both.set()
-    assert all(job.wait(SECONDS) for job in (first, second))
-    # The second is new at first and has its 10 seconds, then it waits until the first is done.
-    assert "".join(order) == "aaaa" + "bbbb" + "aaaaaa" + "bbbbbb"
-
-
-def test_nothing_goes_before_the_end_of_a_measurement():
-    queue, clock = queue_with_clock()
-    began, go_on, order = threading.Event(), threading.Event(), []
-
-    def measure(report: Report) -> None:
-        began.set()
-        assert go_on.wait(SECONDS)
-        for part in range(5):
-            clock.seconds += 11
-            report(part / 5, "")
-        order.append("measured")
-
-    measurement = queue.start("time", measure, "reader", unbroken=True)
-    assert began.wait(SECONDS)
-    short = queue.start("short", lambda report: order.append("short"), "reader")
-    wait_until_waiting(queue, 1)
-    go_on.set()
-    assert all(job.wait(SECONDS) for job in (measurement, short))
-    assert order == ["measured", "short"]
-
-
-def test_a_paused_job_that_nobody_wants_ends_without_waiting_for_its_turn():
-    queue, clock = queue_with_clock()
-    began, go_on = threading.Event(), threading.Event()
-
-    def long(report: Report) -> None:
-        began.set()
-        wait_until_waiting(queue, 1)
-        clock.seconds += 11
-        report(0.5, "")
-
-    job = queue.start("long", long, "reader")
-    assert began.wait(SECONDS)
-    short = queue.start("short", lambda report: go_on.wait(SECONDS), "reader")
-    wait_until_waiting(queue, 1)
-    while short.state != "running":
-        time.sleep(0.001)
-    assert job.state == "paused"
-    job.leave("reader")
-    assert job.wait(SECONDS)
-    assert (job.state, short.state) == ("cancelled", "running")
-    go_on.set()
-    assert short.wait(SECONDS)
-    assert short.state == "done"
-
-
-def test_what_is_reported_is_seen_while_it_runs():
-    queue, told, go_on = Queue(), threading.Event(), threading.Event()
-
-    def work(report: Report) -> None:
-        report(0.25, "layer1.0")
-        told.set()
-        assert go_on.wait(SECONDS)
-
-    job = queue.start("key", work, "reader")
-    assert told.wait(SECONDS)
-    assert (job.state, job.part, job.text) == ("running", 0.25, "layer1.0")
-    go_on.set()
-    assert job.wait(SECONDS)
-
-
-def test_a_cancelled_job_ends_at_its_next_report_and_can_be_asked_for_anew():
-    queue, started, go_on = Queue(), threading.Event(), threading.Event()
-
-    def work(report: Report) -> str:
-        started.set()
-        assert go_on.wait(SECONDS)
-        report(0.5, "")
-        return "never"
-
-    job = queue.start("key", work, "reader")
-    assert started.wait(SECONDS)
-    job.leave("reader")
-    go_on.set()
-    assert job.wait(SECONDS)
-    assert (job.state, job.result) == ("cancelled", None)
-    again = queue.start("key", work, "reader")
-    assert again.wait(SECONDS)
-    assert again.result == "never"
-
-
-def test_what_was_cancelled_and_has_not_ended_yet_is_started_anew_when_asked_again():
-    queue, started, go_on = Queue(), threading.Event(), threading.Event()
-
-    def slow(report: Report) -> str:
-        started.set()
-        assert go_on.wait(SECONDS)
-        report(0.5, "")
-        return "the first"
-
-    first = queue.start("key", slow, "reader")
-    assert started.wait(SECONDS)
-    first.leave("reader")
-    assert not first.is_over()
-    second = queue.start("key", lambda report: "the second", "reader")
-    assert second is not first
-    assert queue.find("key") is second
-    go_on.set()
-    assert first.wait(SECONDS)
-    assert second.wait(SECONDS)
-    assert (first.state, first.result) == ("cancelled", None)
-    assert (second.state, second.result) == ("done", "the second")
-
-
-def test_a_job_goes_on_as_long_as_one_reader_wants_it():
-    queue, go_on = Queue(), threading.Event()
-
-    def work(report: Report) -> int:
-        assert go_on.wait(SECONDS)
-        report(1.0, "")
-        return 1
-
-    job = queue.start("key", work, "first")
-    queue.start("key", work, "second")
-    job.leave("first")
-    go_on.set()
-    assert job.wait(SECONDS)
-    assert job.state == "done"
-
-
-@pytest.mark.parametrize(
-    ("error", "told"), [(ValueError("The clip is too short."), "The clip is too short"), (ZeroDivisionError(), "")]
-)
-def test_an_error_becomes_a_sentence_and_the_next_job_runs(error, told):
-    def work(report: Report) -> None:
-        raise error
-
-    queue = Queue()
-    job = queue.start("key", work, "reader")
-    assert job.wait(SECONDS)
-    assert job.state == "failed"
-    assert job.told.startswith(told or layout.DEFECT)
-    after = queue.start("other", lambda report: 3, "reader")
-    assert after.wait(SECONDS)
-    assert after.result == 3
-
-
-def test_old_results_are_dropped_and_what_still_runs_is_not(monkeypatch):
-    monkeypatch.setattr(jobs, "MOST_KEPT", 2)
-    queue = Queue()
-    for name in "abc":
-        assert queue.start(name, lambda report: 1, "reader").wait(SECONDS)
-    assert queue.find("a") is None
-    assert queue.find("c") is not None
-
-
-def test_a_page_cancels_work_leaves_it_and_has_it_done_anew():
-    def script():
-        import streamlit as st
-
-        from app import jobs
-        from tests.app.test_jobs import HELD
-
-        if st.button("Leave"):
-            jobs.leave("held")
-            st.stop()
-        st.write(f"{jobs.offer('held', 'Count', HELD, at_once=True)}")
-
-    HELD.began.clear()
-    HELD.may_end.clear()
-    begun = jobs.queue().start("held", HELD, "somebody else")
-    app = AppTest.from_function(script, default_timeout=SECONDS).run()
-    assert jobs.queue().find("held") is begun
-    begun.leave("somebody else")
-    assert not begun.is_unwanted()
-    assert HELD.began.wait(SECONDS)
-    [cancel] = [button for button in app.button if button.label == "Cancel"]
-    cancel.click().run()
-    assert begun.is_unwanted()
-    assert app.caption[0].value == "Cancelled; nothing was kept of it."
-    [again] = [button for button in app.button if button.label == "Count"]
-    again.click().run()
-    second = jobs.queue().find("held")
-    assert second is not None
-    assert second is not begun
-    app.button[0].click().run()
-    assert second.is_unwanted()
-    # Who only looked elsewhere for a while need not ask again.
-    app.run()
-    third = jobs.queue().find("held")
-    assert third is not None
-    assert third is not second
-    HELD.may_end.set()
-    assert all(job.wait(SECONDS) for job in (begun, second, third))
-    assert [job.state for job in (begun, second, third)] == ["cancelled", "cancelled", "done"]
-    app.run()
-    assert app.markdown[-1].value == "1"
-    assert not app.exception
-
-
 class Held:
-    """Work that waits to be let go."""
+    """Work that waits until a test lets it end."""
 
     def __init__(self) -> None:
         self.began, self.may_end = threading.Event(), threading.Event()
@@ -339,52 +21,258 @@ class Held:
     def __call__(self, report: Report) -> int:
         self.began.set()
         assert self.may_end.wait(SECONDS)
-        report(0.5, "")
+        report(0.5, "half")
         return 1
 
 
 HELD = Held()
 
 
-def test_a_page_offers_work_and_draws_its_result():
+@pytest.fixture
+def held():
+    """The work of the pages below; a fresh queue keeps its jobs apart from those of other tests."""
+    jobs.queue.clear()
+    HELD.began, HELD.may_end = threading.Event(), threading.Event()
+    yield HELD
+    HELD.may_end.set()
+    assert all(job.over.wait(SECONDS) for job in jobs.queue().jobs.values())
+
+
+def finished(*started: jobs.Job) -> list[str]:
+    """The states of jobs when all of them are over."""
+    assert all(job.over.wait(SECONDS) for job in started)
+    return [job.state for job in started]
+
+
+def page(key, lane, at_once):
+    import streamlit as st
+
+    from app import jobs
+    from tests.app.test_jobs import HELD
+
+    if st.button("Leave"):
+        jobs.leave(key)
+        st.stop()
+    st.write(f"Result: {jobs.offer(key, 'Count', HELD, lane=lane, at_once=at_once)}")
+
+
+def open_page(key: str = "key", lane: Lane = "slow", *, at_once: bool = False) -> AppTest:
+    app = AppTest.from_function(page, default_timeout=SECONDS, args=(key, lane, at_once))
+    return app.run()
+
+
+def press(app: AppTest, label: str) -> None:
+    [button] = [button for button in app.button if button.label == label]
+    button.click().run()
+    assert not app.exception
+
+
+def test_a_job_gives_its_result_and_is_joined_by_who_asks_for_the_same():
+    queue = Queue()
+    job = queue.start("key", lambda report: 7, "visitor")
+    assert finished(job) == ["done"]
+    assert job.result == 7
+    assert queue.start("key", lambda report: 8, "another") is queue.jobs["key"] is job
+
+
+def test_each_lane_runs_its_jobs_one_at_a_time_in_the_order_of_asking_and_beside_the_other_lane():
+    queue, go_on, order = Queue(), threading.Event(), []
+
+    def work(name: str) -> Callable[[Report], None]:
+        def run(report: Report) -> None:
+            assert go_on.wait(SECONDS)
+            order.append(name)
+
+        return run
+
+    slow = [queue.start(name, work(name), "visitor", "slow") for name in "abc"]
+    assert [len(queue.ahead("slow", before=job)) for job in slow] == [0, 1, 2]
+    assert not queue.ahead("quick")
+    quick = queue.start("quick", lambda report: 1, "visitor", "quick")
+    assert finished(quick) == ["done"]
+    assert not order
+    go_on.set()
+    assert finished(*slow) == ["done"] * 3
+    assert order == ["a", "b", "c"]
+
+
+def test_nothing_else_runs_during_a_measurement():
+    queue, quick, measured = Queue(), Held(), Held()
+    before = queue.start("before", quick, "visitor", "quick")
+    assert quick.began.wait(SECONDS)
+    measurement = queue.start("time", measured, "visitor", "both")
+    after = [queue.start(lane, lambda report: measurement.state, "visitor", lane) for lane in ("quick", "slow")]
+    assert measurement in queue.ahead("slow", before=after[1])
+    assert not measured.began.is_set()
+    quick.may_end.set()
+    assert measured.began.wait(SECONDS)
+    assert before.over.is_set()
+    assert measurement in queue.ahead("quick")
+    measured.may_end.set()
+    assert finished(measurement, after[1]) == ["done", "done"]
+    assert after[1].result == "done"
+    assert finished(after[0]) == ["done"]
+
+
+def test_a_quick_job_that_is_asked_for_during_a_measurement_starts_after_it():
+    queue, measured = Queue(), Held()
+    measurement = queue.start("time", measured, "visitor", "both")
+    assert measured.began.wait(SECONDS)
+    quick = queue.start("quick", lambda report: measurement.state, "visitor", "quick")
+    measured.may_end.set()
+    assert finished(quick) == ["done"]
+    assert quick.result == "done"
+
+
+def test_progress_is_seen_while_a_job_runs():
+    queue, reported, go_on = Queue(), threading.Event(), threading.Event()
+
+    def work(report: Report) -> None:
+        report(0.25, "layer1.0")
+        reported.set()
+        assert go_on.wait(SECONDS)
+
+    job = queue.start("key", work, "visitor")
+    assert reported.wait(SECONDS)
+    assert (job.state, job.part, job.text) == ("running", 0.25, "layer1.0")
+    go_on.set()
+    assert finished(job) == ["done"]
+
+
+def test_a_cancelled_job_ends_at_its_next_report_and_starts_again_when_asked_for():
+    queue, work = Queue(), Held()
+    first = queue.start("key", work, "visitor")
+    assert work.began.wait(SECONDS)
+    first.leave("visitor")
+    assert not first.over.is_set()
+    assert not queue.ahead("slow")
+    second = queue.start("key", lambda report: "the second", "visitor")
+    assert queue.jobs["key"] is second is not first
+    work.may_end.set()
+    assert finished(first, second) == ["cancelled", "done"]
+    assert (first.result, second.result) == (None, "the second")
+
+
+def test_a_job_goes_on_as_long_as_one_visitor_waits_for_it():
+    queue, work = Queue(), Held()
+    job = queue.start("key", work, "first")
+    queue.start("key", work, "second")
+    job.leave("first")
+    work.may_end.set()
+    assert finished(job) == ["done"]
+
+
+@pytest.mark.parametrize(("comes_back", "state"), [(False, "cancelled"), (True, "done")])
+def test_a_job_ends_when_its_visitors_have_closed_the_app_unless_one_comes_back_in_time(comes_back, state):
+    here, work = {"visitor"}, Held()
+    queue = Queue(here.__contains__, seconds_of_grace=0.0)
+    job = queue.start("key", work, "visitor")
+    assert work.began.wait(SECONDS)
+    here.clear()
+    if comes_back:
+        here.add("reloaded")
+        assert queue.start("key", work, "reloaded") is job
+    work.may_end.set()
+    assert finished(job) == [state]
+
+
+def test_a_job_goes_on_while_its_visitor_reloads():
+    queue, work = Queue(lambda visitor: False), Held()
+    job = queue.start("key", work, "visitor")
+    work.may_end.set()
+    assert finished(job) == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"), [(ValueError("The clip is too short."), "The clip is too short"), (KeyError(), layout.DEFECT)]
+)
+def test_an_error_becomes_a_sentence_and_the_next_job_runs(error, message):
+    def work(report: Report) -> None:
+        raise error
+
+    queue = Queue()
+    failing, after = queue.start("key", work, "visitor"), queue.start("other", lambda report: 3, "visitor")
+    assert finished(failing, after) == ["failed", "done"]
+    assert failing.text.startswith(message)
+
+
+def test_old_results_are_dropped_and_jobs_that_still_run_are_not(monkeypatch):
+    monkeypatch.setattr(jobs, "MAX_JOBS", 2)
+    queue, work = Queue(), Held()
+    running = queue.start("running", work, "visitor", "quick")
+    for name in "abc":
+        assert finished(queue.start(name, lambda report: 1, "visitor")) == ["done"]
+    assert list(queue.jobs) == ["running", "c"]
+    work.may_end.set()
+    assert finished(running) == ["done"]
+
+
+def test_a_page_offers_a_job_and_draws_its_result(held):
+    app = open_page()
+    held.may_end.set()
+    press(app, "Count")
+    finished(jobs.queue().jobs["key"])
+    app.run()
+    assert app.markdown[0].value == "Result: 1"
+    assert [button.label for button in app.button] == ["Leave"]
+
+
+def test_a_page_cancels_its_own_part_in_a_job_and_starts_one_that_was_only_left_again(held):
+    theirs = jobs.queue().start("key", held, "another visitor")
+    app = open_page(at_once=True)
+    assert jobs.queue().jobs["key"] is theirs
+    theirs.leave("another visitor")
+    assert not theirs.cancelled.is_set()
+    press(app, "Cancel")
+    assert theirs.cancelled.is_set()
+    assert app.caption[0].value == "Cancelled; no result was kept."
+    press(app, "Count")
+    second = jobs.queue().jobs["key"]
+    assert second is not theirs
+    press(app, "Leave")
+    assert second.cancelled.is_set()
+    app.run()
+    third = jobs.queue().jobs["key"]
+    assert third is not second
+    held.may_end.set()
+    assert finished(theirs, second, third) == ["cancelled", "cancelled", "done"]
+    app.run()
+    assert app.markdown[0].value == "Result: 1"
+
+
+def test_a_page_says_that_a_job_may_have_to_wait_and_cancels_an_earlier_one_of_the_same_visitor(held):
+    theirs = jobs.queue().start("theirs", held, "another visitor")
+    assert "may have to wait" in open_page(lane="both").caption[0].value
+    assert not open_page(lane="quick").caption
+    assert "the same result" in open_page("theirs").caption[0].value
+    app = open_page()
+    assert [button.label for button in app.button] == ["Leave", "Count"]
+    open_page("mine", at_once=True)
+    app.run()
+    assert "2 earlier jobs" in app.caption[0].value
+    press(app, "Cancel what I started before")
+    assert jobs.queue().jobs["mine"].cancelled.is_set()
+    assert not theirs.cancelled.is_set()
+    theirs.leave("another visitor")
+    app.run()
+    assert not app.caption
+
+
+def test_a_finished_job_runs_again_and_its_old_result_stays_until_then(held):
     def script():
         import streamlit as st
 
         from app import jobs
+        from tests.app.test_jobs import HELD
 
-        result = jobs.offer("a job of a test", "Count", lambda report: 41 + 1)
-        if result is not None:
-            st.write(f"counted {result}")
+        result = jobs.offer("key", "Count", lambda report: 0, lane="slow", at_once=True)
+        st.write(f"Result: {result}")
+        jobs.renew("key", "Count again", HELD, lane="slow")
 
     app = AppTest.from_function(script, default_timeout=SECONDS).run()
-    app.button[0].click().run()
-    job = jobs.queue().find("a job of a test")
-    assert job is not None
-    assert job.wait(SECONDS)
-    app.run()
-    assert not app.exception
-    assert app.markdown[0].value == "counted 42"
-    assert not app.button
-
-
-@pytest.mark.parametrize(("comes_back", "state"), [(False, "cancelled"), (True, "done")])
-def test_work_whose_readers_have_closed_their_windows_ends_unless_one_comes_back(comes_back, state):
-    here = {"reader"}
-    queue, started, left = Queue(here.__contains__, seconds_of_grace=0.0), threading.Event(), threading.Event()
-
-    def work(report: Report) -> int:
-        started.set()
-        assert left.wait(SECONDS)
-        report(0.5, "")
-        return 7
-
-    job = queue.start("key", work, "reader")
-    assert started.wait(SECONDS)
-    here.clear()
-    if comes_back:
-        here.add("another")
-        assert queue.start("key", work, "another") is job
-    left.set()
-    assert job.wait(SECONDS)
-    assert job.state == state
-    assert job.is_unwanted() is not comes_back
+    finished(jobs.queue().jobs["key"])
+    press(app.run(), "Count again")
+    assert app.markdown[0].value == "Result: 0"
+    held.may_end.set()
+    finished(jobs.queue().jobs["key", "again"])
+    assert app.run().markdown[0].value == "Result: 1"

@@ -77,10 +77,10 @@ def test_a_checkpoint_that_asks_for_an_unknown_network_gives_a_sentence(folders)
 def test_evidence_compares_gte_with_c2d_and_reversing_gives_the_twin_s_clip(two_networks):
     at = open_page("evidence")
     assert at.pills(key="networks").value == ["gte-tiny", "c2d-tiny"]
-    assert "The clip shows “moves left”." in finding(at)
+    assert "True class: “moves left”." in finding(at)
     at.toggle(key="reverse").set_value(True).run()
     assert not at.exception
-    assert "The clip shows “moves right”." in finding(at)
+    assert "True class: “moves right”." in finding(at)
 
 
 def test_a_reversed_clip_has_its_frames_reversed(two_networks):
@@ -115,7 +115,7 @@ def test_an_uploaded_video_becomes_the_clip(two_networks, tmp_path):
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="clip").value == clips.YOURS
-    assert any("not as recognition" in text for text in sentences(at))
+    assert any("recognise" in text for text in sentences(at))
 
 
 @pytest.mark.slow
@@ -152,10 +152,10 @@ def test_a_link_to_a_network_brings_it_to_the_evidence_page(two_networks):
     assert any("nothing" in text for text in sentences(open_page("evidence", networks="nothing")))
 
 
-def test_a_network_with_three_classes_has_its_three_likeliest(two_networks):
+def test_a_network_with_three_classes_has_its_three_most_probable(two_networks):
     save_tiny(two_networks["runs/"] / "three.safetensors", "gte")
     texts = " ".join(text.value for text in open_page("evidence", ckpt="runs/three").markdown)
-    assert "The three likeliest classes of" in texts
+    assert "The three most probable classes of" in texts
 
 
 @pytest.mark.parametrize(
@@ -254,22 +254,22 @@ def test_a_network_from_elsewhere_is_shown_rendered_clips_and_no_claim_is_made(t
     assert at.pills(key="networks").value == ["runs/foreign"]
     assert at.selectbox(key="clip").value == "moves left"
     options = at.selectbox(key="class").options
-    # The five likeliest come first, with bars; the others as the network has them.
-    assert options[0] == "as predicted"
+    # The five most probable come first, with bars; the others as the network has them.
+    assert options[0] == "predicted class"
     assert all(" % " in option for option in options[1:6])
     assert sorted(option.split(" % ")[-1] for option in options[1:]) == sorted(UNKNOWN["classes"])
-    assert "The clip shows" not in finding(at)
-    assert any("was not trained on these clips of MotionPairs" in text for text in sentences(at))
+    assert "True class:" not in finding(at)
+    assert any("was not trained on MotionPairs" in text for text in sentences(at))
     at.toggle(key="reverse").set_value(True).run()
     assert not at.exception
-    assert "The clip shows" not in finding(at)
+    assert "True class:" not in finding(at)
 
 
 def test_networks_of_other_classes_are_not_compared_with_it(two_networks):
     save_moved(two_networks["runs/"] / "foreign.safetensors", "i3d", known=False, **UNKNOWN)
     at = open_page("evidence", ckpt="runs/foreign")
     at.pills(key="networks").set_value(["gte-tiny", "runs/foreign"]).run()
-    assert any("knows other classes" in text for text in sentences(at))
+    assert any("has other classes" in text for text in sentences(at))
 
 
 def test_a_clip_that_its_network_cannot_take_gives_a_sentence(two_networks):
@@ -285,7 +285,7 @@ def test_slowfast_offers_the_blocks_of_both_pathways(two_networks):
     at = open_page("evidence", ckpt="runs/slow")
     assert not at.exception
     assert at.selectbox(key="layer").value == "slow.layer4.1"
-    assert "fast.layer4.1 · 8 x 7 x 7" in at.selectbox(key="layer").options
+    assert "fast.layer4.1 · 8 × 7 × 7" in at.selectbox(key="layer").options
 
 
 """Settings of the architectures page that take a moment to count."""

@@ -165,12 +165,12 @@ def test_a_measurement_shows_how_far_it_is_can_be_cancelled_and_gives_a_table(
     with harness.watched_page(browser, server) as visit:
         # It looks now and then whether the other job is over, and so is never idle.
         visit.goto(f"{SMALL}&rounds=1&view=Measured")
-        told = visit.get_by_text("Another job is at work on this server: yours would wait until it is done.")
+        told = visit.get_by_text("An earlier job is running on this server: this one may have to wait.")
         expect(told).to_be_visible(timeout=60_000)
         expect(visit.get_by_role("button", name="Time them on this machine")).to_be_visible()
         page.get_by_role("button", name="Cancel").click()
         expect(told).to_have_count(0)
-    expect(page.get_by_text("Cancelled; nothing was kept of it.")).to_be_visible()
+    expect(page.get_by_text("Cancelled; no result was kept.")).to_be_visible()
     open_page(page, f"{SMALL}&rounds=1&threads=1&view=Measured")
     page.get_by_role("button", name="Time them on this machine").click()
     expect(page.get_by_text("C2D takes")).to_be_visible(timeout=120_000)

@@ -1,4 +1,4 @@
-"""The page Evidence in a browser: a slow method, the player, what is taken away, and a link that carries all of it."""
+"""The page Evidence in a browser: a slow method, the player, export, and a link that restores all settings."""
 
 import base64
 import re
@@ -36,7 +36,7 @@ def test_the_exported_video_plays_in_the_browser_with_every_frame(page: Page) ->
     open_page(page, "/evidence")
     page.get_by_role("button", name="Export").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Video, WebM").click()
+        page.get_by_role("button", name="Video (WebM)").click()
     assert download.value.suggested_filename == "evidence-gte-tiny.webm"
     content = Path(download.value.path()).read_bytes()
     played = page.evaluate(PLAY, base64.b64encode(content).decode())
@@ -58,7 +58,7 @@ def test_a_slow_method_is_chosen_followed_and_kept_in_the_link(page: Page) -> No
     expect(finding).to_contain_text("By Temporal occlusion: ", timeout=1000 * harness.IDLE_SECONDS)
     harness.wait_until_idle(page)
     expect(page).to_have_url(re.compile("method=occlusion"))
-    # What was found is kept: another visit has it at once.
+    # The result is kept: another visit has it at once.
     open_page(page, page.url)
     expect(finding).to_contain_text("By Temporal occlusion: ")
 
@@ -68,7 +68,7 @@ def test_the_player_runs_stops_and_is_stepped_by_keyboard(page: Page) -> None:
     shown = page.locator(".player figcaption span")
     expect(page.locator(".player")).to_be_hidden()
     page.get_by_role("button", name="Play").click()
-    expect(shown.first).to_have_text(re.compile(r"^frame [2-8] · #"))
+    expect(shown.first).to_have_text(re.compile(r"^frame [2-8] · clip frame "))
     page.get_by_role("button", name="Pause").click()
     stopped = shown.first.inner_text()
     page.wait_for_timeout(600)
@@ -76,9 +76,9 @@ def test_the_player_runs_stops_and_is_stepped_by_keyboard(page: Page) -> None:
     strip = page.locator(".rows canvas").first
     for _ in range(8):
         strip.press("ArrowLeft")
-    expect(shown.first).to_have_text("frame 1 · #2")
+    expect(shown.first).to_have_text("frame 1 · clip frame 2")
     strip.press("ArrowRight")
-    expect(shown.first).to_have_text("frame 2 · #5")
+    expect(shown.first).to_have_text("frame 2 · clip frame 5")
     page.get_by_role("button", name="Close player").click()
     expect(page.locator(".player")).to_be_hidden()
 
@@ -87,14 +87,14 @@ def test_a_link_restores_everything_that_was_chosen(page: Page) -> None:
     open_page(
         page,
         "/evidence?clip=turns+clockwise&class=moves+up&against=recedes&layer=layer2.1&method=layercam&stretch=3-18"
-        "&reverse=true&networks=c2d-tiny&scale=one+each&view=Space-time&slice=maximum",
+        "&reverse=true&networks=c2d-tiny&scale=separate&view=Space-time&slice=maximum",
     )
     expect(page.locator(".finding")).to_contain_text("For “moves up” rather than “recedes”, by LayerCAM: ")
-    expect(page.locator(".finding")).to_contain_text("The clip shows “turns counter-clockwise”.")
-    expect(page.get_by_role("combobox", name="Layer")).to_have_value("layer2.1 · 8 x 14 x 14")
+    expect(page.locator(".finding")).to_contain_text("True class: “turns counter-clockwise”.")
+    expect(page.get_by_role("combobox", name="Layer")).to_have_value("layer2.1 · 8 × 14 × 14")
     expect(page.get_by_text("Frames 3–18 of 24")).to_be_visible()
     expect(page.locator(".rows figcaption b")).to_have_text(["c2d-tiny"])
-    expect(page.get_by_text("largest of its network")).to_be_visible()
+    expect(page.get_by_text("maximum (each network)")).to_be_visible()
     expect(page.get_by_role("tab", name="Space-time")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("radio", name="maximum")).to_be_checked()
     before = page.url

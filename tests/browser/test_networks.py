@@ -322,8 +322,8 @@ def test_another_visitor_does_not_see_an_upload(browser, own_server, tmp_path):
 
 def test_evidence_of_a_network_from_elsewhere_makes_no_claim_about_the_clip(in_each_theme):
     open_page(in_each_theme, "/evidence?ckpt=i3d-elsewhere")
-    assert "The clip shows" not in in_each_theme.locator(".finding").inner_text()
-    assert any("was not trained on these clips" in text for text in alerts(in_each_theme))
+    assert "True class:" not in in_each_theme.locator(".finding").inner_text()
+    assert any("was not trained on MotionPairs" in text for text in alerts(in_each_theme))
     expect(in_each_theme.locator(".rows canvas")).to_have_count(2)  # SlowFast has the same classes
     assert drawn_colours(in_each_theme.locator(".rows canvas").first) > 50
 

@@ -105,11 +105,11 @@ def test_an_uploaded_video_gets_predictions_and_evidence(page, video):
     assert page.locator(".finding").inner_text() != before
     [notice] = alerts(page)
     assert "a ball.webm" in notice
-    assert "not as recognition" in notice
+    assert "recognise" in notice
     strips = page.locator(".rows canvas")
     expect(strips).to_have_count(2)
     assert all(drawn_colours(strips.nth(index)) > 50 for index in range(2))
-    expect(page.get_by_text("The five likeliest classes of")).to_have_count(2)
+    expect(page.get_by_text("The five most probable classes of")).to_have_count(2)
 
 
 def test_no_number_of_a_class_bar_is_cut_in_a_narrow_window(page):

@@ -77,7 +77,7 @@ def test_a_layer_is_weighed_in_the_background_cancelled_and_weighed_again(page):
         expect(page.get_by_role("progressbar")).to_be_visible()
         with rerun(page):
             page.get_by_role("button", name="Cancel").click()
-        expect(page.get_by_text("Cancelled; nothing was kept of it.")).to_be_visible()
+        expect(page.get_by_text("Cancelled; no result was kept.")).to_be_visible()
     page.reload()
     expect(page.locator(".js-plotly-plot").first).to_contain_text("initial shift")
     assert open_tab(page) == "Is it needed?"

@@ -1,1 +1,1 @@
-"""Tests of whether evidence can be believed: each has a verdict in words."""
+"""Sanity checks of evidence, each with a verdict in words."""

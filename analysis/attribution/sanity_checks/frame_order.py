@@ -1,4 +1,4 @@
-"""Does the map know the order of the frames? The clip is shuffled, and frozen in one frame."""
+"""Frame-order test: does a map depend on the order of the frames? The clip is shuffled, and frozen at one frame."""
 
 from dataclasses import dataclass
 
@@ -6,125 +6,114 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis.attribution import Attribute, Evidence
-from analysis.attribution.likeness import rank_correlation
+from analysis.attribution.evidence import Evidence, Explain, rank_correlation
 from analysis.formatting import percent, three_digits
 
 SEED = 0
 EXACT = 1e-4
-"""Part of the largest evidence, and of the probability, below which a difference is rounding."""
-SEEN = 0.01
-"""Smaller moves of a probability are called none: an untrained network's would otherwise count as knowing an order."""
+"""Part of the maximum of the evidence, and of the probability, below which a difference is rounding."""
+MIN_CHANGE = 0.01
+"""Smaller changes of a probability count as none: those of an untrained network would otherwise count as well."""
 ALIKE = 0.8
-"""Rank correlation from which on a map keeps its places."""
+"""Rank correlation from which on the evidence keeps its position."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """The clip with its frames in another order, and what the network says of it."""
+    """The clip with its frames in some order, and the answer of the network."""
 
     name: str
     frames: tuple[int, ...]
-    """Which frame of the clip stands at each place, counted from 0."""
+    """Which frame of the clip is at each position, counted from 0."""
     probability: float
-    """Of the class in question."""
+    """Of the class that the evidence is for."""
     evidence: Evidence
-    likeness: float
-    """Rank correlation of its map with the clip's own, whose frames are put into the same order."""
+    correlation: float
+    """Rank correlation of its map with the original one, reordered in the same way."""
     moved_exactly: bool
-    """True if map and probability are the clip's own with the frames put into this order, but for rounding."""
+    """True if its map is the original one, reordered, and its probability the same, apart from rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reordering:
-    """The clip as it is, shuffled and frozen."""
+class FrameOrder:
+    """The original clip, shuffled and frozen."""
 
     original: Version
     shuffled: Version
     frozen: Version
 
     def verdict(self) -> str:
-        """Sentences on what the order of the frames means to the network, from the two changes."""
+        """Sentences on how much the order of the frames matters to the network."""
         before, after = (percent(version.probability) for version in (self.original, self.shuffled))
-        still = self.frozen.frames[0] + 1
+        frozen_frame = self.frozen.frames[0] + 1
         if self.shuffled.moved_exactly:
-            told = (
+            shuffled = (
                 "Shuffling the frames moves the map with them exactly, and leaves the probability of the class at "
-                f"{before}: the network takes each frame by itself, so neither can know an order."
+                f"{before}: the network processes each frame separately, so neither can depend on the order."
             )
         else:
-            told = (
-                f"Shuffled, the class has a probability of {after} instead of {before}, and the map, moved along with "
-                f"its frames, keeps a rank correlation of {three_digits(self.shuffled.likeness)} with the original: "
-                f"{self._what_depends()}."
+            shuffled = (
+                f"Shuffled, the class has a probability of {after} instead of {before}, and the map has a rank "
+                f"correlation of {three_digits(self.shuffled.correlation)} with the original one, reordered in the "
+                f"same way: {self._dependence()}."
             )
         frozen = percent(self.frozen.probability)
-        nothing = " There is no evidence left for it." if self.frozen.evidence.is_empty else ""
-        return f"{told} Frozen in frame {still}, where nothing moves, the class has {frozen}.{nothing}"
+        nothing = " No evidence for it is left." if self.frozen.evidence.is_empty else ""
+        return f"{shuffled} Frozen at frame {frozen_frame}, where nothing moves, the class has {frozen}.{nothing}"
 
-    def _what_depends(self) -> str:
-        """What of a network that mixes frames notices another order by so much that a reader would call it so."""
-        answer = abs(self.shuffled.probability - self.original.probability) >= SEEN
-        places = self.shuffled.likeness < ALIKE
-        if answer and places:
+    def _dependence(self) -> str:
+        """Whether answer and evidence depend on the order by more than a reader would ignore."""
+        answer = abs(self.shuffled.probability - self.original.probability) >= MIN_CHANGE
+        position = self.shuffled.correlation < ALIKE
+        if answer and position:
             return "both depend on the order"
         if answer:
-            return "the answer depends on the order, the places of the evidence hardly do"
-        if places:
-            return "the places of the evidence depend on the order, the answer hardly does"
-        return "neither depends on the order by much"
+            return "the answer depends on the order, the position of the evidence hardly does"
+        if position:
+            return "the position of the evidence depends on the order, the answer hardly does"
+        return "neither depends much on the order"
 
 
-def reorder(
-    model: nn.Module,
-    clip: Float[Tensor, "1 3 t h w"],
-    target: int,
-    layer: str,
-    attribute: Attribute,
-    *,
-    contrast: int | None = None,
-) -> Reordering:
-    """Ask a network about a clip, about its frames in an order drawn from seed 0, and about its middle frame repeated.
+def change_frame_order(model: nn.Module, clip: Float[Tensor, "1 3 t h w"], explain: Explain) -> FrameOrder:
+    """Compare a clip with its frames in a random order, drawn from seed 0, and with its middle frame repeated.
 
-    Raises ValueError for a clip of one frame, or of one repeated, which has no order. Leaves the model as it was.
+    Raises ValueError for a clip of one frame, or of one repeated, which has no order. The model is left unchanged.
     """
     frames = clip.shape[2]
     if frames < 2:
         raise ValueError("A clip of one frame has no order to change; choose one with more frames.")
     if (clip == clip[:, :, :1]).all():
-        raise ValueError(
-            "All frames of this clip are the same, so they have no order; choose one where something moves."
-        )
-    own = tuple(range(frames))
-    shuffle = own
-    chance = torch.Generator().manual_seed(SEED)
-    while shuffle == own:
-        shuffle = tuple(torch.randperm(frames, generator=chance).tolist())
-    found = attribute(model, clip, target, layer, contrast=contrast)
-    probability = _probability(model, clip, target)
+        raise ValueError("All frames of this clip are the same, so they have no order; choose a clip with motion.")
+    in_order = tuple(range(frames))
+    shuffle = in_order
+    generator = torch.Generator().manual_seed(SEED)
+    while shuffle == in_order:
+        shuffle = tuple(torch.randperm(frames, generator=generator).tolist())
+    original = explain(model, clip)
+    original_probability = _probability(model, clip, original.target)
 
     def version(name: str, order: tuple[int, ...]) -> Version:
-        seen = clip[:, :, list(order)]
-        evidence = attribute(model, seen, target, layer, contrast=contrast)
-        now = _probability(model, seen, target)
-        # Where the network halves time, a map has no step for each frame to be moved; it is interpolated first.
-        _, height, width = found.map.shape
-        own_map, its_map = (
-            one.upsampled(frames, height, width, maximum=found.maximum or 1.0) for one in (found, evidence)
+        reordered = clip[:, :, list(order)]
+        evidence = explain(model, reordered)
+        probability = _probability(model, reordered, evidence.target)
+        # If the network halves time, a map has no step for each frame that could be moved; it is interpolated first.
+        _, height, width = original.map.shape
+        original_map, new_map = (
+            item.upsampled(frames, height, width, maximum=original.maximum or 1.0) for item in (original, evidence)
         )
-        moved = own_map[list(order)]
-        exact = bool((its_map - moved).abs().max() <= EXACT) and abs(now - probability) <= EXACT
+        moved = original_map[list(order)]
+        exact = bool((new_map - moved).abs().max() <= EXACT) and abs(probability - original_probability) <= EXACT
         return Version(
             name=name,
             frames=order,
-            probability=now,
+            probability=probability,
             evidence=evidence,
-            likeness=rank_correlation(moved, its_map),
+            correlation=rank_correlation(moved, new_map),
             moved_exactly=exact,
         )
 
-    return Reordering(
-        original=version("as it is", own),
+    return FrameOrder(
+        original=version("original", in_order),
         shuffled=version("shuffled", shuffle),
         frozen=version("frozen", (frames // 2,) * frames),
     )

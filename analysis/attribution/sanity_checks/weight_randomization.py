@@ -1,4 +1,4 @@
-"""Does a map depend on what the network learned? Its weights are destroyed from the classifier down, map by map."""
+"""Randomisation test: does a map depend on what the network learned? Weights are shuffled from the classifier down."""
 
 import copy
 from contextlib import ExitStack
@@ -9,50 +9,49 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis.attribution import Attribute
-from analysis.attribution.likeness import rank_correlation
+from analysis.attribution.evidence import Explain, rank_correlation
 from analysis.formatting import block_name, three_digits
 from analysis.progress import Report, no_report
 
 SEEDS = 3
-INTACT = "intact"
+ORIGINAL = "original"
 LOST, KEPT = 0.3, 0.7
-"""Rank correlations below which next to nothing is left of a map, and above which it has hardly changed."""
+"""Rank correlations below which almost nothing is left of a map, and from which it has hardly changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Randomisation:
-    """What became of one map while the weights were destroyed."""
+    """The correlation of a map with the original one while the weights are randomised."""
 
     table: pd.DataFrame
-    """Rows: stage (0 is intact), destroyed (the part whose weights went last), seed, correlation with the first map."""
+    """Rows: stage (0 is original), part (the last one randomised), seed, correlation with the original map."""
     num_seeds: int
 
     def by_stage(self) -> pd.DataFrame:
-        """Mean, least and largest correlation of each stage over the seeds."""
-        grouped = self.table.groupby(["stage", "destroyed"], sort=True)["correlation"]
+        """Mean, minimum and maximum correlation of each stage over the seeds."""
+        grouped = self.table.groupby(["stage", "part"], sort=True)["correlation"]
         return grouped.agg(["mean", "min", "max"]).reset_index()
 
     @property
-    def left(self) -> float:
-        """The mean correlation with the intact map when every weight is destroyed."""
+    def final(self) -> float:
+        """The mean correlation when every weight is randomised."""
         return float(self.by_stage()["mean"].iloc[-1])
 
     def verdict(self) -> str:
-        """One or two sentences on whether the map can be believed, from the correlations."""
+        """One or two sentences on whether the map can be trusted."""
         stages = self.by_stage()
-        found = f"rank correlation {three_digits(self.left)} with the intact network's, mean of {self.num_seeds} seeds"
-        if self.left >= KEPT:
+        numbers = f"rank correlation {three_digits(self.final)} with the original map, mean of {self.num_seeds} seeds"
+        if self.final >= KEPT:
             return (
-                f"Do not believe it: the map hardly changes when every weight is destroyed ({found}). It shows the "
-                "clip, and not what the network learned."
+                f"Not passed: the map hardly changes when every weight is randomised ({numbers}). It shows the clip, "
+                "not what the network learned."
             )
-        if self.left >= LOST:
-            return f"Half a yes: with every weight destroyed the map keeps a part of its order ({found})."
-        first = stages.loc[stages["mean"] < LOST, "destroyed"].iloc[0]
+        if self.final >= LOST:
+            return f"Partly passed: with every weight randomised the map keeps a part of its order ({numbers})."
+        first = stages.loc[stages["mean"] < LOST, "part"].iloc[0]
         return (
-            f"Passed: with every weight destroyed next to nothing is left of the map ({found}). It is lost when the "
-            f"destruction reaches {first}."
+            f"Passed: with every weight randomised almost nothing is left of the map ({numbers}). It is lost once "
+            f"{first} is randomised."
         )
 
 
@@ -61,9 +60,9 @@ def parts_from_the_classifier_down(model: nn.Module, clip: Float[Tensor, "1 3 t 
     parts: dict[str, list[str]] = {}
 
     def note(module: nn.Module, name: str) -> None:
-        own = [f"{name}.{parameter}" for parameter, _ in module.named_parameters(recurse=False)]
+        parameters = [f"{name}.{parameter}" for parameter, _ in module.named_parameters(recurse=False)]
         names = parts.setdefault(block_name(name), [])
-        names += [parameter for parameter in own if parameter not in names]
+        names += [parameter for parameter in parameters if parameter not in names]
 
     with torch.no_grad(), ExitStack() as hooks:
         for name, module in model.named_modules():
@@ -77,36 +76,32 @@ def parts_from_the_classifier_down(model: nn.Module, clip: Float[Tensor, "1 3 t 
 def randomise(
     model: nn.Module,
     clip: Float[Tensor, "1 3 t h w"],
-    target: int,
-    layer: str,
-    attribute: Attribute,
+    explain: Explain,
     *,
-    contrast: int | None = None,
     seeds: int = SEEDS,
     report: Report = no_report,
 ) -> Randomisation:
-    """Destroy the weights part by part, from the classifier down, and compare each map with the intact network's.
+    """Randomise the weights part by part, from the classifier down, and compare each map with the original one.
 
-    A weight is destroyed by shuffling the numbers within it, so that their distribution stays; statistics of
-    BatchNorm stay. Works on copies: the model is left as it was. Adebayo et al. 2018, section 3.1.
+    The numbers within each weight are shuffled, so that their distribution is kept; BatchNorm statistics are kept.
+    Works on copies: the model is left unchanged. Adebayo et al. 2018, section 3.1.
     """
     parts = parts_from_the_classifier_down(model, clip)
-    intact = attribute(model, clip, target, layer, contrast=contrast).map
+    original = explain(model, clip).map
     rows: list[dict[str, object]] = []
     for seed in range(seeds):
-        rows.append({"stage": 0, "destroyed": INTACT, "seed": seed, "correlation": 1.0})
-        broken, chance = copy.deepcopy(model), torch.Generator().manual_seed(seed)
-        weights = dict(broken.named_parameters())
+        rows.append({"stage": 0, "part": ORIGINAL, "seed": seed, "correlation": 1.0})
+        copied, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+        weights = dict(copied.named_parameters())
         for stage, (part, names) in enumerate(parts.items(), start=1):
             report((seed + stage / (len(parts) + 1)) / seeds, f"seed {seed + 1} of {seeds}, weights down to {part}")
             with torch.no_grad():
                 for name in names:
-                    weights[name].copy_(_shuffled(weights[name], chance))
-            found = attribute(broken, clip, target, layer, contrast=contrast).map
-            correlation = rank_correlation(intact, found)
-            rows.append({"stage": stage, "destroyed": part, "seed": seed, "correlation": correlation})
+                    weights[name].copy_(_shuffled(weights[name], generator))
+            correlation = rank_correlation(original, explain(copied, clip).map)
+            rows.append({"stage": stage, "part": part, "seed": seed, "correlation": correlation})
     return Randomisation(table=pd.DataFrame(rows), num_seeds=seeds)
 
 
-def _shuffled(weight: Tensor, chance: torch.Generator) -> Tensor:
-    return weight.flatten()[torch.randperm(weight.numel(), generator=chance)].reshape(weight.shape)
+def _shuffled(weight: Tensor, generator: torch.Generator) -> Tensor:
+    return weight.flatten()[torch.randperm(weight.numel(), generator=generator)].reshape(weight.shape)

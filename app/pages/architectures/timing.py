@@ -51,12 +51,10 @@ def render(names: Sequence[str], setting: Setting) -> None:
     macs = _macs(plan)
     duration = in_words(seconds_expected(plan, macs))
     key, work = ("timing", plan), partial(process.run_in_child, plan)
-    measurement = jobs.offer(
-        key, "Time them on this machine", work, told=BEFORE.format(duration=duration), unbroken=True
-    )
+    measurement = jobs.offer(key, "Time them on this machine", work, lane="both", note=BEFORE.format(duration=duration))
     if measurement is not None:
         _draw(measurement, macs)
-        jobs.renew(key, "Measure again", work, unbroken=True)
+        jobs.renew(key, "Measure again", work, lane="both")
 
 
 def _macs(plan: Plan) -> dict[str, int]:

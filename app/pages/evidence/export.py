@@ -1,4 +1,4 @@
-"""The export menu of the evidence page: evidence as files, made when a button is pressed."""
+"""Export menu of the page Evidence: files written when a button is pressed."""
 
 import re
 import tempfile
@@ -15,77 +15,79 @@ from gte.data.video.sources import Stretch
 OPACITY = 0.8
 MEDIA_TYPES = {".webm": "video/webm", ".gif": "image/gif", ".png": "image/png", ".npz": "application/octet-stream"}
 LABELS = {
-    ".webm": "Video, WebM",
-    ".gif": "Animation for slides, GIF",
-    ".png": "Film strip, PNG",
-    ".npz": "Numbers, NumPy .npz",
+    ".webm": "Video (WebM)",
+    ".gif": "Animation for slides (GIF)",
+    ".png": "Film strip (PNG)",
+    ".npz": "Arrays (NumPy .npz)",
 }
 
 
 def menu(findings: Sequence[Finding], source: Source, stretch: Stretch, maximum: float | None) -> None:
-    """The inside of the menu. `maximum` is the raw value at the end of the scale of all, None for one scale each."""
-    names = [one.name for one in findings]
+    """Draw the menu. `maximum` is the end of the shared scale, None for separate scales."""
+    names = [finding.name for finding in findings]
     name = st.selectbox("Network", names) if len(names) > 1 else names[0]
-    caption = st.checkbox("The card under the frames", value=True)
-    one = next(one for one in findings if one.name == name)
+    caption = st.checkbox("Settings below the frames", value=True)
+    finding = next(finding for finding in findings if finding.name == name)
     for suffix in sorted(WRITERS, key=list(LABELS).index):
         _button(
             LABELS[suffix],
-            lambda suffix=suffix: content(one, source, stretch, maximum, caption, suffix),
-            f"evidence-{file_name(one)}{suffix}",
+            lambda suffix=suffix: content(finding, source, stretch, maximum, caption, suffix),
+            f"evidence-{file_name(finding)}{suffix}",
             MEDIA_TYPES[suffix],
         )
     _button(
-        "All of it, for every network, ZIP",
+        "Everything (ZIP)",
         lambda: everything(findings, source, stretch, maximum, caption),
         "evidence.zip",
         "application/zip",
     )
-    st.caption("Each file holds the card as well: network, class, layer, method, convention, largest value, frames.")
+    st.caption("Each file also contains its settings: network, class, layer, method, weighting, peak value, frames.")
 
 
-def _button(label: str, made: Callable[[], bytes], file: str, media_type: str) -> None:
-    st.download_button(label, made, file, media_type, key=f"export {label}", on_click="ignore", width="stretch")
+def _button(label: str, content: Callable[[], bytes], file: str, media_type: str) -> None:
+    st.download_button(label, content, file, media_type, key=f"export {label}", on_click="ignore", width="stretch")
 
 
-def file_name(one: Finding) -> str:
-    """The network's name as a file can have it, "runs-mine-gte" for runs/mine/gte."""
-    return re.sub(r"[^\w.-]+", "-", one.name)
+def file_name(finding: Finding) -> str:
+    """The network's name in the form of a file name, "runs-mine-gte" for runs/mine/gte."""
+    return re.sub(r"[^\w.-]+", "-", finding.name)
 
 
-def content(one: Finding, source: Source, stretch: Stretch, maximum: float | None, caption: bool, suffix: str) -> bytes:
-    """The bytes of one network's evidence in one form."""
+def content(
+    finding: Finding, source: Source, stretch: Stretch, maximum: float | None, caption: bool, suffix: str
+) -> bytes:
+    """The evidence of one network in one format."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"evidence{suffix}"
-        write(path, picture_of(one, source, stretch, maximum, caption))
+        write(path, picture_of(finding, source, stretch, maximum, caption))
         return path.read_bytes()
 
 
 def everything(
     findings: Sequence[Finding], source: Source, stretch: Stretch, maximum: float | None, caption: bool
 ) -> bytes:
-    """The bytes of a zip file with every network's evidence in every form."""
-    pictures = {file_name(one): picture_of(one, source, stretch, maximum, caption) for one in findings}
+    """A zip file with the evidence of every network in every format."""
+    pictures = {file_name(finding): picture_of(finding, source, stretch, maximum, caption) for finding in findings}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "evidence.zip"
         write_all(path, pictures)
         return path.read_bytes()
 
 
-def picture_of(one: Finding, source: Source, stretch: Stretch, maximum: float | None, caption: bool) -> Picture:
-    """What is written of one network, with its card."""
+def picture_of(finding: Finding, source: Source, stretch: Stretch, maximum: float | None, caption: bool) -> Picture:
+    """The picture of one network, with its card."""
     seconds = source.seconds
-    card = one.evidence.card(one.name, one.header.classes) | {
-        FINDING: one.evidence.finding(),
+    card = finding.evidence.card(finding.name, finding.header.classes) | {
+        FINDING: finding.evidence.finding(),
         "clip": source.name,
-        FRAMES: (1 + one.clip.indices).tolist(),
+        FRAMES: (1 + finding.clip.indices).tolist(),
         "frames of the source": len(seconds),
     }
     return Picture(
-        frames=one.clip.frames,
-        indices=one.clip.indices.copy(),
-        fps=stretch.play_rate(len(one.clip.frames), seconds),
-        evidence=one.evidence,
+        frames=finding.clip.frames,
+        indices=finding.clip.indices.copy(),
+        fps=stretch.play_rate(len(finding.clip.frames), seconds),
+        evidence=finding.evidence,
         card=card,
         opacity=OPACITY,
         caption=caption,

@@ -1,20 +1,27 @@
-"""What one network says of a clip, as every part of the page Evidence takes it."""
+"""Answer of a network and its evidence, shared by all parts of the page Evidence."""
 
 from dataclasses import dataclass
 
-from analysis.attribution import Evidence
-from analysis.attribution.evidence import ClassScore
+from analysis.attribution.evidence import ClassScore, Evidence
 from app.clips import Clip
 from gte.checkpoint_header import CheckpointHeader
+from gte.files import stamp
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one network says of the clip, and its evidence for the class in question."""
+    """The answer of one network to the clip, and its evidence for the chosen class."""
 
     name: str
     header: CheckpointHeader
     clip: Clip
     scores: list[ClassScore]
     """All classes, the most probable first."""
+    block: str
+    """The block that methods use, whether or not `evidence` does."""
     evidence: Evidence
+
+    def key(self, method: str, *, of_block: bool = True) -> tuple[object, ...]:
+        """What the evidence of a method depends on; `of_block` is False if the block does not matter."""
+        evidence, block = self.evidence, self.block if of_block else ""
+        return method, stamp(self.header.path), self.clip.digest, evidence.target, evidence.contrast, block

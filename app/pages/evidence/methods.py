@@ -1,6 +1,6 @@
-"""What methods find in the clip of the page Evidence: the slow ones in the background, and the tab that shows all.
+"""Attribution methods on the page Evidence: slow ones in the background, and the tab that compares all.
 
-What a slow method found is kept for each network by itself: to compare one more network asks that one alone.
+Results of slow methods are kept per network, so that adding a network computes only that one.
 """
 
 import threading
@@ -10,228 +10,202 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from analysis.attribution import METHODS, Evidence
-from analysis.attribution.evidence import preselect_layer
+from analysis.attribution.evidence import Evidence
 from analysis.attribution.hooks import reporting
-from app import cache, jobs, layout, url_keys
-from app.clips import Clip
+from analysis.attribution.methods import METHODS, find_evidence
+from app import cache, jobs, layout
 from app.components import StripRow, film_strip
 from app.pages.evidence.finding import Finding
-from gte.checkpoint_header import CheckpointHeader
 from gte.data.loading import to_clip
-from gte.files import stamp
 
 FRAME_SIDE = 110
 MAP_SIDE = 40
 """Cells to a side of the maps that are sent."""
 FRAMES_PER_SECOND = 4.0
-MOST_KEPT = 256
-"""Answers of slow methods that are kept; each holds a map of some thousand numbers."""
-_UNDER_WAY = "evidence: the slow method that the page asked for last"
+MAX_KEPT = 256
+"""Results of slow methods that are kept; each has a map of some thousand numbers."""
+_CURRENT = "evidence: the slow method requested last"
 SCALES = (
-    "Every row has a scale of its own, because methods measure different things: compare where and when the evidence "
-    "lies, not how bright it is."
+    "Every row has its own scale, because methods measure different things: compare when and where the evidence "
+    "is, not how bright it is."
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What a method is asked: for which class a network finds evidence in a clip, and where it is read."""
-
-    header: CheckpointHeader
-    clip: Clip
-    target: int
-    layer: str
-    contrast: int | None = None
-
-
-def asked(one: Finding) -> Question:
-    """The question that a finding of the page answers."""
-    return Question(
-        header=one.header,
-        clip=one.clip,
-        target=one.evidence.target,
-        layer=block_of(one),
-        contrast=one.evidence.contrast,
-    )
-
-
-def block_of(one: Finding) -> str:
-    """The block that methods read: the finding's; where that read none, the page's choice or the best default."""
-    shapes = cache.map_shapes(one.header)
-    wanted = (one.evidence.layer, st.session_state.get(url_keys.LAYER.name))
-    return next((layer for layer in wanted if layer in shapes), preselect_layer(shapes))
-
-
-def key_of(question: Question) -> tuple[object, ...]:
-    """What tells the question from any other, as a part of a job's key."""
-    return stamp(question.header.path), question.clip.digest, question.target, question.layer, question.contrast
-
-
-class Answers:
-    """What slow methods found, for all readers, by what they were asked; the last of them are kept."""
+class Results:
+    """The latest results of slow methods, for all visitors."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, Evidence] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(self, key: Hashable) -> Evidence | None:
-        """The answer, if it is kept."""
+    def get(self, key: Hashable) -> Evidence | None:
+        """The result, if it is kept."""
         with self._lock:
             return self._kept.get(key)
 
-    def keep(self, key: Hashable, answer: Evidence) -> None:
-        """Keep an answer, and forget the oldest where there are too many."""
+    def keep(self, key: Hashable, evidence: Evidence) -> None:
+        """Keep a result, and drop the oldest if there are too many."""
         with self._lock:
-            self._kept[key] = answer
-            while len(self._kept) > MOST_KEPT:
+            self._kept[key] = evidence
+            while len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
 
 
 @st.cache_resource
-def _answers() -> Answers:
-    return Answers()
+def _results() -> Results:
+    return Results()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Round:
-    """A slow method put to several networks: one piece of work."""
+class _Job:
+    """A slow method on several networks, as one job."""
 
-    questions: Sequence[Question]
+    findings: Sequence[Finding]
     method: str
 
     @property
     def keys(self) -> list[tuple[object, ...]]:
-        """What tells each question from any other; a method that reads no block answers the same for each."""
-        row = METHODS[self.method]
-        return [
-            (self.method, *key_of(question))
-            if row.reads_block
-            else (self.method, *key_of(question)[:3], question.contrast)
-            for question in self.questions
-        ]
+        """One key per network; the block does not matter to a method that uses none."""
+        of_block = not METHODS[self.method].works_on
+        return [finding.key(self.method, of_block=of_block) for finding in self.findings]
 
     @property
     def key(self) -> tuple[object, ...]:
         """The key of the job."""
         return ("method", *self.keys)
 
-    def found(self) -> list[Evidence] | None:
-        """The answers, if all are kept."""
-        kept = [_answers().find(key) for key in self.keys]
-        known = [answer for answer in kept if answer is not None]
+    def results(self) -> list[Evidence] | None:
+        """The results, if all are kept."""
+        kept = [_results().get(key) for key in self.keys]
+        known = [evidence for evidence in kept if evidence is not None]
         return known if len(known) == len(kept) else None
 
     def work(self) -> Callable[[jobs.Report], list[Evidence]]:
-        """What asks the networks whose answers are not kept, each a copy of its own."""
-        row, answers, keys, questions = METHODS[self.method], _answers(), self.keys, self.questions
-        copiers = [cache.model_copier(question.header) for question in questions]
+        """The work: run the method on a copy of each network whose result is not kept."""
+        entry, results, keys, findings = METHODS[self.method], _results(), self.keys, self.findings
+        method, copiers = self.method, [cache.model_copier(finding.header) for finding in findings]
 
         def work(report: jobs.Report) -> list[Evidence]:
-            found = []
-            for place, (key, question, copied) in enumerate(zip(keys, questions, copiers, strict=True)):
+            done = []
+            for place, (key, finding, copied) in enumerate(zip(keys, findings, copiers, strict=True)):
 
-                def tell(part: float, text: str, place: int = place, name: str = question.header.name) -> None:
-                    report((place + part) / len(questions), f"{row.label}, {name}: {text}")
+                def report_part(part: float, text: str, place: int = place, name: str = finding.header.name) -> None:
+                    report((place + part) / len(findings), f"{entry.label}, {name}: {text}")
 
-                answer = answers.find(key)
-                if answer is None:
-                    model, clip = copied(), to_clip(question.clip.frames)[None]
-                    with reporting(model, tell, row.passes(len(question.clip.frames))):
-                        answer = row.attribute(model, clip, question.target, question.layer, contrast=question.contrast)
-                    answers.keep(key, answer)
-                found.append(answer)
-            return found
+                evidence = results.get(key)
+                if evidence is None:
+                    model, clip, target = copied(), to_clip(finding.clip.frames)[None], finding.evidence.target
+                    contrast = finding.evidence.contrast
+                    with reporting(model, report_part, entry.passes(len(finding.clip.frames))):
+                        evidence = find_evidence(method, model, clip, target, finding.block, contrast=contrast)
+                    results.keep(key, evidence)
+                done.append(evidence)
+            return done
 
         return work
 
     def offer(self, *, at_once: bool = False) -> list[Evidence] | None:
-        """The answers; until they are there a button, which `at_once` needs none of, or how far the work is."""
-        found = self.found()
-        if found is not None:
-            return found
-        row, many = METHODS[self.method], len(self.questions) > 1
-        passes = sum(row.passes(len(question.clip.frames)) for question in self.questions)
-        told = f"{passes} forward passes of the network{'s' if many else ''}. {row.note}"
-        return jobs.offer(self.key, row.label, self.work(), told=layout.plain(told), at_once=at_once)
+        """The results; until they are there a button, not needed with `at_once`, or the progress."""
+        results = self.results()
+        if results is not None:
+            return results
+        entry, several = METHODS[self.method], len(self.findings) > 1
+        passes = sum(entry.passes(len(finding.clip.frames)) for finding in self.findings)
+        note = f"{passes} forward passes of the network{'s' if several else ''}. {entry.note}"
+        is_quick = all(finding.header.size < cache.LARGE_SIDE for finding in self.findings)
+        return jobs.offer(
+            self.key,
+            entry.label,
+            self.work(),
+            lane="quick" if is_quick else "slow",
+            note=layout.plain(note),
+            at_once=at_once,
+        )
 
 
-def ask_at_once(questions: Sequence[Question], method: str) -> list[Evidence] | None:
-    """A slow method's answers, asked for without a click; until they are there how far the work is, or a button.
+def run_at_once(findings: Sequence[Finding], method: str) -> list[Evidence] | None:
+    """The results of a slow method, started without a click; until they are there the progress, or a button.
 
-    What this reader asked for here before is let go: unless another wants it, it ends.
+    The previous job of this visitor is given up: unless somebody else wants it, it ends.
     """
-    asked_now = _Round(questions=questions, method=method)
-    if st.session_state.get(_UNDER_WAY) != asked_now.key:
-        let_go()
-        st.session_state[_UNDER_WAY] = asked_now.key
-    return asked_now.offer(at_once=True)
+    job = _Job(findings=findings, method=method)
+    if st.session_state.get(_CURRENT) != job.key:
+        give_up()
+        st.session_state[_CURRENT] = job.key
+    return job.offer(at_once=True)
 
 
-def let_go() -> None:
-    """Give up what `ask_at_once` was asked last, where it is not done."""
-    before = st.session_state.pop(_UNDER_WAY, None)
+def give_up() -> None:
+    """Give up the last job of `run_at_once`, if it is not done."""
+    before = st.session_state.pop(_CURRENT, None)
     if before is not None:
         jobs.leave(before)
 
 
-def render(findings: Sequence[Finding], asked_above: str) -> None:
+def render(findings: Sequence[Finding], page_method: str) -> None:
     """All methods on the clip of the page, for each network; the slow ones start by a button.
 
-    What the page itself has asked for, `asked_above`, is shown once it is there, and has no second button.
+    The method of the page, `page_method`, is shown when it is done, and has no second button.
     """
-    questions = [asked(one) for one in findings]
-    blocks = " and ".join(dict.fromkeys(one.layer for one in questions))
-    found: list[dict[str, Evidence]] = [{} for _ in findings]
+    blocks = " and ".join(dict.fromkeys(finding.block for finding in findings))
+    by_network: list[dict[str, Evidence]] = [{} for _ in findings]
     buttons = st.container()
     places = [st.container() for _ in findings]
-    st.caption(f"{SCALES} Methods that read a block read {layout.plain(blocks)}.")
-    for name, row in METHODS.items():
-        if name == asked_above and row.speed == "slow":
-            there = all(one.evidence.method == row.label for one in findings)
-            answers = [one.evidence for one in findings] if there else None
-        elif row.speed == "slow":
+    st.caption(f"{SCALES} Methods that work on a layer use {layout.plain(blocks)}.")
+    for name, entry in METHODS.items():
+        if name == page_method and entry.speed == "slow":
+            done = all(finding.evidence.method == name for finding in findings)
+            results = [finding.evidence for finding in findings] if done else None
+        elif entry.speed == "slow":
             with buttons:
-                answers = _Round(questions=questions, method=name).offer()
+                results = _Job(findings=findings, method=name).offer()
         else:
-            answers = [
-                cache.evidence(one.header, one.clip, one.target, one.layer, name, one.contrast) for one in questions
+            results = [
+                cache.evidence(
+                    finding.header,
+                    finding.clip,
+                    finding.evidence.target,
+                    finding.block,
+                    name,
+                    finding.evidence.contrast,
+                )
+                for finding in findings
             ]
-        for column, answer in zip(found, answers or [], strict=False):
-            column[name] = answer
-    for place, one, answers in zip(places, findings, found, strict=True):
+        for column, evidence in zip(by_network, results or [], strict=False):
+            column[name] = evidence
+    for place, finding, results in zip(places, findings, by_network, strict=True):
         with place:
-            _draw(one, answers)
-    with st.expander("The methods, and what each of them did here"):
+            _draw(finding, results)
+    with st.expander("The methods and their details"):
         st.dataframe(
-            [{"method": row.label, "what to know": row.note, "source": row.paper} for row in METHODS.values()],
+            [{"method": entry.label, "note": entry.note, "source": entry.paper} for entry in METHODS.values()],
             hide_index=True,
         )
         cards = [
-            evidence.card(one.name, one.header.classes)
-            for one, answers in zip(findings, found, strict=True)
-            for evidence in answers.values()
+            evidence.card(finding.name, finding.header.classes)
+            for finding, results in zip(findings, by_network, strict=True)
+            for evidence in results.values()
         ]
         st.dataframe(cards, hide_index=True)
 
 
-def _draw(one: Finding, answers: dict[str, Evidence]) -> None:
-    wanted = one.evidence.card(one.name, one.header.classes)["class"]
-    st.markdown(f"**{layout.plain(one.name)}**, asked for “{layout.plain(wanted)}”")
+def _draw(finding: Finding, results: dict[str, Evidence]) -> None:
+    target = finding.evidence.card(finding.name, finding.header.classes)["class"]
+    st.markdown(f"**{layout.plain(finding.name)}**, evidence for “{layout.plain(target)}”")
     film_strip(
-        [_row(one, answer) for answer in answers.values()],
-        key=f"methods {one.name}",
-        scale_label="largest of the row",
+        [_row(finding, evidence) for evidence in results.values()],
+        key=f"methods {finding.name}",
+        scale_label="maximum of the row",
         frames_per_second=FRAMES_PER_SECOND,
         largest_frame=FRAME_SIDE,
     )
 
 
-def _row(one: Finding, evidence: Evidence) -> StripRow:
+def _row(finding: Finding, evidence: Evidence) -> StripRow:
     return StripRow(
-        label=evidence.method,
-        frames=one.clip.frames,
-        evidence=evidence.upsampled(len(one.clip.frames), MAP_SIDE, MAP_SIDE).numpy(),
-        note=" ".join(part for part in (evidence.finding(), evidence.told) if part),
+        label=evidence.label,
+        frames=finding.clip.frames,
+        evidence=evidence.upsampled(len(finding.clip.frames), MAP_SIDE, MAP_SIDE).numpy(),
+        note=" ".join(part for part in (evidence.finding(), evidence.note) if part),
         frame_shares=evidence.frame_shares().tolist(),
     )

@@ -1,12 +1,12 @@
-"""Evidence: where in a clip each network finds evidence for a class, several networks under one another."""
+"""The page Evidence: maps of evidence for a class in a clip, for several networks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from analysis.attribution import METHODS, NotNumbersError
-from analysis.attribution.evidence import ClassScore, preselect_layer, top_classes
+from analysis.attribution.evidence import ClassScore, NotNumbersError, preselect_layer, top_classes
+from analysis.attribution.methods import METHODS
 from analysis.formatting import in_a_row, percent
 from app import cache, clips, layout, navigation, url_keys, widgets
 from app.clips import Source
@@ -20,41 +20,42 @@ from gte.data.video.sources import Stretch
 from gte.errors import VideoError
 
 FAINT = 0.2
-"""Below this part of the common scale a network's evidence is hardly seen, which is said."""
+"""Part of the shared scale below which evidence is hardly visible, which the note then says."""
 CONTROL_WIDTHS = (180, 132, 180, 196, 100, 110, 102)
-"""Of clip, upload, class, layer, reverse, options and export, in pixels; in a narrow window they wrap."""
+"""Pixels for clip, upload, class, layer, reverse, options and export; in a narrow window they wrap."""
 FRAME_SIDE = 122
 FRAMES_PER_SECOND = 4.0
 MAP_SIDE = 40
-"""Cells to a side of the maps that are sent; the browser enlarges them smoothly."""
+"""Cells per side of the maps that are sent; the browser enlarges them smoothly."""
 
-QUICKEST = next(iter(METHODS))
-"""What is shown until a slow method has found something."""
+FIRST_METHOD = next(iter(METHODS))
+"""Shown until a slow method is done."""
 
-UNTIL_THEN = "All that is shown here is found by {shown} until {wanted} is done."
+UNTIL_DONE = "Showing {shown} until {method} is done."
 NO_RECOGNITION = (
-    "{clip} is a real clip. These networks know the motions that they were trained on and nothing else: read the "
-    "evidence as mechanism, not as recognition."
+    "{clip} is a real clip. These networks only know the motions that they were trained on: the evidence shows how "
+    "they work, not what they recognise."
 )
 OTHER_CLIPS = (
-    "{name} was not trained on these clips of {data}, and its classes are others: read the evidence as mechanism, not "
-    "as recognition."
+    "{name} was not trained on {data}, and has other classes: the evidence shows how it works, not what it recognises."
 )
-SAME_CLASS = "“{name}” is the class that is asked about, so it is compared with no other; choose another under Options."
+SAME_CLASS = (
+    "“{name}” is the chosen class, so there is nothing to contrast it with; choose another class under Options."
+)
 NOT_NUMBERS = (
-    "{name} gives no answer that is a number, because its weights hold values that are none ({tensors}); choose "
-    "another network, or train this one anew."
+    "The output of {name} is not a number, because some of its weights are not ({tensors}); choose another network, or "
+    "train this one again."
 )
 TOO_LARGE = (
-    "{name} gives no answer that is a number, because what it computes of this clip grows too large; choose another "
-    "network or another layer."
+    "The output of {name} is not a number, because its values grow too large for this clip; choose another network or "
+    "another layer."
 )
 
 
 def render() -> None:
     """Draw the page below its header."""
     found = widgets.checkpoints_or_stop()
-    # What is drawn first depends on what stands behind it, so the places come before their contents.
+    # What is drawn first depends on later controls, so the places come before their contents.
     with st.container(horizontal=True, vertical_alignment="bottom"):
         clip_place, upload_place, class_place, layer_place, reverse_place, options_place, export_place = (
             st.container(width=width) for width in CONTROL_WIDTHS
@@ -87,40 +88,40 @@ def render() -> None:
         stretch = widgets.pick_stretch(source)
     with contrast_place:
         contrast = controls.pick_contrast(first)
-    asked = _Question(
+    settings = _Settings(
         source=source,
         stretch=stretch,
         backwards=backwards,
         block=block,
-        method=method if METHODS[method].speed == "quick" else QUICKEST,
+        method=method if METHODS[method].speed == "quick" else FIRST_METHOD,
         contrast=contrast,
     )
     try:
-        clip = asked.clip_for(first)
+        clip = settings.clip_for(first)
     except VideoError:
-        # Where it is damaged another stretch may not be, and the small pictures help to find one.
+        # If it is damaged here, another stretch may not be, and the thumbnails help to find one.
         with thumbnails_place:
             _draw_whole(source, stretch, [])
         raise
     with class_place:
         target = controls.pick_class(first, _scores(first, clip))
     with figure_place:
-        findings = _put_to_all(asked, {name: found[name] for name in chosen} | control, target)
+        findings = _find_all(settings, {name: found[name] for name in chosen} | control, target)
     if not findings:
-        methods.let_go()
+        methods.give_up()
         return
     with work_place:
-        findings = _wait_for(method, findings)
+        findings = _with_method(method, findings)
     with figure_place:
-        layout.finding(_answer_in_words(findings))
-        _tell_how_to_read(source, clip_source, stretch, findings[0])
+        layout.finding(_summary(findings[0]))
+        _explain_limits(source, clip_source, stretch, findings[0])
         if contrast is not None and findings[0].evidence.contrast is None:
             st.info(layout.plain(SAME_CLASS.format(name=first.classes[contrast])))
         _draw(findings, shared)
     with thumbnails_place:
         _draw_whole(source, stretch, findings)
     with export_place, st.popover("Export", width="stretch"):
-        maximum = _largest(findings) if shared else None
+        maximum = _maximum(findings) if shared else None
         export.menu(findings, source, stretch, maximum)
     with below:
         tabs.draw(tabs.Comparison(findings, shared, method))
@@ -128,8 +129,8 @@ def render() -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Question:
-    """What every network is asked."""
+class _Settings:
+    """The settings of the page, for every network."""
 
     source: Source
     stretch: Stretch
@@ -138,65 +139,60 @@ class _Question:
     method: str
     """A quick one."""
     contrast: int | None
-    """The class rather than which it is asked about another."""
+    """The class to contrast with."""
 
     def clip_for(self, header: CheckpointHeader) -> clips.Clip:
         return self.source.clip(self.stretch, header.num_frames, header.size, self.backwards)
 
 
 def _scores(header: CheckpointHeader, clip: clips.Clip) -> list[ClassScore]:
-    """All classes, the likeliest first; none where the answer is no number."""
+    """All classes, the most probable first; none if the output is not a number."""
     try:
         return top_classes(cache.logits(header, clip), header.classes, len(header.classes))
     except NotNumbersError:
         return []
 
 
-def _put_to_all(asked: _Question, networks: Mapping[str, CheckpointHeader], target: int | None) -> list[Finding]:
-    """What each network answers; why one cannot is said. Without a target, it is the class that the first predicts."""
+def _find_all(settings: _Settings, networks: Mapping[str, CheckpointHeader], target: int | None) -> list[Finding]:
+    """The findings of all networks, with a warning for those without; the target is by default the first prediction."""
     findings: list[Finding] = []
     top, first = next(iter(networks.items()))
     for name, header in networks.items():
         if header.classes != first.classes:
-            st.warning(layout.plain(f"{name} knows other classes than {top}; compare networks of one data set."))
+            st.warning(layout.plain(f"{name} has other classes than {top}; compare networks of one data set."))
             continue
         try:
-            found = _put_to(asked, name, header, target)
+            finding = _find(settings, name, header, target)
         except NotNumbersError:
             st.warning(layout.plain(_why_no_numbers(name, header)))
             continue
-        target = found.evidence.target
-        findings.append(found)
+        target = finding.evidence.target
+        findings.append(finding)
     return findings
 
 
-def _put_to(asked: _Question, name: str, header: CheckpointHeader, target: int | None) -> Finding:
+def _find(settings: _Settings, name: str, header: CheckpointHeader, target: int | None) -> Finding:
     shapes = cache.map_shapes(header)
-    clip = asked.clip_for(header)
+    clip = settings.clip_for(header)
     scores = top_classes(cache.logits(header, clip), header.classes, len(header.classes))
-    wanted = scores[0].index if target is None else target
-    evidence = cache.evidence(
-        header,
-        clip,
-        wanted,
-        asked.block if asked.block in shapes else preselect_layer(shapes),
-        asked.method,
-        # A class is never asked about rather than itself.
-        None if asked.contrast == wanted else asked.contrast,
-    )
-    return Finding(name=name, header=header, clip=clip, scores=scores, evidence=evidence)
+    target = scores[0].index if target is None else target
+    block = settings.block if settings.block in shapes else preselect_layer(shapes)
+    # A class is not contrasted with itself.
+    contrast = None if settings.contrast == target else settings.contrast
+    evidence = cache.evidence(header, clip, target, block, settings.method, contrast)
+    return Finding(name=name, header=header, clip=clip, scores=scores, block=block, evidence=evidence)
 
 
-def _wait_for(method: str, findings: list[Finding]) -> list[Finding]:
-    """What a slow method found, once it has; until then the findings as they are, how far it is, and Cancel."""
+def _with_method(method: str, findings: list[Finding]) -> list[Finding]:
+    """The findings with the evidence of a slow method when it is done; until then unchanged, with its progress."""
     if METHODS[method].speed == "quick":
-        methods.let_go()
+        methods.give_up()
         return findings
-    answers = methods.ask_at_once([methods.asked(one) for one in findings], method)
-    if answers is None:
-        st.caption(UNTIL_THEN.format(wanted=METHODS[method].label, shown=METHODS[QUICKEST].label))
+    results = methods.run_at_once(findings, method)
+    if results is None:
+        st.caption(UNTIL_DONE.format(method=METHODS[method].label, shown=METHODS[FIRST_METHOD].label))
         return findings
-    return [replace(one, evidence=answer) for one, answer in zip(findings, answers, strict=True)]
+    return [replace(finding, evidence=evidence) for finding, evidence in zip(findings, results, strict=True)]
 
 
 def _why_no_numbers(name: str, header: CheckpointHeader) -> str:
@@ -207,102 +203,99 @@ def _why_no_numbers(name: str, header: CheckpointHeader) -> str:
     return NOT_NUMBERS.format(name=name, tensors=named)
 
 
-def _tell_how_to_read(source: Source, clip_source: clips.ClipSource, stretch: Stretch, first: Finding) -> None:
-    """That the clip is none that the first network was trained on, and that frames of it stand for several."""
-    told = [stretch.repeats_in_words(first.name, first.header.num_frames)]
+def _explain_limits(source: Source, clip_source: clips.ClipSource, stretch: Stretch, first: Finding) -> None:
+    """Note that the first network was not trained on such clips, and that frames are repeated."""
+    notes = [stretch.repeats_in_words(first.name, first.header.num_frames)]
     if controls.is_real(source):
-        told.append(NO_RECOGNITION.format(clip=source.name))
+        notes.append(NO_RECOGNITION.format(clip=source.name))
     elif not clip_source.trained_on:
-        told.append(OTHER_CLIPS.format(name=first.name, data=DATASETS[clip_source.dataset].label))
-    if any(told):
-        # In one box, so that the film strips stay in sight.
-        st.info(layout.plain("\n\n".join(filter(None, told))))
+        notes.append(OTHER_CLIPS.format(name=first.name, data=DATASETS[clip_source.dataset].label))
+    if any(notes):
+        # In one box, so that the film strips stay in view.
+        st.info(layout.plain("\n\n".join(filter(None, notes))))
 
 
-def _largest(findings: Sequence[Finding]) -> float:
-    return max(one.evidence.maximum for one in findings)
+def _maximum(findings: Sequence[Finding]) -> float:
+    return max(finding.evidence.maximum for finding in findings)
 
 
 def _draw(findings: Sequence[Finding], shared: bool) -> None:
     """The strips of all networks."""
-    largest = _largest(findings) if shared else None
-    # A strip's rows have equally many frames; networks that see fewer or more get a strip of their own.
-    for count in dict.fromkeys(len(one.clip.frames) for one in findings):
-        together = [one for one in findings if len(one.clip.frames) == count]
+    maximum = _maximum(findings) if shared else None
+    # The rows of a strip have equally many frames; networks with another number get a separate strip.
+    for count in dict.fromkeys(len(finding.clip.frames) for finding in findings):
+        together = [finding for finding in findings if len(finding.clip.frames) == count]
         film_strip(
-            [_row(one, largest) for one in together],
+            [_row(finding, maximum) for finding in together],
             key=f"strip {count}",
             frame_names=_frame_names(together[0].clip),
-            scale_label="largest of all" if shared else "largest of its network",
+            scale_label="maximum (all networks)" if shared else "maximum (each network)",
             frames_per_second=FRAMES_PER_SECOND,
             largest_frame=FRAME_SIDE,
         )
 
 
 def _frame_names(clip: clips.Clip) -> list[str]:
-    """The place among the frames that the network saw, and the number in the clip."""
-    return [f"{place} · #{number}" for place, number in enumerate((1 + clip.indices).tolist(), start=1)]
+    """The position among the frames given to the network, and the number in the clip."""
+    return [f"{place} · clip frame {number}" for place, number in enumerate((1 + clip.indices).tolist(), start=1)]
 
 
-def _answer_in_words(findings: Sequence[Finding]) -> str:
-    """What the first network says and where its evidence lies, and what the clip shows where that is known."""
-    first = findings[0]
-    told = [f"{first.name}: {_answer(first)} {_asked(first)}{first.evidence.finding()}"]
+def _summary(first: Finding) -> str:
+    """The answer of the first network, when its evidence occurs, and the true class if it is known."""
+    text = f"{first.name}: {_answer(first)} {_question(first)}{first.evidence.finding()}"
     label = first.clip.label
-    if label is not None:
-        told.append(f"The clip shows “{first.header.classes[label]}”.")
-    return " ".join(told)
+    return text if label is None else f"{text} True class: “{first.header.classes[label]}”."
 
 
-def _answer(one: Finding) -> str:
-    return f"“{one.scores[0].name}” {percent(one.scores[0].probability)}."
+def _answer(finding: Finding) -> str:
+    return f"“{finding.scores[0].name}” {percent(finding.scores[0].probability)}."
 
 
-def _asked(one: Finding) -> str:
-    """Which class it was asked about, where that is not the one that it predicts, rather than which, and how."""
-    evidence, classes = one.evidence, one.header.classes
-    told = []
+def _question(finding: Finding) -> str:
+    """The class, if it is not the predicted one, the class to contrast with, and the method, if not the first."""
+    evidence, classes = finding.evidence, finding.header.classes
+    parts = []
     if evidence.contrast is not None:
-        told.append(f"for “{classes[evidence.target]}” rather than “{classes[evidence.contrast]}”")
-    elif evidence.target != one.scores[0].index:
-        told.append(f"for “{classes[evidence.target]}”")
-    if evidence.method != METHODS[QUICKEST].label:
-        told.append(f"by {evidence.method}")
-    text = ", ".join(told)
+        parts.append(f"for “{classes[evidence.target]}” rather than “{classes[evidence.contrast]}”")
+    elif evidence.target != finding.scores[0].index:
+        parts.append(f"for “{classes[evidence.target]}”")
+    if evidence.method != FIRST_METHOD:
+        parts.append(f"by {evidence.label}")
+    text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]}: " if text else ""
 
 
-def _row(one: Finding, largest: float | None) -> StripRow:
-    frames = len(one.clip.frames)
-    evidence = one.evidence
-    asked, finding = _asked(one), evidence.finding()
-    note = f"{_answer(one)} {asked}{finding[0].lower() if asked else finding[0]}{finding[1:]}"
-    if largest and 0 < evidence.maximum < FAINT * largest:
-        note += f" At most {percent(evidence.maximum / largest)} of the scale."
+def _row(finding: Finding, maximum: float | None) -> StripRow:
+    frames, evidence = len(finding.clip.frames), finding.evidence
+    question, sentence = _question(finding), evidence.finding()
+    note = f"{_answer(finding)} {question}{sentence[0].lower() if question else sentence[0]}{sentence[1:]}"
+    if maximum and 0 < evidence.maximum < FAINT * maximum:
+        note += f" Its peak is {percent(evidence.maximum / maximum)} of the brightest."
     return StripRow(
-        label=one.name,
-        frames=one.clip.frames,
-        evidence=evidence.upsampled(frames, MAP_SIDE, MAP_SIDE, maximum=largest).numpy(),
+        label=finding.name,
+        frames=finding.clip.frames,
+        evidence=evidence.upsampled(frames, MAP_SIDE, MAP_SIDE, maximum=maximum).numpy(),
         note=note,
         frame_shares=evidence.frame_shares().tolist(),
     )
 
 
 def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -> None:
-    """The whole clip small, with the stretch and the frames that each network saw."""
+    """Thumbnails of the whole clip, with the stretch and the frames given to each network."""
     seconds = source.seconds
     by_frames: dict[tuple[int, ...], list[str]] = {}
-    for one in findings:
-        by_frames.setdefault(tuple(one.clip.indices.tolist()), []).append(one.name)
-    seen = {in_a_row(names): frames for frames, names in by_frames.items()}
-    told = stretch.in_words(seconds)
-    if seen and stretch.num_frames > 1:
-        who = "each network" if len(seen) > 1 else next(iter(seen))
-        backwards = ", played backwards" if any(frames[0] > frames[-1] for frames in by_frames) else ""
+    for finding in findings:
+        by_frames.setdefault(tuple(finding.clip.indices.tolist()), []).append(finding.name)
+    sampled = {in_a_row(names): frames for frames, names in by_frames.items()}
+    text = stretch.in_words(seconds)
+    if sampled and stretch.num_frames > 1:
+        given = "each network" if len(sampled) > 1 else next(iter(sampled))
+        count = f"{len(next(iter(by_frames)))} frames" if len(sampled) == 1 else "frames"
+        backwards = ", in reverse order" if any(frames[0] > frames[-1] for frames in by_frames) else ""
         parts = ", one from each part" if max(map(len, by_frames)) <= stretch.num_frames else ""
-        told += f" Triangles: the frames that {who} saw{parts}{backwards}."
-    st.caption(layout.plain(told))
-    whole_clip(clips.jpeg_of(clips.thumbnails(source)), len(seconds), stretch, seen, told)
+        text += f" Triangles: the {count} given to {given}{parts}{backwards}."
+    st.caption(layout.plain(text))
+    whole_clip(clips.jpeg_of(clips.thumbnails(source)), len(seconds), stretch, sampled, text)
 
 
 def _links(name: str, source: Source) -> None:

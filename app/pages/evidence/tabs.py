@@ -1,7 +1,4 @@
-"""What the evidence page holds below its first screen: tabs that draw when they are opened.
-
-A tab is one entry of TABS.
-"""
+"""Tabs of the page Evidence. A tab is one entry of TABS, drawn when it is opened."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,48 +6,49 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from analysis import figures
-from analysis.attribution import METHODS, method_of, spacetime
+from analysis.attribution import spacetime
+from analysis.attribution.figures import class_bars
+from analysis.attribution.methods import METHODS
 from analysis.plotting import style
 from app import layout, url_keys, widgets
 from app.pages.evidence import methods, sanity_checks
 from app.pages.evidence.finding import Finding
 
 COUNTS = ("no", "one", "two", "three", "four", "five")
-MOST_CLASSES = len(COUNTS) - 1
-"""Classes whose bars are drawn."""
-NARROWEST_BARS = 340
-"""Pixels that the bars of one network need, with the names of classes beside them."""
+MAX_CLASSES = len(COUNTS) - 1
+"""Classes with bars."""
+MIN_BARS_WIDTH = 340
+"""Pixels that the bars of one network need, with the names of the classes."""
 
 GRAD_CAM = (
-    "It takes the feature maps of one block, weighs each channel by how much it pushes the chosen class (the mean of "
-    "its gradient over time and space), adds them up and keeps what is positive."
+    "It weights each channel of a block's feature maps by its effect on the chosen class (the mean of its gradient "
+    "over time and space), adds them up and keeps positive values."
 )
 
 READING = """
-What is bright spoke *for* the class; with a class to compare with, for it *rather than* for that one. Evidence says
-what the network used, not what it should have used, and it is as coarse as its grid, whose size the card gives. The
-bars show which share of the evidence lies in each frame. Above each frame stands its place among those that the network
-saw, and behind the # its number in the clip, counted from 1.
+Bright regions count *for* the class; with a class to contrast with, for it *rather than* for that one. Evidence shows
+what the network used, not what it should have used, and is as coarse as its grid, whose size is listed here. The bars
+show the share of the evidence in each frame. The numbers above a frame are its position among the frames given to the
+network and its number in the clip, counted from 1.
 """
 
 SLICES = """
-**Left:** time runs downwards. Each line is one moment, its picture squeezed from top to bottom into a single line from
-left to right. **Right:** time runs to the right. Each column is one moment, its picture squeezed from left to right
-into a single column. So what moves draws a slanted line, and what stands still a straight one. Each cell is one of the
-block's own: nothing is smoothed."""
+**Left:** horizontal position over time. Time runs downwards; each row is one moment, with the rows of its map combined
+into one. **Right:** vertical position over time. Time runs to the right; each column is one moment, with the columns of
+its map combined into one. Motion gives a slanted line, a still object a straight one. Each cell is a cell of the block:
+nothing is smoothed."""
 
-FAINT = " On one scale for all, weak evidence stays faint; under Options there is a scale for each."
+FAINT = " On a shared scale weak evidence is faint; Options has separate scales."
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a tab draws."""
+    """The contents of a tab."""
 
     findings: Sequence[Finding]
     shared_scale: bool
     method: str
-    """What the page was asked to show; a slow method may still be at work, and the findings another's."""
+    """The chosen method; a slow one may still be running, with findings of another."""
 
 
 def draw(comparison: Comparison) -> None:
@@ -59,42 +57,44 @@ def draw(comparison: Comparison) -> None:
 
 
 def _answers(comparison: Comparison) -> None:
-    with st.grid(len(comparison.findings), min_column_width=NARROWEST_BARS):
-        for one in comparison.findings:
-            _class_bars(one)
+    with st.grid(len(comparison.findings), min_column_width=MIN_BARS_WIDTH):
+        for finding in comparison.findings:
+            _class_bars(finding)
 
 
-def _class_bars(one: Finding) -> None:
+def _class_bars(finding: Finding) -> None:
     with st.container():
-        scores = one.scores[:MOST_CLASSES]
-        many = f"{COUNTS[len(scores)]} likeliest classes" if len(scores) > 1 else "one class"
-        st.markdown(f"The {many} of **{layout.plain(one.name)}**")
-        bars = figures.class_bars(scores, selected=one.evidence.target)
-        st.plotly_chart(bars, key=f"top {one.name}", config=style.PLOTLY_CONFIG)
+        scores = finding.scores[:MAX_CLASSES]
+        classes = f"{COUNTS[len(scores)]} most probable classes" if len(scores) > 1 else "one class"
+        st.markdown(f"The {classes} of **{layout.plain(finding.name)}**")
+        bars = class_bars(scores, selected=finding.evidence.target)
+        st.plotly_chart(bars, key=f"top {finding.name}", config=style.PLOTLY_CONFIG)
 
 
 def _space_time(comparison: Comparison) -> None:
-    reduction = widgets.pick_segment(
-        url_keys.SLICE, "Cells that are squeezed into one become their", list(spacetime.REDUCTIONS)
-    )
-    told = " ".join(spacetime.moves_finding(one.name, one.evidence) for one in comparison.findings)
-    st.markdown(layout.plain(told))
-    drawn = [one for one in comparison.findings if spacetime.has_places(one.evidence)]
+    reduction = widgets.pick_segment(url_keys.SLICE, "Combine cells by", list(spacetime.REDUCTIONS))
+    text = " ".join(spacetime.moves_finding(finding.name, finding.evidence) for finding in comparison.findings)
+    st.markdown(layout.plain(text))
+    drawn = [finding for finding in comparison.findings if spacetime.has_places(finding.evidence)]
     if not drawn:
         return
     figure = spacetime.space_time(
-        [one.name for one in drawn], [one.evidence for one in drawn], reduction, shared=comparison.shared_scale
+        [finding.name for finding in drawn],
+        [finding.evidence for finding in drawn],
+        reduction,
+        shared=comparison.shared_scale,
     )
-    st.plotly_chart(figure, key="space-time", config=style.PLOTLY_CONFIG, alt=told)
+    st.plotly_chart(figure, key="space-time", config=style.PLOTLY_CONFIG, alt=text)
     st.markdown(SLICES + (FAINT if comparison.shared_scale and len(drawn) > 1 else ""))
 
 
 def _cards(comparison: Comparison) -> None:
-    row = method_of(comparison.findings[0].evidence)
-    st.markdown(f"**{row.label}.** {GRAD_CAM if row is METHODS['gradcam'] else row.note} Source: {row.paper}.")
+    method = comparison.findings[0].evidence.method
+    entry = METHODS[method]
+    st.markdown(f"**{entry.label}.** {GRAD_CAM if method == 'gradcam' else entry.note} Source: {entry.paper}.")
     st.markdown(READING)
-    cards = [one.evidence.card(one.name, one.header.classes) for one in comparison.findings]
-    # A network a column, because what its card says is longer than a line.
+    cards = [finding.evidence.card(finding.name, finding.header.classes) for finding in comparison.findings]
+    # One column per network, because entries of its card are longer than a line.
     st.table(pd.DataFrame(cards).set_index("network").fillna("").T.map(layout.plain))
 
 
@@ -102,6 +102,6 @@ TABS: Mapping[str, Callable[[Comparison], None]] = {
     "Answers": _answers,
     "Space-time": _space_time,
     "Methods": lambda comparison: methods.render(comparison.findings, comparison.method),
-    "Should you believe it?": lambda comparison: sanity_checks.render(comparison.findings),
-    "What exactly is shown": _cards,
+    "Can you trust it?": lambda comparison: sanity_checks.render(comparison.findings),
+    "About this map": _cards,
 }

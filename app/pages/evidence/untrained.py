@@ -10,7 +10,7 @@ import torch
 
 from app import url_keys, widgets
 from app.cache import Options
-from app.pages.evidence.controls import MOST_NETWORKS, NOTHING
+from app.pages.evidence.controls import MAX_NETWORKS, NOTHING
 from gte import checkpoint
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
 from gte.kernel_snapshots import KernelSnapshots
@@ -88,7 +88,7 @@ def pick(like: CheckpointHeader) -> dict[str, CheckpointHeader]:
 
 def leave_room(chosen: list[str], num_others: int) -> list[str]:
     """The first of the chosen networks, so that so many others fit beside them; says so where some are left out."""
-    fitting = chosen[: MOST_NETWORKS - num_others]
+    fitting = chosen[: MAX_NETWORKS - num_others]
     if len(fitting) < len(chosen):
-        st.caption(f"{chosen[-1]} is left out: {MOST_NETWORKS} networks are drawn at most.")
+        st.caption(f"{chosen[-1]} is left out: {MAX_NETWORKS} networks are drawn at most.")
     return fitting

@@ -55,14 +55,12 @@ def kernel_card_list(header: CheckpointHeader, view: View, tab: str) -> list[Car
 
 
 REACH_CLIPS = 4
-"""Clips for measuring the reach of a small network; a large one is measured on one clip."""
-LARGE_SIDE = 112
-"""Pixels from which on a network is large: its reach is then measured after the last block of each stage alone."""
+"""Clips for measuring the reach of a network; a large one is measured on one, after the last block of each stage."""
 
 
 @st.cache_data(max_entries=32, show_spinner="Measuring the temporal reach", hash_funcs=HASH_FUNCS)
 def _measured_reach(header: CheckpointHeader, blocks: tuple[str, ...]) -> Measured:
-    large = header.size >= LARGE_SIDE
+    large = header.size >= cache.LARGE_SIDE
     clips, probes = _first_clips(header, 1 if large else REACH_CLIPS), 1 if large else kernels.PROBES
     with cache.model_of(header) as model:
         table = kernels.measured_reach(model, _pixels(header, clips), blocks, probes=probes)
@@ -84,7 +82,7 @@ def reach_card(header: CheckpointHeader, view: View) -> Card:
     """Return the card of the temporal reach of a network; shared between visits, so never written to."""
     blocks = tuple(cache.map_shapes(header))
     block = block_name(view.layer)
-    if header.size >= LARGE_SIDE:
+    if header.size >= cache.LARGE_SIDE:
         last = {name.split(".")[0]: name for name in blocks}
         blocks = tuple(name for name in blocks if name in last.values() or name == block)
     measured = _measured_reach(header, blocks)

@@ -7,8 +7,9 @@ import streamlit as st
 from jaxtyping import Float
 from torch import Tensor
 
-from analysis import attribution, interventions
-from analysis.attribution import Evidence
+from analysis import interventions
+from analysis.attribution.evidence import Evidence
+from analysis.attribution.methods import find_evidence
 from analysis.interventions import LabelledClips, Network, Step, TimeChoice
 from analysis.interventions.cards import Examined, Footage
 from analysis.interventions.kernel_edits import MirrorLaw, Starts
@@ -96,7 +97,7 @@ def changed_evidence(header: CheckpointHeader, clip: Clip, target: int, block: s
     with cache.model_of(header) as model:
         changed = interventions.changes(model, change.layers, *change.step, starts(header))
         network = interventions.ChangedNetwork(model, changed)
-        return attribution.METHODS["gradcam"].attribute(network, to_clip(clip.frames)[None], target, block)
+        return find_evidence("gradcam", network, to_clip(clip.frames)[None], target, block)
 
 
 @st.cache_data(max_entries=128, show_spinner="Reversing every kernel", hash_funcs=HASH_FUNCS)

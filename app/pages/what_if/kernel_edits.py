@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from analysis import interventions, kernels
-from analysis.attribution import NotNumbersError
-from analysis.attribution.evidence import preselect_layer
+from analysis.attribution.evidence import NotNumbersError, preselect_layer
 from analysis.interventions import SETTINGS, Effect, LabelledClips, Step
 from analysis.interventions import cards as intervention_cards
 from app import cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
@@ -172,7 +171,8 @@ def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
         key,
         "Count the accuracy",
         lambda report: interventions.settings_accuracy(network, change.layers, [change.step], clips, report),
-        told=f"With {choice.where} changed, on {clips.num_clips} labelled clips.",
+        lane="quick",
+        note=f"With {choice.where} changed, on {clips.num_clips} labelled clips.",
         at_once=True,
     )
     if table is not None:
@@ -189,7 +189,8 @@ def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> N
         ("settings", stamp(header.path), layers, clips),
         "Try every setting on labelled clips",
         lambda report: interventions.settings_accuracy(network, layers, steps, clips, report),
-        told=told,
+        lane="slow",
+        note=told,
     )
     if table is None:
         return

@@ -43,7 +43,8 @@ def draw(subject: Subject) -> None:
         ("need", *key, layer),
         f"Is {names[layer]} needed?",
         lambda report: interventions.is_it_needed(network, [layer], clips, report),
-        told=told,
+        lane="quick",
+        note=told,
         at_once=True,
     )
     if table is not None:
@@ -56,7 +57,8 @@ def draw(subject: Subject) -> None:
             ("need of all", *key),
             "Ask the same of every layer",
             lambda report: interventions.is_it_needed(network, list(names), clips, report),
-            told=f"{len(names)} layers, one after the other, in the background.",
+            lane="slow",
+            note=f"{len(names)} layers, one after the other, in the background.",
         )
         if every is not None:
             card = intervention_cards.need_of_all(every, names, examined)

@@ -11,7 +11,7 @@ import streamlit as st
 from jaxtyping import UInt8
 
 from analysis import interventions
-from analysis.attribution import NotNumbersError
+from analysis.attribution.evidence import NotNumbersError
 from analysis.interventions import SPEEDS, TIME_CHANGES, Effect, TimeChoice
 from analysis.interventions import cards as intervention_cards
 from app import cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
@@ -173,7 +173,8 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
         ("time", tuple(names), tuple(stamp(subject.found[name].path) for name in names), first.num_clips),
         "Try every change on labelled clips",
         lambda report: interventions.time_accuracy(networks, clips, report),
-        told=told,
+        lane="slow",
+        note=told,
     )
     if table is None:
         heading.subheader("Over the data set", anchor=False)

@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis.attribution import CONVENTIONS, METHODS, __main__, grad_cam
-from analysis.attribution.export import CARD, FRAMES, SMALLEST_CAPTION, WRITERS
+from analysis.attribution import __main__
+from analysis.attribution.export import CARD, FRAMES, MIN_CAPTION_WIDTH, WRITERS
+from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.overlay import GAP, overlay
 from gte import cli
 from gte.checkpoint import load_model
@@ -34,7 +35,7 @@ def test_arrays_hold_the_evidence_of_the_predicted_class_in_the_preselected_laye
     clip = to_clip(frames)[None]
     with torch.no_grad():
         predicted = int(model(clip).argmax())
-    expected = grad_cam(model, clip, predicted, "layer1.1")
+    expected = find_evidence("gradcam", model, clip, predicted, "layer1.1")
     with np.load(out) as arrays:
         assert (arrays["frames"] == frames).all()
         assert arrays["indices"].tolist() == indices.tolist() == [number - 1 for number in card[FRAMES]]
@@ -43,7 +44,7 @@ def test_arrays_hold_the_evidence_of_the_predicted_class_in_the_preselected_laye
         np.testing.assert_array_equal(arrays["frame_shares"], expected.frame_shares().numpy())
         assert json.loads(str(arrays["card"])) == card
     assert card["class"] == CLASSES[predicted] == next(iter(card["prediction"]))
-    assert (card["layer"], card["network"], card["convention"]) == ("layer1.1", "tiny", CONVENTIONS["clip"])
+    assert (card["layer"], card["network"], card["weighting"]) == ("layer1.1", "tiny", METHODS["gradcam"].convention)
     assert sum(card["prediction"].values()) == pytest.approx(1)
 
 
@@ -57,7 +58,11 @@ def test_choices_of_class_layer_and_method_are_taken(tiny_checkpoint, short_vide
         layer="layer2.0",
         method="gradcam_frame",
     )
-    assert (card["class"], card["layer"], card["convention"]) == ("turns", "layer2.0", CONVENTIONS["frame"])
+    assert (card["class"], card["layer"], card["weighting"]) == (
+        "turns",
+        "layer2.0",
+        METHODS["gradcam_frame"].convention,
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -78,7 +83,7 @@ def test_picture_is_a_film_strip_of_painted_frames(tiny_checkpoint, short_video,
     assert strip.shape == (32, 4 * 32 + 3 * GAP, 3)
     model, _ = load_model(tiny_checkpoint)
     frames, _, _ = read_clip(short_video, 4, 32)
-    evidence = grad_cam(model, to_clip(frames)[None], 0, "layer1.1").upsampled(4, 32, 32).numpy()
+    evidence = find_evidence("gradcam", model, to_clip(frames)[None], 0, "layer1.1").upsampled(4, 32, 32).numpy()
     assert (strip[:, -32:] == overlay(frames, evidence, 0.5)[-1]).all()
 
 
@@ -98,9 +103,9 @@ def test_video_shows_the_frames_that_were_seen_for_as_long_as_the_original(
         (["--out", "evidence.tif"], "--out takes a file that ends in .npz, .png, .webm, .gif; got evidence.tif."),
         (["--out", "e.npz", "--class", "jumps"], "The classes are moves left, moves right, turns, or their numbers"),
         (["--out", "e.npz", "--class", "3"], "The classes are moves left, moves right, turns, or their numbers"),
-        (["--out", "e.npz", "--layer", "conv1"], "Evidence is read from the output of a block, layer1.0,"),
+        (["--out", "e.npz", "--layer", "conv1"], "Evidence is computed on the output of a block, layer1.0,"),
         (["--out", "e.npz", "--method", "saliency"], f"--method is one of {', '.join(METHODS)}; got saliency."),
-        (["--stretch", "5", "13"], "--stretch takes two of the frames 1 to 12, the earlier one first; got 5 13."),
+        (["--stretch", "5", "13"], "--stretch takes two frames from 1 to 12, the earlier one first; got 5 13."),
         (["--out", "e.npz", "--opacity", "2"], "--opacity must lie between 0 and 1; got 2."),
     ],
 )
@@ -176,8 +181,8 @@ def test_every_form_has_its_card_inside(tiny_checkpoint, short_video, tmp_path, 
     info = probe(tmp_path / "evidence.webm")
     assert info.num_frames == 4
     if caption:
-        # Enlarged until a caption can be read, which stands below.
-        assert gif[0] >= SMALLEST_CAPTION
+        # Enlarged until the caption below can be read.
+        assert gif[0] >= MIN_CAPTION_WIDTH
         assert gif[1] > gif[0]
         assert info.height > info.width
     else:

@@ -2,7 +2,7 @@
 
 import torch
 
-from analysis.attribution import Evidence
+from analysis.attribution.evidence import Evidence
 from analysis.attribution.export import FINDING, FRAMES, caption_of
 
 CLASSES = ("moves left", "moves right")
@@ -14,18 +14,19 @@ def card_of(values):
         target=0,
         contrast=1,
         layer="layer3.1",
-        method="Grad-CAM",
+        method="gradcam",
+        label="Grad-CAM",
         convention="one weight per channel and clip",
         num_frames=len(values),
     )
     return found.card("gte", CLASSES) | {FINDING: found.finding(), FRAMES: [2, 5, 8]}
 
 
-def test_the_caption_names_network_class_finding_method_layer_convention_and_frames_in_drawable_letters():
+def test_the_caption_names_network_class_finding_method_layer_weighting_and_frames_in_drawable_letters():
     caption = caption_of(card_of([1.0, 1.0, 0.5]))
     assert caption.startswith(
-        "gte; class: moves left rather than moves right; finding: 80 % of its evidence lies in frames 1-2; "
-        "method: Grad-CAM; layer: layer3.1; convention: one weight per channel and clip; raw maximum: 1; "
+        "gte; class: moves left rather than moves right; finding: 80 % of its evidence is in frames 1-2; "
+        "method: Grad-CAM; layer: layer3.1; weighting: one weight per channel and clip; peak value: 1; "
     )
     assert caption.endswith("frames, counted from 1: 2, 5, 8")
     assert caption.isascii()

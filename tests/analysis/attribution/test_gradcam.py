@@ -5,11 +5,10 @@ import torch
 from captum.attr import LayerGradCam
 from torch import nn
 
-from analysis.attribution import CONVENTIONS, grad_cam
 from analysis.attribution.evidence import Evidence, preselect_layer, top_classes
-from analysis.attribution.gradcam import class_activation_map, map_shapes
+from analysis.attribution.gradcam import grad_cam, map_shapes
 from gte.models import ClipShape, build, to_channels_last
-from gte.models.outputs import block_outputs, recording
+from gte.models.outputs import BlockOutput, block_outputs, recording
 from tests.tiny import NETWORKS, tiny_clip, tiny_model, tiny_options
 
 TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
@@ -22,7 +21,7 @@ class Toy(nn.Module):
     def __init__(self):
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(1.0))
-        self.layer = nn.Identity()
+        self.layer = BlockOutput()
         by_channel = [[[[1.0, 3.0]], [[2.0, 2.0]]], [[[-2.0, -2.0]], [[-1.0, 1.0]]]]
         self.weight = nn.Parameter(torch.stack([torch.zeros(2, 2, 1, 2), torch.tensor(by_channel)]))
 
@@ -35,27 +34,27 @@ TOY_CLIP = torch.tensor([[[[[1.0, 2.0]], [[3.0, 4.0]]], [[[3.0, 0.0]], [[1.0, 5.
 
 def test_weights_per_clip_are_gradients_averaged_over_time_and_space_with_relu():
     toy = Toy().eval()
-    found = class_activation_map(toy, toy.layer, TOY_CLIP, 1, "clip")
+    found = grad_cam(toy, TOY_CLIP, 1, "layer")
     # Means of the gradients: 2 and -1. 2 (1, 2) - (3, 0) = (-1, 4), and 2 (3, 4) - (1, 5) = (5, 3).
     assert found.tolist() == [[[0, 4]], [[5, 3]]]
 
 
 def test_weights_per_frame_are_gradients_averaged_over_space_alone_with_relu():
     toy = Toy().eval()
-    found = class_activation_map(toy, toy.layer, TOY_CLIP, 1, "frame")
+    found = grad_cam(toy, TOY_CLIP, 1, "layer", per_frame=True)
     # Means in the first frame: 2 and -2, in the second: 2 and 0. 2 (1, 2) - 2 (3, 0) = (-4, 4), and 2 (3, 4) = (6, 8).
     assert found.tolist() == [[[0, 4]], [[6, 8]]]
 
 
-@pytest.mark.parametrize("weights", CONVENTIONS)
-def test_a_class_that_nothing_speaks_for_has_no_evidence(weights):
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_a_class_that_nothing_speaks_for_has_no_evidence(per_frame):
     toy = Toy().eval()
-    assert class_activation_map(toy, toy.layer, TOY_CLIP, 0, weights).tolist() == [[[0, 0]], [[0, 0]]]
+    assert grad_cam(toy, TOY_CLIP, 0, "layer", per_frame=per_frame).tolist() == [[[0, 0]], [[0, 0]]]
 
 
 def test_a_contrast_takes_the_gradients_of_the_difference_of_two_logits():
     toy = Toy().eval()
-    found = class_activation_map(toy, toy.layer, TOY_CLIP, 0, "clip", 1)
+    found = grad_cam(toy, TOY_CLIP, 0, "layer", contrast=1)
     # Nothing speaks for class 0, but what speaks against class 1 does: means -2 and 1, so (1, -4) and (-5, -3).
     assert found.tolist() == [[[1, 0]], [[0, 0]]]
 
@@ -71,12 +70,12 @@ def clip():
     return torch.rand(1, 3, CLIP.frames, CLIP.height, CLIP.width)
 
 
-def by_a_plain_loop(activation, gradient, weights):
+def by_a_plain_loop(activation, gradient, per_frame):
     """Grad-CAM of one clip, channel by channel and frame by frame."""
     expected = torch.zeros(activation.shape[2:])
     for channel in range(activation.shape[1]):
         for frame in range(activation.shape[2]):
-            averaged = gradient[0, channel] if weights == "clip" else gradient[0, channel, frame]
+            averaged = gradient[0, channel, frame] if per_frame else gradient[0, channel]
             expected[frame] += averaged.mean() * activation[0, channel, frame]
     return expected.relu()
 
@@ -93,13 +92,12 @@ def test_grad_cam_equals_a_plain_loop_over_channels(name):
             logits = network(clip)
         activation = outputs[layer]
         (gradient,) = torch.autograd.grad(logits[0, target], activation)
-        for weights in CONVENTIONS:
-            expected = by_a_plain_loop(activation.detach(), gradient, weights)
-            found = grad_cam(network, clip, target, layer, weights=weights)
-            torch.testing.assert_close(found.map, expected, atol=1e-6 * expected.abs().max().item(), rtol=1e-4)
-            assert (found.layer, found.target, found.convention) == (layer, target, CONVENTIONS[weights])
-            assert (found.map.shape, found.num_frames) == (shapes[layer], shape.frames)
-            nothing_found &= found.is_empty
+        for per_frame in (False, True):
+            expected = by_a_plain_loop(activation.detach(), gradient, per_frame)
+            evidence = grad_cam(network, clip, target, layer, per_frame=per_frame)
+            torch.testing.assert_close(evidence, expected, atol=1e-6 * expected.abs().max().item(), rtol=1e-4)
+            assert evidence.shape == shapes[layer]
+            nothing_found &= not evidence.any()
     assert not nothing_found
 
 
@@ -111,10 +109,10 @@ def test_both_pathways_of_slowfast_are_offered_and_the_slow_one_is_preselected(n
     assert preselect_layer(shapes) == "slow.layer4.2"
 
 
-@pytest.mark.parametrize("weights", CONVENTIONS)
-def test_c2d_finds_the_same_evidence_in_a_reversed_clip_in_reversed_order(weights, networks, clip):
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_c2d_finds_the_same_evidence_in_a_reversed_clip_in_reversed_order(per_frame, networks, clip):
     forward, backward = (
-        grad_cam(networks["c2d"], seen, 1, "layer3.1", weights=weights).map for seen in (clip, clip.flip(2))
+        grad_cam(networks["c2d"], seen, 1, "layer3.1", per_frame=per_frame) for seen in (clip, clip.flip(2))
     )
     torch.testing.assert_close(backward.flip(0), forward, atol=1e-6 * forward.max().item(), rtol=1e-4)
 
@@ -142,24 +140,24 @@ def assert_unchanged(network, before):
     assert all(torch.equal(tensor, numbers[name]) for name, tensor in after["numbers"].items())
 
 
-@pytest.mark.parametrize("weights", CONVENTIONS)
-def test_a_network_whose_parameters_are_frozen_stays_so_and_gives_the_same_evidence(weights, clip):
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_a_network_whose_parameters_are_frozen_stays_so_and_gives_the_same_evidence(per_frame, clip):
     network = build("gte", **TINY).eval()
-    learnable = grad_cam(network, clip, 0, "layer2.0", weights=weights)
+    learnable = grad_cam(network, clip, 0, "layer2.0", per_frame=per_frame)
     network.requires_grad_(False)
-    frozen = grad_cam(network, clip, 0, "layer2.0", weights=weights)
+    frozen = grad_cam(network, clip, 0, "layer2.0", per_frame=per_frame)
     assert not any(parameter.requires_grad for parameter in network.parameters())
-    assert torch.equal(frozen.map, learnable.map)
+    assert torch.equal(frozen, learnable)
 
 
-@pytest.mark.parametrize("weights", CONVENTIONS)
-def test_nothing_stays_behind_when_the_network_fails_half_way(weights, networks, clip):
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_nothing_stays_behind_when_the_network_fails_half_way(per_frame, networks, clip):
     network = networks["gte"]
     before = state_of(network)
     with pytest.raises(ValueError, match="The classes are numbered 0 to 4; got 5"):
-        grad_cam(network, clip, 5, "layer2.0", weights=weights)
+        grad_cam(network, clip, 5, "layer2.0", per_frame=per_frame)
     with pytest.raises(ValueError, match="at least 1 x 32 x 32"):
-        grad_cam(network, clip[..., :16], 0, "layer2.0", weights=weights)
+        grad_cam(network, clip[..., :16], 0, "layer2.0", per_frame=per_frame)
     assert_unchanged(network, before)
     assert torch.is_grad_enabled()
 
@@ -182,7 +180,7 @@ def test_grad_cam_equals_captum_s(contrast, networks, clip):
 
     expected = LayerGradCam(score, module).attribute(clip, relu_attributions=True)
     assert isinstance(expected, torch.Tensor)
-    found = grad_cam(network, clip, 1, "layer2.1", contrast=contrast).map
+    found = grad_cam(network, clip, 1, "layer2.1", contrast=contrast)
     torch.testing.assert_close(found, expected.detach()[0, 0], atol=1e-6 * expected.max().item(), rtol=1e-4)
 
 
@@ -191,7 +189,7 @@ def test_map_shapes_are_those_of_the_evidence(networks, clip):
     assert list(shapes) == list(block_outputs(networks["gte"]))
     assert shapes["layer1.0"] == (4, 8, 8)
     for layer in ("layer1.0", "layer2.1", "layer4.1"):
-        assert grad_cam(networks["gte"], clip, 0, layer).map.shape == shapes[layer]
+        assert grad_cam(networks["gte"], clip, 0, layer).shape == shapes[layer]
 
 
 def test_preselected_layer_is_the_last_with_a_map_of_at_least_7_by_7():
@@ -211,7 +209,8 @@ def evidence(values, num_frames=None):
         map=steps,
         target=1,
         layer="layer3.1",
-        method="Grad-CAM",
+        method="gradcam",
+        label="Grad-CAM",
         convention="in one way",
         num_frames=num_frames or len(steps),
     )
@@ -253,17 +252,17 @@ def test_no_evidence_is_said_and_gives_zeros_instead_of_nan():
     assert not nothing.upsampled(2, 3, 3).any()
     assert nothing.finding() == "There is no evidence for this class in layer3.1."
     card = nothing.card("net", ("a", "b"))
-    assert (card["raw maximum"], card["normalisation"]) == ("0", "none: there is no evidence for this class")
+    assert (card["peak value"], card["normalisation"]) == ("0", "none: there is no evidence for this class")
 
 
 @pytest.mark.parametrize(
     ("per_frame", "sentence"),
     [
-        ([1, 1, 6, 5, 1, 1], "73.3 % of its evidence lies in frames 3–4."),
-        ([0, 0, 0, 9], "100 % of its evidence lies in frame 4."),
-        ([2, 1], "66.7 % of its evidence lies in frame 1."),
+        ([1, 1, 6, 5, 1, 1], "73.3 % of its evidence is in frames 3–4."),
+        ([0, 0, 0, 9], "100 % of its evidence is in frame 4."),
+        ([2, 1], "66.7 % of its evidence is in frame 1."),
         ([1, 1, 1], "Its evidence is spread over all frames."),
-        ([3, 1, 1, 1, 1, 1, 1, 5], "35.7 % of its evidence lies in frame 8, the rest is spread."),
+        ([3, 1, 1, 1, 1, 1, 1, 5], "35.7 % of its evidence is in frame 8, the rest is spread out."),
         ([1, 0, 1], "Its evidence is spread over all frames."),
         # Six of these eight frames hold 75.5 %, and would of any even evidence hold 75 %.
         ([1, 1, 1, 1.05, 1, 1, 1, 1], "Its evidence is spread over all frames."),
@@ -280,10 +279,10 @@ def test_card_says_in_words_what_was_asked_and_how():
         "layer": "layer3.1",
         "class": "moves right",
         "method": "Grad-CAM",
-        "convention": "in one way",
+        "weighting": "in one way",
         "map": "8 x 1 x 2 cells, interpolated linearly to the frames",
         "time": "8 steps for 8 frames, one each",
-        "raw maximum": "12.3",
+        "peak value": "12.3",
         "normalisation": "once per clip",
     }
 

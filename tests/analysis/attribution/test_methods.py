@@ -1,15 +1,16 @@
-"""The methods beside Grad-CAM: contracts over the whole table, and numbers worked out by hand on toy networks."""
+"""Attribution methods: contracts over the whole table, and numbers worked out by hand on toy networks."""
 
 import pytest
 import torch
 from torch import nn
 
-from analysis.attribution import METHODS, NotNumbersError, method_of
+from analysis.attribution.evidence import NotNumbersError
 from analysis.attribution.hooks import reporting, score_of
-from analysis.attribution.integrated_gradients import MOST_CELLS, in_cells, integrated_gradients
-from analysis.attribution.layercam import layer_cam_of
+from analysis.attribution.integrated_gradients import MAX_CELLS, integrated_gradients, sum_in_cells
+from analysis.attribution.layercam import layer_cam
+from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.occlusion import temporal_occlusion
-from analysis.attribution.randomcam import random_cam, weighed_at_random
+from analysis.attribution.randomcam import random_cam, weigh_randomly
 from gte.models import build, to_channels_last
 from tests.analysis.attribution.test_gradcam import CLIP, TINY, TOY_CLIP, Toy, assert_unchanged, state_of
 
@@ -34,9 +35,9 @@ def clip():
 def test_every_method_gives_finite_evidence_and_leaves_network_and_clip_unchanged(
     method, network, contrast, networks, clip
 ):
-    model, row = networks[network], METHODS[method]
+    model, entry = networks[network], METHODS[method]
     before, pixels = state_of(model), clip.clone()
-    found = row.attribute(model, clip, 0, "layer2.0", contrast=contrast)
+    found = find_evidence(method, model, clip, 0, "layer2.0", contrast=contrast)
     assert_unchanged(model, before)
     assert torch.equal(clip, pixels)
     assert not clip.requires_grad
@@ -45,38 +46,38 @@ def test_every_method_gives_finite_evidence_and_leaves_network_and_clip_unchange
     assert found.map.min() >= 0
     steps, height, width = found.map.shape
     assert (steps, found.num_frames) == (CLIP.frames, CLIP.frames)
-    assert (height > 1 and width > 1) == row.says_where
+    assert (height > 1 and width > 1) == entry.says_where
     assert (found.target, found.contrast) == (0, contrast)
-    assert (found.layer == "layer2.0") == row.reads_block
-    assert method_of(found) is row
+    assert found.layer == (entry.works_on or "layer2.0")
+    assert (found.method, found.label) == (method, entry.label)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_no_method_leaves_anything_behind_when_it_fails(method, networks, clip):
-    model, attribute = networks["gte"], METHODS[method].attribute
+    model = networks["gte"]
     before = state_of(model)
     with pytest.raises(ValueError, match="The classes are numbered 0 to 4; got 5"):
-        attribute(model, clip, 5, "layer2.0")
+        find_evidence(method, model, clip, 5, "layer2.0")
     with pytest.raises(ValueError, match="contrasted with another one; got 1 for both"):
-        attribute(model, clip, 1, "layer2.0", contrast=1)
+        find_evidence(method, model, clip, 1, "layer2.0", contrast=1)
     with pytest.raises(ValueError, match="at least 1 x 32 x 32"):
-        attribute(model, clip[..., :16], 0, "layer2.0")
+        find_evidence(method, model, clip[..., :16], 0, "layer2.0")
     with pytest.raises(NotNumbersError, match="is not a number"):
-        attribute(model, clip * float("nan"), 0, "layer2.0")
+        find_evidence(method, model, clip * float("nan"), 0, "layer2.0")
     assert_unchanged(model, before)
     assert torch.is_grad_enabled()
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_takes_as_many_forward_passes_as_its_row_says(method, networks, clip):
-    told = []
-    row = METHODS[method]
-    expected = row.passes(CLIP.frames)
-    with reporting(networks["gte"], lambda part, text: told.append((part, text)), expected):
-        row.attribute(networks["gte"], clip, 0, "layer2.0")
-    assert len(told) == expected
-    assert told[0] == (0.0, f"pass 1 of {expected}")
-    assert (expected > 2) == (row.speed == "slow")
+def test_every_method_takes_as_many_forward_passes_as_its_entry_says(method, networks, clip):
+    reports = []
+    entry = METHODS[method]
+    expected = entry.passes(CLIP.frames)
+    with reporting(networks["gte"], lambda part, text: reports.append((part, text)), expected):
+        find_evidence(method, networks["gte"], clip, 0, "layer2.0")
+    assert len(reports) == expected
+    assert reports[0] == (0.0, f"pass 1 of {expected}")
+    assert (expected > 2) == (entry.speed == "slow")
 
 
 def test_a_method_that_is_cancelled_half_way_leaves_nothing_behind(networks, clip):
@@ -99,24 +100,24 @@ def test_a_method_that_is_cancelled_half_way_leaves_nothing_behind(networks, cli
 def test_layer_cam_is_every_cell_times_its_own_positive_gradient():
     toy = Toy().eval()
     # Gradients of channel 1: (1, 3), (2, 2); of channel 2: (-2, -2), (-1, 1). Only the last counts of channel 2.
-    assert layer_cam_of(toy, toy.layer, TOY_CLIP, 1).tolist() == [[[1, 6]], [[6, 13]]]
-    assert layer_cam_of(toy, toy.layer, TOY_CLIP, 0).tolist() == [[[0, 0]], [[0, 0]]]
+    assert layer_cam(toy, TOY_CLIP, 1, "layer").tolist() == [[[1, 6]], [[6, 13]]]
+    assert layer_cam(toy, TOY_CLIP, 0, "layer").tolist() == [[[0, 0]], [[0, 0]]]
 
 
 def test_a_contrast_changes_the_gradients_by_those_of_the_other_class():
     toy = Toy().eval()
     # Class 0 has no gradient, so against it class 1 is as it is; class 0 against 1 has the negative ones.
-    against = layer_cam_of(toy, toy.layer, TOY_CLIP, 0, 1)
-    assert layer_cam_of(toy, toy.layer, TOY_CLIP, 1, 0).tolist() == [[[1, 6]], [[6, 13]]]
+    against = layer_cam(toy, TOY_CLIP, 0, "layer", contrast=1)
+    assert layer_cam(toy, TOY_CLIP, 1, "layer", contrast=0).tolist() == [[[1, 6]], [[6, 13]]]
     assert against.tolist() == [[[6, 0]], [[1, 0]]]
 
 
 def test_a_random_map_is_weighed_by_its_seed_alone(networks, clip):
-    first, again, other = (random_cam(networks["gte"], clip, 0, "layer2.0", seed=seed).map for seed in (1, 1, 2))
+    first, again, other = (random_cam(networks["gte"], clip, 0, "layer2.0", seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     channel = torch.ones(1, 1, 1, 1, 1)
-    weights = [float(weighed_at_random(channel, seed)) for seed in range(40)]
+    weights = [float(weigh_randomly(channel, seed)) for seed in range(40)]
     assert 0.3 < sum(weight > 0 for weight in weights) / 40 < 0.7
     assert max(weights) <= 1
 
@@ -134,45 +135,49 @@ def two_frames(first, second):
 
 
 def test_integrated_gradients_of_a_product_give_each_factor_half_of_it():
-    found = integrated_gradients(Product().eval(), two_frames(0.5, 0.8), 0)
+    found = find_evidence("integrated_gradients", Product().eval(), two_frames(0.5, 0.8), 0)
     assert found.map.sum(dim=(1, 2)).tolist() == pytest.approx([0.2, 0.2], rel=1e-4)
-    assert found.told.startswith("The attributions add up to 0.4; from a black clip to this one the score changes by ")
-    assert "0 % of what they weigh speaks against the class" in found.told
-    nothing = integrated_gradients(Product().eval(), two_frames(0.5, 0.8), 1)
+    assert found.note.startswith(
+        "The attributions add up to 0.4; from a black clip to this one the score changes by 0.4 "
+    )
+    assert "0 % of the attribution is negative" in found.note
+    assert found.convention == "32 steps from a black clip, summed over 4 x 4 cells per frame"
+    nothing = find_evidence("integrated_gradients", Product().eval(), two_frames(0.5, 0.8), 1)
     assert nothing.is_empty
     assert nothing.finding() == "There is no evidence for this class in the pixels."
-    assert "100 % of what they weigh speaks against the class and is not drawn." in nothing.told
+    assert "100 % of the attribution is negative" in nothing.note
 
 
 def test_integrated_gradients_add_up_to_the_change_of_the_score(networks, clip):
     model = networks["gte"]
-    found = integrated_gradients(model, clip, 2, steps=100)
+    attributions = integrated_gradients(model, clip, 2, steps=100)
     with torch.no_grad():
         change = float(score_of(model(clip), 2, None) - score_of(model(torch.zeros_like(clip)), 2, None))
-    total = float(found.told.split("add up to ")[1].split(";")[0])
-    assert total == pytest.approx(change, rel=0.03)
+    assert float(attributions.sum()) == pytest.approx(change, rel=0.03)
 
 
-@pytest.mark.parametrize("side", [5, MOST_CELLS, 56, 97])
+@pytest.mark.parametrize("side", [5, MAX_CELLS, 56, 97])
 def test_every_pixel_is_added_to_one_cell(side):
     pixels = torch.rand(2, side, side + 3, dtype=torch.float64)
-    cells = in_cells(pixels)
-    assert cells.shape == (2, min(side, MOST_CELLS), min(side + 3, MOST_CELLS))
+    cells = sum_in_cells(pixels)
+    assert cells.shape == (2, min(side, MAX_CELLS), min(side + 3, MAX_CELLS))
     torch.testing.assert_close(cells.sum(dim=(1, 2)), pixels.sum(dim=(1, 2)))
 
 
 def test_occlusion_is_what_the_score_loses_with_the_average_in_place_of_a_frame():
-    found = temporal_occlusion(Product().eval(), two_frames(0.2, 0.6), 0)
+    drops = temporal_occlusion(Product().eval(), two_frames(0.2, 0.6), 0)
     # The average is 0.4. Without the first: 0.4 x 0.6, which is more than 0.12; without the second: 0.2 x 0.4.
+    assert drops.flatten().tolist() == pytest.approx([-0.12, 0.04], abs=1e-6)
+    found = find_evidence("occlusion", Product().eval(), two_frames(0.2, 0.6), 0)
     assert found.map.flatten().tolist() == pytest.approx([0, 0.04], abs=1e-6)
-    assert found.told == "Frame 1 speaks against the class: without it the score rises by 0.12."
-    still = temporal_occlusion(Product().eval(), two_frames(0.5, 0.5), 0)
+    assert found.note == "Frame 1 counts against the class: without it the score rises by 0.12."
+    still = find_evidence("occlusion", Product().eval(), two_frames(0.5, 0.5), 0)
     assert still.is_empty
     assert still.finding() == "There is no evidence for this class in the frames."
 
 
-def test_card_names_the_contrast_and_what_was_found_besides():
-    found = temporal_occlusion(Product().eval(), two_frames(0.2, 0.6), 0, contrast=1)
+def test_card_names_the_contrast_and_the_note_of_the_method():
+    found = find_evidence("occlusion", Product().eval(), two_frames(0.2, 0.6), 0, contrast=1)
     card = found.card("net", ("moves left", "moves right"))
     assert card["class"] == "moves left rather than moves right"
-    assert card["besides"].startswith("Frame 1 speaks against the class")
+    assert card["note"].startswith("Frame 1 counts against the class")

@@ -1,4 +1,4 @@
-"""Evidence over space and time: slices worked out by hand, and what is drawn of them."""
+"""Evidence over space and time: slices worked out by hand, and their figures."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,13 @@ from tests.plots import traces
 
 def evidence(values):
     return Evidence(
-        map=torch.tensor(values), target=0, layer="layer1.0", method="Grad-CAM", convention="", num_frames=2
+        map=torch.tensor(values),
+        target=0,
+        layer="layer1.0",
+        method="gradcam",
+        label="Grad-CAM",
+        convention="",
+        num_frames=2,
     )
 
 
@@ -37,12 +43,12 @@ def test_networks_share_one_scale_or_have_their_own():
     assert {trace.zmax for trace in traces(shared)} == {6}
     own = space_time(["a", "b"], [evidence(TWO), faint], "mean", shared=False)
     assert [trace.zmax for trace in traces(own)] == pytest.approx([6, 6, 0.6, 0.6])
-    # x against t has time downwards, y against t to the right.
+    # Time runs downwards for x, and to the right for y.
     np.testing.assert_array_equal(traces(shared)[0].z, [[3, 5], [2, 1]])
     np.testing.assert_array_equal(traces(shared)[1].z, [[2, 1], [6, 2]])
 
 
-def test_the_sentence_says_from_where_to_where_and_that_there_is_nothing_where_there_is_nothing():
+def test_the_sentence_says_from_where_to_where_the_evidence_moves_or_that_there_is_none():
     moving = evidence([[[1.0, 0.0]], [[0.0, 1.0]]])
-    assert moves_finding("net", moving).endswith("stands at 25 % of the width at first and at 75 % at last.")
+    assert moves_finding("net", moving).endswith("moves from 25 % to 75 % of the width.")
     assert "has no evidence" in moves_finding("net", evidence([[[0.0, 0.0]], [[0.0, 0.0]]]))

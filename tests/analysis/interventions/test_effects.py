@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from analysis.attribution import Evidence, NotNumbersError
+from analysis.attribution.evidence import Evidence, NotNumbersError
 from analysis.interventions import (
     Effect,
     classes_of_interest,
@@ -76,7 +76,7 @@ def test_what_to_see_says_how_far_the_dots_left_their_rings():
 
 def found(values: list[float]) -> Evidence:
     grid = torch.tensor(values).reshape(1, 1, -1)
-    return Evidence(map=grid, target=0, layer="layer1.0", method="m", convention="c", num_frames=1)
+    return Evidence(map=grid, target=0, layer="layer1.0", method="m", label="M", convention="c", num_frames=1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.attribution import grad_cam
+from analysis.attribution.gradcam import grad_cam
 from analysis.interventions import (
     SETTINGS,
     ChangedNetwork,
@@ -135,7 +135,7 @@ def test_evidence_of_a_changed_network_is_that_of_one_that_has_the_kernels():
     assert not any(module._forward_hooks for module in model.modules())
     assert all(parameter.grad is None for parameter in model.parameters())
     model.load_state_dict(changed, strict=False)
-    torch.testing.assert_close(found.map, grad_cam(model, clip, 0, "layer2.0").map, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(found, grad_cam(model, clip, 0, "layer2.0"), rtol=1e-5, atol=1e-7)
 
 
 def test_others_who_hold_the_lock_never_see_changed_kernels():
@@ -176,7 +176,7 @@ def test_eight_threads_that_change_one_network_answer_as_one_and_leave_it_bit_fo
             case _:
                 with lock:
                     changed = changes(model, layers[:1], "mirrored")
-                    return grad_cam(ChangedNetwork(model, changed), clip, 0, "layer2.0").frame_shares().tolist()
+                    return grad_cam(ChangedNetwork(model, changed), clip, 0, "layer2.0").sum(dim=(1, 2)).tolist()
 
     alone = [ask(number) for number in range(4)]
     with ThreadPoolExecutor(8) as threads:

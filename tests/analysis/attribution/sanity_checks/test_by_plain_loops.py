@@ -3,14 +3,16 @@
 import copy
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from analysis.attribution import METHODS
-from analysis.attribution.randomcam import weighed_at_random
-from analysis.attribution.sanity_checks.deletion_insertion import ITSELF, WAYS, remove
+from analysis.attribution.gradcam import grad_cam
+from analysis.attribution.methods import find_evidence
+from analysis.attribution.randomcam import weigh_randomly
+from analysis.attribution.sanity_checks.deletion_insertion import EVIDENCE, WAYS, delete_and_insert
 from analysis.attribution.sanity_checks.weight_randomization import randomise
 from gte.models import build, to_channels_last
 from gte.models.outputs import block_outputs, recording
@@ -100,11 +102,11 @@ def area(heights):
 
 
 def test_deletion_and_insertion_are_what_a_plain_loop_over_pixels_finds(network, clip):
-    evidence = METHODS["gradcam"].attribute(network, clip, TARGET, LAYER)
-    found = remove(network, clip, evidence, LAYER, seeds=1, steps=STEPS)
+    evidence = find_evidence("gradcam", network, clip, TARGET, LAYER)
+    found = delete_and_insert(network, clip, evidence, LAYER, seeds=1, steps=STEPS)
     with recording(block_outputs(network)) as outputs, torch.no_grad():
         network(clip)
-    maps = {ITSELF: evidence.map, "RandomCAM, seed 0": weighed_at_random(outputs[LAYER], 0)}
+    maps = {EVIDENCE: evidence.map, "RandomCAM, seed 0": weigh_randomly(outputs[LAYER], 0)}
     frames = clip[0].double().numpy()
     average = np.broadcast_to(frames.mean(axis=(1, 2, 3), keepdims=True), frames.shape)
     for order, raw in maps.items():
@@ -116,7 +118,7 @@ def test_deletion_and_insertion_are_what_a_plain_loop_over_pixels_finds(network,
             mine = curve(network, values, start, end)
             assert rows["probability"].tolist() == pytest.approx(mine, abs=1e-3)
             own, rivals = found.areas(way)
-            assert (own if order == ITSELF else rivals[0]) == pytest.approx(area(mine), abs=1e-3)
+            assert (own if order == EVIDENCE else rivals[0]) == pytest.approx(area(mine), abs=1e-3)
             assert max(mine) - min(mine) > 0.05
 
 
@@ -135,13 +137,14 @@ def test_each_stage_of_destroyed_weights_correlates_as_ranks_counted_one_by_one_
     """From the classifier down, each part besides those before it; the maps are compared by their ranks alone."""
 
     def evidence(model):
-        return METHODS["gradcam"].attribute(model, clip, TARGET, "layer3.0").map
+        return grad_cam(model, clip, TARGET, "layer3.0")
 
-    found = randomise(network, clip, TARGET, "layer3.0", METHODS["gradcam"].attribute, seeds=1)
+    explain = partial(find_evidence, "gradcam", target=TARGET, layer="layer3.0")
+    found = randomise(network, clip, explain, seeds=1)
     stages = [("fc", ["fc"])]
     stages += [(f"layer{stage}.{block}", [f"layer{stage}.{block}"]) for stage in (4, 3, 2, 1) for block in (1, 0)]
     stages += [("bn1", ["bn1"]), ("conv1", ["conv1"])]
-    assert found.table["destroyed"].tolist() == ["intact", *(name for name, _ in stages)]
+    assert found.table["part"].tolist() == ["original", *(name for name, _ in stages)]
     intact, correlations = evidence(network), [1.0]
     broken, chance = copy.deepcopy(network), torch.Generator().manual_seed(0)
     modules = dict(broken.named_modules())

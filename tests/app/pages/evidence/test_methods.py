@@ -1,4 +1,4 @@
-"""The methods and the tests of belief on the page Evidence, and one network that many readers use at once."""
+"""Methods and sanity checks on the page Evidence, and one network used by many visitors at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from analysis.attribution import METHODS
+from analysis.attribution.methods import METHODS, find_evidence
 from app import cache, checkpoints, jobs
 from app.clips import dataset_clip
 from app.pages.evidence import sanity_checks
@@ -18,21 +18,23 @@ LAYER = "layer2.1"
 SECONDS = 120
 
 
-def methods_and_tests(names):
-    """What the two tabs hold, as a script of its own."""
+def methods_and_checks(names):
+    """The contents of the two tabs, as a separate script."""
     from analysis.attribution.evidence import top_classes
     from app import layout
     from app.pages.evidence import methods
     from app.pages.evidence.finding import Finding
 
-    found, _ = checkpoints.list_checkpoints()
+    headers, _ = checkpoints.list_checkpoints()
     findings = []
     for name in names:
-        header = found[name]
+        header = headers[name]
         clip = dataset_clip("motionpairs", 0, header.num_frames, header.size)
         scores = top_classes(cache.logits(header, clip), header.classes)
         evidence = cache.evidence(header, clip, scores[0].index, "layer2.1", "gradcam")
-        findings.append(Finding(name=name, header=header, clip=clip, scores=scores, evidence=evidence))
+        findings.append(
+            Finding(name=name, header=header, clip=clip, scores=scores, block="layer2.1", evidence=evidence)
+        )
     with layout.errors_as_sentences():
         methods.render(findings, "gradcam")
         sanity_checks.render(findings)
@@ -41,67 +43,67 @@ def methods_and_tests(names):
 @pytest.fixture
 def opened(two_networks, monkeypatch):
     monkeypatch.setattr(sanity_checks, "NUM_CLIPS", 2)
-    return AppTest.from_function(methods_and_tests, args=(["gte-tiny", "c2d-tiny"],), default_timeout=SECONDS).run()
+    return AppTest.from_function(methods_and_checks, args=(["gte-tiny", "c2d-tiny"],), default_timeout=SECONDS).run()
 
 
 def click(at, label):
     """Press a button and run again until its work is done."""
     [button] = [button for button in at.button if button.label == label]
     button.click().run()
-    for job in list(jobs.queue()._jobs.values()):
-        assert job.wait(SECONDS)
+    for job in list(jobs.queue().jobs.values()):
+        assert job.over.wait(SECONDS)
     at.run()
     assert not at.exception
     assert not at.error
 
 
 @pytest.mark.slow
-def test_every_method_and_every_test_is_a_click_away(opened):
+def test_every_method_and_every_check_is_a_click_away(opened):
     labels = [button.label for button in opened.button]
     slow = [method.label for method in METHODS.values() if method.speed == "slow"]
-    assert labels == [*slow, *(test.button for test in sanity_checks.TESTS.values())]
+    assert labels == [*slow, *(check.button for check in sanity_checks.CHECKS.values())]
     for label in labels:
         click(opened, label)
     assert not opened.button
-    told = [text.value for text in opened.markdown]
+    texts = [text.value for text in opened.markdown]
     for name in ("gte-tiny", "c2d-tiny"):
-        verdicts = [text for text in told if text.startswith(f"**{name}.**")]
-        assert len(verdicts) == len(sanity_checks.TESTS)
-    assert any("takes each frame by itself" in text for text in told)
-    cards = next(frame.value for frame in opened.dataframe if "convention" in frame.value)
+        verdicts = [text for text in texts if text.startswith(f"**{name}.**")]
+        assert len(verdicts) == len(sanity_checks.CHECKS)
+    assert any("processes each frame separately" in text for text in texts)
+    cards = next(frame.value for frame in opened.dataframe if "weighting" in frame.value)
     assert cards["method"].tolist() == 2 * [method.label for method in METHODS.values()]
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (row.speed == "slow")) for name, row in METHODS.items()],
+    [pytest.param(name, marks=[pytest.mark.slow] * (entry.speed == "slow")) for name, entry in METHODS.items()],
 )
-def test_eight_readers_of_one_network_get_the_answers_of_one_alone_from_every_method(two_networks, name):
+def test_eight_visitors_of_one_network_get_the_results_of_a_single_one_from_every_method(two_networks, name):
     header = read_header(two_networks[""] / "gte-tiny.safetensors")
     clips = [
         to_clip(dataset_clip("motionpairs", index, header.num_frames, header.size).frames)[None] for index in range(2)
     ]
     num_classes = len(header.classes)
 
-    def ask(number):
+    def compute(number):
         clip = clips[number % len(clips)]
         with cache.model_of(header) as model:
-            # Plain forward passes stand between, which a hook or a flag that outlives its call would spoil.
+            # Plain forward passes in between, which a hook or a flag that outlives its call would disturb.
             if number % 3 == 2:
                 with torch.no_grad():
                     return model(clip)
             if number % 3 == 1:
                 with pytest.raises(ValueError, match="The classes are numbered"):
-                    METHODS[name].attribute(model, clip, num_classes, LAYER)
-            return METHODS[name].attribute(model, clip, number % num_classes, LAYER).map
+                    find_evidence(name, model, clip, num_classes, LAYER)
+            return find_evidence(name, model, clip, number % num_classes, LAYER).map
 
     with cache.model_of(header) as model:
         before = state_of(model)
     numbers = range(8)
-    alone = [ask(number) for number in numbers]
+    alone = [compute(number) for number in numbers]
     with ThreadPoolExecutor(8) as readers:
-        together = list(readers.map(ask, numbers))
-    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+        together = list(readers.map(compute, numbers))
+    assert all(torch.equal(first, second) for first, second in zip(alone, together, strict=True))
     with cache.model_of(header) as model:
         assert_unchanged(model, before)
 

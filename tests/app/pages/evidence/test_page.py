@@ -1,4 +1,4 @@
-"""The page Evidence as a reader uses it: every method, several networks, nothing to see, and files to take away."""
+"""The page Evidence as visitors use it: every method, several networks, no evidence, and export."""
 
 import base64
 import io
@@ -13,9 +13,9 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from analysis.attribution import METHODS
 from analysis.attribution.evidence import top_classes
 from analysis.attribution.export import WRITERS
+from analysis.attribution.methods import METHODS, find_evidence
 from app import cache, clips, jobs
 from app.pages.evidence import export, untrained
 from app.pages.evidence.finding import Finding
@@ -31,29 +31,29 @@ from tests.app.opening import finding, open_page
 from tests.tiny import NETWORKS, save_tiny, tiny_header, tiny_model
 
 SECONDS = 60
-SLOW = [name for name, row in METHODS.items() if row.speed == "slow"]
+SLOW = [name for name, entry in METHODS.items() if entry.speed == "slow"]
 
 
 def strips(at):
-    """The rows of the page's film strips."""
+    """The rows of the film strips."""
     return [row for element in at.get("bidi_component") for row in json.loads(element.proto.json).get("rows", [])]
 
 
 def finish(at):
-    """Run again once all that was asked for is done."""
-    for job in list(jobs.queue()._jobs.values()):
-        assert job.wait(SECONDS)
+    """Run again once every job is done."""
+    for job in list(jobs.queue().jobs.values()):
+        assert job.over.wait(SECONDS)
     return at.run()
 
 
 @pytest.fixture
 def busy(two_networks):
-    """A queue whose only place is taken until the test is over."""
+    """A queue whose quick lane is taken until the test is over."""
     go_on = threading.Event()
-    job = jobs.queue().start("busy", lambda report: go_on.wait(SECONDS), "somebody")
+    job = jobs.queue().start("busy", lambda report: go_on.wait(SECONDS), "somebody", "quick")
     yield go_on
     go_on.set()
-    assert job.wait(SECONDS)
+    assert job.over.wait(SECONDS)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -61,10 +61,9 @@ def test_every_method_can_be_the_page_s_own_by_a_link(two_networks, method):
     at = finish(open_page("evidence", method=method))
     assert not at.exception
     assert not at.error
-    row = METHODS[method]
     assert at.selectbox(key="method").value == method
-    assert (f"y {row.label}: " in finding(at)) == (method != next(iter(METHODS)))
-    assert not any(text.value.startswith("All that is shown here") for text in at.caption)
+    assert (f"y {METHODS[method].label}: " in finding(at)) == (method != next(iter(METHODS)))
+    assert not any(text.value.startswith("Showing ") for text in at.caption)
 
 
 def test_a_method_and_a_class_that_are_not_here_are_told_with_what_is_shown_instead(two_networks):
@@ -72,7 +71,7 @@ def test_a_method_and_a_class_that_are_not_here_are_told_with_what_is_shown_inst
     (box,) = at.warning
     assert set(box.value.replace("\\", "").split("\n\n")) == {
         "The link asks for the method “guess”, which is not here; “Grad-CAM” is shown instead.",
-        "The link asks for the class “flies”, which is not here; “as predicted” is shown instead.",
+        "The link asks for the class “flies”, which is not here; “predicted class” is shown instead.",
         "The link asks for the setting of “Reverse” “maybe”, which is not here; “off” is shown instead.",
     }
     at.selectbox(key="method").set_value("layercam").run()
@@ -98,33 +97,33 @@ def test_one_frame_is_said_to_be_one_on_the_same_screen_as_what_is_no_recognitio
     assert "Frame 7 of 24: at 0.50 of 1.92 seconds." in [text.value for text in cut.caption]
     few = open_page("evidence", stretch="7-8")
     assert any(
-        text.value.endswith("seconds. Triangles: the frames that gte-tiny and c2d-tiny saw.") for text in few.caption
+        text.value.endswith("seconds. Triangles: the 4 frames given to gte-tiny and c2d-tiny.") for text in few.caption
     )
 
 
 @pytest.mark.parametrize("method", SLOW)
 def test_until_a_slow_method_is_done_the_page_shows_the_quickest_and_cancel_leaves_it_so(busy, method):
     at = open_page("evidence", method=method, view="Methods")
-    told = f"All that is shown here is found by Grad-CAM until {METHODS[method].label} is done."
-    assert [text.value for text in at.caption].count(told) == 1
+    note = f"Showing Grad-CAM until {METHODS[method].label} is done."
+    assert [text.value for text in at.caption].count(note) == 1
     assert METHODS[method].label not in finding(at)
     [cancel] = [button for button in at.button if button.label == "Cancel"]
     cancel.click().run()
     assert not at.exception
     assert any(text.value.startswith("Cancelled") for text in at.caption)
     busy.set()
-    # One button asks anew, though the tab of all methods is open below.
+    # There is one button to start again, although the tab of all methods is open below.
     [again] = [button for button in at.button if button.label == METHODS[method].label]
     again.click().run()
     finish(at)
     assert METHODS[method].label in finding(at)
 
 
-def test_what_was_asked_before_is_let_go_when_the_question_changes_and_asked_anew_when_it_comes_back(busy):
+def test_a_job_is_given_up_when_the_settings_change_and_starts_again_when_they_come_back(busy):
     at = open_page("evidence", method=SLOW[0])
-    [first] = [job for key, job in jobs.queue()._jobs.items() if key != "busy"]
+    [first] = [job for key, job in jobs.queue().jobs.items() if key != "busy"]
     at.toggle(key="reverse").set_value(True).run()
-    assert first.is_unwanted()
+    assert first.cancelled.is_set()
     at.toggle(key="reverse").set_value(False).run()
     assert not any(text.value.startswith("Cancelled") for text in at.caption)
     busy.set()
@@ -133,23 +132,23 @@ def test_what_was_asked_before_is_let_go_when_the_question_changes_and_asked_ane
     assert first.state == "cancelled"
 
 
-def test_a_network_that_is_added_is_the_only_one_that_a_slow_method_asks(two_networks, monkeypatch):
+def test_a_slow_method_runs_only_on_the_network_that_is_added(two_networks, monkeypatch):
     at = finish(open_page("evidence", method="occlusion", networks="gte-tiny"))
-    asked, copier_of = [], cache.model_copier
+    copied_networks, copier_of = [], cache.model_copier
 
     def recorded(header):
         copied = copier_of(header)
-        return lambda: asked.append(header.name) or copied()
+        return lambda: copied_networks.append(header.name) or copied()
 
     monkeypatch.setattr(cache, "model_copier", recorded)
     at.pills(key="networks").set_value(["gte-tiny", "c2d-tiny"]).run()
     finish(at)
     assert not at.error
-    assert asked == ["c2d-tiny"]
+    assert copied_networks == ["c2d-tiny"]
 
 
 def marks(at):
-    """The triangles under the small pictures of the whole clip: the frames by the names that stand below them."""
+    """The triangles below the thumbnails of the whole clip: names and frame numbers of each row."""
     [whole] = [element.proto.body for element in at.get("html") if 'class="whole"' in element.proto.body]
     rows = whole.split('<div class="marks">')[1:]
     names = [re.findall(r'class="who">([^<]+)<', row) for row in rows]
@@ -157,13 +156,13 @@ def marks(at):
     return list(zip(names, frames, strict=True))
 
 
-def test_the_frames_that_networks_saw_are_marked_for_each_way_of_sampling_and_named(two_networks):
+def test_the_frames_given_to_networks_are_marked_for_each_way_of_sampling_and_named(two_networks):
     motions = open_dataset("motionpairs", "test", 32)
     facts = {"classes": motions.classes, "twins": motions.twins, "num_frames": 6, "size": 32}
     save_tiny(two_networks[""] / "tsm-six.safetensors", "tsm", **facts)
     at = open_page("evidence", networks=["gte-tiny", "c2d-tiny"], stretch="5-20")
     assert marks(at) == [([], [6, 10, 15, 19])]
-    assert any("the frames that gte-tiny and c2d-tiny saw" in text.value for text in at.caption)
+    assert any("the 4 frames given to gte-tiny and c2d-tiny" in text.value for text in at.caption)
     at.pills(key="networks").set_value(["gte-tiny", "c2d-tiny", "tsm-six"]).run()
     assert not at.exception
     expected = (1 + Stretch(4, 19).sample(6)).tolist()
@@ -171,7 +170,7 @@ def test_the_frames_that_networks_saw_are_marked_for_each_way_of_sampling_and_na
 
 
 @pytest.mark.parametrize("model", NETWORKS)
-def test_any_network_of_the_zoo_stands_beside_the_others_untrained(two_networks, model):
+def test_any_network_of_the_zoo_can_be_added_untrained(two_networks, model):
     at = open_page("evidence", networks="gte-tiny", untrained=model)
     assert not at.exception
     assert not at.error
@@ -180,7 +179,7 @@ def test_any_network_of_the_zoo_stands_beside_the_others_untrained(two_networks,
     like = read_header(two_networks[""] / "gte-tiny.safetensors")
     header = untrained.header_of(model, like)
     assert (header.model, header.classes) == (model, like.classes)
-    # The same weights for whoever follows a link.
+    # The same weights for everybody who follows a link.
     first = checkpoint.load_model(header.path)[0].state_dict()
     st.cache_resource.clear()
     again = untrained.header_of(model, like)
@@ -189,12 +188,12 @@ def test_any_network_of_the_zoo_stands_beside_the_others_untrained(two_networks,
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-# Nothing speaks for the class
+# No evidence for the class
 
 
 @pytest.fixture
 def dead(two_networks):
-    """A third network, whose classifier weighs nothing: no class has any evidence."""
+    """A third network with zeros in its classifier: no class has any evidence."""
     motions = open_dataset("motionpairs", "test", 32)
     model = tiny_model("gte", len(motions.classes))
     with torch.no_grad():
@@ -207,7 +206,7 @@ def dead(two_networks):
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "randomcam"])
-@pytest.mark.parametrize("scale", ["one for all", "one each"])
+@pytest.mark.parametrize("scale", ["shared", "separate"])
 def test_no_evidence_is_said_and_drawn_as_nothing_by_every_method_that_asks_for_the_class(dead, method, scale):
     at = finish(open_page("evidence", networks=["dead", "gte-tiny"], method=method, scale=scale, view="Space-time"))
     assert not at.exception
@@ -216,29 +215,29 @@ def test_no_evidence_is_said_and_drawn_as_nothing_by_every_method_that_asks_for_
     assert "there is no evidence for this class in " in drawn["dead"]["note"].lower()
     assert not any(base64.b64decode(drawn["dead"]["maps"]))
     assert set(drawn["dead"]["shares"]) == {0.0}
-    found = "there is no evidence" not in drawn["gte-tiny"]["note"].lower()
-    assert any(base64.b64decode(drawn["gte-tiny"]["maps"])) == found
+    has_evidence = "there is no evidence" not in drawn["gte-tiny"]["note"].lower()
+    assert any(base64.b64decode(drawn["gte-tiny"]["maps"])) == has_evidence
     assert any("dead has no evidence for this class in" in text.value for text in at.markdown)
     charts = [element.proto.spec for element in at.get("plotly_chart")]
     assert not any("dead" in spec for spec in charts)
-    assert len(charts) == (found and METHODS[method].says_where)
+    assert len(charts) == (has_evidence and METHODS[method].says_where)
 
 
 def test_a_clip_that_stands_still_has_no_evidence_in_any_frame_rather_than_rounding(two_networks):
     header = read_header(two_networks[""] / "gte-tiny.safetensors")
     frames = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8).repeat(4, axis=0)
     with cache.model_of(header) as model:
-        found = METHODS["occlusion"].attribute(model, to_clip(frames)[None], 0, "")
+        found = find_evidence("occlusion", model, to_clip(frames)[None], 0)
     assert found.is_empty
-    assert found.told == "No frame speaks against the class."
+    assert found.note == "No frame counts against the class."
 
 
-# Files to take away
+# Export
 
 
 @pytest.fixture
 def findings(two_networks, dead):
-    """What gte-tiny says of an allowed video, and what the dead network does not."""
+    """Findings of gte-tiny and of the network without evidence, for an allowed video."""
     folder = dead.parent.parent / "mine"
     folder.mkdir()
     source = folder / "ball 1.webm"
@@ -250,22 +249,23 @@ def findings(two_networks, dead):
         clip = filmed.clip(Stretch(0, 19), 4, 32, backwards=False)
         scores = top_classes(cache.logits(header, clip), header.classes)
         evidence = cache.evidence(header, clip, 0, "layer2.1", "gradcam", 1)
-        found.append(Finding(name=f"runs/{header.name}", header=header, clip=clip, scores=scores, evidence=evidence))
+        name = f"runs/{header.name}"
+        found.append(Finding(name=name, header=header, clip=clip, scores=scores, block="layer2.1", evidence=evidence))
     return found, filmed
 
 
 def test_everything_is_one_zip_with_every_form_of_every_network_each_with_its_card(findings, tmp_path):
     found, source = findings
-    maximum = max(one.evidence.maximum for one in found)
+    maximum = max(item.evidence.maximum for item in found)
     packed = zipfile.ZipFile(io.BytesIO(export.everything(found, source, Stretch(0, 19), maximum, True)))
     names = ["runs-gte-tiny", "runs-dead"]
     assert sorted(packed.namelist()) == sorted(["cards.json", *(name + form for name in names for form in WRITERS)])
     cards = json.loads(packed.read("cards.json"))
-    for name, one in zip(names, found, strict=True):
+    for name, item in zip(names, found, strict=True):
         card = cards[name]
-        assert card["network"] == one.name
+        assert card["network"] == item.name
         assert (card["layer"], card["class"]) == ("layer2.1", "moves left rather than moves right")
-        assert (card["method"], card["convention"]) == (one.evidence.method, one.evidence.convention)
+        assert (card["method"], card["weighting"]) == (item.evidence.label, item.evidence.convention)
         assert (card["clip"], card["frames of the source"]) == ("mine/ball 1.webm", 20)
         packed.extractall(tmp_path)
         with np.load(tmp_path / f"{name}.npz") as arrays:
@@ -276,7 +276,7 @@ def test_everything_is_one_zip_with_every_form_of_every_network_each_with_its_ca
             assert getattr(animation, "n_frames", 1) == 4
         assert json.dumps(card, ensure_ascii=False).encode() in packed.read(f"{name}.webm")
         assert probe(tmp_path / f"{name}.webm").num_frames == 4
-    # What has no evidence is the bare frames, and says so.
+    # Without evidence the frames are unchanged, and the card says so.
     assert "There is no evidence for this class" in cards["runs-dead"]["finding"]
     with np.load(tmp_path / "runs-dead.npz") as arrays:
         assert not arrays["evidence"].any()

@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from analysis.attribution import NotNumbersError, grad_cam
+from analysis.attribution.evidence import NotNumbersError
+from analysis.attribution.methods import find_evidence
 from app.components import StripRow, film_strip
 from gte.data import open_dataset
 from tests.app.opening import finding, open_page
@@ -25,7 +26,7 @@ def test_a_network_whose_weights_are_no_numbers_is_told_in_a_sentence_and_the_ot
     assert not at.exception
     assert not at.error
     [told] = [warning.value for warning in at.warning]
-    assert told.startswith("runs/diverged gives no answer that is a number, because its weights hold")
+    assert told.startswith("The output of runs/diverged is not a number, because some of its weights are not")
     assert "bn1.weight" in told.replace("\\", "")
     assert finding(at).startswith('<p class="finding">gte-tiny:')
     assert "not a number" not in finding(at)
@@ -47,7 +48,7 @@ def test_evidence_that_is_no_number_is_neither_found_nor_drawn():
     with torch.no_grad():
         model.get_parameter("fc.weight").fill_(math.nan)
     with pytest.raises(NotNumbersError, match=r"The evidence in layer1\.0 is not a number"):
-        grad_cam(model, torch.rand(1, 3, 4, 32, 32), 0, "layer1.0")
+        find_evidence("gradcam", model, torch.rand(1, 3, 4, 32, 32), 0, "layer1.0")
     frames, evidence = np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 4, 4), np.float32)
     with pytest.raises(ValueError, match="net: the shares of the frames are not all numbers"):
         film_strip([StripRow(label="net", frames=frames, evidence=evidence, frame_shares=[math.nan, 1])], key="strip")

@@ -23,8 +23,8 @@ SECONDS = 120
 
 def with_results(at: AppTest) -> AppTest:
     """Run the page again when the work that it began is over."""
-    for job in list(jobs.queue()._jobs.values()):
-        assert job.wait(SECONDS)
+    for job in list(jobs.queue().jobs.values()):
+        assert job.over.wait(SECONDS)
     return at.run()
 
 

@@ -1,0 +1,45 @@
+"""Figure of the predicted classes."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from analysis.attribution.evidence import ClassScore
+from analysis.formatting import percent
+from analysis.plotting import style
+
+NUMBER_ROOM = 64
+"""Pixels to the right of the longest possible bar for its number."""
+MIN_WRITTEN = 1e-4
+"""Smaller probabilities are written as "under 0.01 %"."""
+
+
+def class_bars(scores: Sequence[ClassScore], selected: int | None = None) -> go.Figure:
+    """The most probable classes, best on top; `selected` is the index of the highlighted class.
+
+    The customdata of a bar is the index of its class.
+    """
+    figure = go.Figure(
+        go.Bar(
+            y=[score.name for score in scores],
+            x=[score.probability for score in scores],
+            orientation="h",
+            marker={"color": [style.ACCENT if score.index == selected else style.NEUTRAL for score in scores]},
+            text=[_written(score.probability) for score in scores],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[[score.index] for score in scores],
+            hovertemplate="<b>%{y}</b>: %{text}<extra></extra>",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+        )
+    )
+    style.style(figure, size="medium", categories="y")
+    figure.update_layout(margin_t=8, margin_r=NUMBER_ROOM, showlegend=False)
+    figure.update_xaxes(title_text="probability", range=[0, 1], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=True)
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8)
+    return figure
+
+
+def _written(probability: float) -> str:
+    return f"under {percent(MIN_WRITTEN)}" if 0 < probability < MIN_WRITTEN else percent(probability)
