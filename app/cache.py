@@ -15,13 +15,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis import kernels
 from analysis.attribution import gradcam
 from analysis.attribution.evidence import Evidence
 from analysis.attribution.methods import find_evidence
 from analysis.complexity import accuracy, counting, published, store, sweep
 from analysis.complexity.counting import Complexity, Uncountable
-from analysis.kernels import Reading
+from analysis.kernels.drift import Reading, reduced
+from analysis.kernels.summary import summarise
 from app.clips import Clip
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
@@ -120,7 +120,7 @@ def temporal_layers(header: CheckpointHeader) -> tuple[str, ...]:
 @st.cache_data(max_entries=32, show_spinner="Reading the kernels", hash_funcs=HASH_FUNCS)
 def kernel_summary(header: CheckpointHeader, reading: Reading = "summed") -> pd.DataFrame:
     """Return `analysis.kernels.summarise` of a checkpoint."""
-    return kernels.summarise(checkpoint.load_histories(header.path), reading)
+    return summarise(checkpoint.load_histories(header.path), reading)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -132,7 +132,7 @@ def history(header: CheckpointHeader, layer: str) -> KernelHistory:
 @st.cache_resource(max_entries=16, show_spinner="Reading the kernels", hash_funcs=HASH_FUNCS)
 def all_taps(header: CheckpointHeader, reading: Reading) -> list[KernelHistory]:
     """Return `analysis.kernels.reduced` of every layer; shared between visits, so never written to."""
-    return [kernels.reduced(one_layer, reading) for one_layer in checkpoint.load_histories(header.path)]
+    return [reduced(one_layer, reading) for one_layer in checkpoint.load_histories(header.path)]
 
 
 def layer_taps(header: CheckpointHeader, layer: str, reading: Reading = "summed") -> KernelHistory:

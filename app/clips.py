@@ -20,7 +20,6 @@ from jaxtyping import Float, Int, UInt8
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from gte.checkpoint_header import CheckpointHeader
-from gte.cli import sentence
 from gte.data import DATASETS, open_dataset
 from gte.data.opencv import cv2
 from gte.data.video.sources import (
@@ -32,7 +31,7 @@ from gte.data.video.sources import (
     pictures_in,
     unpack_pictures,
 )
-from gte.errors import GteError, VideoError
+from gte.errors import GteError, VideoError, sentence
 from gte.files import Stamp, stamp
 
 OWN_FOLDERS = "GTE_CLIPS"

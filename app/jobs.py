@@ -17,8 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analysis.progress import Report
 from app import layout
-from gte.cli import sentence
-from gte.errors import GteError
+from gte.errors import GteError, sentence
 
 MAX_JOBS = 64
 """Jobs that are kept with their results; those that still run are kept in any case."""

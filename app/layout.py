@@ -10,8 +10,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from app import url_state
-from gte.cli import sentence
-from gte.errors import GteError
+from gte.errors import GteError, sentence
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,8 @@ from analysis.formatting import in_a_row
 from app import checkpoints, clips, layout, url_keys, url_state
 from app.url_keys import Key
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
-from gte.cli import sentence
 from gte.data.video.sources import Stretch
-from gte.errors import GteError
+from gte.errors import GteError, sentence
 from gte.weights.published import LAYOUTS
 
 NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."

@@ -14,7 +14,7 @@ from typing import Any
 
 import tyro
 
-from gte.errors import GteError
+from gte.errors import GteError, sentence
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -76,13 +76,6 @@ def _parse(main: Callable[..., object], prog: str) -> _Arguments:
 
 def _is_rule(line: str) -> bool:
     return set(line) <= {"-"}
-
-
-def sentence(error: Exception) -> str:
-    """One line that a person can read; an OSError keeps its file name but not its number."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return " ".join(str(error).split())
 
 
 def say(message: str) -> None:

@@ -19,3 +19,10 @@ class VideoError(GteError):
 
 class MeasurementError(GteError):
     """A measurement in a process of its own was refused, or the process ended before it had a result."""
+
+
+def sentence(error: Exception) -> str:
+    """One line that a person can read; an OSError keeps its file name but not its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return " ".join(str(error).split())

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from analysis.complexity.layers import Layer, kind_of, layers_of, watched
-from gte import cli
+from gte.errors import sentence
 from gte.models import (
     MODELS,
     ClipShape,
@@ -333,7 +333,7 @@ def count_each(
             else:
                 yield replace(counter(name, own, config.native), at_native=True)
         except ValueError as error:
-            yield Uncountable(name=name, label=MODELS[name].label, options=own, clip=clip, reason=cli.sentence(error))
+            yield Uncountable(name=name, label=MODELS[name].label, options=own, clip=clip, reason=sentence(error))
 
 
 def conv_linear_macs(names: Iterable[str], options: Options, clip: ClipShape) -> dict[str, int]:

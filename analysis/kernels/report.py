@@ -10,11 +10,13 @@ from jinja2 import Environment, FileSystemLoader
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
-from analysis import kernels
 from analysis.formatting import three_digits
-from analysis.kernels import Order, Reading, layer_cards
 from analysis.kernels import cards as kernel_cards
+from analysis.kernels import layer_cards
 from analysis.kernels.cards import View
+from analysis.kernels.drift import NO_KERNELS, Reading
+from analysis.kernels.outputs import Order, snapshot_at
+from analysis.kernels.summary import at_snapshot, block_names_of, drift_finding, most_moved, summarise
 from analysis.plotting import style
 from analysis.plotting.card import Card
 from gte import checkpoint, cli
@@ -68,7 +70,7 @@ def as_html(
     It loads nothing from anywhere. `extra` are further cards, such as those of `analysis.kernels.network_cards`.
     """
     markdown = MarkdownIt()
-    rows = kernels.at_snapshot(summary, view.snapshot)
+    rows = at_snapshot(summary, view.snapshot)
     shown = pd.DataFrame({title: rows[column] for column, title in TABLE_COLUMNS.items()})
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     steps = sorted(rows["step"].unique().tolist())
@@ -78,7 +80,7 @@ def as_html(
         facts=f"{header.model}, {header.num_params:,} parameters, "
         f"{f'trained on {header.dataset}' if header.dataset else 'trained elsewhere'}; "
         f"snapshot of step {', '.join(f'{step:,}' for step in steps)}.",
-        finding=kernels.drift_finding(summary, view.snapshot),
+        finding=drift_finding(summary, view.snapshot),
         sections=[
             {
                 "key": card.key,
@@ -128,11 +130,11 @@ def main(
     """
     header = read_header(ckpt)
     histories = checkpoint.load_histories(ckpt)
-    summary = kernels.summarise(histories, reading)
+    summary = summarise(histories, reading)
     if summary.empty:
-        raise CheckpointError(f"{ckpt.name} {kernels.NO_KERNELS}")
-    names = kernels.block_names_of(summary)
-    chosen = layer or kernels.most_moved(summary)
+        raise CheckpointError(f"{ckpt.name} {NO_KERNELS}")
+    names = block_names_of(summary)
+    chosen = layer or most_moved(summary)
     path = next((path for path, name in names.items() if chosen in (path, name)), None)
     if path is None:
         raise ValueError(f"{ckpt.name} has no layer {layer}; it has {', '.join(names.values())}.")
@@ -142,7 +144,7 @@ def main(
     view = View(
         path=str(ckpt),
         layer=path,
-        snapshot=kernels.snapshot_at(history.steps.tolist(), step),
+        snapshot=snapshot_at(history.steps.tolist(), step),
         reading=reading,
         order=order,
         output=output,
@@ -150,7 +152,7 @@ def main(
     text = as_html(histories, summary, header, view)
     with atomic_write(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    cli.say(f"Wrote {out}: {kernels.drift_finding(summary, view.snapshot)}")
+    cli.say(f"Wrote {out}: {drift_finding(summary, view.snapshot)}")
 
 
 if __name__ == "__main__":

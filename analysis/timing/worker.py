@@ -8,7 +8,7 @@ import threading
 
 from analysis.timing.plan import as_plain, network_of, pixels_of, plan_from_plain, run
 from analysis.timing.stopwatch import memory_of_step
-from gte.cli import sentence
+from gte.errors import sentence
 
 
 def _say(message: object) -> None:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from analysis import kernels
+from analysis.kernels.drift import read_taps
+from analysis.kernels.summary import block_names_of, drift_finding, most_moved
 from app import cache, checkpoints, layout, navigation, widgets
 from app.clips import dataset_clip
-from app.components import LayerShares, kernel_barcode, shift_toy
+from app.components.kernel_barcode import LayerShares, kernel_barcode
+from app.components.shift_toy import shift_toy
 from gte.checkpoint_header import CheckpointHeader
 from gte.models import MODELS
 
@@ -46,13 +48,13 @@ def _training() -> None:
         return
     header = found[name]
     summary = cache.kernel_summary(header)
-    layer = kernels.most_moved(summary)
+    layer = most_moved(summary)
     history = cache.layer_taps(header, layer)
-    names = kernels.block_names_of(summary)
+    names = block_names_of(summary)
     st.header(f"What training did to {layout.plain(name)}")
-    layout.finding(kernels.drift_finding(summary))
+    layout.finding(drift_finding(summary))
     kernel_barcode(
-        kernels.read_taps(history),
+        read_taps(history),
         history.steps.tolist(),
         title=f"The kernels of {names[layer]}",
         key="training",

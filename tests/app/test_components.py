@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.components import LayerShares, StripRow, film_strip, kernel_barcode, shift_toy
-from app.components.film_strip import frame_shares
-from app.components.shift_toy import channel_activity, liveliest_line
+from app.components.film_strip import StripRow, film_strip, frame_shares
+from app.components.kernel_barcode import LayerShares, kernel_barcode
+from app.components.shift_toy import channel_activity, liveliest_line, shift_toy
 
 TIMEOUT_SECONDS = 60
 
@@ -42,7 +42,7 @@ def decoded(text: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def toy_page(frames: "np.ndarray") -> None:
-    from app.components import shift_toy
+    from app.components.shift_toy import shift_toy
 
     shift_toy(frames, key="toy")
 
@@ -50,7 +50,7 @@ def toy_page(frames: "np.ndarray") -> None:
 def barcode_page(taps: "np.ndarray", steps: list[int], snapshot: int, starts_known: bool = True) -> None:
     import streamlit as st
 
-    from app.components import kernel_barcode
+    from app.components.kernel_barcode import kernel_barcode
 
     choice = kernel_barcode(
         taps, steps, title="layer1.0, 2 outputs", snapshot=snapshot, key="kernels", starts_known=starts_known
@@ -59,7 +59,7 @@ def barcode_page(taps: "np.ndarray", steps: list[int], snapshot: int, starts_kno
 
 
 def strip_page(rows: "list[StripRow]") -> None:
-    from app.components import film_strip
+    from app.components.film_strip import film_strip
 
     film_strip(rows, key="strip")
 
@@ -138,7 +138,7 @@ def test_the_barcode_survives_a_change_to_a_checkpoint_with_fewer_snapshots() ->
         import numpy as np
         import streamlit as st
 
-        from app.components import kernel_barcode
+        from app.components.kernel_barcode import kernel_barcode
 
         number = st.session_state.get("number", 3)
         choice = kernel_barcode(np.zeros((number, 2, 3)), list(range(number)), title="layer1.0", key="kernels")
@@ -194,7 +194,7 @@ def test_a_summary_without_layers_is_refused() -> None:
 def layers_page(num_snapshots: int, shares: "LayerShares") -> None:
     import numpy as np
 
-    from app.components import kernel_barcode
+    from app.components.kernel_barcode import kernel_barcode
 
     kernel_barcode(
         np.zeros((num_snapshots, 2, 3)), list(range(num_snapshots)), title="a, 2 outputs", key="kernels", shares=shares
@@ -245,7 +245,7 @@ def choice_page() -> None:
     import numpy as np
     import streamlit as st
 
-    from app.components import kernel_barcode
+    from app.components.kernel_barcode import kernel_barcode
 
     state = st.session_state
     choice = kernel_barcode(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis import kernels
 from analysis.formatting import large_count
+from analysis.kernels.drift import NO_KERNELS
 from app import cache, clips, widgets
 from app.navigation import PAGES
 from gte.checkpoint_header import read_header
@@ -59,7 +59,7 @@ def test_a_link_to_a_layer_that_is_not_there_is_told(two_networks):
 
 def test_a_network_without_shifts_is_said_to_have_none(two_networks):
     at = open_page("kernels", ckpt="c2d-tiny")
-    assert sentences(at) == [f"c2d-tiny {kernels.NO_KERNELS}"]
+    assert sentences(at) == [f"c2d-tiny {NO_KERNELS}"]
 
 
 def test_a_checkpoint_of_a_run_is_offered_under_its_folder(two_networks):
@@ -243,7 +243,7 @@ def test_wide_networks_have_a_kernels_page_as_well(two_networks, name):
 
 def test_a_hard_shift_is_said_to_have_no_kernel(two_networks):
     save_tiny(two_networks["runs/"] / "tsm.safetensors", "tsm")
-    assert sentences(open_page("kernels", ckpt="runs/tsm")) == [f"tsm {kernels.NO_KERNELS}"]
+    assert sentences(open_page("kernels", ckpt="runs/tsm")) == [f"tsm {NO_KERNELS}"]
 
 
 def test_a_network_from_elsewhere_is_shown_rendered_clips_and_no_claim_is_made(two_networks):

@@ -20,7 +20,7 @@ sys.path.insert(0, {str(harness.ROOT)!r})
 import numpy as np
 import streamlit as st
 
-from app.components import LayerShares, kernel_barcode
+from app.components.kernel_barcode import LayerShares, kernel_barcode
 
 st.set_page_config(layout="wide")
 start = [[0, 0, 1], [0, 0, 1], [1, 0, 0], [0, 0, 0]]

@@ -5,13 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from analysis import kernels
+from analysis.kernels.summary import at_the_end, summarise
 from gte import checkpoint
 from tests.browser.harness import ROOT, WATCHES, open_page, rerun
 from tests.tiny import save_tiny
 
 SHIPPED = ROOT / "checkpoints" / "gte-tiny.safetensors"
-LAYERS: list[str] = kernels.at_the_end(kernels.summarise(checkpoint.load_histories(SHIPPED)))["block"].tolist()
+LAYERS: list[str] = at_the_end(summarise(checkpoint.load_histories(SHIPPED)))["block"].tolist()
 HEAD = 22
 """Pixels above the first row of the left drawing."""
 

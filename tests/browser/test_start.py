@@ -34,7 +34,8 @@ sys.path.insert(0, {str(harness.ROOT)!r})
 import numpy as np
 import streamlit as st
 
-from app.components import LayerShares, StripRow, film_strip, kernel_barcode
+from app.components.film_strip import StripRow, film_strip
+from app.components.kernel_barcode import LayerShares, kernel_barcode
 
 st.set_page_config(layout="wide")
 kernels = np.linspace([[0, 0, 1], [1, 0, 0]], [[0, 1, 0.5], [-0.5, 0, 0.5]], 5)

@@ -14,7 +14,7 @@ from gte.data import open_dataset
 from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
 from gte.data.video.files import write_webm
-from gte.errors import GteError
+from gte.errors import GteError, sentence
 from tests.tiny import save_tiny
 
 MOTION_CLASSES = open_dataset("motionpairs", "test", 32).classes
@@ -170,7 +170,7 @@ def test_json_has_null_where_a_number_is_none(capsys):
     ],
 )
 def test_errors_become_one_line(error, words):
-    assert cli.sentence(error) == words
+    assert sentence(error) == words
 
 
 def test_a_defect_keeps_its_traceback(run):

@@ -10,8 +10,8 @@ import streamlit as st
 from jaxtyping import Float
 from streamlit.components.v2 import component
 
-from analysis import kernels
 from analysis.formatting import DIRECTIONS
+from analysis.kernels.summary import knows_start
 from analysis.plotting import style
 from app.components._source import encode, read
 
@@ -95,7 +95,7 @@ class LayerShares:
             layers=[str(part["block"].iloc[0]) for part in parts],
             shares=np.stack([padded(part, list(DIRECTIONS)) for part in parts]),
             drift=None if np.isnan(drift).all() else drift,
-            starts_known=[bool(kernels.knows_start(part).all()) for part in parts],
+            starts_known=[bool(knows_start(part).all()) for part in parts],
             paths=[str(part["layer"].iloc[0]) for part in parts],
             selected=selected,
         )

@@ -9,8 +9,8 @@ from analysis.block_diagram import graph as block_graph
 from analysis.block_diagram import svg
 from analysis.block_diagram.graph import BlockGraph
 from app import cache, layout, url_keys, url_state, widgets
-from app.components import block_diagram
-from gte.cli import sentence
+from app.components.block_diagram import block_diagram
+from gte.errors import sentence
 from gte.models import MODELS, ClipShape, applicable
 
 SHOWN_FIRST = "gte"

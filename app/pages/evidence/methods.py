@@ -14,7 +14,7 @@ from analysis.attribution.evidence import Evidence
 from analysis.attribution.hooks import reporting
 from analysis.attribution.methods import METHODS, find_evidence
 from app import cache, jobs, layout
-from app.components import StripRow, film_strip
+from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence.finding import Finding
 from gte.data.loading import to_clip
 

@@ -10,7 +10,8 @@ from analysis.attribution.methods import METHODS
 from analysis.formatting import in_a_row, percent
 from app import cache, clips, layout, navigation, url_keys, widgets
 from app.clips import Source
-from app.components import StripRow, film_strip, whole_clip
+from app.components.film_strip import StripRow, film_strip
+from app.components.whole_clip import whole_clip
 from app.navigation import PAGES, TIME_EDITS
 from app.pages.evidence import controls, export, methods, tabs, untrained
 from app.pages.evidence.finding import Finding

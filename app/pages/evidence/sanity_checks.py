@@ -22,7 +22,7 @@ from analysis.formatting import percent, three_digits
 from analysis.plotting import style
 from app import cache, jobs, layout
 from app.clips import clip_source
-from app.components import StripRow, film_strip
+from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence.finding import Finding
 from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND, MAP_SIDE
 from gte.data import open_dataset

@@ -8,11 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from analysis import kernels
 from analysis.formatting import block_name
-from analysis.kernels import Matching, cards, layer_cards, network_cards, report
+from analysis.kernels import cards, layer_cards, network_cards, report
 from analysis.kernels.cards import View
+from analysis.kernels.matching import Matching, answers_of, by_answers, by_index, same_start
 from analysis.kernels.network_cards import FirstClips, Measured
+from analysis.kernels.reach import PROBES, measured_reach
+from analysis.kernels.summary import summarise
 from analysis.plotting.card import Card
 from app import cache
 from app.clips import clip_source, dataset_clip
@@ -61,9 +63,9 @@ REACH_CLIPS = 4
 @st.cache_data(max_entries=32, show_spinner="Measuring the temporal reach", hash_funcs=HASH_FUNCS)
 def _measured_reach(header: CheckpointHeader, blocks: tuple[str, ...]) -> Measured:
     large = header.size >= cache.LARGE_SIDE
-    clips, probes = _first_clips(header, 1 if large else REACH_CLIPS), 1 if large else kernels.PROBES
+    clips, probes = _first_clips(header, 1 if large else REACH_CLIPS), 1 if large else PROBES
     with cache.model_of(header) as model:
-        table = kernels.measured_reach(model, _pixels(header, clips), blocks, probes=probes)
+        table = measured_reach(model, _pixels(header, clips), blocks, probes=probes)
     return Measured(table=table, blocks=blocks, probes=probes, clips=clips)
 
 
@@ -91,14 +93,14 @@ def reach_card(header: CheckpointHeader, view: View) -> Card:
 
 @st.cache_data(max_entries=32, show_spinner="Matching the output channels", hash_funcs=HASH_FUNCS)
 def _matching(first: CheckpointHeader, second: CheckpointHeader, layer: str) -> Matching:
-    if kernels.same_start(first, second):
-        return kernels.by_index(cache.history(first, layer).weights.shape[1])
+    if same_start(first, second):
+        return by_index(cache.history(first, layer).weights.shape[1])
     clips = _pixels(first, _first_clips(first, REACH_CLIPS))
     answers = []
     for header in (first, second):
         with cache.model_of(header) as model:
-            answers.append(kernels.answers_of(model, layer, clips))
-    return kernels.by_answers(*answers)
+            answers.append(answers_of(model, layer, clips))
+    return by_answers(*answers)
 
 
 def matched_card(first: CheckpointHeader, second: CheckpointHeader, paths: Mapping[str, str], view: View) -> Card:
@@ -118,4 +120,4 @@ def matched_card(first: CheckpointHeader, second: CheckpointHeader, paths: Mappi
 def kernel_report(header: CheckpointHeader, view: View) -> str:
     """Return everything about a checkpoint's kernels as one HTML page."""
     histories = checkpoint.load_histories(header.path)
-    return report.as_html(histories, kernels.summarise(histories, view.reading), header, view)
+    return report.as_html(histories, summarise(histories, view.reading), header, view)

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from analysis import kernels
 from analysis.formatting import percent
-from analysis.kernels import Order, Reading
 from analysis.kernels.cards import View
+from analysis.kernels.drift import NO_KERNELS, Reading, read_taps
+from analysis.kernels.outputs import Order, order_of, outputs_table, snapshot_at
+from analysis.kernels.summary import block_names_of, drift_finding, most_moved
 from app import cache, checkpoints, layout, navigation, url_keys, url_state, widgets
-from app.components import FORMS, LayerShares, kernel_barcode
+from app.components.kernel_barcode import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import tabs
 from gte.checkpoint_header import CheckpointHeader
@@ -39,11 +40,11 @@ def render() -> None:
         if summary.empty:
             widgets.upload_checkpoint()
     if summary.empty:
-        st.info(layout.plain(f"{header.name} {kernels.NO_KERNELS}"))
+        st.info(layout.plain(f"{header.name} {NO_KERNELS}"))
         return
-    names = kernels.block_names_of(summary)
+    names = block_names_of(summary)
     with controls:
-        layer = widgets.pick_layer(names, default=kernels.most_moved(summary), width=140)
+        layer = widgets.pick_layer(names, default=most_moved(summary), width=140)
         reading = _pick_reading(header)
         order = ORDERS[widgets.pick(url_keys.SORT, "Outputs", list(ORDERS), width=155)]
         others = tabs.pick_others(found, name)
@@ -56,7 +57,7 @@ def render() -> None:
     path = checkpoints.path_in_code(header)
     view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order))
     with finding:
-        layout.finding(kernels.drift_finding(summary, view.snapshot))
+        layout.finding(drift_finding(summary, view.snapshot))
     with export:
         tabs.export(header, name, summary, view)
     if header.layers:
@@ -81,7 +82,7 @@ def _facts(header: CheckpointHeader, layer: str) -> str:
 def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -> View:
     """Layers on the left, the kernels of one on the right, one scrubber for both; returns what the reader looks at."""
     taps = cache.layer_taps(header, view.layer, view.reading)
-    names = kernels.block_names_of(summary)
+    names = block_names_of(summary)
     steps = tuple(taps.steps.tolist())
     num_outputs = taps.weights.shape[1]
     # Streamlit refuses a component whose key has two underscores in a row, as the name of a folder may.
@@ -101,11 +102,11 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
     # The component opens on these; while it is on the page, it knows better what is chosen.
     opening = f"kernels: the first snapshot and form of {path}"
     if key not in st.session_state:
-        st.session_state[opening] = kernels.snapshot_at(steps, -1 if step is None else step), form or FORMS[0]
+        st.session_state[opening] = snapshot_at(steps, -1 if step is None else step), form or FORMS[0]
     first, form = st.session_state[opening]
     with layout.errors_as_sentences():
         choice = kernel_barcode(
-            kernels.read_taps(taps),
+            read_taps(taps),
             steps,
             title=f"{names[view.layer]}, {num_outputs} outputs",
             key=key,
@@ -142,8 +143,8 @@ def _order(header: CheckpointHeader, view: View, key: str, first: int) -> list[i
         return None
     history = cache.history(header, view.layer)
     snapshot = st.session_state[key]["snapshot"] if key in st.session_state else first
-    table = kernels.outputs_table(history, min(int(snapshot), len(history.steps) - 1), view.reading)
-    return kernels.order_of(table, view.order).tolist()
+    table = outputs_table(history, min(int(snapshot), len(history.steps) - 1), view.reading)
+    return order_of(table, view.order).tolist()
 
 
 def _open(block: str, names: Mapping[str, str]) -> None:

@@ -10,9 +10,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from analysis import kernels
 from analysis.kernels import network_cards
 from analysis.kernels.cards import View
+from analysis.kernels.drift import NO_KERNELS
+from analysis.kernels.matching import COMPARED_COLUMNS
+from analysis.kernels.summary import at_snapshot, block_names_of, knows_start
 from analysis.plotting import style
 from analysis.plotting.card import Card
 from app import cache, cards, checkpoints, layout, url_keys, url_state, widgets
@@ -128,7 +130,7 @@ def _of_layer(subject: _Subject, part: str) -> None:
 def _training(subject: _Subject) -> None:
     found = kernel_card_list(subject.header, subject.view, "training")
     if not found:
-        began = kernels.knows_start(subject.summary).any()
+        began = knows_start(subject.summary).any()
         st.info(NO_COURSE.format(why="no step of it is counted" if began else "how the layers began is unknown"))
     elif not subject.header.layers:
         st.caption(ENDS_ALONE)
@@ -149,7 +151,7 @@ def _compare(subject: _Subject) -> None:
     summaries = [cache.kernel_summary(header, subject.view.reading) for header in subject.others.values()]
     bare = [name for name, summary in zip(subject.others, summaries, strict=True) if summary.empty]
     if bare:
-        st.info(layout.plain(f"{', '.join(bare)} {kernels.NO_KERNELS}"))
+        st.info(layout.plain(f"{', '.join(bare)} {NO_KERNELS}"))
     shown = [subject.name, *(name for name in subject.others if name not in bare)]
     if len(shown) == 1:
         return
@@ -174,12 +176,12 @@ def _compare(subject: _Subject) -> None:
 
 
 def _comparison(table: pd.DataFrame, names: Sequence[str]) -> None:
-    """`kernels.differences` for reading: under each layer of the first checkpoint how the others differ from it."""
+    """`differences` for reading: under each layer of the first checkpoint how the others differ from it."""
     parts = []
     for number, name in enumerate(names, start=1):
         suffix = f" ({number})" if number > 1 else ""
-        part = table[["block", *(f"{column}{suffix}" for column in kernels.COMPARED_COLUMNS)]]
-        part.columns = pd.Index(["layer", *(SHOWN[column] for column in kernels.COMPARED_COLUMNS)])
+        part = table[["block", *(f"{column}{suffix}" for column in COMPARED_COLUMNS)]]
+        part.columns = pd.Index(["layer", *(SHOWN[column] for column in COMPARED_COLUMNS)])
         part.insert(1, "checkpoint", name if number == 1 else f"{name}, difference")
         parts.append(part)
     # Stable, so that a layer's rows keep the order of the checkpoints.
@@ -195,7 +197,7 @@ def _columns() -> dict[str, ColumnConfig]:
 
 
 def _table(subject: _Subject) -> None:
-    rows = kernels.at_snapshot(subject.summary, subject.view.snapshot)
+    rows = at_snapshot(subject.summary, subject.view.snapshot)
     table = pd.DataFrame({title: rows[column] for column, title in SHOWN.items()})
     known = table.dropna(axis="columns", how="all")
     st.dataframe(known, hide_index=True, column_config=_columns())
@@ -222,7 +224,7 @@ TABS: Mapping[str, Callable[[_Subject], None]] = {
 
 def _draw(subject: _Subject, shown: Sequence[Card], prefix: str = "") -> None:
     """Each card: title, sentence, figure, and an expander with definition, code and numbers."""
-    names = kernels.block_names_of(subject.summary)
+    names = block_names_of(subject.summary)
     config = style.plotly_config(st.session_state.get(url_keys.FORMAT.name) or style.FORMATS[0])
     for card in shown:
         cards.draw(

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from analysis import interventions, kernels
+from analysis import interventions
 from analysis.attribution.evidence import NotNumbersError, preselect_layer
 from analysis.interventions import SETTINGS, Effect, LabelledClips, Step
 from analysis.interventions import cards as intervention_cards
+from analysis.kernels.summary import block_names_of, most_moved
 from app import cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
 from app.clips import Clip
-from app.components import StripRow, film_strip
+from app.components.film_strip import StripRow, film_strip
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.cache import Change
 from app.pages.what_if.selection import Subject
@@ -64,7 +65,7 @@ def draw(subject: Subject) -> None:
         st.info(layout.plain(NO_KERNELS.format(name=name)))
         return
     shown = subject.pick_clip()
-    choice = _pick(subject, kernels.block_names_of(summary), kernels.most_moved(summary))
+    choice = _pick(subject, block_names_of(summary), most_moved(summary))
     clips = subject.pick_labelled() if subject.has_labels else None
     clip = whatif_resources.played(shown, header)
     try:

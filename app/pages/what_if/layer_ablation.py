@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from analysis import interventions, kernels
+from analysis import interventions
 from analysis.interventions import cards as intervention_cards
+from analysis.kernels.summary import block_names_of, most_moved
 from app import cache, cards, jobs, layout, navigation, widgets
 from app.clips import clip_source
 from app.navigation import PAGES
@@ -27,9 +28,9 @@ def draw(subject: Subject) -> None:
     if summary.empty:
         st.info(layout.plain(NO_KERNELS.format(name=name)))
         return
-    names = kernels.block_names_of(summary)
+    names = block_names_of(summary)
     with subject.controls:
-        layer = widgets.pick_layer(names, kernels.most_moved(summary), width=160)
+        layer = widgets.pick_layer(names, most_moved(summary), width=160)
     if not subject.has_labels:
         dataset = DATASETS[clip_source(header).dataset].label
         st.info(layout.plain(NO_LABELS.format(name=name, dataset=dataset)))

@@ -9,13 +9,17 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from analysis import kernels
 from analysis.kernels import cards as kernel_cards
 from analysis.kernels import layer_cards, network_cards, report
 from analysis.kernels.cards import View
+from analysis.kernels.drift import READINGS
 from analysis.kernels.figures_by_layer import centres_by_layer
 from analysis.kernels.figures_one_layer import MOST_CELLS, MOST_CURVES, corner_shares, weight_maps
+from analysis.kernels.matching import answers_of, by_answers, by_index
 from analysis.kernels.network_cards import FirstClips, Measured
+from analysis.kernels.outputs import centres_table, outputs_table
+from analysis.kernels.reach import measured_reach
+from analysis.kernels.summary import drift_finding, summarise
 from gte import checkpoint, cli
 from gte.checkpoint_header import read_header
 from gte.data import DATASETS
@@ -50,7 +54,7 @@ def gte(tmp_path, monkeypatch) -> Path:
 
 def everything(path: Path, view: View):
     header, histories = read_header(path), checkpoint.load_histories(path)
-    summary = kernels.summarise(histories, view.reading)
+    summary = summarise(histories, view.reading)
     return header, histories, summary
 
 
@@ -61,7 +65,7 @@ def shown(code: str) -> str | None:
     return figure.to_json()
 
 
-@pytest.mark.parametrize("reading", kernels.READINGS)
+@pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("snapshot", [0, 1])
 def test_the_code_of_every_card_makes_its_figure(gte, reading, snapshot):
     view = View(path=str(gte), layer=FIRST, snapshot=snapshot, reading=reading, order="drift", output=2)
@@ -85,11 +89,11 @@ def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
     first, second = (checkpoint.load_history(path, FIRST) for path in paths.values())
     clips = FirstClips(dataset="motionpairs", count=2)
     if seed == 0:
-        matching = kernels.by_index(first.weights.shape[1])
+        matching = by_index(first.weights.shape[1])
     else:
         networks = [checkpoint.load_model(path)[0] for path in paths.values()]
         pixels = network_cards.first_clips(read_header(gte), clips.dataset, clips.count)
-        matching = kernels.by_answers(*(kernels.answers_of(network, FIRST, pixels) for network in networks))
+        matching = by_answers(*(answers_of(network, FIRST, pixels) for network in networks))
     card = network_cards.matched(first, second, matching, paths, view, clips)
     assert shown(card.code) == card.figure.to_json()
     assert ("matched by number" in card.sentence) == (seed == 0)
@@ -98,9 +102,7 @@ def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
 def measure(path: Path, blocks: tuple[str, ...]) -> Measured:
     clips = FirstClips(dataset="motionpairs", count=2)
     model, header = checkpoint.load_model(path)
-    table = kernels.measured_reach(
-        model, network_cards.first_clips(header, clips.dataset, clips.count), blocks, probes=1
-    )
+    table = measured_reach(model, network_cards.first_clips(header, clips.dataset, clips.count), blocks, probes=1)
     return Measured(table=table, blocks=blocks, probes=1, clips=clips)
 
 
@@ -123,7 +125,7 @@ def test_weights_that_are_not_numbers_are_said_to_be_so(gte):
     histories[0].weights[-1, 0, 0, 0] = math.nan
     reach = network_cards.reach(histories, measured, header, view)
     assert reach.sentence.endswith("behind layer1.0 cannot be told: weights before it are not all numbers.")
-    training = kernel_cards.over_training(kernels.summarise(histories), header, view)
+    training = kernel_cards.over_training(summarise(histories), header, view)
     assert training is not None
     assert training.sentence == (
         f"At step {header.step} the weights of layer1.0 are not all numbers, so its curve ends before."
@@ -163,7 +165,7 @@ def test_half_of_the_drift_is_dated_with_the_accuracy_of_then(gte):
     weights[:, 0, 0, 1, 0] = np.array([0.0, 0.3, 0.6, 1.0], dtype=np.float32)
     history = KernelHistory(layer=FIRST, steps=np.array([0, 1, 2, 3]), weights=weights)
     header = read_header(gte)
-    card = kernel_cards.over_training(kernels.summarise([history]), header, View(path="x", layer=FIRST))
+    card = kernel_cards.over_training(summarise([history]), header, View(path="x", layer=FIRST))
     assert card is not None
     assert card.sentence == (
         "Half of layer1.0's final drift was there by step 2 of 3, at 50 % validation accuracy; it ended at 90 %."
@@ -183,7 +185,7 @@ def test_seconds_are_told_where_all_clips_have_one_length(gte):
 def test_foreign_kernels_have_the_cards_that_their_files_allow(tmp_path, name, known):
     path = save_moved(tmp_path / "one.safetensors", name, known=known)
     header, histories = read_header(path), checkpoint.load_histories(path)
-    summary = kernels.summarise(histories)
+    summary = summarise(histories)
     cards = report.cards_of(histories, summary, header, View(path=str(path), layer=histories[0].layer))
     keys = {card.key for card in cards}
     assert keys >= {"became", "centres", "maps", "output", "triangle", "spectrum", "frequency"}
@@ -197,13 +199,13 @@ def test_a_layer_with_values_that_are_not_numbers_has_no_cards(gte):
     assert layer_cards.layer_in_full(history, View(path="x", layer=FIRST)) == []
     assert layer_cards.spectrum(history, View(path="x", layer=FIRST)) == []
     assert layer_cards.layer_in_full(history, View(path="x", layer=FIRST, snapshot=0))
-    summary = kernels.summarise([history])
+    summary = summarise([history])
     assert "No layer" not in kernel_cards.became(summary, View(path="x", layer=FIRST)).sentence
     assert kernel_cards.centres([history], View(path="x", layer=FIRST)).sentence
 
 
 def test_one_layer_alone_is_spoken_of_as_one(gte):
-    summary = kernels.summarise([checkpoint.load_history(gte, FIRST)])
+    summary = summarise([checkpoint.load_history(gte, FIRST)])
     card = kernel_cards.moved(summary, View(path="x", layer=FIRST))
     assert card is not None
     assert "of 1 layers" not in card.sentence
@@ -224,7 +226,7 @@ def test_figures_of_the_largest_layers_stay_under_two_megabytes():
         assert ("A cell stands for" in said) == (max(outputs, inputs) > MOST_CELLS)
         [curves] = [card for card in spectrum if card.key == "frequency"]
         assert ("One output in 2 is drawn." in curves.sentence) == (outputs > MOST_CURVES)
-        table = kernels.centres_table([history] * 8)
+        table = centres_table([history] * 8)
         assert len(str(centres_by_layer(table).to_json())) < LARGEST_BYTES
 
 
@@ -241,7 +243,7 @@ def test_a_heat_map_names_the_outputs_in_the_order_asked_for(gte):
 
 def test_the_triangle_s_corners_are_past_present_and_future():
     start = np.array([[[1.0, 0, 0]], [[0, 3, 1]]], dtype=np.float32)[..., None]
-    table = kernels.outputs_table(KernelHistory(layer="a", steps=np.array([0]), weights=start[None]))
+    table = outputs_table(KernelHistory(layer="a", steps=np.array([0]), weights=start[None]))
     assert corner_shares(table, 3).tolist() == [[1, 0, 0], [0, 0.75, 0.25]]
 
 
@@ -252,9 +254,9 @@ def test_the_report_holds_everything_and_loads_nothing(gte, capsys):
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", text)
     for key in ("moved", "became", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training"):
         assert f'id="figure-{key}"' in text
-    summary = kernels.summarise(checkpoint.load_histories(gte), "own")
+    summary = summarise(checkpoint.load_histories(gte), "own")
     assert summary.to_csv(index=False).splitlines()[1] in text
-    assert kernels.drift_finding(summary) in text
+    assert drift_finding(summary) in text
 
 
 def test_the_report_of_what_it_cannot_show_is_one_sentence(gte, capsys, tmp_path):

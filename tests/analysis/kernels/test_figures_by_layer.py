@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.kernels import figures_by_layer, summarise
+from analysis.kernels import figures_by_layer
+from analysis.kernels.summary import summarise
 from analysis.plotting import style
 from analysis.plotting.rows import ROW_PITCH
 from gte.kernel_history import KernelHistory

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from analysis.kernels import figures_over_training, summarise
+from analysis.kernels import figures_over_training
+from analysis.kernels.summary import summarise
 from analysis.plotting import style
 from tests.analysis.toys import AHEAD, BACK, SECOND, STAY, kernel_history
 

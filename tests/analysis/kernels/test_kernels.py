@@ -8,20 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.kernels import (
-    NO_KERNELS,
+from analysis.kernels import __main__ as command
+from analysis.kernels.drift import NO_KERNELS
+from analysis.kernels.summary import (
     at_the_end,
     block_names_of,
-    centre_of_mass,
-    direction,
     drift_finding,
-    effective_taps,
     knows_course,
     knows_start,
     most_moved,
     summarise,
 )
-from analysis.kernels import __main__ as command
+from analysis.kernels.taps import centre_of_mass, direction, effective_taps
 from gte import cli
 from gte.kernel_history import KernelHistory
 from gte.models.shift import temporal_shift_weight

@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from analysis import kernels
+from analysis.kernels.drift import DRIFT_PARTS, READINGS, drift_parts, read_taps, reduced
+from analysis.kernels.matching import answers_of, by_answers, differences, same_start
+from analysis.kernels.outputs import centres_table, coarsened, order_of, outputs_table, snapshot_at, tap_names
+from analysis.kernels.reach import energy_profile, measured_reach, path_reach, path_table, spread_of
+from analysis.kernels.spectrum import (
+    band,
+    effective_rank,
+    frequency_response,
+    output_singular_values,
+    temporal_singular_values,
+)
+from analysis.kernels.summary import summarise
+from analysis.kernels.taps import effective_taps, kind, own_inputs, own_taps
 from gte import checkpoint
 from gte.kernel_history import KernelHistory
 from gte.models import build
@@ -50,45 +62,45 @@ def history(*snapshots, layer="layer1.0.conv2.temporal.shift", known=True):
     ],
 )
 def test_kinds_follow_the_stated_rules(taps, expected):
-    assert kernels.kind(np.array([taps], dtype=np.float32)).tolist() == [expected]
+    assert kind(np.array([taps], dtype=np.float32)).tolist() == [expected]
 
 
 @given(st.lists(st.floats(-2, 2, width=32), min_size=3, max_size=3), st.floats(0.125, 8, width=32))
 def test_a_kind_does_not_depend_on_the_scale_and_turns_round_with_time(taps, scale):
     kernel = np.array([taps], dtype=np.float32)
-    [kind] = kernels.kind(kernel)
+    [expected] = kind(kernel)
     if np.abs(kernel).max() < 1e-3:
         return
     agreement = abs(kernel.sum()) / np.abs(kernel).sum()
     largest = np.abs(kernel).max() / np.abs(kernel).sum()
     if any(abs(value - edge) < 1e-4 for value, edge in ((agreement, 1 / 3), (agreement, 2 / 3), (largest, 1 / 2))):
         return
-    assert kernels.kind(scale * kernel) == [kind]
-    assert kernels.kind(-kernel) == [kind]
-    assert kernels.kind(kernel[:, ::-1]) == [{"back": "ahead", "ahead": "back"}.get(kind, kind)]
+    assert kind(scale * kernel) == [expected]
+    assert kind(-kernel) == [expected]
+    assert kind(kernel[:, ::-1]) == [{"back": "ahead", "ahead": "back"}.get(expected, expected)]
 
 
 def test_kinds_of_longer_kernels_take_the_side_of_the_largest_tap():
     taps = np.array([[3.0, 0, 0, 1, 1], [0, 0, 0, 1, 0], [1, 1, 1, 1, 1], [0, 1, -2, 1, 0]], dtype=np.float32)
-    assert kernels.kind(taps).tolist() == ["back", "ahead", "smoothing", "differencing"]
+    assert kind(taps).tolist() == ["back", "ahead", "smoothing", "differencing"]
 
 
 def test_the_diagonal_is_the_input_that_each_output_began_with():
     start = temporal_shift_weight(4, 2).numpy()  # outputs 0, 2 read input 0; outputs 1, 3 input 1
-    own = kernels.own_inputs(start)
+    own = own_inputs(start)
     assert own is not None
     assert own.tolist() == [0, 1, 0, 1]
     weight = np.arange(24, dtype=np.float32).reshape(4, 2, 3, 1)
-    assert kernels.own_taps(weight, own).tolist() == [[0, 1, 2], [9, 10, 11], [12, 13, 14], [21, 22, 23]]
+    assert own_taps(weight, own).tolist() == [[0, 1, 2], [9, 10, 11], [12, 13, 14], [21, 22, 23]]
     # Every snapshot at once.
-    assert np.array_equal(kernels.own_taps(np.stack([start, weight]), own)[1], kernels.own_taps(weight, own))
+    assert np.array_equal(own_taps(np.stack([start, weight]), own)[1], own_taps(weight, own))
 
 
 def test_dense_kernels_and_unknown_starts_have_no_diagonal_and_are_read_as_sums():
-    assert kernels.own_inputs(torch.rand(4, 2, 3, 1).numpy()) is None
-    assert kernels.own_inputs(None) is None
+    assert own_inputs(torch.rand(4, 2, 3, 1).numpy()) is None
+    assert own_inputs(None) is None
     dense = KernelHistory(layer="layer1.0", steps=np.array([0]), weights=torch.rand(1, 4, 2, 3, 1).numpy())
-    assert np.array_equal(kernels.read_taps(dense, "own"), kernels.effective_taps(dense.weights))
+    assert np.array_equal(read_taps(dense, "own"), effective_taps(dense.weights))
 
 
 def test_many_small_weights_turn_the_sum_and_not_the_diagonal():
@@ -96,10 +108,10 @@ def test_many_small_weights_turn_the_sum_and_not_the_diagonal():
     now = start.copy()
     now[:, :, 1] += 1  # every input, the present
     rows = {
-        reading: kernels.summarise(
+        reading: summarise(
             [KernelHistory(layer="layer1.0", steps=np.array([0, 9]), weights=np.stack([start, now]))], reading
         ).iloc[-1]
-        for reading in kernels.READINGS
+        for reading in READINGS
     }
     assert rows["summed"]["stay"] == 1  # (0, 4, 1) and (1, 4, 0)
     assert (rows["own"]["back"], rows["own"]["stay"], rows["own"]["ahead"]) == (0.5, 0, 0.5)  # (0, 1, 1): 1/2 ahead
@@ -112,27 +124,27 @@ def test_the_parts_of_the_drift_are_worked_out_by_hand_and_add_up():
     now[0, 0, 2] = 0.5  # along the initial tap: 0.25
     now[0, 0, 1] = 2  # another frame of the input that it reads: 4
     now[1, 0, 2] = 3  # an input that it does not read: 9
-    assert kernels.drift_parts(now[None], start).tolist() == [[0.25, 4, 9]]
-    row = kernels.summarise([history(start[..., 0], now[..., 0])]).iloc[-1]
+    assert drift_parts(now[None], start).tolist() == [[0.25, 4, 9]]
+    row = summarise([history(start[..., 0], now[..., 0])]).iloc[-1]
     assert row["drift"] == pytest.approx(math.sqrt(13.25 / 2))
-    assert [row[name] for name in kernels.DRIFT_PARTS] == pytest.approx([0.25 / 13.25, 4 / 13.25, 9 / 13.25])
+    assert [row[name] for name in DRIFT_PARTS] == pytest.approx([0.25 / 13.25, 4 / 13.25, 9 / 13.25])
 
 
 def test_parts_of_the_drift_add_up_for_any_weights():
     start = temporal_shift_weight(8, 6).numpy()
     weights = start + torch.randn(3, 8, 6, 3, 1).numpy()
-    parts = kernels.drift_parts(weights, start)
+    parts = drift_parts(weights, start)
     np.testing.assert_allclose(parts.sum(axis=1), np.square(weights - start).sum(axis=(1, 2, 3, 4)), rtol=1e-6)
     assert (parts > 0).all()
 
 
 def test_a_layer_that_did_not_move_has_no_parts():
-    row = kernels.summarise([history([[AHEAD]], [[AHEAD]])]).iloc[-1]
-    assert [row[name] for name in kernels.DRIFT_PARTS] == [0, 0, 0]
+    row = summarise([history([[AHEAD]], [[AHEAD]])]).iloc[-1]
+    assert [row[name] for name in DRIFT_PARTS] == [0, 0, 0]
 
 
 def test_the_table_of_outputs_has_their_taps_kinds_and_drifts_by_hand():
-    table = kernels.outputs_table(history([[AHEAD, NONE], [NONE, BACK]], [[AHEAD, [1, 0, 0]], [NONE, [3, 0, 4]]]))
+    table = outputs_table(history([[AHEAD, NONE], [NONE, BACK]], [[AHEAD, [1, 0, 0]], [NONE, [3, 0, 4]]]))
     assert table["own_input"].tolist() == [0, 1]
     assert table[["t-1", "t", "t+1"]].to_numpy().tolist() == [[1, 0, 1], [3, 0, 4]]
     assert table[["t-10", "t0", "t+10"]].to_numpy().tolist() == [[0, 0, 1], [1, 0, 0]]
@@ -144,7 +156,7 @@ def test_the_table_of_outputs_has_their_taps_kinds_and_drifts_by_hand():
 
 
 def test_outputs_with_an_unknown_start_have_neither_drift_nor_an_input_of_their_own():
-    table = kernels.outputs_table(history([[AHEAD], [BACK]], known=False))
+    table = outputs_table(history([[AHEAD], [BACK]], known=False))
     assert np.isnan(table["drift"].to_numpy(dtype=float)).all()
     assert table["own_input"].tolist() == [pd.NA, pd.NA]
     assert "kind0" not in table
@@ -156,40 +168,40 @@ def test_outputs_with_an_unknown_start_have_neither_drift_nor_an_input_of_their_
 def test_outputs_are_sorted_by_what_is_asked(order, expected):
     # Centres 1, -1/2 and -1; drifts 1/2, 1 and 0; norms 1, sqrt 18 and 2.
     start, now = [[[0, 0, 2]], [[3, 0, 0]], [[-2, 0, 0]]], [[AHEAD], [[3, 3, 0]], [[-2, 0, 0]]]
-    table = kernels.outputs_table(history(start, now))
-    assert kernels.order_of(table, order).tolist() == expected
+    table = outputs_table(history(start, now))
+    assert order_of(table, order).tolist() == expected
 
 
 def test_what_is_not_a_number_is_sorted_last():
     table = pd.DataFrame({"output": [0, 1, 2], "drift": [math.nan, 1, 2], "centre_of_mass": 0.0, "norm": 1.0})
-    assert kernels.order_of(table, "drift").tolist() == [2, 1, 0]
+    assert order_of(table, "drift").tolist() == [2, 1, 0]
 
 
 def test_a_large_matrix_is_coarsened_to_the_values_farthest_from_zero():
     matrix = np.array([[1, -5, 0, 2, 9], [2, 3, 0, -1, 0], [0, 0, 0, 0, -4]], dtype=np.float32)
-    cells, tall, wide = kernels.coarsened(matrix, 3)
+    cells, tall, wide = coarsened(matrix, 3)
     assert (tall, wide) == (1, 2)
     assert cells.tolist() == [[-5, 2, 9], [3, -1, 0], [0, 0, -4]]
-    cells, tall, wide = kernels.coarsened(matrix, 2)
+    cells, tall, wide = coarsened(matrix, 2)
     assert (tall, wide) == (2, 3)
     assert cells.tolist() == [[-5, 9], [0, -4]]
 
 
 def test_a_matrix_that_fits_is_not_touched():
     matrix = np.random.default_rng(0).normal(size=(7, 9)).astype(np.float32)
-    cells, tall, wide = kernels.coarsened(matrix, 9)
+    cells, tall, wide = coarsened(matrix, 9)
     assert (tall, wide) == (1, 1)
     assert np.array_equal(cells, matrix)
 
 
 @pytest.mark.parametrize(("step", "expected"), [(-1, 3), (0, 0), (9, 0), (10, 1), (99, 2), (100, 3), (10**9, 3)])
 def test_a_step_is_shown_by_the_last_snapshot_taken_until_then(step, expected):
-    assert kernels.snapshot_at([0, 10, 40, 100], step) == expected
+    assert snapshot_at([0, 10, 40, 100], step) == expected
 
 
 def test_taps_have_the_names_of_their_frames():
-    assert kernels.tap_names(3) == ("t-1", "t", "t+1")
-    assert kernels.tap_names(5) == ("t-2", "t-1", "t", "t+1", "t+2")
+    assert tap_names(3) == ("t-1", "t", "t+1")
+    assert tap_names(5) == ("t-2", "t-1", "t", "t+1", "t+2")
 
 
 def test_the_history_of_the_taps_alone_reads_as_the_whole_does():
@@ -197,68 +209,68 @@ def test_the_history_of_the_taps_alone_reads_as_the_whole_does():
     whole = KernelHistory(
         layer="layer1.0", steps=np.array([0, 5]), weights=np.stack([start, start + torch.randn(6, 4, 3, 1).numpy()])
     )
-    for reading in kernels.READINGS:
-        small = kernels.reduced(whole, reading)
+    for reading in READINGS:
+        small = reduced(whole, reading)
         assert small.weights.shape == (2, 6, 1, 3, 1)
-        for again in kernels.READINGS:
-            assert np.array_equal(kernels.read_taps(small, again), kernels.read_taps(whole, reading))
+        for again in READINGS:
+            assert np.array_equal(read_taps(small, again), read_taps(whole, reading))
 
 
 def test_singular_values_count_independent_filters_and_outputs():
     # Two temporal filters of norm 1, each in two outputs of one input: both are orthogonal.
     weight = np.array([[AHEAD], [AHEAD], [BACK], [BACK]], dtype=np.float32)[..., None]
-    np.testing.assert_allclose(kernels.temporal_singular_values(weight), np.sqrt([2, 2, 0]), rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(kernels.output_singular_values(weight), np.sqrt([2, 2, 0]), rtol=1e-12, atol=1e-12)
-    assert kernels.effective_rank(kernels.temporal_singular_values(weight)) == pytest.approx(2)
+    np.testing.assert_allclose(temporal_singular_values(weight), np.sqrt([2, 2, 0]), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(output_singular_values(weight), np.sqrt([2, 2, 0]), rtol=1e-12, atol=1e-12)
+    assert effective_rank(temporal_singular_values(weight)) == pytest.approx(2)
     # With an input of its own each output is independent, while the filters stay two.
     diagonal = temporal_shift_weight(4, 4).numpy()
-    assert kernels.effective_rank(kernels.output_singular_values(diagonal)) == pytest.approx(4)
-    assert kernels.effective_rank(kernels.temporal_singular_values(diagonal)) == pytest.approx(2)
-    assert kernels.effective_rank(kernels.output_singular_values(np.zeros((4, 2, 3, 1), dtype=np.float32))) == 0
+    assert effective_rank(output_singular_values(diagonal)) == pytest.approx(4)
+    assert effective_rank(temporal_singular_values(diagonal)) == pytest.approx(2)
+    assert effective_rank(output_singular_values(np.zeros((4, 2, 3, 1), dtype=np.float32))) == 0
 
 
 def test_the_response_of_known_filters_is_the_one_of_the_textbook():
     taps = np.array([AHEAD, [0.25, 0.5, 0.25], [-0.5, 0, 0.5], [0.5, 0, 0.5]], dtype=np.float32)
-    frequencies, response = kernels.frequency_response(taps.reshape(4, 1, 3, 1), 5)
+    frequencies, response = frequency_response(taps.reshape(4, 1, 3, 1), 5)
     assert frequencies.tolist() == [0, 0.125, 0.25, 0.375, 0.5]
     angle = 2 * math.pi * frequencies
     expected = np.stack([np.ones(5), 0.5 + 0.5 * np.cos(angle), abs(np.sin(angle)), abs(np.cos(angle))])
     np.testing.assert_allclose(response, expected, rtol=1e-12, atol=1e-12)
-    full = kernels.frequency_response(taps.reshape(4, 1, 3, 1))[1]
-    assert kernels.band(full).tolist() == ["all-pass", "low-pass", "uneven", "uneven"]
+    full = frequency_response(taps.reshape(4, 1, 3, 1))[1]
+    assert band(full).tolist() == ["all-pass", "low-pass", "uneven", "uneven"]
     first_difference = np.array([[[-1.0, 1, 0]]], dtype=np.float32)[..., None]
-    assert kernels.band(kernels.frequency_response(first_difference)[1]).tolist() == ["differencing"]
-    assert kernels.band(kernels.frequency_response(np.zeros((1, 1, 3, 1), dtype=np.float32))[1]).tolist() == ["uneven"]
+    assert band(frequency_response(first_difference)[1]).tolist() == ["differencing"]
+    assert band(frequency_response(np.zeros((1, 1, 3, 1), dtype=np.float32))[1]).tolist() == ["uneven"]
 
 
 def test_responses_of_several_inputs_add_up_as_powers():
     weight = np.array([[[0, 0, 3], [4, 0, 0]]], dtype=np.float32)[..., None]
-    assert kernels.frequency_response(weight)[1].ravel().tolist() == pytest.approx([5] * 33)
+    assert frequency_response(weight)[1].ravel().tolist() == pytest.approx([5] * 33)
 
 
 def test_the_reach_of_two_shifts_is_the_binomial_of_two_steps():
     shift = temporal_shift_weight(4, 2).numpy()
-    first, second = kernels.path_reach([shift, shift])
+    first, second = path_reach([shift, shift])
     assert first.tolist() == [0.5, 0, 0.5]
     assert second.tolist() == [0.25, 0, 0.5, 0, 0.25]
-    table = kernels.path_table(["a", "b"], [shift, shift])
+    table = path_table(["a", "b"], [shift, shift])
     far = table[table["layer"] == "b"]
     assert far["offset"].tolist() == [-2, -1, 0, 1, 2]
     # Independent steps: variances add up, 1 + 1.
-    assert kernels.spread_of(far["offset"].tolist(), far["share"].tolist()) == pytest.approx(math.sqrt(2))
+    assert spread_of(far["offset"].tolist(), far["share"].tolist()) == pytest.approx(math.sqrt(2))
 
 
 def test_energy_counts_squares_over_all_channels():
     weight = np.array([[[1, 0, 0], [0, 2, 0]], [[0, 0, 2], [0, 0, 0]]], dtype=np.float32)[..., None]
-    assert kernels.energy_profile(weight).tolist() == pytest.approx([1 / 9, 4 / 9, 4 / 9])
-    assert np.isnan(kernels.energy_profile(np.zeros((1, 1, 3, 1), dtype=np.float32))).all()
+    assert energy_profile(weight).tolist() == pytest.approx([1 / 9, 4 / 9, 4 / 9])
+    assert np.isnan(energy_profile(np.zeros((1, 1, 3, 1), dtype=np.float32))).all()
 
 
 @pytest.mark.parametrize(("name", "seen"), [("c2d", {0}), ("tsm", {-1, 0, 1})])
 def test_the_measured_reach_behind_the_first_block_is_what_it_can_read(name, seen):
     model = build(name, **tiny_options(name)).eval()
     clips = torch.rand(1, 3, 6, 32, 32)
-    rows = kernels.measured_reach(model, clips, ["layer1.0"])
+    rows = measured_reach(model, clips, ["layer1.0"])
     reached = rows[rows["share"] > 0]
     assert set(reached["offset"]) == seen
     assert sum(rows["share"].tolist()) == pytest.approx(1)
@@ -267,11 +279,11 @@ def test_the_measured_reach_behind_the_first_block_is_what_it_can_read(name, see
 def test_the_measured_reach_leaves_no_hook_and_no_gradient_and_changes_nothing():
     model = build("gte", **tiny_options("gte")).eval()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    first = kernels.measured_reach(model, torch.rand(1, 3, 4, 32, 32), ["layer2.0"], seed=3)
+    first = measured_reach(model, torch.rand(1, 3, 4, 32, 32), ["layer2.0"], seed=3)
     with pytest.raises(KeyError):
-        kernels.measured_reach(model, torch.rand(1, 3, 4, 32, 32), ["layer9.0"])
+        measured_reach(model, torch.rand(1, 3, 4, 32, 32), ["layer9.0"])
     with pytest.raises(ValueError, match="at least"):
-        kernels.measured_reach(model, torch.rand(1, 3, 4, 2, 2), ["layer2.0"])
+        measured_reach(model, torch.rand(1, 3, 4, 2, 2), ["layer2.0"])
     assert not any(module._forward_hooks for module in model.modules())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
@@ -293,7 +305,7 @@ class Scale(nn.Module):
 
 
 def test_the_measured_reach_of_a_toy_is_worked_out_by_hand():
-    rows = kernels.measured_reach(Scale(), torch.rand(2, 3, 5, 4, 4), ["block"])
+    rows = measured_reach(Scale(), torch.rand(2, 3, 5, 4, 4), ["block"])
     assert dict(zip(rows["offset"], rows["share"], strict=True)) == pytest.approx({-2: 0, -1: 0.9, 0: 0.1, 1: 0, 2: 0})
 
 
@@ -302,7 +314,7 @@ def test_outputs_that_were_permuted_and_negated_are_found_again():
     answers = torch.randn(6, 200, generator=generator)
     order = [3, 1, 5, 0, 4, 2]
     other = -2 * answers[order] + 0.1 * torch.randn(6, 200, generator=generator)
-    matching = kernels.by_answers(answers, other)
+    matching = by_answers(answers, other)
     assert [order[partner] for partner in matching.partner] == [0, 1, 2, 3, 4, 5]
     assert matching.correlation is not None
     assert (matching.correlation > 0.99).all()
@@ -310,28 +322,28 @@ def test_outputs_that_were_permuted_and_negated_are_found_again():
 
 def test_the_correlation_of_a_match_is_numpy_s():
     first, second = torch.randn(2, 50), torch.randn(2, 50)
-    matching = kernels.by_answers(first, second)
+    matching = by_answers(first, second)
     assert matching.correlation is not None
     expected = [abs(np.corrcoef(first[o], second[p])[0, 1]) for o, p in enumerate(matching.partner)]
     assert matching.correlation.tolist() == pytest.approx(expected)
 
 
 def test_an_output_that_never_changes_has_a_partner_without_correlation():
-    matching = kernels.by_answers(torch.tensor([[1.0, 1, 1], [0, 1, 2]]), torch.tensor([[0.0, 1, 2], [5, 1, 0]]))
+    matching = by_answers(torch.tensor([[1.0, 1, 1], [0, 1, 2]]), torch.tensor([[0.0, 1, 2], [5, 1, 0]]))
     assert matching.correlation is not None
     assert matching.correlation[0] == 0
 
 
 def test_fewer_partners_than_outputs_are_refused():
     with pytest.raises(ValueError, match="Every one of the 3 outputs needs a partner; the other layer has 2"):
-        kernels.by_answers(torch.rand(3, 5), torch.rand(2, 5))
+        by_answers(torch.rand(3, 5), torch.rand(2, 5))
 
 
 def test_the_answers_of_a_layer_are_its_outputs_at_every_place():
     model = build("gte", **tiny_options("gte")).eval()
     layer = next(name for name, module in model.named_modules() if isinstance(module, LearnableTemporalShift))
     clips = torch.rand(2, 3, 4, 32, 32)
-    answers = kernels.answers_of(model, layer, clips)
+    answers = answers_of(model, layer, clips)
     shift = model.get_submodule(layer)
     assert isinstance(shift, LearnableTemporalShift)
     assert answers.shape == (shift.out_channels, 2 * 4 * 8 * 8)
@@ -345,19 +357,19 @@ def test_the_answers_of_a_layer_are_its_outputs_at_every_place():
 def test_same_start_asks_for_network_options_seed_and_weights(tmp_path):
     model = tiny_model("gte")
     one = tiny_header(tmp_path / "a", "gte", model, training={"seed": 1})
-    assert kernels.same_start(one, tiny_header(tmp_path / "b", "gte", model, training={"seed": 1, "epochs": 9}))
-    assert not kernels.same_start(one, tiny_header(tmp_path / "b", "gte", model, training={"seed": 2}))
-    assert not kernels.same_start(one, tiny_header(tmp_path / "b", "tsm", model, training={"seed": 1}))
+    assert same_start(one, tiny_header(tmp_path / "b", "gte", model, training={"seed": 1, "epochs": 9}))
+    assert not same_start(one, tiny_header(tmp_path / "b", "gte", model, training={"seed": 2}))
+    assert not same_start(one, tiny_header(tmp_path / "b", "tsm", model, training={"seed": 1}))
     elsewhere = {"seed": 1, "pretrained": "x"}
-    assert not kernels.same_start(one, tiny_header(tmp_path / "b", "gte", model, training=elsewhere))
+    assert not same_start(one, tiny_header(tmp_path / "b", "gte", model, training=elsewhere))
     unknown = tiny_header(tmp_path / "c", "gte", model)
-    assert not kernels.same_start(unknown, unknown)
+    assert not same_start(unknown, unknown)
 
 
 def test_differences_are_the_others_minus_the_first_for_layers_that_all_have():
-    first = kernels.summarise([history([[AHEAD]], [[AHEAD]]), history([[BACK]], [[BACK]], layer="layer2.0")])
-    other = kernels.summarise([history([[AHEAD]], [[STAY]])])
-    table = kernels.differences([first, other])
+    first = summarise([history([[AHEAD]], [[AHEAD]]), history([[BACK]], [[BACK]], layer="layer2.0")])
+    other = summarise([history([[AHEAD]], [[STAY]])])
+    table = differences([first, other])
     assert table["block"].tolist() == ["layer1.0"]
     row = table.iloc[0]
     assert (row["ahead"], row["ahead (2)"], row["stay (2)"]) == (1, -1, 1)
@@ -365,17 +377,17 @@ def test_differences_are_the_others_minus_the_first_for_layers_that_all_have():
 
 
 def test_networks_without_a_layer_in_common_have_no_differences():
-    one, other = (kernels.summarise([history([[AHEAD]], layer=layer)]) for layer in ("layer1.0", "layer2.0"))
-    assert kernels.differences([one, other]).empty
+    one, other = (summarise([history([[AHEAD]], layer=layer)]) for layer in ("layer1.0", "layer2.0"))
+    assert differences([one, other]).empty
 
 
 def test_centres_have_a_row_for_every_output_of_every_layer(tmp_path):
     path = save_tiny(tmp_path / "gte.safetensors", "gte")
     histories = checkpoint.load_histories(path)
-    table = kernels.centres_table(histories)
+    table = centres_table(histories)
     assert len(table) == sum(one.weights.shape[1] for one in histories)
     moved = table[table["layer"] == histories[0].layer]
     assert set(moved["direction"]) == {"stay"}  # tests.tiny moves the first layer there
     assert set(moved["centre_of_mass0"]) == {-1, 1}
-    start = kernels.centres_table(histories, 0)
+    start = centres_table(histories, 0)
     assert set(start["centre_of_mass"]) == {-1, 1}

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from analysis.attribution.evidence import NotNumbersError
 from analysis.attribution.methods import find_evidence
-from app.components import StripRow, film_strip
+from app.components.film_strip import StripRow, film_strip
 from gte.data import open_dataset
 from tests.app.opening import finding, open_page
 from tests.tiny import save_tiny, tiny_model

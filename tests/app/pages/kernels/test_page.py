@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
-from analysis import kernels
+from analysis.kernels.summary import drift_finding, summarise
 from app import cache, checkpoints
 from app.pages.kernels.tabs import NO_OTHERS, NOT_NUMBERS, TABS
 from gte import checkpoint
@@ -64,10 +64,10 @@ def test_snippets_name_no_folder_of_the_server(two_networks):
 
 def test_the_diagonal_and_the_sums_are_two_readings_of_one_layer(two_networks):
     path = two_networks[""] / "gte-tiny.safetensors"
-    summary = kernels.summarise(checkpoint.load_histories(path), "own")
+    summary = summarise(checkpoint.load_histories(path), "own")
     at = open_page("kernels", taps="own input alone")
     assert at.selectbox(key="taps").value == "own input alone"
-    assert kernels.drift_finding(summary) in finding(at)
+    assert drift_finding(summary) in finding(at)
     assert "for the one input that it began with" in " ".join(text.value for text in at.markdown)
 
 
