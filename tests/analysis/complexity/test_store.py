@@ -1,11 +1,11 @@
-"""Counts kept on disk: found again, made anew when anything changed, and never spoiled."""
+"""Counts on disk: read again, counted again after any change, and never spoiled."""
 
-import json
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,73 +20,85 @@ def gte() -> counting.Complexity:
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """An empty cache, and the names of the networks that were counted anew."""
+def counted(tmp_path, monkeypatch):
+    """The names of the networks that were counted, with an empty cache."""
     monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path))
-    counted = []
+    names = []
 
     def count(name, options, clip):
-        counted.append(name)
-        # What is kept is counted once for all tests; the clip tells counts apart.
+        names.append(name)
+        # Counted once for all tests; the clip tells counts apart.
         return replace(tiny_count(name), options=configure(name, **options).options(), clip=clip)
 
     monkeypatch.setattr(store, "count", count)
-    return counted
+    return names
 
 
-def test_a_count_is_read_from_the_disk_and_equals_the_first(cache, gte):
+def files() -> list[Path]:
+    return list(store.folder().rglob("output.pkl"))
+
+
+def test_a_count_is_read_from_disk_and_equals_the_first(counted, gte):
     assert store.stored("gte", TINY, SMALL) == store.stored("gte", TINY, SMALL) == gte
-    assert cache == ["gte"]
+    assert counted == ["gte"]
     store.stored("gte", TINY, replace(SMALL, frames=2))
     store.stored("gte", {**TINY, "temporal_share": 1 / 2}, SMALL)
-    assert cache == ["gte"] * 3
+    assert counted == ["gte"] * 3
 
 
-@pytest.mark.parametrize("what", ["version", "code"])
-def test_another_version_or_another_source_counts_anew(what, cache, monkeypatch):
+def test_the_revision_changes_with_a_version_and_with_the_source(tmp_path, monkeypatch):
+    revisions = {store.revision.__wrapped__()}
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "version", lambda library: "0.0")
+        revisions.add(store.revision.__wrapped__())
+    (tmp_path / "counting.py").write_text("")
+    monkeypatch.setattr(store, "SOURCES", (tmp_path,))
+    revisions.add(store.revision.__wrapped__())
+    assert len(revisions) == 3
+
+
+def test_another_revision_is_counted_again(counted, monkeypatch):
     store.stored("c2d", TINY, SMALL)
-    if what == "version":
-        monkeypatch.setattr(store, "version", lambda library: "0.0")
-    else:
-        monkeypatch.setattr(store, "code_revision", lambda: "another")
+    monkeypatch.setattr(store, "revision", lambda: "another")
     store.stored("c2d", TINY, SMALL)
-    assert cache == ["c2d", "c2d"]
-
-
-def _falsified(text: str) -> str:
-    content = json.loads(text)
-    content["count"]["macs"] += 1
-    return json.dumps(content)
+    assert counted == ["c2d", "c2d"]
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda text: text[: len(text) // 2], lambda text: "", lambda text: "[1]", lambda text: "{}", _falsified]
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: b"",
+        lambda content: b"no pickle",
+        # One wrong bit, which the checksum of the compression tells.
+        lambda content: content[:-40] + bytes([content[-40] ^ 1]) + content[-39:],
+    ],
 )
-def test_a_damaged_file_is_counted_anew_and_replaced(damage, cache, gte):
+def test_a_damaged_file_is_counted_again_and_replaced(damage, counted, gte):
     store.stored("gte", TINY, SMALL)
-    path = store.path_of("gte", TINY, SMALL)
-    path.write_text(damage(path.read_text()))
+    [path] = files()
+    path.write_bytes(damage(path.read_bytes()))
     assert store.stored("gte", TINY, SMALL) == gte
     assert store.stored("gte", TINY, SMALL) == gte
-    assert cache == ["gte", "gte"]
+    assert counted == ["gte", "gte"]
 
 
-def test_a_cache_that_cannot_be_written_costs_nothing_but_time(cache, tmp_path, monkeypatch, gte):
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(counted, tmp_path, monkeypatch, gte):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "file"))
     assert store.stored("gte", TINY, SMALL) == gte
 
 
-def test_the_oldest_files_go_when_there_are_too_many(cache, monkeypatch):
-    monkeypatch.setattr(store, "MOST_FILES", 2)
+def test_the_oldest_counts_are_deleted_when_there_are_too_many(counted, monkeypatch):
+    monkeypatch.setattr(store, "MAX_COUNTS", 2)
     for frames in (1, 2, 3):
         store.stored("c2d", TINY, replace(SMALL, frames=frames))
-    assert len(list(store.folder().glob("*.json"))) == 2
-    assert store.path_of("c2d", TINY, replace(SMALL, frames=3)).exists()
-    assert not list(store.folder().glob(".*"))
+    assert len(files()) == 2
+    store.stored("c2d", TINY, replace(SMALL, frames=3))
+    assert counted == ["c2d"] * 3
 
 
-def test_several_that_count_the_same_at_once_leave_one_good_file(cache, gte):
+def test_threads_that_count_the_same_at_once_leave_one_good_file(counted, gte):
     barrier = threading.Barrier(4)
 
     def ask(_):
@@ -95,12 +107,14 @@ def test_several_that_count_the_same_at_once_leave_one_good_file(cache, gte):
 
     with ThreadPoolExecutor(4) as pool:
         assert all(item == gte for item in pool.map(ask, range(4)))
-    assert [path.suffix for path in store.folder().iterdir()] == [".json"]
+    assert len(files()) == 1
+    counted.clear()
     assert store.stored("gte", TINY, SMALL) == gte
+    assert not counted
 
 
 ASK = """
-from analysis.complexity import counting, store
+from analysis.complexity import store
 from gte.models import ClipShape
 
 item = store.stored("gte", {"depth": 26, "base_width": 16, "num_classes": 5}, ClipShape(4, 32, 32))
@@ -109,18 +123,17 @@ print(item.macs, item.params)
 
 
 @pytest.mark.slow
-def test_two_processes_that_count_the_same_at_once_get_the_same_and_leave_one_good_file(cache, gte):
+def test_two_processes_that_count_the_same_at_once_get_the_same_and_leave_one_good_file(counted, gte):
     asking = [subprocess.Popen([sys.executable, "-c", ASK], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     answers = [process.communicate()[0].split() for process in asking]
     assert [process.returncode for process in asking] == [0, 0]
     assert answers == [[str(gte.macs), str(gte.params)]] * 2
-    [path] = store.folder().iterdir()
-    assert store.read(path, store.identity("gte", TINY, SMALL)) == gte
+    assert len(files()) == 1
     assert store.stored("gte", TINY, SMALL) == gte
-    assert cache == []
+    assert not counted
 
 
-def test_the_cache_lies_below_the_user_s_cache_folder(monkeypatch, tmp_path):
+def test_the_cache_is_below_the_user_s_cache_folder(monkeypatch, tmp_path):
     monkeypatch.delenv(store.FOLDER_VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("sys.platform", "linux")

@@ -134,10 +134,10 @@ def test_a_job_is_given_up_when_the_settings_change_and_starts_again_when_they_c
 
 def test_a_slow_method_runs_only_on_the_network_that_is_added(two_networks, monkeypatch):
     at = finish(open_page("evidence", method="occlusion", networks="gte-tiny"))
-    copied_networks, copier_of = [], cache.model_copier
+    copied_networks, model_copier = [], cache.model_copier
 
     def recorded(header):
-        copied = copier_of(header)
+        copied = model_copier(header)
         return lambda: copied_networks.append(header.name) or copied()
 
     monkeypatch.setattr(cache, "model_copier", recorded)
