@@ -62,6 +62,19 @@ def switch(values: Sequence[str]) -> bool:
     return values[-1] == "true"
 
 
+def as_texts(value: object) -> list[str]:
+    """Return the texts in the URL from which the functions above read the value."""
+    match value:
+        case bool():
+            return [str(value).lower()]
+        case float():
+            return [f"{value:g}"]
+        case list():
+            return value or [""]
+        case _:
+            return [str(value)]
+
+
 CKPT = Key("ckpt", "checkpoint", SUBJECT, text)
 CLIP = Key("clip", "clip", SUBJECT, text)
 LAYER = Key("layer", "layer", SUBJECT, text)

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app.url_keys import EACH_PAGE, KEYS, SUBJECT, Key
+from app.url_keys import EACH_PAGE, KEYS, SUBJECT, Key, as_texts
 
 MAX_CHARACTERS = 80
 """Of a link's value in a sentence."""
@@ -72,7 +72,8 @@ def write() -> None:
     """Have the browser show the URL of what was drawn; call it after everything is drawn."""
     state = _state()
     url = state.link | state.url
-    state.seen.append(url)
+    if url not in state.seen:
+        state.seen.append(url)
     # The number of the visit makes the text another one on every arrival: the browser runs the same text only once.
     st.html(
         f"""<script data-visit="{state.visit}">{{
@@ -101,21 +102,21 @@ def resolve(
     `words`.
     """
     state = _state()
-    scope = of or (state.page if key.page == EACH_PAGE else "")
+    slot = _slot(key, of)
     missing = None
     if key.name in state.link:
         texts = state.link.pop(key.name)
         wanted = _read(key, texts)
         taken = None if wanted is None else _existing(wanted, accept)
         if taken is not None:
-            state.choices[key.name, scope] = taken
+            state.choices[slot] = taken
         if taken is None or isinstance(taken, list):
             missing = next((text for text in reversed(texts) if text not in (taken or [""])), None)
-    chosen = state.choices.get((key.name, scope))
+    chosen = state.choices.get(slot)
     value = None if chosen is None else _existing(chosen, accept)
     value = default if value is None else value
     if missing is not None:
-        shown = instead or ("" if value is None else f"“{(words or in_words)(value)}” is shown instead")
+        shown = instead or ("" if value is None else f"“{(words or _in_words)(value)}” is shown instead")
         state.missing[key.name] = _sentence(key, missing, shown)
     # The subject is written even where it is the default, so that a step back shows it and not what was chosen since.
     put(key, None if value == default and key.page not in (SUBJECT, EACH_PAGE) else value)
@@ -144,11 +145,11 @@ def keep(key: Key[Any]) -> None:
 def choose(key: Key[Value], value: Value | None, of: str = "") -> None:
     """Make this the choice: the next run shows it, and the URL where everything is drawn; None forgets the choice."""
     state = _state()
-    scope = of or (state.page if key.page == EACH_PAGE else "")
+    slot = _slot(key, of)
     if value is None:
-        state.choices.pop((key.name, scope), None)
+        state.choices.pop(slot, None)
     else:
-        state.choices[key.name, scope] = value
+        state.choices[slot] = value
         state.missing.pop(key.name, None)
     put(key, value)
 
@@ -158,13 +159,8 @@ def put(key: Key[Value], value: Value | None) -> None:
     url = _state().url
     if value is None:
         url.pop(key.name, None)
-    elif isinstance(value, list):
-        # An empty value says that nothing is chosen.
-        url[key.name] = value or [""]
     else:
-        url[key.name] = [
-            str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
-        ]
+        url[key.name] = as_texts(value)
 
 
 def link_names(key: Key[Any]) -> bool:
@@ -196,11 +192,16 @@ def between(least: Number, most: Number) -> Callable[[Number], Number | None]:
     return lambda number: number if least <= number <= most else None
 
 
-def in_words(value: object) -> str:
+def _in_words(value: object) -> str:
     """The value as a sentence has it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return (", ".join(value) or "nothing") if isinstance(value, list) else str(value)
+
+
+def _slot(key: Key[Any], of: str) -> tuple[str, str]:
+    """Under what a choice is kept: for every page, for this page, or for the clip or checkpoint that it is of."""
+    return key.name, of or (_state().page if key.page == EACH_PAGE else "")
 
 
 def _read(key: Key[Value], texts: list[str]) -> Value | None:
