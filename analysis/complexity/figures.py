@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from analysis.complexity.layers import KINDS, Kind
 from analysis.formatting import COST_UNITS, large_count, percent, three_digits
 from analysis.plotting import style
-from analysis.plotting.rows import every_name, height_for, mark_row
+from analysis.plotting.rows import lay_out_rows, mark_row, row_bars
 
 SOLID: Final[dict[str, Any]] = {"color": style.TEMPORAL_COST, "line": {"width": 0}}
 
@@ -21,40 +21,36 @@ MARKERS: Final[Mapping[Kind, dict[str, Any]]] = {
     "norm": style.patterned("x"),
     "head": style.patterned("-"),
 }
-"""The temporal part is solid, the others are told apart by their patterns."""
+"""The temporal part is solid; the patterns distinguish the others."""
 
-OPAQUE: Final[dict[str, Any]] = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
+NATIVE_MARK: Final = "*"
+"""After the name of a network that was counted at its native clip, because it cannot take the chosen one."""
 
-
-NATIVE_MARK = "*"
-"""Stands behind the name of a network that was counted at its native clip, because it cannot take the chosen one."""
-
-
-FEW_MARK = "†"
-"""Stands behind the name of a network that sees far less of the clip than of its publication's, as its note says."""
+NOTE_MARK: Final = "†"
+"""After the name of a network that sees far less of the clip than in its publication, as its note says."""
 
 
 def mark_of(row: Mapping[Any, Any]) -> str:
-    """What stands behind a network's name in a row of `complexity.table`; empty for most."""
+    """Return the mark after a network's name in a row of `tables.table`; empty for most."""
     if is_native(row):
         return NATIVE_MARK
-    return FEW_MARK if row["note"] else ""
+    return NOTE_MARK if row["note"] else ""
 
 
 def is_native(row: Mapping[Any, Any]) -> bool:
-    """True for a row of `complexity.table` whose clip is not the one that was asked for."""
+    """Return whether the clip of a row of `tables.table` is the network's native one and not the chosen one."""
     return not pd.isna(row["at_native"]) and bool(row["at_native"])
 
 
 def cost_bars(
     table: pd.DataFrame, reference: str = "c2d", selected: str | None = None, *, flops_per_mac: int = 1
 ) -> go.Figure:
-    """What each network of `complexity.table` costs, cheapest first: solid what is spent on time, hatched all else.
+    """Draw the cost of each network of `tables.table`, cheapest first: the temporal part solid, everything else hatched.
 
     The dotted line and the factors compare with the network `reference`. `flops_per_mac` = 2 shows FLOPs instead of
-    MACs. A network that was counted at its native clip is marked and stands below the others, with its number and that
-    clip in place of a bar; one with a note is marked as well; one without a count keeps its row. Every bar carries its
-    network's name as customdata.
+    MACs. A network that was counted at its native clip is marked and comes last, with its number and that clip instead
+    of a bar; one with a note is marked as well; one without a count keeps its row. Every bar carries its network's name
+    as customdata.
     """
     table = table.sort_values("macs_conv_linear", kind="stable", na_position="last")
     rows: list[dict[Any, Any]] = [
@@ -67,46 +63,36 @@ def cost_bars(
     temporal = {row["name"]: float(row["macs_temporal"]) * flops_per_mac for row in counted}
     rest = {name: cost - temporal[name] for name, cost in costs.items()}
     figure = go.Figure()
-    figure.add_trace(_cost_part(counted, rest, "all other parts", unit, style.HATCHED))
-    figure.add_trace(_cost_part(counted, temporal, "mixing frames", unit, SOLID))
-    style.style(figure, categories="y")
-    longest = max(costs.values(), default=1.0)
+    figure.add_trace(_cost_part(counted, rest, "everything else", unit, style.HATCHED))
+    figure.add_trace(_cost_part(counted, temporal, "temporal", unit, SOLID))
+    lay_out_rows(figure, [row["label"] for row in rows])
     views = max((row["views"] for row in counted), default=1)
     figure.update_xaxes(
         title_text=f"{unit} per clip" if views == 1 else f"{unit} of all {views} views",
-        range=[0, 1.03 * longest],
+        range=[0, 1.03 * max(costs.values(), default=1.0)],
         domain=[0, 0.64],
         tickformat="~s",
         zeroline=True,
     )
-    labels = [row["label"] for row in rows]
-    figure.update_yaxes(
-        autorange="reversed",
-        showgrid=False,
-        ticklabelstandoff=8,
-        categoryorder="array",
-        categoryarray=labels,
-        **every_name(labels),
-    )
-    figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal", height=height_for(len(rows)))
+    figure.update_layout(barmode="stack", legend_traceorder="normal")
     compared = costs.get(reference)
     for row in rows:
         if is_native(row):
             clip = f"at {row['frames']} x {row['height']} x {row['width']}"
             _write_in_row(figure, row["label"], 0.01, clip, "left")
             cost = float(row["macs_conv_linear"]) * flops_per_mac
-            _write_in_row(figure, row["label"], 0.82, large_count(cost), "right")
+            _write_in_row(figure, row["label"], 0.82, large_count(cost))
             continue
         cost = costs.get(row["name"])
         if cost is None:
             _write_in_row(figure, row["label"], 0.01, "not counted", "left")
             continue
-        # The numbers stand in columns beside the bars, where no line crosses them.
-        _write_in_row(figure, row["label"], 0.82, large_count(cost), "right")
+        # The numbers are in columns next to the bars, where no line crosses them.
+        _write_in_row(figure, row["label"], 0.82, large_count(cost))
         if compared:
-            _write_in_row(figure, row["label"], 0.99, f"{three_digits(cost / compared)}x", "right")
+            _write_in_row(figure, row["label"], 0.99, f"{three_digits(cost / compared)}x")
     if compared:
-        # Across the bars alone: in the rows below them stand texts.
+        # Across the bars alone: in the rows below them are texts.
         figure.add_shape(
             type="line",
             x0=compared,
@@ -120,68 +106,60 @@ def cost_bars(
     return mark_row(figure, [row["name"] for row in rows], selected)
 
 
-def _write_in_row(figure: go.Figure, label: str, x: float, text: str, side: Literal["left", "right"]) -> None:
+def _write_in_row(figure: go.Figure, label: str, x: float, text: str, side: Literal["left", "right"] = "right") -> None:
     figure.add_annotation(text=text, xref="paper", x=x, y=label, xanchor=side, showarrow=False)
 
 
 def _cost_part(
     counted: Sequence[Mapping[Any, Any]], part: Mapping[str, float], name: str, unit: str, marker: dict[str, Any]
 ) -> go.Bar:
-    return go.Bar(
+    return row_bars(
+        [row["label"] for row in counted],
+        [part[row["name"]] for row in counted],
         name=name,
-        y=[row["label"] for row in counted],
-        x=[part[row["name"]] for row in counted],
-        orientation="h",
         marker=marker,
         customdata=[
             [row["name"], large_count(part[row["name"]]), large_count(row["params"]), large_count(row["macs"])]
             for row in counted
         ],
-        hovertemplate=(
+        hover=(
             f"<b>%{{y}}</b>, {name}: %{{customdata[1]}} {unit}<br>"
-            "%{customdata[2]} parameters; %{customdata[3]} MACs with BatchNorm and pooling<extra></extra>"
+            "%{customdata[2]} parameters; %{customdata[3]} MACs with BatchNorm and pooling"
         ),
-        **OPAQUE,
     )
 
 
 def part_bars(parts: pd.DataFrame, selected: str | None = None, *, flops_per_mac: int = 1) -> go.Figure:
-    """`complexity.parts`: a row for each part, in the order of the network, stacked by kind of operator.
+    """Draw `tables.parts`: a row for each part, in the order of the network, stacked by kind of operator.
 
-    Beside each row stand its cost and its share. Every bar carries its part as customdata.
+    Next to each row are its cost and its share. Every bar carries its part as customdata.
     """
     rows = parts.to_dict("records")
     names: list[str] = list(dict.fromkeys(row["part"] for row in rows))
     unit = COST_UNITS[flops_per_mac]
     figure = go.Figure()
     for kind, title in KINDS.items():
-        mine = [row for row in rows if row["kind"] == kind and row["macs"]]
-        if not mine:
+        of_kind = [row for row in rows if row["kind"] == kind and row["macs"]]
+        if not of_kind:
             continue
+        costs = [row["macs"] * flops_per_mac for row in of_kind]
         figure.add_trace(
-            go.Bar(
+            row_bars(
+                [row["part"] for row in of_kind],
+                costs,
                 name=title,
-                y=[row["part"] for row in mine],
-                x=[row["macs"] * flops_per_mac for row in mine],
-                orientation="h",
                 marker=MARKERS[kind],
                 customdata=[
-                    [
-                        row["part"],
-                        large_count(row["macs"] * flops_per_mac),
-                        percent(row["share"]),
-                        large_count(row["params"]),
-                    ]
-                    for row in mine
+                    [row["part"], large_count(cost), percent(row["share"]), large_count(row["params"])]
+                    for row, cost in zip(of_kind, costs, strict=True)
                 ],
-                hovertemplate=(
+                hover=(
                     f"<b>%{{y}}</b>, {title}: %{{customdata[1]}} {unit}, %{{customdata[2]}} of the network<br>"
-                    "%{customdata[3]} parameters<extra></extra>"
+                    "%{customdata[3]} parameters"
                 ),
-                **OPAQUE,
             )
         )
-    style.style(figure, categories="y")
+    lay_out_rows(figure, names)
     totals = {name: sum(row["macs"] for row in rows if row["part"] == name) for name in names}
     shares = {name: sum(row["share"] for row in rows if row["part"] == name) for name in names}
     figure.update_xaxes(
@@ -191,23 +169,15 @@ def part_bars(parts: pd.DataFrame, selected: str | None = None, *, flops_per_mac
         tickformat="~s",
         zeroline=True,
     )
-    figure.update_yaxes(
-        autorange="reversed",
-        showgrid=False,
-        ticklabelstandoff=8,
-        categoryorder="array",
-        categoryarray=names,
-        **every_name(names),
-    )
-    figure.update_layout(barmode="stack", bargap=0.35, height=height_for(len(names)))
+    figure.update_layout(barmode="stack")
     for name in names:
-        for x, text in ((0.87, large_count(totals[name] * flops_per_mac)), (0.99, percent(shares[name]))):
-            figure.add_annotation(text=text, xref="paper", x=x, y=name, xanchor="right", showarrow=False)
+        _write_in_row(figure, name, 0.87, large_count(totals[name] * flops_per_mac))
+        _write_in_row(figure, name, 0.99, percent(shares[name]))
     return mark_row(figure, names, selected)
 
 
 def formula_bars(table: pd.DataFrame) -> go.Figure:
-    """`complexity.formula_table`: a bar for what was built, solid what spans frames; a diamond for the formula."""
+    """Draw `formulas.formula_table`: a bar for what was built, its temporal part solid; a diamond for the formula."""
     rows = table.to_dict("records")
     labels = [row["label"] for row in rows]
     figure = go.Figure()
@@ -215,17 +185,8 @@ def formula_bars(table: pd.DataFrame) -> go.Figure:
         ("built, within frames", [row["built"] - row["built_temporal"] for row in rows], style.HATCHED),
         ("built, kernels over frames", [row["built_temporal"] for row in rows], SOLID),
     ):
-        figure.add_trace(
-            go.Bar(
-                name=name,
-                y=labels,
-                x=values,
-                orientation="h",
-                marker=marker,
-                hovertemplate=f"<b>%{{y}}</b>, {name}: %{{x:,}} parameters<extra></extra>",
-                **OPAQUE,
-            )
-        )
+        hover = f"<b>%{{y}}</b>, {name}: %{{x:,}} parameters"
+        figure.add_trace(row_bars(labels, values, name=name, marker=marker, hover=hover))
     figure.add_trace(
         go.Scatter(
             name="by formula",
@@ -242,13 +203,9 @@ def formula_bars(table: pd.DataFrame) -> go.Figure:
             hovertemplate="<b>%{y}</b>: %{customdata[0]} = %{x:,}<extra></extra>",
         )
     )
-    style.style(figure, categories="y")
+    lay_out_rows(figure, labels)
     figure.update_xaxes(title_text="parameters", tickformat="~s", rangemode="tozero")
-    figure.update_yaxes(
-        autorange="reversed", showgrid=False, categoryorder="array", categoryarray=labels, **every_name(labels)
-    )
-    figure.update_layout(barmode="stack", bargap=0.35, height=height_for(len(rows)))
-    return figure
+    return figure.update_layout(barmode="stack")
 
 
 CURVES: Final[Mapping[str, dict[str, Any]]] = {
@@ -260,7 +217,7 @@ CURVES: Final[Mapping[str, dict[str, Any]]] = {
 def share_curves(
     table: pd.DataFrame, chosen: float | None = None, reported: Sequence[float] = (), *, flops_per_mac: int = 1
 ) -> go.Figure:
-    """`complexity.sweep`: parameters on the left, MACs on the right, against t.
+    """Draw `sweep.sweep`: parameters on the left, MACs on the right, against t.
 
     Dotted lines are `reported` parameters of GTE; `chosen` is the t of the page.
     """
@@ -321,7 +278,7 @@ def share_curves(
             row=1,
             col=1,
         )
-        # Beside the panel, where no curve crosses it.
+        # Outside of the panel, where no curve crosses it.
         figure.add_annotation(
             text=f"{value / 1e6:.1f} M",
             x=1,

@@ -356,7 +356,7 @@ def test_nothing_of_the_costs_is_cut_out_of_line_or_to_be_scrolled_sideways(page
     table = page.locator('[data-testid="stDataFrame"]').first
     scroller = table.locator(".dvn-scroller")
     assert scroller.evaluate("(element) => element.scrollWidth - element.clientWidth") <= 0
-    names = [f"{config.label} {figures.FEW_MARK if 'SlowFast' in config.label else ''}" for config in MODELS.values()]
+    names = [f"{config.label} {figures.NOTE_MARK if 'SlowFast' in config.label else ''}" for config in MODELS.values()]
     widths = table.locator("canvas").first.evaluate(
         "(canvas, names) => names.map((name) => canvas.getContext('2d').measureText(name.trim()).width)", names
     )

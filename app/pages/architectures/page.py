@@ -135,7 +135,7 @@ def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: s
     if any(isinstance(item, Complexity) and item.at_native for item in counts):
         st.caption(layout.plain(NATIVE_NOTE.format(clip=chosen.setting.clip)))
     if notes := [item.note for item in counts if isinstance(item, Complexity) and item.note]:
-        st.caption(layout.plain(f"{figures.FEW_MARK} {' '.join(notes)}"))
+        st.caption(layout.plain(f"{figures.NOTE_MARK} {' '.join(notes)}"))
     st.download_button("Download as CSV", table.to_csv(index=False), "complexity.csv", "text/csv", on_click="ignore")
     with st.expander("How this is counted"):
         st.markdown(READING)
