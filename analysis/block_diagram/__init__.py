@@ -1,1 +1,1 @@
-"""Block diagrams drawn from the module, with the shapes of its tensors."""
+"""Block diagrams drawn from the PyTorch module, with the shapes of its tensors."""

@@ -1,4 +1,4 @@
-"""Draw a block of a network as SVG: `python -m analysis.block_diagram gte --out gte.svg`."""
+"""Command `python -m analysis.block_diagram gte --out gte.svg`: a block of a network as SVG."""
 
 from analysis.block_diagram.svg import main
 from gte.cli import run_command

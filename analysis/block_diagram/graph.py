@@ -1,7 +1,6 @@
-"""What happens inside one block of a network, read off the block itself: its operators, and the tensors between them.
+"""Graph of one block of a network: its operators, and the tensors between them.
 
-The network is built without memory and runs once on shapes alone, so an operator that is new to the table of networks
-is found like any other.
+The network is built without memory and runs once on shapes alone, so that new operators are recognised like any other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,20 +20,20 @@ class BlockGraph:
 
     network: str
     label: str
-    """The network's name to show."""
+    """Displayed name of the network."""
     block: str
     clip: ClipShape
-    """The clip that the whole network saw."""
+    """The input of the whole network."""
     at_native: bool
-    """True if the network takes no clip as small as the one asked for and saw its native one instead."""
+    """True if the network takes no clip as small as the chosen one and got its native one instead."""
     operators: tuple[Operator, ...]
     edges: tuple[Edge, ...]
     parameters: int
-    """Learnable numbers of the block, from the module and not from its operators."""
+    """Learnable numbers of the block, counted in the module and not in its operators."""
 
 
 def blocks_of(name: str, options: Mapping[str, int | float]) -> tuple[str, ...]:
-    """The blocks of a network in the order in which they run.
+    """Return the blocks of a network in the order in which they run.
 
     Raises ValueError for an unknown network or option, and for values that leave a path without channels.
     """
@@ -42,30 +41,32 @@ def blocks_of(name: str, options: Mapping[str, int | float]) -> tuple[str, ...]:
 
 
 def typical_block(name: str, options: Mapping[str, int | float]) -> str:
-    """The block that shows best what a network is: it mixes frames as much as any, and is otherwise the plainest.
+    """Return the most typical block of a network: as many temporal operators as any, and otherwise the plainest.
 
-    Of several the one nearest to the middle of the largest pathway. Raises ValueError as `blocks_of` does.
+    Of several, the one nearest to the middle of the largest pathway. Raises ValueError as `blocks_of` does.
     """
     network = _on_meta_device(name, options)
     names = list(block_outputs(network))
     pathways = [".".join(block.split(".")[:-2]) for block in names]
-    sizes = {path: sum(one.numel() for one in network.get_submodule(path).parameters()) for path in set(pathways)}
+    sizes = {
+        path: sum(parameter.numel() for parameter in network.get_submodule(path).parameters()) for path in set(pathways)
+    }
 
     def rank(place: int) -> tuple[float, ...]:
         layers = list(network.get_submodule(names[place]).modules())
         mixing = sum(mixes_frames(layer) for layer in layers)
         kernels = sum(kernel_shape(layer) is not None for layer in layers)
-        beside = [other for other, path in enumerate(pathways) if path == pathways[place]]
-        from_middle = abs(place - sum(beside) / len(beside))
+        same_pathway = [other for other, path in enumerate(pathways) if path == pathways[place]]
+        from_middle = abs(place - sum(same_pathway) / len(same_pathway))
         return -mixing, -sizes[pathways[place]], kernels, from_middle
 
     return names[min(range(len(names)), key=rank)]
 
 
 def trace(name: str, options: Mapping[str, int | float], clip: ClipShape, block: str = "") -> BlockGraph:
-    """Read a block's operators and the shapes between them off the network, for one clip; by default `typical_block`.
+    """Trace the operators of a block and the shapes between them, for one clip; by default of `typical_block`.
 
-    A network that takes no clip so small sees its native one. Raises ValueError for an unknown network, option or
+    A network that takes no clip so small gets its native one. Raises ValueError for an unknown network, option or
     block and for values that the network cannot have.
     """
     config = configure(name, **options)
@@ -96,7 +97,7 @@ def _on_meta_device(name: str, options: Mapping[str, int | float]) -> nn.Module:
 
 
 def _simplified(operators: Sequence[Operator], edges: Sequence[Edge]) -> tuple[tuple[Operator, ...], tuple[Edge, ...]]:
-    """Put followers behind what they follow, and leave out what the output does not need."""
+    """Attach followers to the operators that they follow, and leave out operators that the output does not need."""
     nodes = dict(enumerate(operators))
     links = list(edges)
     for place, operator in enumerate(operators):

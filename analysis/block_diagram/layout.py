@@ -1,7 +1,7 @@
-"""Where the operators of a block stand on a drawing: one below the other, branches side by side, all in pixels.
+"""Layout of a block diagram: operators one below the other, branches side by side, in pixels.
 
-A block is read as a chain in which a fork stands wherever one tensor goes several ways, up to the operator where all of
-them meet again. What cannot be read so, because its branches exchange tensors, is set in rows by depth.
+A block is a chain with a fork wherever one tensor goes several ways, up to the operator where all of them meet again.
+Branches that exchange tensors are set in rows by depth.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from analysis.block_diagram.recorder import Edge, Operator, Shape
 TITLE_SIZE = 14
 """Height of an operator's name."""
 TEXT_SIZE = 13
-"""Height of everything else that is written."""
+"""Height of all other text."""
 CHARACTER = 0.59
-"""Width of an average character, as a part of the text's height; rather too wide than too narrow."""
+"""Width of an average character, as a part of the text's height; a little too wide to be safe."""
 BOLD = 1.1
-"""A bold text is so much wider."""
+"""Factor by which bold text is wider."""
 
 BOX_HEIGHT, BAR_HEIGHT, JOIN_SIZE, END_HEIGHT = 37, 22, 20, 14
-LEAST_WIDTH = 96
+MIN_WIDTH = 96
 LABELLED_GAP, PLAIN_GAP = 26, 16
 """Between two operators, with and without a shape on the line."""
 ARROW = 6
@@ -30,7 +30,7 @@ BEND = 10
 """From an operator to the horizontal part of a line that leaves or enters it."""
 LANE_GAP = 18
 EMPTY_LANE = 14
-"""Half of what a line without an operator takes."""
+"""Half of the width of a line without an operator."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Line:
-    """A tensor on the drawing: the corners of its line, and where its shape is written if it is."""
+    """A tensor on the drawing: the corners of its line, and the position of its shape, if it is written."""
 
     points: tuple[tuple[float, float], ...]
     text: str = ""
@@ -63,7 +63,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything of a drawing but its looks."""
+    """Positions of everything on a drawing."""
 
     width: float
     height: float
@@ -75,7 +75,7 @@ class Layout:
 
 @dataclass
 class _Fork:
-    """Branches between an operator and the one where they meet."""
+    """Branches between an operator and the operator where they meet."""
 
     source: int
     target: int
@@ -103,12 +103,12 @@ class _Size:
 
 
 def in_words(shape: Shape) -> str:
-    """A shape as it is written on a line."""
+    """Write a shape."""
     return " × ".join(map(str, shape))
 
 
 def lines_of(operator: Operator) -> tuple[str, str]:
-    """What is written in an operator's box: its name, and what it does to the channels."""
+    """Return the two lines in an operator's box: its name, and its channels and followers."""
     steps = sorted(set(operator.stride) - {1})
     stride = ""
     if steps:
@@ -119,12 +119,12 @@ def lines_of(operator: Operator) -> tuple[str, str]:
 
 
 def arrange(graph: BlockGraph) -> Layout:
-    """Find a place for every operator and every tensor of a block."""
+    """Place every operator and every tensor of a block."""
     return _Arranger(graph).layout()
 
 
 def text_width(text: str, size: int) -> float:
-    """About how wide a text is; fonts differ."""
+    """Estimate the width of a text; fonts differ."""
     return CHARACTER * size * len(text)
 
 
@@ -151,7 +151,7 @@ class _Arranger:
         return Layout(width, size.height, boxes, tuple(self._line(edge) for edge in self.graph.edges))
 
     def _meetings(self) -> list[int]:
-        """For each operator the next one that every way from it passes."""
+        """Return for each operator the next one on every path from it."""
         passed: list[set[int]] = [set() for _ in self.out]
         meetings = [self.last] * len(self.out)
         for place in reversed(range(len(self.out))):
@@ -182,9 +182,11 @@ class _Arranger:
             for place in sorted(everything):
                 depth[place] = 1 + max(depth.get(edge.source, 0) for edge in self.graph.edges if edge.target == place)
             levels = sorted({depth[place] for place in everything})
-            return _Rows(source, target, [[one for one in sorted(everything) if depth[one] == at] for at in levels])
+            return _Rows(
+                source, target, [[place for place in sorted(everything) if depth[place] == at] for at in levels]
+            )
         branches = [(edge, self._chain(edge.target, target)) for edge in self.out[source]]
-        # Lines without an operator stand on the right, where a shortcut is looked for.
+        # Lines without an operator are on the right, where readers expect a shortcut.
         return _Fork(source, target, sorted(branches, key=lambda branch: not branch[1]))
 
     def _reached(self, start: int, stop: int) -> set[int]:
@@ -192,7 +194,7 @@ class _Arranger:
             return set()
         return {start}.union(*(self._reached(edge.target, stop) for edge in self.out[start]))
 
-    def _own_size(self, place: int) -> tuple[float, float]:
+    def _operator_size(self, place: int) -> tuple[float, float]:
         operator = self.graph.operators[place]
         name, below = lines_of(operator)
         match operator.kind:
@@ -203,14 +205,14 @@ class _Arranger:
             case "split" | "concat":
                 return text_width(bar_text(operator), TEXT_SIZE) + 24, BAR_HEIGHT
         needed = max(BOLD * text_width(name, TITLE_SIZE), text_width(below, TEXT_SIZE)) + 22
-        return max(LEAST_WIDTH, needed), BOX_HEIGHT
+        return max(MIN_WIDTH, needed), BOX_HEIGHT
 
     def _end_text(self, place: int) -> str:
         edges = [edge for edge in self.graph.edges if place in (edge.source, edge.target)]
         return in_words(edges[0].shape) if edges else ""
 
     def _text(self, edge: Edge) -> str:
-        """What stands on a line: its shape, unless that can be read right beside it."""
+        """Return the text on a line: its shape, unless that is written right next to it."""
         ends = {self.graph.operators[edge.source].kind, self.graph.operators[edge.target].kind}
         if ends & {"input", "output"}:
             return ""
@@ -229,7 +231,7 @@ class _Arranger:
         return _Size(max(size.left for size in sizes), max(size.right for size in sizes), height)
 
     def _gaps(self, chain: _Chain) -> list[float]:
-        """Below every element but the last; a fork brings its own."""
+        """Return the gap below every element but the last; a fork includes its gaps."""
         return [
             self._gap(self.out[element]) if isinstance(element, int) and isinstance(below, int) else 0.0
             for element, below in pairwise(chain)
@@ -237,16 +239,16 @@ class _Arranger:
 
     def _size(self, element: _Element) -> _Size:
         if isinstance(element, int):
-            width, height = self._own_size(element)
+            width, height = self._operator_size(element)
             texts = [self._text(edge) for edge in self.graph.edges if element in (edge.source, edge.target)]
-            beside = width / 2
+            half_width = width / 2
             if len(self.out[element]) == 1:
-                beside = max(beside, *(text_width(text, TEXT_SIZE) / 2 for text in texts))
-            return _Size(beside, beside, height)
+                half_width = max(half_width, *(text_width(text, TEXT_SIZE) / 2 for text in texts))
+            return _Size(half_width, half_width, height)
         gaps = sum(self._fork_gaps(element))
         if isinstance(element, _Rows):
             widths = [
-                sum(self._own_size(place)[0] for place in row) + LANE_GAP * (len(row) - 1) for row in element.rows
+                sum(self._operator_size(place)[0] for place in row) + LANE_GAP * (len(row) - 1) for row in element.rows
             ]
             height = gaps + len(element.rows) * (BOX_HEIGHT + LABELLED_GAP) - LABELLED_GAP
             return _Size(max(widths) / 2, max(widths) / 2, height)
@@ -256,7 +258,7 @@ class _Arranger:
         return _Size(left, width - left, gaps + tallest)
 
     def _fork_gaps(self, fork: _Fork | _Rows) -> tuple[float, float]:
-        """Above and below the branches."""
+        """Return the gaps above and below the branches."""
         above = self._gap(self.out[fork.source])
         if self.graph.operators[fork.source].kind != "split":
             above += BEND
@@ -264,7 +266,7 @@ class _Arranger:
         return above, self._gap(into)
 
     def _axes(self, fork: _Fork) -> tuple[list[float], float]:
-        """The axis of every branch, from the left edge of them all, and their width together."""
+        """Return the axis of every branch, from the left edge of all, and their total width."""
         axes: list[float] = []
         right = 0.0
         for edge, chain in fork.branches:
@@ -276,7 +278,7 @@ class _Arranger:
         return axes, right - LANE_GAP
 
     def _shift_of_axis(self, fork: _Fork, axes: Sequence[float], width: float) -> float:
-        """Where a fork's own axis lies from its left edge: on its one branch with operators, or in the middle."""
+        """Return the distance of a fork's axis from its left edge: its only branch with operators, or the middle."""
         busy = [axis for axis, (_, chain) in zip(axes, fork.branches, strict=True) if chain]
         return busy[0] if len(busy) == 1 else width / 2
 
@@ -289,17 +291,17 @@ class _Arranger:
 
     def _place(self, element: _Element, x: float, top: float) -> None:
         if isinstance(element, int):
-            self.boxes[element] = Box(x, top, *self._own_size(element))
+            self.boxes[element] = Box(x, top, *self._operator_size(element))
             return
         above, below = self._fork_gaps(element)
         inner = self._size(element).height - above - below
         if isinstance(element, _Rows):
             for number, row in enumerate(element.rows):
-                widths = [self._own_size(place)[0] for place in row]
+                widths = [self._operator_size(place)[0] for place in row]
                 left = x - (sum(widths) + LANE_GAP * (len(row) - 1)) / 2
                 for place, width in zip(row, widths, strict=True):
                     at = top + above + number * (BOX_HEIGHT + LABELLED_GAP)
-                    self.boxes[place] = Box(left + width / 2, at, *self._own_size(place))
+                    self.boxes[place] = Box(left + width / 2, at, *self._operator_size(place))
                     left += width + LANE_GAP
             return
         axes, width = self._axes(element)
@@ -316,7 +318,7 @@ class _Arranger:
             }
 
     def _bar(self, place: int) -> Box:
-        """A split or a concatenation, as wide as the lines that leave or enter it lie apart."""
+        """Return the box of a split or a concatenation, as wide as its lines are apart."""
         box = self.boxes[place]
         lanes = [axis for edge, axis in self.lanes.items() if place in (edge.source, edge.target)]
         reach = max([box.width / 2, *(abs(axis - box.x) + LANE_GAP for axis in lanes)])
@@ -348,6 +350,6 @@ class _Arranger:
 
 
 def bar_text(operator: Operator) -> str:
-    """What is written on a split or a concatenation."""
+    """Return the text on a split or a concatenation."""
     followers = [{"BatchNorm": "BN"}.get(name, name) for name in operator.followers]
     return " · ".join([operator.label, *followers])

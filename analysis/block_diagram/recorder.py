@@ -1,5 +1,5 @@
-"""Noting what runs inside one block of a network: its layers by hooks, and by torch's function mode what stands between
-them (a split, a concatenation, an addition). The mode sees this thread alone.
+"""Recorder of the operations inside one block: layers by hooks, and splits, concatenations and additions between them by
+torch's function mode, which sees this thread alone.
 """
 
 import re
@@ -25,7 +25,7 @@ NOUNS: Mapping[type[nn.Module], str] = {
     nn.AvgPool2d: "mean pool",
     nn.AvgPool3d: "mean pool",
 }
-"""Names of torch's layers whose class says it badly; temporal operators name themselves."""
+"""Names of torch's layers whose class name is unclear; temporal operators name themselves."""
 
 FOLLOWERS: Mapping[type[nn.Module] | str, str] = {
     nn.BatchNorm2d: "BatchNorm",
@@ -35,10 +35,10 @@ FOLLOWERS: Mapping[type[nn.Module] | str, str] = {
     "relu": "ReLU",
     "relu_": "ReLU",
 }
-"""Layers and functions that change no shape and get no box: they are told behind the operator that they follow."""
+"""Layers and functions that change no shape and get no box: they are named with the operator that they follow."""
 
 PASSED_BY = (nn.Identity,)
-"""Layers that do nothing; block outputs are such."""
+"""Layers that do nothing; block outputs are among them."""
 
 SPLITS = ("chunk", "split", "tensor_split", "unsafe_chunk", "unsafe_split")
 CONCATS = ("cat", "concat", "concatenate")
@@ -68,7 +68,7 @@ VIEWS = (
     "unsqueeze",
     "view",
 )
-"""Functions that show the same values in another order of dimensions or of memory."""
+"""Functions that return the same values with another order of dimensions or memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,28 +77,28 @@ class Operator:
 
     kind: Kind
     label: str
-    """What it is called: "1×3×3 conv", "LTS 3×1×1", "+"."""
+    """Displayed name: "1×3×3 conv", "LTS 3×1×1", "+"."""
     path: str = ""
-    """The layer's path inside the block; empty for what is no layer."""
+    """The layer's path inside the block; empty for functions."""
     layer: str = ""
     """The class of the layer."""
     inputs: int = 0
-    """Channels that it reads."""
+    """Input channels."""
     outputs: int = 0
-    """Channels that it gives."""
+    """Output channels."""
     stride: tuple[int, int, int] = (1, 1, 1)
     """Over frames, rows and columns."""
     parameters: int = 0
-    """Learnable numbers, those of the followers included."""
+    """Learnable numbers, followers included."""
     temporal: bool = False
-    """True if it reads other frames than the one it answers for."""
+    """True if an output frame reads other input frames."""
     followers: tuple[str, ...] = ()
-    """What happens to its output at once: BatchNorm, ReLU."""
+    """Operations that follow directly: BatchNorm, ReLU."""
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A tensor on its way from one operator to another, both by their place in the order in which they ran."""
+    """A tensor between two operators, which are given by their position in the order of execution."""
 
     source: int
     target: int
@@ -107,7 +107,7 @@ class Edge:
 
 @dataclass
 class _Value:
-    """A tensor, kept so that no other takes its identity, and the operator that gave it."""
+    """A tensor, kept so that no other takes its id, and the operator that returned it."""
 
     tensor: Tensor
     source: int
@@ -116,7 +116,7 @@ class _Value:
 
 @dataclass
 class Recorder(TorchFunctionMode):
-    """Notes what runs inside one block while the network that holds it runs once, in this thread."""
+    """Records the operations inside one block while its network runs once, in this thread."""
 
     block: nn.Module
     operators: list[Operator] = field(default_factory=list)
@@ -127,7 +127,7 @@ class Recorder(TorchFunctionMode):
         self._values: dict[int, _Value] = {}
         self._inside = False
         self._running: nn.Module | None = None
-        """The layer whose inside is its own business."""
+        """The layer whose inner operations are not recorded."""
         self._uncounted = {id(parameter): parameter.numel() for parameter in self.block.parameters()}
         self._owners = {
             id(parameter): (path, module)
@@ -156,7 +156,7 @@ class Recorder(TorchFunctionMode):
 
     def _start(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._running = module
-        # Looked up now: an in-place layer gives its input a new meaning.
+        # Looked up now: an in-place layer changes the meaning of its input.
         self._read = self._known(inputs)
 
     def _finish(self, path: str) -> Callable[[nn.Module, tuple[Any, ...], Tensor], None]:
@@ -199,13 +199,13 @@ class Recorder(TorchFunctionMode):
             self._add(Operator(kind="layer", label=_selection(read[0].shape, shape)), read, results)
         else:
             parameters = [arg for arg in args if isinstance(arg, nn.Parameter)]
-            path, owner = next((self._owners[id(one)] for one in parameters if id(one) in self._owners), ("", None))
+            path, owner = next((self._owners[id(item)] for item in parameters if id(item) in self._owners), ("", None))
             label = FOLLOWERS.get(name, name.strip("_").replace("_", " "))
             if owner is None:
                 self._add(Operator(kind="layer", label=label), read, results)
                 return
             described = self._described(path, owner, parameters)
-            # A layer without a kernel that does several things is told by each of them.
+            # A layer without a kernel that does several things gets a box for each.
             self._add(described if kernel_shape(owner) else replace(described, label=label), read, results)
 
     def _described(self, path: str, module: nn.Module, parameters: Iterable[nn.Parameter]) -> Operator:
@@ -242,7 +242,7 @@ def _channels(read: Sequence[_Value]) -> int:
 
 
 def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
-    """The tensors among some values, those in lists included."""
+    """Return the tensors among some values, those in lists included."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
@@ -251,7 +251,7 @@ def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
 
 
 def _shape(tensor: Tensor) -> Shape:
-    """Channels, frames, height, width of one clip, or of its frames lined up in the batch dimension."""
+    """Return channels, frames, height, width of one clip, or of its frames in the batch dimension."""
     if tensor.dim() == 5:
         _, channels, frames, height, width = tensor.shape
     else:
@@ -260,7 +260,7 @@ def _shape(tensor: Tensor) -> Shape:
 
 
 def _selection(before: Shape, after: Shape) -> str:
-    """What a selection left of a tensor."""
+    """Name a selection from a tensor."""
     if before[:2] == after[:2]:
         step = round(before[2] / after[2])
         return f"Every {({2: '2nd', 3: '3rd'}).get(step, f'{step}th')} pixel"
@@ -278,7 +278,7 @@ def _label(layer: nn.Module) -> str:
 
 
 def _stride(layer: nn.Module) -> tuple[int, int, int]:
-    """Over frames, rows and columns; layers of frames have none over frames."""
+    """Return the stride over frames, rows and columns; layers of single frames have 1 over frames."""
     stride = getattr(layer, "stride", 1)
     if isinstance(stride, int):
         is_3d = isinstance(layer, nn.MaxPool3d | nn.AvgPool3d)

@@ -1,4 +1,4 @@
-"""Block diagrams drawn from the networks themselves, as SVG: `python -m analysis.block_diagram gte --out gte.svg`."""
+"""SVG drawings of blocks, with their table and finding."""
 
 import html
 import math
@@ -33,13 +33,13 @@ from gte.models import ClipShape, Options, applicable
 
 MARGIN = 12
 EDGE = 2
-"""Around a drawing that has no paper of its own."""
+"""Margin of a drawing without a background."""
 HEADING_SIZE = 18
 HEADING_HEIGHT, FOOT_HEIGHT = 34, 30
 NAME_BASELINE, BELOW_BASELINE = 16, 31
-"""Of the two lines in a box, from its upper edge."""
+"""Baselines of the two lines in a box, from its upper edge."""
 BREAK = 6
-"""A line leaves so much free above and below the middle of the text on it."""
+"""Free space of a line above and below the middle of its text."""
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 
 AXES = "channels × frames × height × width"
@@ -53,10 +53,10 @@ class Look:
     ink: str
     """Lines and text."""
     paper: str | None
-    """What lies behind everything; None where the page does."""
+    """Background; None for that of the page."""
     fonts: str = FONTS
     framed: bool = True
-    """With a heading and a line that says what is what, for a picture that stands alone."""
+    """With a heading and an explanation, for a file of its own."""
 
 
 LOOKS: Mapping[str, Look] = {
@@ -64,13 +64,13 @@ LOOKS: Mapping[str, Look] = {
     "light": Look(ink="#0F1216", paper="#FFFFFF"),
     "dark": Look(ink="#E8ECF0", paper="#14181D"),
 }
-"""page: inside a page, in its own colour and font; light and dark: files for slides."""
+"""page: in the colour and font of a page; light and dark: files for slides."""
 
 ACCENT, ON_ACCENT = palette.TEMPORAL_COST, "#FFFFFF"
 
 
 def draw(graph: BlockGraph, look: Look = LOOKS["light"]) -> str:
-    """The diagram as SVG text that needs nothing from elsewhere; readers of screens get it as a sentence."""
+    """Draw the diagram as self-contained SVG text; screen readers get it as a sentence."""
     layout = arrange(graph)
     heading = f"{graph.label}, block {graph.block}"
     foot = f"{AXES}; {SOLID}" if any(operator.temporal for operator in graph.operators) else AXES
@@ -120,7 +120,7 @@ def _text(
 def _line(line: Line, look: Look) -> str:
     pieces = [line.points]
     if line.text:
-        # The text interrupts its line, because nothing can be put behind it on a page of unknown colour.
+        # The text interrupts its line, because a page of unknown colour leaves no background for it.
         before = [point for point in line.points if point[1] < line.text_y]
         after = [point for point in line.points if point[1] > line.text_y]
         pieces = [
@@ -140,7 +140,7 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _arrow(points: Sequence[tuple[float, float]]) -> str:
-    """A triangle whose tip is the line's end."""
+    """Return a triangle whose tip is the end of the line."""
     (from_x, from_y), (x, y) = points[-2:]
     length = math.hypot(x - from_x, y - from_y)
     along, across = (x - from_x) / length, (y - from_y) / length
@@ -164,11 +164,13 @@ def _shape(graph: BlockGraph, place: int, box: Box, look: Look) -> str:
         [shape, *_] = [edge.shape for edge in graph.edges if place in (edge.source, edge.target)]
         return _text(box.x, baseline, in_words(shape), TEXT_SIZE, look.ink, bold=True)
     if operator.kind == "join":
-        # Beside the line that leaves it: lines may enter it from either side.
+        # Next to the line that leaves it: lines may enter it from either side.
         names = " · ".join(operator.followers)
-        beside = _text(box.x + 8, box.bottom + TEXT_SIZE, names, TEXT_SIZE, look.ink, anchor="start") if names else ""
+        names_text = (
+            _text(box.x + 8, box.bottom + TEXT_SIZE, names, TEXT_SIZE, look.ink, anchor="start") if names else ""
+        )
         circle = f'<circle cx="{box.x:.1f}" cy="{box.middle:.1f}" r="{box.width / 2:g}" {outline}/>'
-        return circle + _text(box.x, box.middle + 6, operator.label, 18, look.ink) + beside
+        return circle + _text(box.x, box.middle + 6, operator.label, 18, look.ink) + names_text
     ink = ON_ACCENT if operator.temporal else look.ink
     style = f'fill="{ACCENT}" stroke="{ACCENT}" stroke-width="1.5"' if operator.temporal else outline
     round_by = 12 if operator.kind in ("split", "concat") else 5
@@ -187,7 +189,7 @@ def _shape(graph: BlockGraph, place: int, box: Box, look: Look) -> str:
 
 
 def details(operator: Operator) -> str:
-    """All that is known of an operator, for the pointer that rests on it."""
+    """Describe an operator in full, for its tooltip."""
     what = " ".join(filter(None, [operator.path, f"({operator.layer})" if operator.layer else ""]))
     followers = f", then {', '.join(operator.followers)}" if operator.followers else ""
     learns = f"; {operator.parameters:,} parameters" if operator.parameters else ""
@@ -196,7 +198,7 @@ def details(operator: Operator) -> str:
 
 
 def in_a_sentence(graph: BlockGraph) -> str:
-    """The diagram for whoever cannot see it: every operator with its shape, in the order in which they run."""
+    """Describe the diagram for screen readers: every operator with its shape, in the order in which they run."""
     shapes = {edge.source: edge.shape for edge in graph.edges}
     steps = [
         f"{operator.label}{' over other frames' if operator.temporal else ''} to {in_words(shapes[place])}"
@@ -207,20 +209,20 @@ def in_a_sentence(graph: BlockGraph) -> str:
 
 
 def finding(graph: BlockGraph) -> str:
-    """What of the block looks at other frames, in one sentence."""
+    """Say which operators of the block read other frames."""
     mixing = [operator for operator in graph.operators if operator.temporal]
-    named = [f"{operator.label} ({operator.inputs} → {operator.outputs})" for operator in mixing]
+    descriptions = [f"{operator.label} ({operator.inputs} → {operator.outputs})" for operator in mixing]
     if not mixing:
-        return f"Nothing in {graph.block} of {graph.label} reads another frame than its own."
-    learnt = sum(operator.parameters for operator in mixing)
-    share = f"{learnt:,} of its {graph.parameters:,} parameters" if learnt else "no parameter of it"
+        return f"No operator in {graph.block} of {graph.label} reads other frames."
+    num_learned = sum(operator.parameters for operator in mixing)
+    share = f"{num_learned:,} of its {graph.parameters:,} parameters" if num_learned else "none of its parameters"
     normed = ", those of BatchNorm included" if any("BatchNorm" in operator.followers for operator in mixing) else ""
     read = "reads" if len(mixing) == 1 else "read"
-    return f"In {graph.block} of {graph.label}, {in_a_row(named)} {read} other frames, with {share}{normed}."
+    return f"In {graph.block} of {graph.label}, {in_a_row(descriptions)} {read} other frames, with {share}{normed}."
 
 
 def table(graph: BlockGraph) -> pd.DataFrame:
-    """One row for each operator: what it is, its channels, stride and parameters, and the shape that it gives."""
+    """Return one row for each operator: name, channels, stride, parameters, and shape of its output."""
     shapes = {edge.source: edge.shape for edge in graph.edges}
     return pd.DataFrame(
         [
@@ -242,10 +244,10 @@ def table(graph: BlockGraph) -> pd.DataFrame:
 
 
 DEFINITION = f"""
-Drawn from the network itself: it is built without memory, runs once on the shape of the chosen clip, and what one of
-its blocks does is noted down. A box is an operator with its kernel (frames × rows × columns), its channels
-(in → out) and what follows it at once; on the lines stand the shapes of the tensors, {AXES}. Solid is what reads other
-frames than the one it answers for. The parameters of the boxes add up to those of the block.
+Drawn from the PyTorch model: it is built without memory, runs once on the shape of the chosen clip, and the operators
+of one block are recorded. A box is an operator with its kernel (frames × rows × columns), its channels (in → out) and
+the operations that follow directly; lines have the shapes of the tensors, {AXES}. Solid operators read other frames.
+The parameters of the boxes add up to those of the block.
 """
 
 
@@ -267,17 +269,17 @@ def main(
     temporal_share: float = 1 / 4,
     base_width: int = 64,
 ) -> None:
-    """Draw a block of a network as SVG, from the module and with the shapes of its tensors.
+    """Draw a block of a network as SVG, from the PyTorch module and with the shapes of its tensors.
 
     Args:
         network: A name in the table of networks.
-        block: Which block, such as layer3.1; by default the one that shows best what the network is.
+        block: Name of the block, such as layer3.1; by default the most typical one.
         out: The file; standard output by default.
         look: For light or for dark slides.
-        frames: Frames of the clip that the network sees.
+        frames: Frames of the input clip.
         size: Height and width of that clip, in pixels.
         depth: Layers of the ResNets: 26, 50 or 101.
-        temporal_share: Share of the output channels that the temporal path makes, where a network has one.
+        temporal_share: Share of output channels that the temporal path computes, in networks that have one.
         base_width: Channels in the middle of the first stage's bottlenecks.
     """
     if min(frames, size) < 1:
@@ -289,5 +291,5 @@ def main(
         print(drawn)
         return
     out.write_text(drawn + "\n", encoding="utf-8")
-    native = ", the smallest being larger than the one asked for" if graph.at_native else ""
+    native = ", its native one, because it takes none as small as the chosen one" if graph.at_native else ""
     cli.say(f"{out}: {graph.label}, block {graph.block}, clip {graph.clip}{native}")

@@ -1,4 +1,4 @@
-"""`python -m analysis.complexity`: what the networks cost, where it sits, Table 1, the sweep over t, figures."""
+"""Command `python -m analysis.complexity`: cost of networks, by layer, Table 1, cost against t, printed figures."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis.complexity.accuracy import ACCURACY_NOTE, accuracy_against_cost, datasets
-from analysis.complexity.counting import Complexity, Uncountable, count_each, seen_in
+from analysis.complexity.counting import Complexity, Uncountable, count_each, per_video
 from analysis.complexity.formulas import Numbers, formula_table, formulas_finding, gte_explanation
 from analysis.complexity.published import check_finding, paper_check
 from analysis.complexity.store import stored
@@ -20,10 +20,10 @@ from gte.models import COMPARED, MODELS, ClipShape, named
 
 Show = Literal["counts", "where", "layers", "formulas", "sweep", "check", "accuracy"]
 
-LAYERS = "What every layer reads and gives, as frames x height x width, and its share of its network's MACs."
+LAYERS = "Input and output of every layer, as frames x height x width, and its share of its network's MACs."
 
 OF_NETWORKS = ("counts", "where", "layers")
-"""What needs the networks to be counted."""
+"""Parts for which the networks are counted."""
 
 
 def main(
@@ -47,19 +47,19 @@ def main(
 ) -> None:
     """Count parameters and multiply-accumulates (MACs) of the networks for one clip.
 
-    A network that cannot take so small a clip is counted at its native one, and says so. Counts are kept in the user's
-    cache folder, or in the folder that GTE_CACHE names.
+    A network that cannot take so small a clip is counted at its native one; its row says so. Counts are kept in the
+    user's cache folder, or in the folder that GTE_CACHE names.
 
     Args:
         models: The networks to count, by name, or all; when not given, the five that the paper's tables compare.
         show: counts: a row for each network; where: stages and kinds of operators of each; layers: every layer of
-            their blocks; formulas: Table 1 beside operators as built; sweep: GST and GTE over t; check: printed figures
-            beside ours; accuracy: reported accuracies beside what the networks cost.
+            their blocks; formulas: Table 1 and operators as built; sweep: GST and GTE over t; check: printed figures
+            and ours; accuracy: reported accuracies and the cost of the networks.
         depth: Layers of the ResNets: 26, 50 or 101.
         frames: Frames of the clip.
         size: Height and width of the clip, in pixels.
         num_classes: Classes of the last layer.
-        temporal_share: Share of the output channels that the temporal path makes, where a network has one.
+        temporal_share: Share of output channels that the temporal path computes, in networks that have one.
         base_width: Channels in the middle of the first stage's bottlenecks.
         views: Clips times crops of one video; they multiply the MACs.
         no_head: Leave the classifier out.
@@ -74,7 +74,7 @@ def main(
     if len(forms) > 1:
         raise ValueError(f"Choose one form of output; got both {' and '.join(forms)}.")
     if csv and len(show) > 1:
-        raise ValueError(f"--csv prints one table; got --show {' '.join(show)}. Ask for one after the other.")
+        raise ValueError(f"--csv prints one table; got --show {' '.join(show)}. Choose one at a time.")
     names = named(models)
     if not math.isfinite(temporal_share):
         raise ValueError(f"--temporal-share must be a finite number, such as 0.25; got {temporal_share}.")
@@ -82,11 +82,11 @@ def main(
     clip = ClipShape(frames, size, size)
     plain = not forms
     counts = _counted(names, options, clip, views, not no_head, live=plain and "counts" in show) if _needs(show) else []
-    made: dict[str, list[dict[str, Any]]] = {}
+    results: dict[str, list[dict[str, Any]]] = {}
     for part in show:
         if part == "counts":
             frame, words = table(counts), ""
-            made[part] = [as_plain(item) for item in counts]
+            results[part] = [as_plain(item) for item in counts]
             if plain:
                 continue
         else:
@@ -97,7 +97,7 @@ def main(
                     in_channels=channels[0], out_channels=channels[1], kernel=kernel, taps=taps, share=share
                 )
             frame, words = _part(part, counts, options, clip, numbers, views, not no_head)
-            made[part] = _plain_rows(frame)
+            results[part] = _plain_rows(frame)
         if csv:
             print(frame.to_csv(index=False), end="")
         elif markdown:
@@ -106,7 +106,7 @@ def main(
             rows = "" if frame.empty else f"\n\n{_readable(frame).to_string(index=False)}"
             print(f"\n{words}{rows}".lstrip("\n"))
     if json:
-        cli.print_json(made[show[0]] if len(show) == 1 else made)
+        cli.print_json(results[show[0]] if len(show) == 1 else results)
 
 
 def _needs(show: Sequence[Show]) -> bool:
@@ -121,12 +121,12 @@ def _counted(
     with_head: bool,
     live: bool,
 ) -> list[Complexity | Uncountable]:
-    """The counts; `live` prints each when it is ready. Raises ValueError if there is none."""
+    """Count the networks; `live` prints each when it is ready. Raises ValueError if there is none."""
     label_width = max(len(MODELS[name].label) for name in names) + 3
     counts: list[Complexity | Uncountable] = []
     for item in count_each(names, options, clip, stored):
         if isinstance(item, Complexity):
-            item = seen_in(item, views=views, with_head=with_head)
+            item = per_video(item, views=views, with_head=with_head)
             if live:
                 print(f"{item.label:<{label_width}}{_line(item)}", flush=True)
         counts.append(item)
@@ -147,7 +147,7 @@ def _part(
     views: int,
     with_head: bool,
 ) -> tuple[pd.DataFrame, str]:
-    """A part's table and its sentence."""
+    """Return the table of a part and its sentence."""
     if part == "where":
         counted = [item for item in counts if isinstance(item, Complexity)]
         frames = [parts(item).assign(network=item.name) for item in counted]
@@ -188,11 +188,11 @@ COUNTS = (
 )
 SHARES = ("share", "difference")
 LEFT_OUT = ("note", "source", "reported", "worked", "views", "with_head")
-"""Notes would break the lines of a table to read; views and classifier are the same in all rows, and said above."""
+"""Columns left out of tables for people: notes are too long; views and classifier are the same in all rows."""
 
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with counts and shares as people read them, without `LEFT_OUT`."""
+    """Write counts and shares as people read them, without the columns of `LEFT_OUT`."""
     shown = frame.drop(columns=[name for name in LEFT_OUT if name in frame.columns])
     for name in shown.columns:
         if name in COUNTS:
@@ -203,7 +203,7 @@ def _readable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    """The table in Markdown, with every column and its numbers in full."""
+    """Write the table in Markdown, with every column and its numbers in full."""
     rows = [list(map(str, frame.columns)), ["---"] * len(frame.columns)]
     rows += [
         ["" if pd.isna(value) else str(value).replace("|", "\\|") for value in row]
@@ -218,7 +218,7 @@ def _line(item: Complexity) -> str:
     return (
         f"{large_count(item.params):>10} parameters {large_count(macs):>10} MACs ({large_count(2 * macs)} FLOPs) in "
         f"convolutions and linear layers (temporal {large_count(item.macs_temporal)}), "
-        f"{large_count(item.macs)} in all; {check}"
+        f"{large_count(item.macs)} in total; {check}"
         + (f"; in {item.views} views" if item.views > 1 else "")
         + ("" if item.with_head else "; without the classifier")
         + (f"; counted at its native clip {item.clip}" if item.at_native else "")

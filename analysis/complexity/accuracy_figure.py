@@ -113,6 +113,7 @@ def _bubbles(rows: Sequence[Row], symbol: str, largest: int, accented: bool, flo
         cliponaxis=False,
         marker={
             "symbol": symbol,
+            "opacity": 1,
             "size": [_diameter(row, largest) for row in rows],
             "color": [style.TRANSPARENT if row["quoted_from"] else style.faded(colour, 0.35) for row in rows],
             "line": {"width": 2, "color": colour},

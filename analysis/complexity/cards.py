@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.complexity import accuracy, accuracy_figure, figures, formulas, sweep, tables
-from analysis.complexity.counting import Complexity, count, seen_in
+from analysis.complexity.counting import Complexity, count, per_video
 from analysis.complexity.formulas import Numbers
 from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
@@ -30,21 +30,22 @@ class Setting:
     def counted(self, item: Complexity) -> Named:
         """Name the count of a network, and the calls that make it."""
         call = Call(count, item.name, applicable(item.name, self.options), item.clip)
-        return Named("item", Call(seen_in, call, **self.seen) if self.seen else call, item)
+        return Named("item", Call(per_video, call, **self.seen) if self.seen else call, item)
 
 
 WHERE = """
-A bar is what fvcore counts in that part of the network, one colour or pattern for each kind of operator:
+A bar is the number of MACs that fvcore counts in that part of the network, one colour or pattern for each kind of
+operator:
 
-- **mixing frames**: convolutions whose kernel spans more than one frame, LTS and 3x3x3 among them;
-- **space alone**: convolutions whose kernel spans pixels and one frame;
-- **1x1**: convolutions that mix channels alone, those of the shortcuts among them;
+- **temporal**: convolutions whose kernel spans more than one frame, LTS and 3x3x3 included;
+- **spatial**: convolutions whose kernel spans pixels of one frame;
+- **1x1**: convolutions that mix channels alone, those of the shortcuts included;
 - **BatchNorm and pooling**: everything else that is counted. Without it the paper's 25.3 G is reproduced; some
   publishers include it;
 - **classifier**: the linear layers at the end.
 
-All parts add up to the network's total exactly: a module's own cost is what fvcore gives for it less what it gives for
-its children. A hard shift multiplies nothing and has no bar.
+All parts add up to the network's total exactly: the cost of a module itself is what fvcore counts in it, less what it
+counts in its children. A hard shift multiplies nothing and has no bar.
 """
 
 
@@ -68,14 +69,14 @@ def where(item: Complexity, setting: Setting, stage: str | None, selected: str |
 
 
 FORMULAS = """
-What stands in a bottleneck in the place of the 3x3, with C_i channels in and C_o out, a kernel of k_T frames and
-k x k pixels, and t, the share of the outputs that the temporal path makes. A diamond is the formula's value; a bar is
-an operator that was built with these numbers, and whose parameters were counted. Times the positions of its output
-(frames x height x width) its parameters are its MACs; BatchNorm apart, and where a stride is taken by the last of
-several convolutions, the others' positions are those of the input.
+The operator that replaces the 3x3 convolution of a bottleneck, with C_i input and C_o output channels, a kernel of k_T
+frames and k x k pixels, and t, the share of output channels that the temporal path computes. A diamond is the formula's
+value; a bar is an operator that was built with these numbers, and whose parameters were counted. Parameters times
+output positions (frames x height x width) are MACs, BatchNorm apart; where the last of several convolutions has the
+stride, the others have the positions of the input.
 
 The operators of this project are written for k = 3 and k_T = 3, and those are built. With other numbers the same
-structure is built of `nn.Conv3d`, and of the project's frame-wise convolution. C_o is a multiple of 32 and C_i is even,
+structure is built from `nn.Conv3d` and the project's frame-wise convolution. C_o is a multiple of 32 and C_i is even,
 so that halves and every offered t give whole channels, and an even number of temporal ones.
 
 The first four rows are the paper's Table 1. The others are further networks of this project, by our own formulas.
@@ -97,9 +98,9 @@ def table_1(numbers: Numbers) -> Card:
 
 SWEEP = """
 Every t, in steps of 1/32 or of one channel, that leaves each path of each block whole channels; GTE needs an even
-number of temporal ones, so that both directions exist. torch's own formulas count on tensors without memory; they agree
-with fvcore wherever the first table has a mark. MACs are those of convolutions and linear layers. Views multiply them
-and the classifier is counted or left out, as in that table.
+number of temporal ones, so that both directions exist. torch's formulas count on tensors without memory; they agree
+with fvcore wherever the first table has a check mark. MACs are those of convolutions and linear layers. Views multiply
+them and the classifier is counted or left out, as in that table.
 
 The dotted lines are what the paper's text reports for GTE with more and with fewer temporal channels, 18.0 M and
 19.3 M; they are drawn where the network is the paper's, t apart, and its classifier is counted. The text says that

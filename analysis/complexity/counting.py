@@ -1,4 +1,4 @@
-"""Counting a network: fvcore traces it, torch's own formulas check it, the modules give their parameters."""
+"""Count of a network's cost: fvcore traces it, torch's formulas check it, the modules give their parameters."""
 
 import math
 import threading
@@ -44,7 +44,7 @@ _CONV_LINEAR = ("conv", "linear", "addmm")
 """fvcore's names for convolutions and linear layers."""
 
 TENSORS_AT_ONCE = 4
-"""Largest tensors that a trace holds at once: two of a shortcut, one that is made of them, and one to spare."""
+"""Largest tensors in memory at once during a trace: two of a shortcut, their sum, and one to spare."""
 BYTES_PER_NUMBER = 4
 
 MEMINFO = Path("/proc/meminfo")
@@ -55,7 +55,7 @@ _LOCK = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Complexity:
-    """What one network costs for one clip, or for all views of one video."""
+    """Cost of one network for one clip, or for all views of one video."""
 
     name: str
     label: str
@@ -64,25 +64,25 @@ class Complexity:
     clip: ClipShape
     """The clip that was counted."""
     at_native: bool = False
-    """True if another clip was asked for, which the network cannot take, and its native one was counted instead."""
+    """True if the network cannot take the chosen clip, and its native one was counted instead."""
     params: int
     """Learnable numbers."""
     macs: int
-    """Multiply-accumulates of all that fvcore counts, BatchNorm and pooling included."""
+    """Multiply-accumulates of everything that fvcore counts, BatchNorm and pooling included."""
     macs_conv_linear: int
-    """Multiply-accumulates of convolutions and linear layers alone, as papers count."""
+    """Multiply-accumulates of convolutions and linear layers alone, which give the paper's 25.3 G."""
     macs_temporal: int
-    """The part of `macs_conv_linear` spent on mixing frames; 0 for a hard shift, which only moves memory."""
+    """The part of `macs_conv_linear` in temporal kernels; 0 for a hard shift, which only moves memory."""
     macs_torch: int
-    """Half of the flops that torch's own formulas give, for comparison with `macs_conv_linear`."""
+    """Half of the flops that torch's formulas give, for comparison with `macs_conv_linear`."""
     uncounted: Mapping[str, int]
     """Operators that fvcore met and did not count, with how often."""
     layers: tuple[Layer, ...]
-    """The pieces, in the order of the modules; their MACs add up to `macs`, their parameters to `params`."""
+    """The layers, in the order of the modules; their MACs add up to `macs`, their parameters to `params`."""
     note: str = ""
     """A sentence where this clip shows the network far less than its publication's does; else empty."""
     views: int = 1
-    """Clips times crops of one video whose answers are averaged; they multiply the MACs."""
+    """Clips times crops of one video whose outputs are averaged; they multiply the MACs."""
     with_head: bool = True
     """False if the classifier was left out of parameters and MACs."""
 
@@ -104,7 +104,7 @@ class Uncountable:
 
 
 Counter = Callable[[str, Options, ClipShape], Complexity]
-"""`count`, or what gives its answer from elsewhere."""
+"""`count`, or a function that returns the same from a cache."""
 
 
 def count(name: str, options: Options, clip: ClipShape) -> Complexity:
@@ -122,9 +122,9 @@ def count(name: str, options: Options, clip: ClipShape) -> Complexity:
 
 
 def checked(name: str, options: Options, clip: ClipShape) -> ModelConfig:
-    """The network with these options. Raises ValueError if they, or the clip, are impossible for any network."""
+    """Configure the network. Raises ValueError if these options, or the clip, are impossible for any network."""
     if min(clip.frames, clip.height, clip.width) < 1:
-        raise ValueError(f"A clip has at least one frame of at least one pixel; got {clip}.")
+        raise ValueError(f"A clip must have at least one frame of at least one pixel; got {clip}.")
     for option, value in options.items():
         if not math.isfinite(value):
             raise ValueError(f"{option} must be a finite number; got {value}.")
@@ -146,7 +146,7 @@ def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
         tensor.zero_()
     to_channels_last(model)
     analysis = FlopCountAnalysis(model, torch.zeros(picture.shape))
-    # What is uncounted is returned, so fvcore need not log it as well.
+    # The uncounted operators are returned, so fvcore need not log them.
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     analysis.set_op_handle(f"prim::PythonOp.{_Convolved.__name__}", _count_convolved)
     with _WithoutConvolving(torch_flops.convolved):
@@ -170,7 +170,7 @@ def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
 
 @dataclass(frozen=True, kw_only=True)
 class QuickCount:
-    """What torch's own formulas give without any arithmetic; the same numbers wherever a count agrees."""
+    """Counts from torch's formulas alone, without arithmetic; equal to those of `count` wherever the two agree."""
 
     params: int
     macs_conv_linear: int
@@ -179,8 +179,8 @@ class QuickCount:
     head_macs: int
     """The classifier's part of `macs_conv_linear`."""
 
-    def seen_in(self, *, views: int = 1, with_head: bool = True) -> "QuickCount":
-        """What the network costs for so many views of a video, with or without its classifier, as `seen_in` has it.
+    def per_video(self, *, views: int = 1, with_head: bool = True) -> "QuickCount":
+        """Return the cost for `views` views of a video, with or without the classifier, as `per_video` does.
 
         Raises ValueError unless `views` is at least 1.
         """
@@ -223,18 +223,18 @@ def _is_head(path: str, module: nn.Module) -> bool:
 
 
 def _note(config: ModelConfig, clip: ClipShape) -> str:
-    """A pathway that takes every so many-th frame is cheap on a short clip because it hardly sees it."""
+    """Explain a low cost: a pathway that takes every eighth frame hardly sees a short clip."""
     if not isinstance(config, SlowFastConfig) or clip.frames >= config.native.frames:
         return ""
     slow, fast = config.frames_seen(clip.frames)
     return (
-        f"{config.label} is so cheap because its slow pathway sees {slow} and its fast one {fast} of {clip.frames} "
-        f"frames; its published figures hold at {config.native}."
+        f"{config.label} costs so little because its slow pathway sees {slow} and its fast one {fast} of {clip.frames} "
+        f"frames; its published figures are for {config.native}."
     )
 
 
 def _plain_kind(kind: str) -> str:
-    """An operator's name without what torch puts before its own and before those written in Python."""
+    """Remove the prefixes that torch gives to its operators and to those written in Python."""
     return kind.removeprefix("aten::").removeprefix("prim::PythonOp.")
 
 
@@ -252,9 +252,9 @@ class _TorchFlops(TorchDispatchMode):
         super().__init__()
         self.total = 0
         self.of_these = 0
-        """The part of `total` that came of the modules of `alone`."""
+        """The part of `total` in the modules of `alone`."""
         self.convolved: list[torch.Size] = []
-        """The size of what each convolution gave, one after the other."""
+        """The output size of each convolution, in order."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -267,7 +267,7 @@ class _TorchFlops(TorchDispatchMode):
 
     @contextmanager
     def alone(self, modules: Iterable[nn.Module]) -> Iterator[None]:
-        """Add up what these modules cost, none of which is a part of another, as well."""
+        """Add up the cost of these modules as well, none of which contains another."""
 
         def begin(module: nn.Module, inputs: Any) -> None:
             self.of_these -= self.total
@@ -283,7 +283,7 @@ class _TorchFlops(TorchDispatchMode):
 
 
 class _Convolved(torch.autograd.Function):
-    """What a convolution gives, as far as fvcore looks at it: its size, and what it was made of."""
+    """An output of a convolution as far as fvcore looks at it: its size, and its inputs."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, size: torch.Size) -> Tensor:
@@ -292,15 +292,15 @@ class _Convolved(torch.autograd.Function):
 
 
 def _count_convolved(inputs: list[Any], outputs: list[Any]) -> Counts[str]:
-    """fvcore's own formula for a convolution."""
+    """Apply fvcore's formula for a convolution."""
     x, weight, out = (get_shape(value) or [] for value in (*inputs[:2], outputs[0]))
     return Counts({"conv": conv_flop_count(x, weight, out)})
 
 
 class _WithoutConvolving(TorchFunctionMode):
-    """Give what the convolutions of the block would give, without working it out: fvcore reads the sizes alone.
+    """Replace the outputs of convolutions by empty tensors of the same size: fvcore reads the sizes alone.
 
-    The sizes are those of a run before. With the arithmetic a trace takes more than a forward pass.
+    The sizes are those of an earlier run. With the arithmetic a trace would take more than a forward pass.
     """
 
     CONVOLUTIONS = (torch.conv2d, torch.conv3d)
@@ -320,20 +320,20 @@ def count_each(
 ) -> Iterator[Complexity | Uncountable]:
     """Count the networks one after the other, each with those of the options that it has.
 
-    A network that cannot take a clip so small is counted at its native one, which `at_native` tells. One that cannot
-    be counted gives the reason. `counter` may answer from what was counted before (`stored`). Raises ValueError for
+    A network that cannot take so small a clip is counted at its native one; `at_native` says so. One that cannot be
+    counted gives the reason. `counter` may return stored counts (`stored`). Raises ValueError for
     an unknown network.
     """
     for name in names:
-        own = applicable(name, options)
+        available = applicable(name, options)
         try:
-            config = checked(name, own, clip)
+            config = checked(name, available, clip)
             if clip.covers(config.smallest):
-                yield counter(name, own, clip)
+                yield counter(name, available, clip)
             else:
-                yield replace(counter(name, own, config.native), at_native=True)
+                yield replace(counter(name, available, config.native), at_native=True)
         except ValueError as error:
-            yield Uncountable(name=name, label=MODELS[name].label, options=own, clip=clip, reason=sentence(error))
+            yield Uncountable(name=name, label=MODELS[name].label, options=available, clip=clip, reason=sentence(error))
 
 
 def conv_linear_macs(names: Iterable[str], options: Options, clip: ClipShape) -> dict[str, int]:
@@ -342,8 +342,8 @@ def conv_linear_macs(names: Iterable[str], options: Options, clip: ClipShape) ->
     return {item.name: item.macs_conv_linear for item in counts if isinstance(item, Complexity)}
 
 
-def seen_in(item: Complexity, *, views: int = 1, with_head: bool = True) -> Complexity:
-    """What the network costs for so many views of a video, with or without its classifier.
+def per_video(item: Complexity, *, views: int = 1, with_head: bool = True) -> Complexity:
+    """Return the cost for `views` views of a video, with or without the classifier.
 
     Raises ValueError unless `views` is at least 1.
     """
@@ -365,7 +365,7 @@ def seen_in(item: Complexity, *, views: int = 1, with_head: bool = True) -> Comp
 
 def _check_views(views: int) -> None:
     if views < 1:
-        raise ValueError(f"A video is seen in at least one view; got {views}.")
+        raise ValueError(f"The number of views must be at least 1; got {views}.")
 
 
 def refuse_too_large(label: str, clip: object, sizes: Sequence[torch.Size]) -> None:
@@ -374,13 +374,13 @@ def refuse_too_large(label: str, clip: object, sizes: Sequence[torch.Size]) -> N
     needed, free = TENSORS_AT_ONCE * BYTES_PER_NUMBER * largest, free_bytes()
     if free is not None and needed > free:
         raise ValueError(
-            f"To count {label} at {clip} takes about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are "
+            f"Counting {label} at {clip} takes about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are "
             "free. Choose fewer frames or a smaller crop."
         )
 
 
 def free_bytes() -> int | None:
-    """Memory that programs can still have, where the system tells (Linux); else None."""
+    """Return the memory that programs can still have, where the system reports it (Linux); else None."""
     if not MEMINFO.exists():
         return None
     entries = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines() if ":" in line)

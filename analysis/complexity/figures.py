@@ -45,7 +45,7 @@ def is_native(row: Mapping[Any, Any]) -> bool:
 def cost_bars(
     table: pd.DataFrame, reference: str = "c2d", selected: str | None = None, *, flops_per_mac: int = 1
 ) -> go.Figure:
-    """Draw the cost of each network of `tables.table`, cheapest first: the temporal part solid, everything else hatched.
+    """Draw the cost of each network of `tables.table`, cheapest first: temporal part solid, everything else hatched.
 
     The dotted line and the factors compare with the network `reference`. `flops_per_mac` = 2 shows FLOPs instead of
     MACs. A network that was counted at its native clip is marked and comes last, with its number and that clip instead

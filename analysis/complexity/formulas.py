@@ -1,4 +1,4 @@
-"""Table 1 of Liu et al.: what the operator in the place of a 3x3 costs, by formula and by building it.
+"""Table 1 of Liu et al.: the cost of the operator that replaces a 3x3 convolution, by formula and as built.
 
 C_i channels come in, C_o go out, a kernel spans k_T frames and k x k pixels, and t is the share of the outputs that the
 temporal path makes. The formulas count parameters; times the output's positions they are MACs, without the stride.
@@ -74,7 +74,7 @@ class Numbers:
 
     @property
     def as_here(self) -> bool:
-        """True if the project's own operators, written for three taps and 3x3 pixels, can be built."""
+        """Return whether the project's operators, written for three taps and 3x3 pixels, can be built."""
         return self.kernel == TAPS == self.taps
 
 
@@ -91,7 +91,7 @@ class Operator:
     count: Callable[[Numbers], int]
     """The formula's value: parameters."""
     build: Callable[[Numbers], Part]
-    """The modules that stand in the network, on whatever device is the default."""
+    """Builds the modules of the network, on the default device."""
     in_table_1: bool = False
     """True for the paper's four rows."""
     temporal: tuple[str, ...] = field(default=())
@@ -142,8 +142,8 @@ def _fixed(inputs: int, outputs: int, numbers: Numbers) -> nn.Module:
     return FixedTemporalShift(inputs, outputs)
 
 
-def _behind(shift: Callable[[int, int, Numbers], nn.Module]) -> Callable[[Numbers], Part]:
-    """GTE with this form of LTS, as built: the 2D convolution behind it reads and gives t C_o channels."""
+def _with_conv2d(shift: Callable[[int, int, Numbers], nn.Module]) -> Callable[[Numbers], Part]:
+    """Build GTE with this form of LTS: the 2D convolution after it reads and returns t C_o channels."""
     return lambda n: {
         "spatial": _frames(n.half, n.spatial, n),
         "shift": shift(n.half, n.temporal, n),
@@ -184,37 +184,37 @@ OPERATORS: Mapping[str, Operator] = {
         label="GTE, the paper's formula",
         formula="(k² + t k_T) C_i C_o / 2",
         count=lambda n: n.half * (n.area * n.out_channels + n.temporal * n.taps),
-        build=_behind(_shift),
+        build=_with_conv2d(_shift),
         in_table_1=True,
         temporal=("shift",),
-        note="It takes the 2D convolution behind LTS as C_i/2 to t C_o; as built it reads what LTS gives, t C_o.",
+        note="It takes the 2D convolution after LTS as C_i/2 to t C_o; as built it reads the output of LTS, t C_o.",
     ),
     "gte_as_built": Operator(
         label="GTE, as built",
         formula="((1 - t) k² + t k_T) C_i C_o / 2 + k² t² C_o²",
         count=lambda n: _as_built(n) + n.half * n.temporal * n.taps,
-        build=_behind(_shift),
+        build=_with_conv2d(_shift),
         temporal=("shift",),
     ),
     "gte_fixed_shift": Operator(
         label="GTE, fixed shift",
         formula="(1 - t) k² C_i C_o / 2 + k² t² C_o²",
         count=_as_built,
-        build=_behind(_fixed),
+        build=_with_conv2d(_fixed),
         temporal=("shift",),
     ),
     "gte_shared": Operator(
         label="GTE, shared shift",
         formula="(1 - t) k² C_i C_o / 2 + k² t² C_o² + 2 k_T",
         count=lambda n: _as_built(n) + 2 * n.taps,
-        build=_behind(_shared),
+        build=_with_conv2d(_shared),
         temporal=("shift",),
     ),
     "gte_depthwise": Operator(
         label="GTE, depthwise shift",
         formula="(1 - t) k² C_i C_o / 2 + k² t² C_o² + t k_T C_o",
         count=lambda n: _as_built(n) + n.temporal * n.taps,
-        build=_behind(_depthwise),
+        build=_with_conv2d(_depthwise),
         temporal=("shift",),
     ),
     "gte_no_conv2d": Operator(
@@ -240,7 +240,7 @@ OPERATORS: Mapping[str, Operator] = {
         count=lambda n: n.taps * n.in_channels * n.out_channels,
         build=lambda n: {"conv": _time(n.in_channels, n.out_channels, n)},
         temporal=("conv",),
-        note="In the place of the 1x1 at the entrance of a block, which has C_i C_o; the 3x3 stays as in C2D.",
+        note="Instead of the 1x1 convolution at the entrance of a block, which has C_i C_o; the 3x3 stays as in C2D.",
     ),
     "p3d": Operator(
         label="P3D",
@@ -257,13 +257,13 @@ OPERATORS: Mapping[str, Operator] = {
 }
 """Every row, the paper's four first and in its order."""
 
-BESIDE_C2D: Mapping[str, str] = {"c3d": "C3D", "gst": "GST", "gte_as_built": "GTE as built"}
-"""What a sentence compares with C2D, and its names there."""
+COMPARED_WITH_C2D: Mapping[str, str] = {"c3d": "C3D", "gst": "GST", "gte_as_built": "GTE as built"}
+"""Operators that a sentence compares with C2D, and their names there."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """The parameters of an operator that was built."""
+    """Parameters of an operator that was built."""
 
     params: int
     temporal: int
@@ -279,7 +279,7 @@ def built(operator: Operator, numbers: Numbers) -> Built:
 
 
 def put_in(formula: str, numbers: Numbers) -> str:
-    """A formula with the numbers in the place of its letters: "(3² + 1/4 · 3) · 256 · 256 / 2"."""
+    """Write a formula with numbers instead of its letters: "(3² + 1/4 · 3) · 256 · 256 / 2"."""
     values = {
         "C_i": str(numbers.in_channels),
         "C_o": str(numbers.out_channels),
@@ -289,15 +289,15 @@ def put_in(formula: str, numbers: Numbers) -> str:
         "t": str(numbers.share),
     }
     letters = re.compile("|".join(values))
-    # What stands side by side is multiplied; of two numbers that has to be said.
-    spoken = re.sub(r"(?<=[\w²)]) (?=[\w(])", " · ", formula)
-    return letters.sub(lambda found: values[found[0]], spoken)
+    # Neighbours are multiplied; between two numbers that needs a sign.
+    with_signs = re.sub(r"(?<=[\w²)]) (?=[\w(])", " · ", formula)
+    return letters.sub(lambda letter: values[letter[0]], with_signs)
 
 
 def formula_table(numbers: Numbers) -> pd.DataFrame:
-    """Each row's formula, its value, what was built, and by how much the two differ (0 where they agree).
+    """Return each row's formula, its value, the parameters as built, and their difference (0 where they agree).
 
-    `worked` is the formula with the numbers in the place of its letters, `of_c2d` its value as a share of C2D's.
+    `worked` is the formula with numbers instead of its letters, `of_c2d` its value as a share of C2D's.
     """
     rows, plain = [], OPERATORS["c2d"].count(numbers)
     for name, operator in OPERATORS.items():
@@ -321,14 +321,16 @@ def formula_table(numbers: Numbers) -> pd.DataFrame:
 
 
 def formulas_finding(table: pd.DataFrame) -> str:
-    """What Table 1 says with the numbers of a `formula_table`: what each of its operators has beside C2D."""
+    """Compare the parameters of Table 1's operators with C2D's, from a `formula_table`."""
     rows = {row["name"]: row for row in table.to_dict("records")}
-    told = [f"{label} has {three_digits(rows[name]['of_c2d'])} times as many" for name, label in BESIDE_C2D.items()]
-    return f"In the place of the 3x3, C2D and TSM have {rows['c2d']['value']:,} parameters; {in_a_row(told)}."
+    comparisons = [
+        f"{label} has {three_digits(rows[name]['of_c2d'])} times as many" for name, label in COMPARED_WITH_C2D.items()
+    ]
+    return f"For the 3x3 convolution C2D and TSM have {rows['c2d']['value']:,} parameters; {in_a_row(comparisons)}."
 
 
 def gte_explanation(numbers: Numbers) -> str:
-    """Why the paper's formula for GTE and the block as built differ, or that they agree, with these numbers."""
+    """Explain why the paper's formula for GTE and the block as built differ, or say that they agree."""
     formula, block = OPERATORS["gte"].count(numbers), built(OPERATORS["gte"], numbers).params
     agree_at = Fraction(numbers.in_channels, 2 * numbers.out_channels)
     place = f"t = C_i / (2 C_o) = {agree_at}"
@@ -337,6 +339,6 @@ def gte_explanation(numbers: Numbers) -> str:
     where = f"only at {place}" if agree_at < 1 else f"at no t, since C_i / (2 C_o) = {agree_at}"
     return (
         f"The paper's formula for GTE gives {formula:,}, the block as built has {block:,}. The formula takes the 2D "
-        f"convolution behind LTS as C_i/2 to t C_o, {numbers.half} to {numbers.temporal}; as built it reads what LTS "
-        f"gives, {numbers.temporal} to {numbers.temporal}. They agree {where}."
+        f"convolution after LTS as C_i/2 to t C_o, {numbers.half} to {numbers.temporal}; as built it reads the output "
+        f"of LTS, {numbers.temporal} to {numbers.temporal}. They agree {where}."
     )

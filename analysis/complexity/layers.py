@@ -1,6 +1,6 @@
-"""A network's cost in pieces: one `Layer` for each module that has parameters or arithmetic of its own.
+"""Cost of a network by layer: one `Layer` for each module that has parameters or arithmetic itself.
 
-The pieces add up to the whole, exactly: what a module spends itself is what fvcore gives for it less what it gives for
+The layers add up to the whole, exactly: the MACs of a module itself are those that fvcore counts in it, less those of
 its children.
 """
 
@@ -18,32 +18,32 @@ from gte.models import ClipShape
 from gte.models.shift import TAPS
 
 Kind = Literal["temporal", "spatial", "pointwise", "norm", "head"]
-"""What an operator does: mix frames, mix pixels, mix channels alone, normalise or pool, classify."""
+"""Role of an operator: mix frames, mix pixels, mix channels alone, normalise or pool, classify."""
 
 KINDS: Final[Mapping[Kind, str]] = MappingProxyType(
     {
-        "temporal": "mixing frames",
-        "spatial": "space alone",
+        "temporal": "temporal",
+        "spatial": "spatial",
         "pointwise": "1x1",
         "norm": "BatchNorm and pooling",
         "head": "classifier",
     }
 )
-"""The kinds, in the order in which figures stack them, and what they are called."""
+"""The kinds, in the order in which figures stack them, and their names."""
 
 HEAD: Final = "head"
 STEM: Final = "stem"
 
 NUMBERED_PAIR = re.compile(r"(conv\d+)[ab]")
-"""The convolutions of the original C3D, which stand outside of any block: conv3a and conv3b are one stage."""
+"""The convolutions of the original C3D, which are in no block: conv3a and conv3b are one stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One module of a network and what it costs for one clip."""
+    """One module of a network and its cost for one clip."""
 
     path: str
-    """As in the state_dict; empty for what the network does outside of any module."""
+    """As in the state_dict; empty for arithmetic outside of any module."""
     kind: Kind
     in_channels: int
     out_channels: int
@@ -60,30 +60,30 @@ class Layer:
 
     @property
     def stage(self) -> str:
-        """The part of the network that it belongs to: "stem", "layer3", "fast.layer3", "head"."""
+        """Return the part of the network that it belongs to: "stem", "layer3", "fast.layer3", "head"."""
         if self.kind == "head":
             return HEAD
         parts = self.path.split(".")
         numbers = [place for place, part in enumerate(parts) if part.isdigit()]
         if numbers:
             return ".".join(parts[: numbers[0]])
-        *outer, own = parts
-        if own == "avgpool":
+        *outer, name = parts
+        if name == "avgpool":
             return HEAD
-        if pair := NUMBERED_PAIR.fullmatch(own):
+        if pair := NUMBERED_PAIR.fullmatch(name):
             return ".".join([*outer, pair[1]])
         return ".".join([*outer, STEM])
 
     @property
     def block(self) -> str:
-        """The block of its stage: "layer3.1"; a stage without blocks is its own block."""
+        """Return the block of its stage: "layer3.1"; a stage without blocks is one block."""
         if any(part.isdigit() for part in self.path.split(".")) and self.kind != "head":
             return block_name(self.path)
         return self.path if NUMBERED_PAIR.fullmatch(self.path) else self.stage
 
 
 def kind_of(path: str, module: nn.Module, temporal: Collection[str]) -> Kind:
-    """What a module does; `temporal` has the paths of those whose kernel spans several frames."""
+    """Return the role of a module; `temporal` has the paths of those whose kernel spans several frames."""
     if path in temporal:
         return "temporal"
     # S3D's classifier is a 1x1x1 convolution.
@@ -123,20 +123,20 @@ def watched(model: nn.Module) -> Iterator[dict[str, Shapes]]:
 def layers_of(
     model: nn.Module, shapes: Mapping[str, Shapes], macs: Mapping[str, int], temporal: Collection[str]
 ) -> tuple[Layer, ...]:
-    """The layers of a network in the order of its modules.
+    """Return the layers of a network in the order of its modules.
 
-    `macs` has what fvcore counts in every module, children included.
+    `macs` are those that fvcore counts in each module, children included.
     """
-    found = []
+    layers = []
     for path, module in model.named_modules():
         children = [f"{path}.{name}".lstrip(".") for name, _ in module.named_children()]
-        own = int(macs.get(path, 0)) - sum(int(macs.get(child, 0)) for child in children)
+        macs_itself = int(macs.get(path, 0)) - sum(int(macs.get(child, 0)) for child in children)
         params = sum(parameter.numel() for parameter in module.parameters(recurse=False))
-        if not own and not params:
+        if not macs_itself and not params:
             continue
         channels_in, reads = _as_clip(shapes[path].reads)
         channels_out, gives = _as_clip(shapes[path].gives)
-        found.append(
+        layers.append(
             Layer(
                 path=path,
                 kind=kind_of(path, module, temporal),
@@ -146,14 +146,14 @@ def layers_of(
                 reads=reads,
                 gives=gives,
                 params=params,
-                macs=own,
+                macs=macs_itself,
             )
         )
-    return tuple(found)
+    return tuple(layers)
 
 
 def _as_clip(shape: tuple[int, ...]) -> tuple[int, ClipShape]:
-    """Channels and frames, height and width of one clip, whose frames may stand in the batch's place."""
+    """Return channels, and frames, height and width of one clip; its frames may be the batch dimension."""
     if len(shape) == 5:  # (1, c, t, h, w)
         return shape[1], ClipShape(*shape[2:])
     frames, channels, *pixels = shape  # (t, c, h, w) or (t, c)

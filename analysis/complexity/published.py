@@ -1,7 +1,7 @@
 """Costs that papers and repositories print, each with who printed it, next to what is counted here.
 
-A further figure is one entry of COSTS. One row alone is worked out and not printed: what Table 1's formula gives for a
-whole network.
+A further figure is one entry of COSTS. One row alone is computed and not printed: Table 1's formula for a whole
+network.
 """
 
 from collections import Counter
@@ -47,11 +47,11 @@ class ReportedCost:
     quantity: Quantity
     value: float
     digits: int
-    """Decimals in which it is printed, in millions or thousand millions."""
+    """Printed decimals, in millions or thousand millions."""
     options: Options = field(default_factory=dict)
     clip: ClipShape = PAPER_CLIP
     note: str = ""
-    """Why ours differs, where it does."""
+    """Why ours differs, if it does."""
 
 
 COSTS: tuple[ReportedCost, ...] = (
@@ -156,7 +156,7 @@ COSTS: tuple[ReportedCost, ...] = (
     ReportedCost(
         what="TSM, 400 classes",
         who="mmaction2, configs/recognition/tsm/metafile.yml",
-        where="the often given 24.3 M",
+        where="the usual 24.3 M",
         network="tsm",
         quantity="params",
         value=24.3e6,
@@ -254,7 +254,7 @@ COSTS: tuple[ReportedCost, ...] = (
     ),
     ReportedCost(
         what="C3D, original, 101 classes",
-        who="as often given",
+        who="the usual figure",
         where="16 x 112 x 112",
         network="c3d_original",
         quantity="params",
@@ -277,7 +277,7 @@ def paper_check() -> pd.DataFrame:
 
     Columns `reported` and `counted` are parameters or MACs of convolutions and linear layers, `printed` is the reported
     figure in its own digits. Verdicts: "same" where ours rounds to what is printed, "close" up to 3 %, else "differs".
-    One row is worked out and not printed, FORMULA; it follows the figures of GTE.
+    One row is computed and not printed, FORMULA; it follows the figures of GTE.
     """
     rows = [_checked_row(figure) for figure in COSTS]
     rows.insert(sum(figure.network == "gte" for figure in COSTS), _formula_row())
@@ -322,7 +322,7 @@ def _formula_row() -> dict[str, Any]:
     return {
         "what": FORMULA,
         "who": PAPER,
-        "where": "Table 1, worked out for all blocks",
+        "where": "Table 1, computed for all blocks",
         "quantity": "params",
         "reported": float(by_formula),
         "printed": printed(by_formula, "params", 2),
@@ -356,7 +356,7 @@ def check_finding(table: pd.DataFrame) -> str:
     printed_rows = [row for row in rows if row["what"] != FORMULA]
     counts = Counter(row["verdict"] for row in printed_rows)
     differing = "; ".join(_against_ours(row) for row in printed_rows if row["verdict"] == "differs")
-    formula = [f" Not printed but worked out: {_against_ours(row)}." for row in rows if row["what"] == FORMULA]
+    formula = [f" Computed, not printed: {_against_ours(row)}." for row in rows if row["what"] == FORMULA]
     return (
         f"Of {len(printed_rows)} printed figures {counts['same']} are the same to the printed digit and "
         f"{counts['close']} within 3 %; {counts['differs']} differ{f' ({differing})' if differing else ''}."

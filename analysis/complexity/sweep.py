@@ -1,4 +1,4 @@
-"""What t, the temporal share, costs: parameters and MACs of GST and GTE over every t that they can take."""
+"""Cost against t, the temporal share: parameters and MACs of GST and GTE for every t that they can take."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -27,20 +27,20 @@ CONTRADICTION = (
 
 _COLUMNS = ("name", "label", "share", "t", "params", "macs", "views", "with_head")
 
-STEPS = 32
-"""At most so many steps of t from 0 to 1: what a figure can tell apart."""
+MAX_STEPS = 32
+"""Most steps of t from 0 to 1: more cannot be distinguished in a figure."""
 
 
 def valid_shares(name: str, options: Options) -> list[Fraction]:
-    """Every t, in steps of 1/32 or of one channel, that all blocks of a network can take.
+    """Return every t, in steps of 1/32 or of one channel, that all blocks of a network can take.
 
     Raises ValueError if the network has no t or the options are impossible.
     """
     config = configure(name, **{key: value for key, value in options.items() if key != "temporal_share"})
     if not isinstance(config, ResNetConfig) or not isinstance(config.temporal, GroupedSpatioTemporal):
         raise ValueError(f"{config.label} has no temporal share t; choose one of {', '.join(SWEPT)}.")
-    steps = min(STEPS, config.base_width)
-    found = []
+    steps = min(MAX_STEPS, config.base_width)
+    shares = []
     for step in range(1, steps):
         share = Fraction(step, steps)
         try:
@@ -50,8 +50,8 @@ def valid_shares(name: str, options: Options) -> list[Fraction]:
             design.temporal.build_conv2(config.base_width, 1)
         except ValueError:
             continue
-        found.append(share)
-    return found
+        shares.append(share)
+    return shares
 
 
 def sweep(
@@ -63,17 +63,17 @@ def sweep(
     views: int = 1,
     with_head: bool = True,
 ) -> pd.DataFrame:
-    """One row for each network and t: name, label, share, t (as a fraction in words), params, macs, views, with_head.
+    """Count each network at each t: name, label, share, t (as a written fraction), params, macs, views, with_head.
 
-    torch's own formulas count, on tensors without memory; `views` and `with_head` are those of `seen_in`. Raises
+    torch's formulas count, on tensors without memory; `views` and `with_head` are those of `per_video`. Raises
     ValueError for a clip that is too small, and unless `views` is at least 1.
     """
     wanted = [(name, share) for name in names for share in valid_shares(name, applicable(name, options))]
     rows = []
     for number, (name, share) in enumerate(wanted):
         report(number / len(wanted), f"{name}, t = {share}")
-        own = applicable(name, {**options, "temporal_share": float(share)})
-        counted = count_by_torch(name, own, clip).seen_in(views=views, with_head=with_head)
+        chosen = applicable(name, {**options, "temporal_share": float(share)})
+        counted = count_by_torch(name, chosen, clip).per_video(views=views, with_head=with_head)
         label = configure(name).label
         rows.append(
             {
@@ -91,12 +91,12 @@ def sweep(
 
 
 def reported_range(options: Options, with_head: bool = True) -> tuple[float, ...]:
-    """What the paper reports for GTE's parameters over t; nothing where it means another network, t apart."""
+    """Return the parameters of GTE that the paper reports; nothing for another network than its own, t apart."""
     return () if _deviations(options, with_head) else GTE_RANGE
 
 
 def why_not_compared(options: Options, with_head: bool = True) -> str:
-    """Why the paper's figures are not compared with; empty where they are."""
+    """Say why the paper's figures are not shown for comparison; empty where they are."""
     deviations = _deviations(options, with_head)
     if not deviations:
         return ""
@@ -110,19 +110,19 @@ def why_not_compared(options: Options, with_head: bool = True) -> str:
 
 
 def _deviations(options: Options, with_head: bool) -> list[str]:
-    """In words, all that changes parameters and is not as in the paper."""
-    own, ours = applicable("gte", options), configure("gte").options()
-    changed = [name for name in own if name != "temporal_share" and own[name] != ours[name]]
-    told = [OPTIONS_IN_WORDS.get(name, f"{name} {{:g}}").format(own[name]) for name in changed]
-    return told if with_head else [*told, "a network without its classifier"]
+    """Name everything that changes parameters and is not as in the paper."""
+    chosen, ours = applicable("gte", options), configure("gte").options()
+    changed = [name for name in chosen if name != "temporal_share" and chosen[name] != ours[name]]
+    deviations = [OPTIONS_IN_WORDS.get(name, f"{name} {{:g}}").format(chosen[name]) for name in changed]
+    return deviations if with_head else [*deviations, "a network without its classifier"]
 
 
 def sweep_finding(
     table: pd.DataFrame, reported: Sequence[float] = (), not_compared: str = "", *, flops_per_mac: int = 1
 ) -> str:
-    """From where to where GTE goes, and which t give the reported parameters as they are printed, if there are any.
+    """Say how the cost of GTE changes with t, and which t give the reported parameters as printed, if there are any.
 
-    `not_compared` is the sentence that stands in place of the reported parameters.
+    `not_compared` is a sentence instead of the reported parameters.
     """
     gte = [row for row in table.to_dict("records") if row["name"] == "gte"]
     if not gte:
@@ -132,7 +132,7 @@ def sweep_finding(
     ends = [f"{large_count(row['params'])} at t = {row['t']}" for row in (first, last) if row is not least]
     return " ".join(
         [
-            f"GTE has fewest parameters, {large_count(least['params'])}, at t = {least['t']}"
+            f"GTE has the fewest parameters, {large_count(least['params'])}, at t = {least['t']}"
             f"{f'; it has {in_a_row(ends)}' if ends else ''}.",
             _macs_between(gte, flops_per_mac),
             *(_met(gte, value) for value in reported),
@@ -154,11 +154,11 @@ def _macs_between(rows: Sequence[dict[Any, Any]], flops_per_mac: int) -> str:
 
 
 def _met(rows: Sequence[dict[Any, Any]], value: float) -> str:
-    """The t at which the parameters round to a printed figure, or the two next to it."""
+    """Name the t at which the parameters round to a printed figure, or else the two nearest to it."""
     text = printed(value, "params", PRINTED_DIGITS)
     there = [row["t"] for row in rows if printed(row["params"], "params", PRINTED_DIGITS) == text]
     if there:
-        return f"The reported {text} are met at t = {in_a_row(there)}."
+        return f"The reported {text} is reached at t = {in_a_row(there)}."
     near = sorted(sorted(rows, key=lambda row: abs(row["params"] - value))[:2], key=lambda row: row["params"])
     sides = [f"{row['t']} ({large_count(row['params'])})" for row in near]
-    return f"The reported {text} are met at no t; nearest are t = {in_a_row(sides)}."
+    return f"The reported {text} is reached at no t; nearest are t = {in_a_row(sides)}."

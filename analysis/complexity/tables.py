@@ -1,4 +1,4 @@
-"""Counts as tables: a row for each network, for each part of one, for each layer of a block."""
+"""Tables of counts: a row for each network, for each part of one, for each layer of a block."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -33,10 +33,10 @@ _COLUMNS = (
 
 
 def table(counts: Iterable[Complexity | Uncountable]) -> pd.DataFrame:
-    """One row per network: names, clip, parameters, MACs, uncounted operators in words, or why there is no count.
+    """Return one row per network: names, clip, parameters, MACs, uncounted operators, or why there is no count.
 
-    `at_native` is true where the clip is not the one that was asked for but the network's native one; `note` says where
-    the clip shows the network far less than its publication's does.
+    `at_native` is true where the clip is the network's native one and not the chosen one; `note` says where the network
+    sees far less of the clip than in its publication.
     """
     rows = []
     for item in counts:
@@ -50,23 +50,23 @@ def table(counts: Iterable[Complexity | Uncountable]) -> pd.DataFrame:
 
 
 def as_plain(item: Complexity | Uncountable) -> dict[str, Any]:
-    """The row as plain numbers, texts and dictionaries; numbers are None where there is no count."""
+    """Return a row as plain numbers, texts and dictionaries; numbers are None where there is no count."""
     row: dict[str, Any] = {"name": item.name, "label": item.label}
-    own = ("agrees", "at_native", "views", "with_head")
+    others = ("agrees", "at_native", "views", "with_head")
     if isinstance(item, Complexity):
-        row |= {column: getattr(item, column) for column in (*NUMBERS, *own)}
+        row |= {column: getattr(item, column) for column in (*NUMBERS, *others)}
         row |= {"uncounted": dict(item.uncounted), "reason": None, "note": item.note}
     else:
-        row |= dict.fromkeys((*NUMBERS, *own, "uncounted")) | {"reason": item.reason, "note": ""}
+        row |= dict.fromkeys((*NUMBERS, *others, "uncounted")) | {"reason": item.reason, "note": ""}
     return row | {"clip": asdict(item.clip), "options": dict(item.options)}
 
 
 Level = Literal["stage", "block", "path"]
-"""How finely a network is cut: into stages, their blocks, or single layers."""
+"""Parts of a network: its stages, their blocks, or single layers."""
 
 
 def parts(item: Complexity, level: Level = "stage", of: str | None = None) -> pd.DataFrame:
-    """Where the cost sits: one row for each part and kind of operator, in the order of the modules.
+    """Return the cost by part: one row for each part and kind of operator, in the order of the modules.
 
     Columns: part, kind, params, macs, share (of the network's MACs). `of` keeps the parts of one stage or, at the
     level "path", of one block or stage. With `of` absent the MACs add up to `item.macs` and the parameters to
@@ -87,17 +87,17 @@ def parts(item: Complexity, level: Level = "stage", of: str | None = None) -> pd
 
 
 def stages(item: Complexity) -> list[str]:
-    """The stages of a network, in the order of its modules."""
+    """Return the stages of a network, in the order of its modules."""
     return list(dict.fromkeys(layer.stage for layer in item.layers))
 
 
 def blocks(item: Complexity, stage: str | None = None) -> list[str]:
-    """The blocks of a network or of one of its stages, in the order of its modules."""
+    """Return the blocks of a network or of one of its stages, in the order of its modules."""
     return list(dict.fromkeys(layer.block for layer in item.layers if stage in (None, layer.stage)))
 
 
 def block_table(item: Complexity, block: str) -> pd.DataFrame:
-    """Every layer of a block: what it does, C_i, C_o, kernel, resolution, parameters, MACs, share of the network.
+    """Return every layer of a block: role, C_i, C_o, kernel, resolution, parameters, MACs, share of the network.
 
     Raises ValueError if the network has no such block.
     """
@@ -108,12 +108,12 @@ def block_table(item: Complexity, block: str) -> pd.DataFrame:
         [
             {
                 "layer": _inside(layer, block),
-                "does": KINDS[layer.kind],
+                "role": KINDS[layer.kind],
                 "C_i": layer.in_channels,
                 "C_o": layer.out_channels,
                 "kernel": "x".join(map(str, layer.kernel)) if layer.kernel else "",
-                "reads": str(layer.reads),
-                "gives": str(layer.gives),
+                "input_size": str(layer.reads),
+                "output_size": str(layer.gives),
                 "params": layer.params,
                 "macs": layer.macs,
                 "share": layer.macs / max(item.macs, 1),
@@ -124,7 +124,7 @@ def block_table(item: Complexity, block: str) -> pd.DataFrame:
 
 
 def layer_table(item: Complexity) -> pd.DataFrame:
-    """Every layer of a network, block after block: `block_table` of each, with the network and the block in front."""
+    """Return every layer of a network: the `block_table` of each block, with columns for network and block."""
     frames = []
     for block in blocks(item):
         frame = block_table(item, block)
@@ -135,7 +135,7 @@ def layer_table(item: Complexity) -> pd.DataFrame:
 
 
 def block_finding(item: Complexity, block: str, flops_per_mac: int = 1) -> str:
-    """What a block costs as a whole. Raises ValueError if the network has no such block."""
+    """Say what a block costs as a whole. Raises ValueError if the network has no such block."""
     rows = block_table(item, block).to_dict("records")
     params, macs = (sum(row[column] for row in rows) for column in ("params", "macs"))
     unit = COST_UNITS[flops_per_mac]
@@ -150,20 +150,20 @@ def _inside(layer: Layer, block: str) -> str:
 
 
 def parts_finding(item: Complexity, flops_per_mac: int = 1) -> str:
-    """Which stage and which kind of operator take most, and what mixing frames takes."""
+    """Name the stage and the kind of operator that cost most, and the temporal part."""
     unit = COST_UNITS[flops_per_mac]
     by_stage: Counter[str] = Counter()
     by_kind: Counter[Kind] = Counter()
     for layer in item.layers:
         by_stage[layer.stage] += layer.macs
         by_kind[layer.kind] += layer.macs
-    (dearest, most_macs), (kind, kind_macs) = by_stage.most_common(1)[0], by_kind.most_common(1)[0]
+    (stage, stage_macs), (kind, kind_macs) = by_stage.most_common(1)[0], by_kind.most_common(1)[0]
     spent = by_kind["temporal"]
-    mixing = f"mixing frames takes {percent(spent / item.macs)}" if spent else "no multiplication mixes frames"
+    temporal_part = f"temporal kernels take {percent(spent / item.macs)}" if spent else "none of it is temporal"
     most = "" if kind == "temporal" else f"; {KINDS[kind]} takes {percent(kind_macs / item.macs)}"
     return (
-        f"Of {item.label}'s {large_count(item.macs * flops_per_mac)} {unit}, BatchNorm and pooling included, {dearest} "
-        f"takes {percent(most_macs / item.macs)}{most}; {mixing}."
+        f"Of {item.label}'s {large_count(item.macs * flops_per_mac)} {unit}, BatchNorm and pooling included, {stage} "
+        f"takes {percent(stage_macs / item.macs)}{most}; {temporal_part}."
     )
 
 

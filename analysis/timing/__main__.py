@@ -1,4 +1,4 @@
-"""`python -m analysis.timing`: what the networks take on this machine."""
+"""Command `python -m analysis.timing`: speed of the networks on this machine."""
 
 import pandas as pd
 from tqdm import tqdm
@@ -27,7 +27,7 @@ def main(
     json: bool = False,
     csv: bool = False,
 ) -> None:
-    """Time the networks against each other on this machine, and measure the memory of a training step of each.
+    """Time the networks in turns on this machine, and measure the memory of a training step of each.
 
     Args:
         models: The networks, by name, or all; when not given, the five that the paper's tables compare.
@@ -35,12 +35,12 @@ def main(
         frames: Frames of the clip.
         size: Height and width of the clip, in pixels.
         num_classes: Classes of the last layer.
-        temporal_share: Share of the output channels that the temporal path makes, where a network has one.
+        temporal_share: Share of output channels that the temporal path computes, in networks that have one.
         base_width: Channels in the middle of the first stage's bottlenecks.
-        rounds: How often each network runs; the median is told, between the quartiles.
+        rounds: Runs of each network; the median and the quartiles are printed.
         batch: Clips in one pass.
-        threads: Processor cores used at once; all by default.
-        fused: With BatchNorm folded into the convolutions (gte.models.fuse).
+        threads: Processor cores used at once; by default all.
+        fused: Fold BatchNorm into the convolutions (gte.models.fuse).
         no_memory: Leave the memory of training steps out.
         json: Print an object with every second of every round.
         csv: Print comma-separated values.
@@ -60,7 +60,7 @@ def main(
         memory=not no_memory,
     )
     macs = conv_linear_macs(names, options, plan.clip)
-    cli.say(f"About {in_words(seconds_expected(plan, macs))}; anything else that runs now blurs the result.")
+    cli.say(f"About {in_words(seconds_expected(plan, macs))}; other programs add noise.")
     with tqdm(total=1.0, leave=False, disable=None, bar_format="{percentage:3.0f}% {desc}") as bar:
 
         def report(part: float, text: str) -> None:

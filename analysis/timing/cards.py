@@ -10,15 +10,15 @@ from analysis.timing.plan import Measurement, run
 from analysis.timing.table import finding, reference_of, table
 
 DEFINITION = """
-Every network runs once unmeasured and then once in each round; each round begins with another network. A point is the
+Every network runs once as a warm-up and then once in each round; each round begins with another network. A point is the
 median over the rounds, its whiskers are the quartiles. **Measured** are the milliseconds of a forward pass, without
-gradients, on random clips and with random weights, neither of which changes how long it takes. **Counted** are the
-multiply-accumulates of convolutions and linear layers. The dotted line leads from the origin through the reference: so
-long a pass would take if only MACs counted. Ratios are taken within each round, so that a machine that is busy or slows
-down changes the milliseconds and not the ratios.
+gradients, on random clips and with random weights, neither of which changes the time. **Counted** are the
+multiply-accumulates of convolutions and linear layers. The dotted line goes from the origin through the reference: the
+time of a pass if only MACs mattered. Ratios are taken within each round, so that a machine that is busy or slows down
+changes the milliseconds and not the ratios.
 
-**Memory** is the most that one training step (forward and backward, one batch) adds to a process that has done nothing
-else, weights and gradients included; each network has a process of its own. The optimiser's own memory is not in it.
+**Memory** is the peak that one training step (forward and backward, one batch) adds to a new process, weights and
+gradients included; each network has a separate process. The memory of the optimiser is not included.
 """
 
 

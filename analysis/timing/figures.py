@@ -1,4 +1,4 @@
-"""What networks take on the clock beside what they count."""
+"""Chart of measured time against counted MACs."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,11 +9,11 @@ from analysis.plotting.label_placement import places
 
 
 def time_against_macs(table: pd.DataFrame, reference: str = "c2d") -> go.Figure:
-    """Milliseconds of each network of `timing.table.table` over its MACs in one pass, with the quartiles as whiskers.
+    """Draw milliseconds of each network of `table.table` over its MACs in one pass, with the quartiles as whiskers.
 
-    The line leads from the origin through the network `reference`: what the MACs would take at its rate. A network
-    above it waits for more than arithmetic. Networks without a time or a count have no mark, and none has one that was
-    timed at its native clip while others were at the chosen one: it would squeeze those into a corner.
+    The line goes from the origin through the network `reference`: the time of the MACs at its rate. A network above it
+    waits for more than arithmetic. Networks without a time or a count have no mark; nor has a network at its native
+    clip while others are at the chosen one, because it would squeeze those into a corner.
     """
     known = table.dropna(subset=["milliseconds", "macs"]).to_dict("records")
     rows = [row for row in known if not row["at_native"]] or known

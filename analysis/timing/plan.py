@@ -1,4 +1,4 @@
-"""What is to be timed, the timing itself, and what came of it, as plain data that can cross between processes."""
+"""Plan of a measurement, the timing itself, and its result, as plain data that can be passed between processes."""
 
 import json
 import os
@@ -16,38 +16,38 @@ from torch import Tensor, nn
 
 from analysis.progress import Report, no_report
 from analysis.timing.stopwatch import forward, measure, measures_memory
-from gte.models import MODELS, ClipShape, ModelConfig, configure, fuse, on_meta_device, to_channels_last
+from gte.models import MODELS, ClipShape, ModelConfig, applicable, configure, fuse, on_meta_device, to_channels_last
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_ROUNDS = 11
 
 MACS_PER_SECOND = 35e9
-"""What one thread of an ordinary processor does of these networks; for a guess of how long a measurement takes."""
+"""Rate of one thread of an ordinary processor, to estimate how long a measurement takes."""
 START_SECONDS = 4.0
-"""Until a process has torch."""
+"""To start a process that imports torch."""
 STEP_PASSES = 3
 """A training step in forward passes."""
 MEMORY_SHARE = 5
-"""A network's memory takes as long as so many of its forward passes, start of the process included: for progress."""
+"""Time to measure a network's memory, in forward passes, start of the process included; for progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is timed on what."""
+    """Networks, clips and settings of a measurement."""
 
     names: tuple[str, ...]
-    """Networks of the table."""
+    """Names in the table of networks."""
     options: tuple[tuple[str, int | float], ...] = ()
     """Options in pairs; each network takes those that it has."""
     clip: ClipShape
     rounds: int = DEFAULT_ROUNDS
-    """How often each network runs, after a round that does not count."""
+    """Runs of each network, after a warm-up."""
     batch: int = 1
     """Clips in one pass."""
     threads: int = 1
     """Processor cores used at once."""
     fused: bool = False
-    """With BatchNorm folded away, as `gte.models.fuse` does; the memory is that of the plain network."""
+    """With BatchNorm folded into convolutions by `gte.models.fuse`; memory is that of the plain network."""
     memory: bool = True
     """Whether the memory of a training step is measured as well."""
 
@@ -56,36 +56,35 @@ class Plan:
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} must be at least 1; got {getattr(self, field)}.")
         if min(self.clip.frames, self.clip.height, self.clip.width) < 1:
-            raise ValueError(f"A clip has at least one frame of at least one pixel; got {self.clip}.")
+            raise ValueError(f"A clip must have at least one frame of at least one pixel; got {self.clip}.")
         if not self.names:
             raise ValueError("There is no network to time; give at least one.")
         for name in self.names:
             configure(name)
 
     def config_of(self, name: str) -> ModelConfig:
-        """The network with its options. Raises ValueError for values that it cannot have."""
-        own = configure(name).options()
-        return configure(name, **{option: value for option, value in self.options if option in own})
+        """Configure a network. Raises ValueError for values that it cannot have."""
+        return configure(name, **applicable(name, dict(self.options)))
 
     def clip_of(self, config: ModelConfig) -> ClipShape:
-        """The clip that a network sees: its native one where it takes none as small as the chosen one."""
+        """Return the clip that a network sees: its native one if it takes none as small as the chosen one."""
         return self.clip if self.clip.covers(config.smallest) else config.native
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """What one network took."""
+    """Measured times and memory of one network."""
 
     name: str
     label: str
     clip: ClipShape
     at_native: bool
     seconds: tuple[float, ...]
-    """Of each round, in their order."""
+    """Of each round, in order."""
     peak_bytes: int | None = None
     """The most memory of a training step; None where it was not or could not be measured."""
     note: str = ""
-    """Why there is no memory, if it was asked for."""
+    """Why memory was not measured, if it was to be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +98,7 @@ class Untimed:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """All that came of a plan."""
+    """Result of a plan."""
 
     plan: Plan
     timed: tuple[Timed, ...]
@@ -107,13 +106,13 @@ class Measurement:
     machine: str
     torch_version: str
     date: str
-    """When it ended, UTC."""
+    """End of the measurement, UTC."""
 
 
 def run(plan: Plan, report: Report = no_report) -> Measurement:
-    """Time the networks of a plan against each other in this process, whose number of threads it sets.
+    """Time the networks of a plan in turns in this process, and set its number of threads.
 
-    Each training step is measured in a process of its own. Raises ValueError if no network can be built.
+    Each training step is measured in a separate process. Raises ValueError if no network can be built.
     """
     torch.set_num_threads(plan.threads)
     memory = plan.memory and measures_memory()
@@ -140,7 +139,7 @@ def run(plan: Plan, report: Report = no_report) -> Measurement:
         peak, note = None, ""
         if memory:
             step(f"{config.label}, a training step's memory", MEMORY_SHARE)
-            peak, note = _memory_in_a_process_of_its_own(plan, name)
+            peak, note = _memory_in_a_separate_process(plan, name)
         elif plan.memory:
             note = "Memory is measured on Linux alone."
         clip = plan.clip_of(config)
@@ -166,7 +165,7 @@ def run(plan: Plan, report: Report = no_report) -> Measurement:
 
 
 def _configs(plan: Plan) -> tuple[dict[str, ModelConfig], tuple[Untimed, ...]]:
-    """The networks that can be built, and the others. Raises ValueError if there are only others."""
+    """Separate networks that can be built from the others. Raises ValueError if none can be built."""
     configs, untimed = {}, []
     for name in plan.names:
         try:
@@ -183,35 +182,35 @@ def _configs(plan: Plan) -> tuple[dict[str, ModelConfig], tuple[Untimed, ...]]:
 
 
 def network_of(config: ModelConfig) -> nn.Module:
-    """The network with the same random weights at each call, in the memory format that it runs fastest in."""
+    """Build a network with the same random weights at each call, in its fastest memory format."""
     torch.manual_seed(0)
     return to_channels_last(config.build())
 
 
 def pixels_of(plan: Plan, config: ModelConfig) -> Tensor:
-    """The clips that a network sees."""
+    """Return random clips for a network."""
     clip = plan.clip_of(config)
     return torch.rand(plan.batch, 3, clip.frames, clip.height, clip.width)
 
 
-def _memory_in_a_process_of_its_own(plan: Plan, name: str) -> tuple[int | None, str]:
-    """Bytes, or why there are none: where the machine has too little memory, the system ends the process."""
+def _memory_in_a_separate_process(plan: Plan, name: str) -> tuple[int | None, str]:
+    """Return bytes, or why there are none: the system ends a process that takes too much memory."""
     command = [sys.executable, "-m", "analysis.timing.worker", "memory", dumped(plan), name]
     ended = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     if ended.returncode:
-        return None, f"The training step did not end well ({how_it_ended(ended.returncode)})."
+        return None, f"The training step failed ({how_it_ended(ended.returncode)})."
     return int(ended.stdout), ""
 
 
 def how_it_ended(status: int) -> str:
-    """What a process that failed ended with; the system's own way to end one that takes too much memory is signal 9."""
+    """Describe the exit status of a process; the system ends one that takes too much memory with signal 9."""
     if status == -9:
-        return "signal 9, as where memory runs out"
+        return "signal 9, as when memory runs out"
     return f"signal {-status}" if status < 0 else f"status {status}"
 
 
 def machine() -> str:
-    """The processor and its cores, as far as the system tells."""
+    """Name the processor and its cores, as far as the system reports them."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -219,12 +218,12 @@ def machine() -> str:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def seconds_expected(plan: Plan, macs: Mapping[str, int]) -> float:
-    """About how long a plan takes, from each network's multiply-accumulates for one clip; machines differ threefold."""
+    """Estimate the time of a plan from each network's MACs for one clip; machines differ by a factor of three."""
     one_pass = sum(macs.values()) * plan.batch / (MACS_PER_SECOND * plan.threads)
     seconds = START_SECONDS + one_pass * (plan.rounds + 1)
     if plan.memory and measures_memory():
@@ -233,7 +232,7 @@ def seconds_expected(plan: Plan, macs: Mapping[str, int]) -> float:
 
 
 def in_words(seconds: float) -> str:
-    """A guess as people say it: "10 seconds", "a minute", "4 minutes", "2 hours"."""
+    """Round an estimate as people do: "10 seconds", "a minute", "4 minutes", "2 hours"."""
     if seconds < 50:
         return f"{max(10 * round(seconds / 10), 10)} seconds"
     if seconds < 90:
@@ -242,7 +241,7 @@ def in_words(seconds: float) -> str:
 
 
 def as_plain(measurement: Measurement) -> dict[str, Any]:
-    """The measurement as plain numbers, texts, lists and dictionaries."""
+    """Return the measurement as plain numbers, texts, lists and dictionaries."""
     return asdict(measurement)
 
 
@@ -267,5 +266,5 @@ def plan_from_plain(plain: Mapping[str, Any]) -> Plan:
 
 
 def dumped(plan: Plan) -> str:
-    """A plan as one argument of a command."""
+    """Write a plan as one argument of a command."""
     return json.dumps(asdict(plan))

@@ -1,7 +1,7 @@
-"""Measuring in a process of its own, as the one that started it sees it.
+"""Measurement in a child process, seen from its parent.
 
-`torch.set_num_threads` and what a network takes of memory concern a whole process; a server's own are left alone. The
-child says what it does in lines of JSON, and ends with whoever started it: its standard input is held open until then.
+Threads of torch and peak memory belong to a whole process; those of a server stay unchanged. The child reports in lines
+of JSON, and ends when its parent does: its standard input is held open until then.
 """
 
 import contextlib
@@ -27,16 +27,16 @@ from gte.errors import MeasurementError
 
 COMMAND = (sys.executable, "-m", "analysis.timing.worker", "time")
 SECONDS_BETWEEN_REPORTS = 0.1
-"""So long may a measurement that nobody wants go on."""
+"""A cancelled measurement may go on for so long."""
 
 
 def run_in_child(plan: Plan, report: Report, command: Sequence[str] = COMMAND) -> Measurement:
-    """Time a plan in a process of its own, which is ended at once when `report` raises.
+    """Time a plan in a child process, which is ended at once when `report` raises.
 
     Raises MeasurementError if the process refuses the plan, fails, or is ended from outside.
     """
     with started([*command, dumped(plan)]) as process:
-        part, text = 0.0, "Starting a process of its own"
+        part, text = 0.0, "Starting a separate process"
         lines = _lines_of(process)
         while True:
             report(part, text)
@@ -46,7 +46,7 @@ def run_in_child(plan: Plan, report: Report, command: Sequence[str] = COMMAND) -
                 continue
             if line is None:
                 raise MeasurementError(
-                    f"The process that measured ended early ({how_it_ended(process.wait())}); "
+                    f"The measuring process ended early ({how_it_ended(process.wait())}); "
                     "choose fewer networks, a smaller clip or a smaller batch, and measure again."
                 )
             match _message(line):
@@ -60,7 +60,7 @@ def run_in_child(plan: Plan, report: Report, command: Sequence[str] = COMMAND) -
 
 @contextlib.contextmanager
 def started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """A process in a group of its own; at the end of the block the whole group is gone."""
+    """Start a process in a new group; end the whole group after the block."""
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -79,12 +79,12 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 
 def _lines_of(process: subprocess.Popen[str]) -> "queue.Queue[str | None]":
-    """What a process prints, line by line, and None when it has ended."""
+    """Return a queue of the lines that a process prints; None follows when it has ended."""
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
         assert process.stdout is not None
-        # The file is closed under the reader's hands where the process is ended.
+        # The file is closed while it is read, if the process is ended.
         with contextlib.suppress(ValueError, OSError):
             for line in process.stdout:
                 lines.put(line)
@@ -95,7 +95,7 @@ def _lines_of(process: subprocess.Popen[str]) -> "queue.Queue[str | None]":
 
 
 def _message(line: str) -> object:
-    """What the child said; what some library printed is nothing."""
+    """Parse a line of the child; return None for what a library printed."""
     try:
         return json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Timing several things against each other, and the most memory that a training step needs."""
+"""Stopwatch for jobs that take turns, and the peak memory of a training step."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,10 +23,10 @@ def measure(
     report: Callable[[int, str], None] = lambda round_number, name: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Float[np.ndarray, " rounds"]]:
-    """Seconds of each job in each round, after one round that does not count.
+    """Measure the seconds of each job in each round, after one warm-up round.
 
-    Every round begins with another job, so that none always follows the same neighbour's heat. `report` is told the
-    number of the round, 0 for the one that does not count, and the job that comes next.
+    Every round begins with another job, so that none always follows the same one. `report` gets the number of the
+    round, 0 for the warm-up, and the job that comes next.
     """
     names = list(jobs)
     seconds = {name: np.empty(rounds) for name in names}
@@ -44,7 +44,7 @@ def measure(
 
 
 def forward(network: nn.Module, pixels: Tensor) -> Callable[[], object]:
-    """A forward pass without gradients, to be run again and again."""
+    """Return a function that runs a forward pass without gradients."""
 
     def run() -> object:
         with torch.inference_mode():
@@ -54,7 +54,7 @@ def forward(network: nn.Module, pixels: Tensor) -> Callable[[], object]:
 
 
 def training_step(network: nn.Module, pixels: Tensor) -> Callable[[], object]:
-    """Forward and backward of a network in training mode, to be run again and again."""
+    """Return a function that runs forward and backward of a network in training mode."""
 
     def run() -> None:
         network.zero_grad()
@@ -65,17 +65,17 @@ def training_step(network: nn.Module, pixels: Tensor) -> Callable[[], object]:
 
 
 def measures_memory() -> bool:
-    """True where the system tells how much memory a process took at most, which is Linux alone."""
+    """Return whether the system reports the peak memory of a process, which only Linux does."""
     return _CLEAR.exists()
 
 
 def memory_of_step(network: Callable[[], nn.Module], pixels: Callable[[], Tensor], threads: int) -> int:
-    """Bytes that one training step needs at most, weights and gradients included, if this process has done nothing yet.
+    """Measure the peak bytes of one training step, weights and gradients included, in a process that is otherwise new.
 
-    It sets the threads of this process.
+    Sets the threads of this process.
     """
     torch.set_num_threads(threads)
-    # What starts and imports things is over before anything counts.
+    # A first step, so that start-up and imports do not count.
     training_step(nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), torch.rand(1, 3, 9, 9))()
     before = resident("VmRSS")
     _CLEAR.write_text("5")  # forget the peak so far
@@ -84,6 +84,6 @@ def memory_of_step(network: Callable[[], nn.Module], pixels: Callable[[], Tensor
 
 
 def resident(field: str) -> int:
-    """Bytes of this process in memory, now (VmRSS) or at most (VmHWM)."""
+    """Return the bytes of this process in memory, now (VmRSS) or at its peak (VmHWM)."""
     status = _STATUS.read_text()
     return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith(field))

@@ -1,4 +1,4 @@
-"""A measurement as a table beside the counted MACs, and the sentence that it leads to."""
+"""Table of a measurement with the counted MACs, and its finding."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,24 +11,24 @@ from analysis.timing.plan import Measurement
 
 REFERENCE = "c2d"
 
-FEWEST_ROUNDS = 5
-"""With fewer, the middle half of the rounds says nothing of what is chance."""
-MOST_APART = 1.5
-"""Of a network's ratios in the rounds, the upper quartile over the lower; beyond it nothing is concluded from them."""
+MIN_ROUNDS = 5
+"""With fewer, the middle half of the rounds does not separate effects from noise."""
+MAX_SPREAD = 1.5
+"""Upper quartile over lower quartile of a network's ratios; nothing is concluded from a larger spread."""
 
 
 def reference_of(measurement: Measurement) -> str:
-    """The network that the others are compared with: C2D, or where it was not measured the first at the chosen clip."""
+    """Return the network that the others are compared with: C2D, or else the first measured at the chosen clip."""
     names = [item.name for item in sorted(measurement.timed, key=lambda item: item.at_native)]
     return REFERENCE if REFERENCE in names else names[0]
 
 
 def table(measurement: Measurement, macs: Mapping[str, int]) -> pd.DataFrame:
-    """One row for each network in the order of the plan.
+    """Return one row for each network in the order of the plan.
 
     `milliseconds` is the median over the rounds, `low` and `high` are the quartiles; `time_ratio` is the median of the
     ratios to the reference within each round, with its quartiles; `time_per_mac` is that ratio over the ratio of the
-    MACs, 1 for a network that does arithmetic as fast as the reference. `macs` are counted, for one clip. A network
+    MACs, 1 for a network with as many MACs a second as the reference. `macs` are counted, for one clip. A network
     that was not timed keeps its row with the reason.
     """
     plan = measurement.plan
@@ -77,52 +77,51 @@ def table(measurement: Measurement, macs: Mapping[str, int]) -> pd.DataFrame:
 
 
 def finding(measurement: Measurement, macs: Mapping[str, int], selected: str = "gte") -> str:
-    """The selected network's time beside its MACs, and which networks clearly lie above the reference's rate.
+    """Compare the selected network's time and MACs with the reference's, and name networks that are clearly slower.
 
-    Clearly: the middle half of the rounds' ratios says so, of at least FEWEST_ROUNDS that are no further apart than
-    MOST_APART.
+    Clearly: the middle half of the ratios says so, of at least MIN_ROUNDS with a spread of at most MAX_SPREAD.
     """
     rows = {row["name"]: row for row in table(measurement, macs).dropna(subset=["time_ratio"]).to_dict("records")}
     name = reference_of(measurement)
     base = rows.pop(name)
-    speed = f"{base['label']} takes {three_digits(base['milliseconds'])} ms a pass"
-    # At another clip a network does other work: its rate is no word about its design.
+    speed = f"{base['label']} takes {three_digits(base['milliseconds'])} ms per pass"
+    # With another clip a network does other work: its rate says nothing about its design.
     compared = {key: row for key, row in rows.items() if not pd.isna(row["mac_ratio"]) and not row["at_native"]}
     if not compared:
         return f"{speed}."
     chosen = compared.get(selected) or max(compared.values(), key=lambda row: row["time_per_mac"])
-    told = (
-        f"{speed}. {chosen['label']} takes {three_digits(chosen['time_ratio'])} of that, "
-        f"for {three_digits(chosen['mac_ratio'])} of the MACs."
+    text = (
+        f"{speed}. {chosen['label']} takes {three_digits(chosen['time_ratio'])} times as long, "
+        f"for {three_digits(chosen['mac_ratio'])} times the MACs."
     )
-    if measurement.plan.rounds < FEWEST_ROUNDS:
-        return told
+    if measurement.plan.rounds < MIN_ROUNDS:
+        return text
     if not _is_steady(chosen):
         return (
-            f"{told} In the middle half of the rounds it took from {three_digits(chosen['time_ratio_low'])} to "
-            f"{three_digits(chosen['time_ratio_high'])} of it: the machine was busy with something else, so measure "
-            "again."
+            f"{text} In the middle half of the rounds it took from {three_digits(chosen['time_ratio_low'])} to "
+            f"{three_digits(chosen['time_ratio_high'])} times as long: the machine was busy with something else, so "
+            "measure again."
         )
     compared = {key: row for key, row in compared.items() if _is_steady(row)}
     above = [row["label"] for row in compared.values() if row["time_ratio_low"] > row["mac_ratio"]]
     if above:
         verb = "takes" if len(above) == 1 else "take"
-        told += (
+        text += (
             f" {in_a_row(above)} {verb} longer than {'its' if len(above) == 1 else 'their'} MACs would at "
             f"{base['label']}'s rate, which points to memory traffic and overheads rather than arithmetic."
         )
     below = [row["label"] for row in compared.values() if row["time_ratio_high"] < row["mac_ratio"]]
     if below:
-        told += f" {in_a_row(below)} {'does' if len(below) == 1 else 'do'} more MACs in a second than {base['label']}."
-    return told
+        text += f" {in_a_row(below)} {'does' if len(below) == 1 else 'do'} more MACs per second than {base['label']}."
+    return text
 
 
 def _is_steady(row: Mapping[Any, Any]) -> bool:
-    return row["time_ratio_high"] <= MOST_APART * row["time_ratio_low"]
+    return row["time_ratio_high"] <= MAX_SPREAD * row["time_ratio_low"]
 
 
 def what_was_measured(measurement: Measurement) -> str:
-    """Machine, versions and settings in one line."""
+    """Write machine, versions and settings in one line."""
     plan = measurement.plan
     return (
         f"Measured {measurement.date.replace('T', ' ').removesuffix('+00:00')} UTC on {measurement.machine}: "

@@ -1,4 +1,4 @@
-"""The process that measures for another one: it says what it does in lines of JSON, and ends with who started it."""
+"""Child process that measures: it reports in lines of JSON, and ends when its parent does."""
 
 import json
 import os
@@ -15,8 +15,8 @@ def _say(message: object) -> None:
     print(json.dumps(message), flush=True)
 
 
-def _end_with_the_other() -> None:
-    """End this process and all that it started as soon as whoever started it is gone."""
+def _end_with_parent() -> None:
+    """End this process and all that it started as soon as its parent is gone."""
 
     def wait() -> None:
         sys.stdin.read()
@@ -34,7 +34,7 @@ def main() -> None:
         config = plan.config_of(sys.argv[3])
         print(memory_of_step(lambda: network_of(config), lambda: pixels_of(plan, config), plan.threads))
         return
-    _end_with_the_other()
+    _end_with_parent()
     try:
         measurement = run(plan, lambda part, text: _say({"part": float(part), "text": text}))
         _say({"measurement": as_plain(measurement)})

@@ -126,7 +126,7 @@ def test_architectures_open_on_the_paper_s_setting_and_follow_the_controls(folde
     assert large_count(table.loc["GTE", "Parameters"]) == "17.97 M"
     assert large_count(table.loc["GTE", "MACs"]) == "25.34 G"
     assert large_count(table.loc["C2D", "MACs"]) == "32.70 G"
-    assert set(table["Agreement"]) == {"✓"}
+    assert set(table["Cross-checked"]) == {"✓"}
     before = finding(at)
     at.selectbox(key="t").set_value("1/2").run()
     assert large_count(at.dataframe[0].value.set_index("Network").loc["GTE", "Parameters"]) == "19.15 M"
@@ -351,10 +351,10 @@ def test_a_link_to_relatives_alone_asks_for_nothing_in_vain(folders):
 @pytest.mark.parametrize(
     ("view", "chosen"),
     [
-        ("Where it sits", {"network": "TSM", "stage": "layer2", "block": "layer2.1"}),
-        ("Table 1, alive", {"ci": "512", "co": "128", "k": "5", "kt": "7", "ft": "3/8"}),
+        ("Cost by layer", {"network": "TSM", "stage": "layer2", "block": "layer2.1"}),
+        ("Table 1, interactive", {"ci": "512", "co": "128", "k": "5", "kt": "7", "ft": "3/8"}),
         ("Paper check", {"dataset": "Kinetics-400"}),
-        ("Measured", {"rounds": 3, "batch": 2, "threads": 1, "fused": True}),
+        ("Speed on this machine", {"rounds": 3, "batch": 2, "threads": 1, "fused": True}),
     ],
 )
 def test_a_link_restores_every_choice_of_the_architectures_page(folders, view, chosen):

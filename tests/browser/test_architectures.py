@@ -87,14 +87,14 @@ def test_the_table_grows_row_by_row_while_it_is_counted_and_a_second_visit_finds
 
 
 def where_chart(page: Page) -> Locator:
-    """The chart of the tab Where it sits, below the bars of the first screen."""
+    """The chart of the tab Cost by layer, below the bars of the first screen."""
     return page.locator(".js-plotly-plot").nth(1)
 
 
 def test_a_click_on_a_bar_opens_its_stage_and_then_its_block_as_the_boxes_above_it_do(page: Page) -> None:
     # As high as the page: a list closes when what it hangs on is scrolled to.
     page.set_viewport_size({"width": 1280, "height": 2400})
-    open_page(page, f"{SMALL}&view=Where+it+sits")
+    open_page(page, f"{SMALL}&view=Cost+by+layer")
     stage, block = (page.get_by_role("combobox", name=name, exact=True) for name in ("Stage", "Block"))
     expect(stage).to_have_value("All stages")
     # The stem has no temporal part: the first such bar is that of layer1.
@@ -102,13 +102,13 @@ def test_a_click_on_a_bar_opens_its_stage_and_then_its_block_as_the_boxes_above_
     expect(stage).to_have_value("layer3")
     expect(page).to_have_url(re.compile("stage=layer3"))
     expect(where_chart(page)).to_contain_text("layer3.1")
-    expect(page.get_by_text("The layers of layer3.0")).to_be_visible()
+    expect(page.get_by_text("Layers of layer3.0")).to_be_visible()
     click_bar(page, where_chart(page), 1)
     expect(block).to_have_value("layer3.1")
     expect(page).to_have_url(re.compile("block=layer3.1"))
-    expect(page.get_by_text("The layers of layer3.1")).to_be_visible()
+    expect(page.get_by_text("Layers of layer3.1")).to_be_visible()
     choose(page, "Stage", "layer2")
-    expect(page.get_by_text("The layers of layer2.1")).to_be_visible()
+    expect(page.get_by_text("Layers of layer2.1")).to_be_visible()
     choose(page, "Block", "layer2.0")
     link = page.url
     open_page(page, link)
@@ -159,19 +159,19 @@ def test_a_measurement_shows_how_far_it_is_can_be_cancelled_and_gives_a_table(
     # So many rounds that it would take minutes if nobody cancelled it.
     open_page(page, f"{SMALL}&rounds=51&batch=16&size=128&threads=1")
     with rerun(page):
-        page.get_by_role("tab", name="Measured").click()
-    page.get_by_role("button", name="Time them on this machine").click()
+        page.get_by_role("tab", name="Speed on this machine").click()
+    page.get_by_role("button", name="Measure speed").click()
     expect(page.get_by_text(re.compile(r"(C2D|GTE), (warming up|round \d+ of 51)"))).to_be_visible(timeout=60_000)
     with harness.watched_page(browser, server) as visit:
         # It looks now and then whether the other job is over, and so is never idle.
-        visit.goto(f"{SMALL}&rounds=1&view=Measured")
+        visit.goto(f"{SMALL}&rounds=1&view=Speed+on+this+machine")
         told = visit.get_by_text("An earlier job is running on this server: this one may have to wait.")
         expect(told).to_be_visible(timeout=60_000)
-        expect(visit.get_by_role("button", name="Time them on this machine")).to_be_visible()
+        expect(visit.get_by_role("button", name="Measure speed")).to_be_visible()
         page.get_by_role("button", name="Cancel").click()
         expect(told).to_have_count(0)
     expect(page.get_by_text("Cancelled; no result was kept.")).to_be_visible()
-    open_page(page, f"{SMALL}&rounds=1&threads=1&view=Measured")
-    page.get_by_role("button", name="Time them on this machine").click()
+    open_page(page, f"{SMALL}&rounds=1&threads=1&view=Speed+on+this+machine")
+    page.get_by_role("button", name="Measure speed").click()
     expect(page.get_by_text("C2D takes")).to_be_visible(timeout=120_000)
     expect(page.get_by_text(re.compile("1 round in which all networks take turns"))).to_be_visible()

@@ -1,4 +1,4 @@
-"""A drawing in SVG that takes the page's own colour and font; Streamlit's own ways to show one take neither."""
+"""SVG drawing in the colour and font of the page, which Streamlit's elements for images do not take."""
 
 from streamlit.components.v2 import component
 
@@ -13,5 +13,5 @@ _diagram = component(
 
 
 def block_diagram(svg: str, *, key: str) -> None:
-    """Show a drawing of `analysis.block_diagram.svg`, in its look for the page; nothing is sent back."""
+    """Show a drawing of `analysis.block_diagram.svg` with the look for pages; nothing is sent back."""
     _diagram(key=key, data={"svg": svg})

@@ -1,4 +1,4 @@
-"""The block diagram on the page Architectures: which network, which block, the drawing, and it as a file."""
+"""Block diagram on the page Architectures: choice of network and block, the drawing, and its download."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -16,24 +16,24 @@ from gte.models import MODELS, ClipShape, applicable
 SHOWN_FIRST = "gte"
 
 SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}
-"""What can be saved, by the look of the drawing."""
+"""Downloads, by the look of the drawing."""
 
 NATIVE = "{label} takes no clip as small as {clip}; the shapes are those of its native clip, {native}."
 
-NO_BLOCK = "{label} has no block to draw with these numbers; the reason stands above."
+NO_BLOCK = "{label} has no block to draw with these numbers; the reason is above."
 
 
 def show(name: str) -> None:
-    """Have the next run draw this network."""
+    """Draw this network in the next run."""
     url_state.choose(url_keys.DIAGRAM, MODELS[name].label)
 
 
 def render(
-    names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape, told: Collection[str] = ()
+    names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape, reasons: Collection[str] = ()
 ) -> str:
     """Draw one block of a network; opens on GTE, or on the first of `names` where GTE is none of them.
 
-    `options` that a network does not have are left out; `told` are the reasons that the page has given already why a
+    `options` that a network does not have are left out; `reasons` are those that the page has given already why a
     network cannot have them. Returns the network that is drawn.
     """
     controls = st.container(horizontal=True, vertical_alignment="bottom")
@@ -44,7 +44,7 @@ def render(
         try:
             _render(name, tuple(applicable(name, options).items()), clip, controls)
         except ValueError as error:
-            if sentence(error) not in told:
+            if sentence(error) not in reasons:
                 raise
             st.caption(layout.plain(NO_BLOCK.format(label=MODELS[name].label)))
     return name
@@ -55,9 +55,8 @@ def _render(name: str, own: cache.Options, clip: ClipShape, controls: DeltaGener
         block = _pick_block(name, own)
         graph = _graph(name, own, clip, block)
         _save(graph)
-    told = svg.finding(graph)
     block_diagram(svg.draw(graph, svg.LOOKS["page"]), key=f"diagram of {name}")
-    legend = f"{svg.AXES}; {svg.SOLID}. {told}"
+    legend = f"{svg.AXES}; {svg.SOLID}. {svg.finding(graph)}"
     if graph.at_native:
         legend += " " + NATIVE.format(label=graph.label, clip=clip, native=graph.clip)
     st.caption(layout.plain(legend))
@@ -67,7 +66,7 @@ def _render(name: str, own: cache.Options, clip: ClipShape, controls: DeltaGener
         st.dataframe(table, hide_index=True, height="content")
         st.code(svg.snippet(graph, dict(own)), "python")
         st.download_button(
-            "The numbers, CSV",
+            "Table (CSV)",
             table.to_csv(index=False),
             f"{graph.network}-{graph.block}.csv",
             "text/csv",
@@ -98,7 +97,7 @@ def _blocks(name: str, options: cache.Options) -> tuple[tuple[str, ...], str]:
 
 
 def typical_block(name: str, options: Mapping[str, int | float]) -> str:
-    """The block that shows best what a network is."""
+    """Return the most typical block of a network."""
     return _blocks(name, tuple(options.items()))[1]
 
 

@@ -1,4 +1,4 @@
-"""Architectures: what mixing frames costs, in parameters and multiply-accumulates."""
+"""Page Architectures: the cost of temporal modelling, in parameters and multiply-accumulates."""
 
 import time
 from collections.abc import Sequence
@@ -26,50 +26,49 @@ SHARES = ("1/16", "1/8", "1/4", "3/8", "1/2", "3/4")
 WIDTHS = ("16", "32", "64", "96", "128")
 HEADS = ("counted", "left out")
 SECONDS_BEFORE_ROWS = 0.3
-"""What is counted faster than this, as from the cache, is not worth a table that grows."""
+"""Faster counts, as from the cache, need no table that grows."""
 UNITS = {unit: factor for factor, unit in COST_UNITS.items()}
 
 
 GROUPS: dict[Kind, tuple[url_keys.Key[list[str]], str]] = {
-    "compared": (url_keys.COMPARED, "The paper's Table 1"),
+    "compared": (url_keys.COMPARED, "Compared in the paper's tables"),
     "ablation": (url_keys.ABLATIONS, "Other forms of GTE and GST"),
-    "relative": (url_keys.RELATIVES, "Relatives that the paper names"),
+    "relative": (url_keys.RELATIVES, "Related networks"),
 }
-"""Where each kind of network is chosen, and what the choice is called."""
+"""The choice of networks of each kind, and its title."""
 
 CONTROL_WIDTHS = (118, 80, 84, 104, 92, 148, 94)
-"""Of networks, depth, frames, crop, t, unit and the rest, in pixels; they fit beside each other in 800."""
-NARROWEST = 480
-"""Pixels that bars and table need at least beside each other; in a narrower window they stand one below the other."""
+"""Widths of networks, depth, frames, crop, t, unit and the rest, in pixels; together they fit into 800."""
+MIN_COLUMN_WIDTH = 480
+"""Pixels; in a window too narrow for two columns, the diagram comes below the bars."""
 NO_NETWORK = (
-    "No network is chosen; choose some under Networks, above. Table 1, the sweep over t and the paper check below need "
-    "none."
+    "No network is chosen; choose some under Networks, above. Table 1, varying t and the paper check below need none."
 )
 NATIVE_NOTE = (
-    f"{figures.NATIVE_MARK} takes no clip as small as {{clip}} and is counted at its native one, given in the table: "
-    "do not compare its numbers with the others'."
+    f"{figures.NATIVE_MARK} takes no clip as small as {{clip}} and is counted at its native one, see the table: do "
+    "not compare its numbers with the others'."
 )
 
 READING = """
-- **t** is the part of a block's output channels that GST and GTE give to time.
+- **t** is the share of a block's output channels that the temporal path of GST and GTE computes.
 - **MACs** are multiply-accumulates of one forward pass over one clip. fvcore counts them and calls them flops; papers
-  often do as well. *FLOPs* here are twice the MACs.
-- The bars hold convolutions and linear layers, as papers count. The CSV adds what BatchNorm and pooling cost, and names
-  the operators that fvcore met and did not count.
-- *Mixing frames* is the part spent in temporal kernels.
-- **Agreement**: torch's own formulas, applied to the same network, give the same number.
+  often do too. *FLOPs* here are twice the MACs.
+- The bars show convolutions and linear layers, which give the paper's 25.3 G; some publishers add BatchNorm. The CSV
+  adds BatchNorm and pooling, and names the operators that fvcore did not count.
+- *Temporal* is the part in kernels that span several frames.
+- **Cross-checked**: torch's formulas, applied to the same network, give the same number.
 - A hard temporal shift moves memory and multiplies nothing: TSM costs what C2D costs.
-- Every number is counted on the real modules with the numbers chosen above; none is copied from a paper. What a
-  published figure says otherwise stands in the network's note below.
+- Every number is counted on the PyTorch model with the settings above; none is copied from a paper. Where a published
+  figure differs, the note on the network below says so.
 - Depth and t change the networks that have them: the ResNets of the table, and SlowFast its depth.
 - A network marked * takes no clip as small as the chosen one; it is counted at its native clip.
-- A network marked † is counted at the chosen clip, of which it sees far less than of its publication's.
+- A network marked † is counted at the chosen clip, of which it sees far less than in its publication.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Chosen:
-    """What the controls say."""
+    """Choices of the controls."""
 
     names: Sequence[str]
     unit: str
@@ -88,14 +87,14 @@ def render() -> None:
 
 
 def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -> None:
-    """The finding, the bars, and the table beside or below them."""
+    """Draw the finding, the bars and their table, and the block diagram."""
     refused = _refused(counts)
     if counts:
         layout.finding(cost_tables.costs_finding(counts, chosen.setting.flops_per_mac))
     for reason, labels in refused.items():
         # Some names have a comma in them.
         st.warning(layout.plain(f"{'; '.join(labels)}: {reason}"))
-    with st.grid(2, min_column_width=NARROWEST, gap="medium"):
+    with st.grid(2, min_column_width=MIN_COLUMN_WIDTH, gap="medium"):
         costs, diagram = st.container(), st.container()
         with diagram:
             drawn = block_diagram.render(chosen.names, chosen.setting.options, chosen.setting.clip, refused)
@@ -107,7 +106,7 @@ def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -
 
 
 def _refused(counts: Sequence[Complexity | Uncountable]) -> dict[str, list[str]]:
-    """The networks without a count, by the reason."""
+    """Group the networks without a count by the reason."""
     refused: dict[str, list[str]] = {}
     for item in counts:
         if isinstance(item, Uncountable):
@@ -116,7 +115,7 @@ def _refused(counts: Sequence[Complexity | Uncountable]) -> dict[str, list[str]]
 
 
 def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: str) -> None:
-    """The bars, with a band behind the network that is drawn, their table, and what is to be said of them."""
+    """Draw the bars, with a band at the network of the diagram, their table, and notes."""
     table = cost_tables.table(counts)
     unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
     st.plotly_chart(
@@ -130,16 +129,16 @@ def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: s
     st.dataframe(
         _rows(table, flops_per_mac, unit), hide_index=True, column_config=column_widths(unit), height="content"
     )
-    if seen := _seen(chosen.setting):
-        st.caption(seen)
+    if note := _setting_note(chosen.setting):
+        st.caption(note)
     if any(isinstance(item, Complexity) and item.at_native for item in counts):
         st.caption(layout.plain(NATIVE_NOTE.format(clip=chosen.setting.clip)))
     if notes := [item.note for item in counts if isinstance(item, Complexity) and item.note]:
         st.caption(layout.plain(f"{figures.NOTE_MARK} {' '.join(notes)}"))
-    st.download_button("Download as CSV", table.to_csv(index=False), "complexity.csv", "text/csv", on_click="ignore")
+    st.download_button("Table (CSV)", table.to_csv(index=False), "complexity.csv", "text/csv", on_click="ignore")
     with st.expander("How this is counted"):
         st.markdown(READING)
-        st.markdown("**What fvcore met and did not count**, with how often:")
+        st.markdown("**Operators that fvcore did not count**, and how often each occurs:")
         st.table(
             {row["label"]: row["uncounted"] for row in table.to_dict("records") if row["uncounted"]},
             border="horizontal",
@@ -147,18 +146,18 @@ def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: s
 
 
 def _draw_clicked() -> None:
-    """Have the diagram show the network whose bar was clicked."""
+    """Show the network whose bar was clicked in the diagram."""
     points = st.session_state["cost"].selection.points
-    # A second click on the same bar deselects it: nothing is to be drawn anew then.
+    # A second click on the same bar deselects it: the diagram stays.
     if points:
         block_diagram.show(points[0]["customdata"][0])
 
 
-def _seen(setting: Setting) -> str:
-    """What was multiplied or left out, where it is not the paper's setting; else empty."""
-    told = [f"{setting.views} views of each video multiply the cost"] if setting.views > 1 else []
-    told += [] if setting.with_head else ["the classifier is left out"]
-    return layout.plain(f"{in_a_row(told).capitalize()}.") if told else ""
+def _setting_note(setting: Setting) -> str:
+    """Say whether views multiply the cost and the classifier is left out; empty for the paper's setting."""
+    parts = [f"{setting.views} views of each video multiply the cost"] if setting.views > 1 else []
+    parts += [] if setting.with_head else ["the classifier is left out"]
+    return layout.plain(f"{in_a_row(parts).capitalize()}.") if parts else ""
 
 
 def _controls() -> _Chosen:
@@ -199,7 +198,7 @@ def _controls() -> _Chosen:
 
 
 def _pick_networks(kind: Kind) -> list[str]:
-    """The chosen networks of a kind, in the order of the table; of the compared ones all, until others are chosen."""
+    """Return the chosen networks of a kind, in the order of the table; by default all of the compared ones."""
     key, title = GROUPS[kind]
     names = {config.label: name for name, config in MODELS.items() if config.kind == kind}
     chosen = widgets.pick_several(key, title, list(names), list(names) if kind == "compared" else ())
@@ -207,7 +206,7 @@ def _pick_networks(kind: Kind) -> list[str]:
 
 
 def _count(chosen: _Chosen) -> list[Complexity | Uncountable]:
-    """Count the networks, naming the one at work and showing each row once it is ready; from the cache, nothing."""
+    """Count the networks; show the current one, and each row when it is ready unless counts come from the cache."""
     setting = chosen.setting
     progress, growing = st.empty(), st.empty()
     began = time.monotonic()
@@ -217,7 +216,7 @@ def _count(chosen: _Chosen) -> list[Complexity | Uncountable]:
         progress.progress(number / len(chosen.names), text=layout.plain(text))
         item = cache.complexity_of(name, tuple(setting.options.items()), setting.clip.frames, setting.clip.height)
         if isinstance(item, Complexity):
-            item = counting.seen_in(item, views=setting.views, with_head=setting.with_head)
+            item = counting.per_video(item, views=setting.views, with_head=setting.with_head)
         counts.append(item)
         if time.monotonic() - began > SECONDS_BEFORE_ROWS:
             growing.dataframe(
@@ -232,45 +231,45 @@ def _count(chosen: _Chosen) -> list[Complexity | Uncountable]:
 
 
 def _rows(table: pd.DataFrame, flops_per_mac: int, unit: str) -> Styler:
-    """The table as people read it."""
+    """Format the table for people."""
     rows = table.to_dict("records")
     frame = pd.DataFrame(
         {
             "Network": [f"{row['label']} {figures.mark_of(row)}".rstrip() for row in rows],
             "Parameters": table["params"],
             unit: flops_per_mac * table["macs_conv_linear"],
-            "Mixing frames": flops_per_mac * table["macs_temporal"],
-            "Agreement": ["" if pd.isna(value) else ("✓" if value else "✗") for value in table["agrees"]],
+            "Temporal": flops_per_mac * table["macs_temporal"],
+            "Cross-checked": ["" if pd.isna(value) else ("✓" if value else "✗") for value in table["agrees"]],
             "Clip": [str(ClipShape(row["frames"], row["height"], row["width"])) for row in rows],
         }
     )
-    return widgets.format_numbers(frame, dict.fromkeys(("Parameters", unit, "Mixing frames"), large_count))
+    return widgets.format_numbers(frame, dict.fromkeys(("Parameters", unit, "Temporal"), large_count))
 
 
 def column_widths(unit: str) -> dict[str, Any]:
-    """Widths in pixels with which the table needs no scrolling sideways."""
-    widths = {"Network": 153, "Parameters": 76, unit: 80, "Mixing frames": 80, "Agreement": 33, "Clip": 118}
-    titles = {"Parameters": "Params", "Mixing frames": "Mixing", "Agreement": "✓"}
-    told = {
+    """Return widths in pixels with which the table does not scroll sideways."""
+    widths = {"Network": 153, "Parameters": 76, unit: 80, "Temporal": 80, "Cross-checked": 33, "Clip": 118}
+    titles = {"Parameters": "Params", "Cross-checked": "✓"}
+    help_texts = {
         unit: f"{unit} of convolutions and linear layers, for one clip or all views",
         "Parameters": "Learnable numbers",
-        "Mixing frames": f"The part of the {unit} that is spent in kernels over time",
-        "Agreement": "Whether torch's own formulas count the same",
+        "Temporal": f"The part of the {unit} in kernels that span several frames",
+        "Cross-checked": "Whether torch's formulas give the same count",
         "Clip": "The clip that was counted: frames, height, width",
     }
     return {
-        name: st.column_config.Column(titles.get(name, name), width=width, help=told.get(name))
+        name: st.column_config.Column(titles.get(name, name), width=width, help=help_texts.get(name))
         for name, width in widths.items()
     }
 
 
 def _descriptions(names: Sequence[str]) -> pd.DataFrame:
-    """What each network is, where it comes from, and the clips it takes."""
+    """Describe each network: what it is, its source, and the clips that it takes."""
     configs = [MODELS[name] for name in names]
     return pd.DataFrame(
         {
             "What it is": [layout.plain(config.note) for config in configs],
-            "Paper": [layout.plain(config.paper) for config in configs],
+            "Source": [layout.plain(config.paper) for config in configs],
             "Native clip": [_unbroken(config.native) for config in configs],
             "Smallest clip": [_unbroken(config.smallest) for config in configs],
         },
@@ -279,5 +278,5 @@ def _descriptions(names: Sequence[str]) -> pd.DataFrame:
 
 
 def _unbroken(clip: ClipShape) -> str:
-    """The clip on one line, however narrow its column."""
+    """Keep the clip on one line in a narrow column."""
     return str(clip).replace(" ", "\N{NO-BREAK SPACE}")

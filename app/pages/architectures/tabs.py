@@ -1,7 +1,4 @@
-"""What the architectures page holds below its first screen: tabs that draw when they are opened.
-
-A tab is one entry of TABS.
-"""
+"""Tabs of the page Architectures, drawn when they are opened. A tab is one entry of TABS."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,39 +25,39 @@ ALL_STAGES = "All stages"
 
 NOTHING_CHOSEN = "Choose at least one network."
 NOTHING_COUNTED = (
-    "None of the chosen networks was counted, so there is none to take apart or to time; choose another one above."
+    "None of the chosen networks could be counted, so none can be shown or timed; choose another one above."
 )
 NOT_BUILT_HERE = (
     "The operators of this project are written for k = 3 and k_T = 3. With these numbers the same structure is built "
-    "of plain `nn.Conv3d`."
+    "from plain `nn.Conv3d`."
 )
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a tab draws."""
+    """Data of a tab."""
 
     counts: Sequence[Complexity | Uncountable]
-    """As the page shows them: all views, with or without the classifier."""
+    """For all views, with or without the classifier."""
     setting: Setting
 
     @property
     def counted(self) -> dict[str, Complexity]:
-        """By label."""
+        """Return the counted networks by label."""
         return {item.label: item for item in self.counts if isinstance(item, Complexity)}
 
     @property
     def why_nothing(self) -> str:
-        """What a tab says that needs a network where none was counted."""
+        """Return the message of a tab that needs a network where none was counted."""
         return NOTHING_COUNTED if self.counts else NOTHING_CHOSEN
 
 
 def draw(subject: Subject) -> None:
-    """The tabs; only the open one is computed and drawn."""
+    """Draw the tabs; only the open one is computed."""
     widgets.draw_tabs(TABS, subject)
 
 
-def _where(subject: Subject) -> None:
+def _by_layer(subject: Subject) -> None:
     counted = subject.counted
     if not counted:
         st.info(subject.why_nothing)
@@ -71,8 +68,8 @@ def _where(subject: Subject) -> None:
         )
         item = counted[widgets.pick(url_keys.NETWORK, "Network", list(counted), default=first, width=210)]
         stages = [ALL_STAGES, *cost_tables.stages(item)]
-        asked = widgets.pick(url_keys.STAGE, "Stage", stages, width=180)
-        stage = None if asked == ALL_STAGES else asked
+        choice = widgets.pick(url_keys.STAGE, "Stage", stages, width=180)
+        stage = None if choice == ALL_STAGES else choice
         blocks = cost_tables.blocks(item, stage)
         typical = block_diagram.typical_block(item.name, item.options)
         block = widgets.pick(
@@ -80,7 +77,9 @@ def _where(subject: Subject) -> None:
         )
     card = cost_cards.where(item, subject.setting, stage, block if stage else None)
     cards.draw(card, on_click=_open_block if stage else _open_stage)
-    st.caption("Click on a bar, or choose above, to see " + ("the block's layers." if stage else "its blocks."))
+    st.caption(
+        "Click a bar, or choose above, to see " + ("the layers of a block." if stage else "the blocks of a stage.")
+    )
     _block(item, block, subject.setting)
 
 
@@ -94,7 +93,7 @@ def _open_block(block: str) -> None:
 
 def _block(item: Complexity, block: str, setting: Setting) -> None:
     frame = cost_tables.block_table(item, block)
-    st.subheader(f"The layers of {block}", anchor=False)
+    st.subheader(f"Layers of {block}", anchor=False)
     unit = COST_UNITS[setting.flops_per_mac]
     shown = pd.DataFrame(
         {
@@ -102,11 +101,11 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
             "C_i": frame["C_i"],
             "C_o": frame["C_o"],
             "Kernel": frame["kernel"],
-            "Gives": frame["gives"],
+            "Output size": frame["output_size"],
             "Parameters": frame["params"],
             unit: frame["macs"] * setting.flops_per_mac,
             "Share": frame["share"],
-            "Does": frame["does"].replace(SHORT_KINDS),
+            "Role": frame["role"].replace(SHORT_KINDS),
         }
     )
     st.markdown(layout.plain(cost_tables.block_finding(item, block, setting.flops_per_mac)))
@@ -114,7 +113,7 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
     st.dataframe(readable, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
-            "The block's layers, CSV",
+            "Layers of the block (CSV)",
             frame.to_csv(index=False),
             f"{item.name}-{block}.csv",
             "text/csv",
@@ -124,25 +123,25 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
 
 
 SHORT_KINDS = {layers.KINDS["norm"]: "norm, pooling"}
-"""Names of kinds that would not fit into a column."""
+"""Short names of kinds that do not fit into a column."""
 
 BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
     "Layer": st.column_config.Column(width=160),
-    "C_i": st.column_config.Column(width=46, help="Channels that it reads"),
-    "C_o": st.column_config.Column(width=46, help="Channels that it gives"),
-    "Kernel": st.column_config.Column(width=54, help="Frames, rows and columns that an output reads"),
-    "Gives": st.column_config.Column(width=108, help="Resolution of the output: frames, height, width"),
+    "C_i": st.column_config.Column(width=46, help="Input channels"),
+    "C_o": st.column_config.Column(width=46, help="Output channels"),
+    "Kernel": st.column_config.Column(width=54, help="Frames, rows and columns of the kernel"),
+    "Output size": st.column_config.Column(width=108, help="Frames, height, width"),
     "Parameters": st.column_config.Column("Params", width=74, help="Learnable numbers"),
     "MACs": st.column_config.Column(width=78),
     "FLOPs": st.column_config.Column(width=78),
     "Share": st.column_config.Column(width=88, help="Of the network's total, BatchNorm and pooling included"),
-    "Does": st.column_config.Column(width=112),
+    "Role": st.column_config.Column(width=112),
 }
-"""Widths in pixels with which the table needs no scrolling sideways."""
+"""Widths in pixels with which the table does not scroll sideways."""
 
 
 def _links(item: Complexity, block: str) -> None:
-    """To the kernels of this block, in a checkpoint of this network if there is one that has the block."""
+    """Link to the kernels of this block in a checkpoint of this network, if there is one that has the block."""
     found, _ = checkpoints.list_checkpoints()
     mine = {name: header for name, header in found.items() if header.model == item.name and header.layers}
     for name, header in mine.items():
@@ -150,7 +149,9 @@ def _links(item: Complexity, block: str) -> None:
             navigation.link(PAGES["kernels"], f"Open this layer in {name}", ckpt=name, layer=block)
             return
     if mine:
-        st.caption(layout.plain(f"{next(iter(mine))} is such a network, and has no learnable shift in {block}."))
+        st.caption(
+            layout.plain(f"{next(iter(mine))} is a checkpoint of this network, and has no learnable shift in {block}.")
+        )
 
 
 def _has_block(header: CheckpointHeader, block: str) -> bool:
@@ -167,8 +168,8 @@ FORMULA_SHARES = ("1/16", "1/8", "1/4", "3/8", "1/2", "5/8", "3/4", "7/8")
 def _formulas(_subject: Subject) -> None:
     with st.container(horizontal=True):
         numbers = Numbers(
-            in_channels=int(_slider(url_keys.IN_CHANNELS, "C_i, channels in", CHANNELS_IN, "256")),
-            out_channels=int(_slider(url_keys.OUT_CHANNELS, "C_o, channels out", CHANNELS_OUT, "256")),
+            in_channels=int(_slider(url_keys.IN_CHANNELS, "C_i, input channels", CHANNELS_IN, "256")),
+            out_channels=int(_slider(url_keys.OUT_CHANNELS, "C_o, output channels", CHANNELS_OUT, "256")),
             kernel=int(_slider(url_keys.KERNEL, "k, pixels", KERNELS, "3")),
             taps=int(_slider(url_keys.NUM_TAPS, "k_T, frames", TAPS_OFFERED, "3")),
             share=Fraction(_slider(url_keys.FORMULA_SHARE, "t", FORMULA_SHARES, "1/4")),
@@ -209,7 +210,7 @@ def _formulas(_subject: Subject) -> None:
 
 
 WORKED_ROWS = 5
-"""The paper's four formulas and, right below its own for GTE, the one of GTE as built."""
+"""The paper's four formulas, and that of GTE as built."""
 
 FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
     "Operator": st.column_config.Column(width=188),
@@ -221,7 +222,7 @@ FORMULA_COLUMNS: Mapping[str, ColumnConfig] = {
 
 
 def _slider(key: url_keys.Key[str], label: str, options: Sequence[int | str], default: str) -> str:
-    """A slider over some numbers that keeps its choice in the address."""
+    """Draw a slider over some numbers whose choice is kept in the URL."""
     names = [str(option) for option in options]
     option = url_state.show(key, default, url_state.one_of(names))
     with st.container(width=140):
@@ -231,11 +232,11 @@ def _slider(key: url_keys.Key[str], label: str, options: Sequence[int | str], de
 
 def _sweep(subject: Subject) -> None:
     setting = subject.setting
-    own = {name: value for name, value in setting.options.items() if name != "temporal_share"}
+    options = {name: value for name, value in setting.options.items() if name != "temporal_share"}
     clip = (setting.clip.frames, setting.clip.height)
-    frame = cache.cost_sweep(tuple(own.items()), *clip, setting.views, setting.with_head)
+    frame = cache.cost_sweep(tuple(options.items()), *clip, setting.views, setting.with_head)
     if frame.empty:
-        st.info("With this width no t leaves both paths a whole number of channels; choose another one above.")
+        st.info("With this width no t gives both paths a whole number of channels; choose another width above.")
         return
     cards.draw(cost_cards.shares(frame, setting))
 
@@ -246,11 +247,11 @@ def _check(subject: Subject) -> None:
     st.markdown(layout.plain(published.check_finding(frame)))
     st.table(_check_rows(frame), border="horizontal")
     st.download_button(
-        "The figures, CSV", frame.to_csv(index=False), "paper-check.csv", "text/csv", key="csv check", on_click="ignore"
+        "Table (CSV)", frame.to_csv(index=False), "paper-check.csv", "text/csv", key="csv check", on_click="ignore"
     )
     st.caption(
         "Counted at the setting of each figure, whatever is chosen above: convolutions and linear layers, one view. "
-        "*same*: ours rounds to what is printed; *close*: within 3 %."
+        "*same*: ours rounds to the printed figure; *close*: within 3 %."
     )
     dataset = widgets.pick_segment(url_keys.DATASET, "Accuracies on", accuracy.datasets())
     table = cache.reported_accuracy(dataset)
@@ -285,12 +286,12 @@ UNITS_OF = {"params": "parameters", "macs": "MACs"}
 
 
 def _breakable(path: str) -> str:
-    """The path, which a narrow column may break behind its slashes."""
+    """Let a narrow column break the path after its slashes."""
     return path.replace("/", "/\N{ZERO WIDTH SPACE}")
 
 
 def _unbroken(number: str) -> str:
-    """The number and its unit on one line, however narrow the column."""
+    """Keep the number and its unit on one line in a narrow column."""
     return number.replace(" ", "\N{NO-BREAK SPACE}")
 
 
@@ -318,7 +319,7 @@ def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
 
 
 def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:
-    """Widths in pixels with which the table needs no scrolling sideways."""
+    """Return widths in pixels with which the table does not scroll sideways."""
     return {
         "Network": st.column_config.Column(width=82),
         "Top-1": st.column_config.Column(width=66, help="Percent of answers that are right, as reported"),
@@ -343,9 +344,9 @@ def _measured(subject: Subject) -> None:
 
 
 TABS: Mapping[str, Callable[[Subject], None]] = {
-    "Where it sits": _where,
-    "Table 1, alive": _formulas,
-    "t sweep": _sweep,
+    "Cost by layer": _by_layer,
+    "Table 1, interactive": _formulas,
+    "Varying t": _sweep,
     "Paper check": _check,
-    "Measured": _measured,
+    "Speed on this machine": _measured,
 }

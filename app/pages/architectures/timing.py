@@ -1,4 +1,4 @@
-"""Measured, not only counted: what the chosen networks take on this machine, timed in the background."""
+"""Speed of the chosen networks on this machine, measured in the background."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,25 +20,22 @@ from app import cache, jobs, layout, url_keys, widgets
 from gte import cli
 from gte.models import applicable
 
-MOST_ROUNDS, MOST_CLIPS = 51, 16
+MAX_ROUNDS, MAX_CLIPS = 51, 16
 
-BEFORE = (
-    "About {duration} on an ordinary processor, in a process of its own; what else runs on this machine meanwhile "
-    "blurs the result."
-)
-NATIVE = "* takes no clip as small as {clip}; it is timed and counted at its native one, and not drawn beside others."
-WHOLE = "Timed is one pass of the whole network, its classifier included; the views chosen above take as many passes."
+BEFORE = "About {duration} on an ordinary processor, in a separate process; other programs on this machine add noise."
+NATIVE = "* takes no clip as small as {clip}; it is timed and counted at its native one, and not drawn with the others."
+WHOLE = "One pass of the whole network is timed, classifier included; each of the views chosen above takes one pass."
 
 
 def render(names: Sequence[str], setting: Setting) -> None:
-    """Offer to time the networks, and draw what came of it; options that a network does not have are left out."""
+    """Offer to time the networks, and draw the result; options that a network does not have are left out."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         plan = Plan(
             names=tuple(names),
             options=tuple(setting.options.items()),
             clip=setting.clip,
-            rounds=widgets.pick_number(url_keys.ROUNDS, "Rounds", 1, MOST_ROUNDS, DEFAULT_ROUNDS, width=150),
-            batch=widgets.pick_number(url_keys.BATCH, "Clips in a batch", 1, MOST_CLIPS, 1, width=150),
+            rounds=widgets.pick_number(url_keys.ROUNDS, "Rounds", 1, MAX_ROUNDS, DEFAULT_ROUNDS, width=150),
+            batch=widgets.pick_number(url_keys.BATCH, "Clips in a batch", 1, MAX_CLIPS, 1, width=150),
             threads=widgets.pick_number(url_keys.THREADS, "Threads", 1, cores(), cores(), width=150),
             fused=widgets.pick_switch(
                 url_keys.FUSED,
@@ -51,19 +48,19 @@ def render(names: Sequence[str], setting: Setting) -> None:
     macs = _macs(plan)
     duration = in_words(seconds_expected(plan, macs))
     key, work = ("timing", plan), partial(process.run_in_child, plan)
-    measurement = jobs.offer(key, "Time them on this machine", work, lane="both", note=BEFORE.format(duration=duration))
+    measurement = jobs.offer(key, "Measure speed", work, lane="both", note=BEFORE.format(duration=duration))
     if measurement is not None:
         _draw(measurement, macs)
         jobs.renew(key, "Measure again", work, lane="both")
 
 
 def _macs(plan: Plan) -> dict[str, int]:
-    """The counted MACs of the networks for one clip, at the clip that each of them is timed with."""
+    """Return the counted MACs of the networks for one clip, the one that each is timed with."""
     counted = {}
     for name in plan.names:
-        own = applicable(name, dict(plan.options))
-        # One side alone is chosen on the page, so a clip is square.
-        item = cache.complexity_of(name, tuple(own.items()), plan.clip.frames, plan.clip.height)
+        options = applicable(name, dict(plan.options))
+        # The page has one size for both sides: a clip is square.
+        item = cache.complexity_of(name, tuple(options.items()), plan.clip.frames, plan.clip.height)
         if isinstance(item, Complexity):
             counted[name] = item.macs_conv_linear
     return counted
@@ -80,15 +77,15 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
         column_config=COLUMNS,
         height="content",
     )
-    told = [what_was_measured(measurement)]
+    notes = [what_was_measured(measurement)]
     if any(item.at_native for item in measurement.timed):
-        told.append(NATIVE.format(clip=measurement.plan.clip))
-    told += sorted({item.note for item in measurement.timed if item.note})
-    told += [f"{item.label}: {item.reason}" for item in measurement.untimed]
-    st.caption(layout.plain(" ".join(told)))
+        notes.append(NATIVE.format(clip=measurement.plan.clip))
+    notes += sorted({item.note for item in measurement.timed if item.note})
+    notes += [f"{item.label}: {item.reason}" for item in measurement.untimed]
+    st.caption(layout.plain(" ".join(notes)))
     with st.container(horizontal=True):
         st.download_button(
-            "The numbers, CSV",
+            "Table (CSV)",
             card.table.to_csv(index=False),
             "timing.csv",
             "text/csv",
@@ -96,7 +93,7 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
             on_click="ignore",
         )
         st.download_button(
-            "Every round, JSON",
+            "All rounds (JSON)",
             cli.as_json(as_plain(measurement) | {"macs": dict(macs)}),
             "timing.json",
             "application/json",
@@ -108,7 +105,7 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
 
 
 def rows(table: pd.DataFrame) -> Styler:
-    """The table as people read it: measured columns first, then what is counted."""
+    """Format the table for people: measured columns first, then counted ones."""
     frame = pd.DataFrame(
         {
             "Network": [
@@ -144,12 +141,12 @@ COLUMNS: Mapping[str, ColumnConfig] = {
     "Quarter above": st.column_config.Column("75 %", width=76, help="Measured: a quarter of the rounds took more"),
     "Time": st.column_config.Column("Time, x", width=66, help="Measured: ratio to the reference, within each round"),
     "Training step": st.column_config.Column(
-        "Memory", width=80, help="Measured: the most that a training step adds to a process"
+        "Memory", width=80, help="Measured: peak memory that a training step adds to a process"
     ),
     "MACs": st.column_config.Column(width=80, help="Counted: multiply-accumulates of one clip"),
     "MACs, ratio": st.column_config.Column("MACs, x", width=70, help="Counted: ratio to the reference"),
     "Time per MAC": st.column_config.Column(
-        "Time / MACs", width=90, help="Both: 1 is arithmetic as fast as the reference's"
+        "Time / MACs", width=90, help="Time ratio over MACs ratio: below 1 is more MACs a second than the reference"
     ),
 }
-"""Widths in pixels with which the table needs no scrolling sideways."""
+"""Widths in pixels with which the table does not scroll sideways."""

@@ -17,7 +17,7 @@ PLAIN = Setting(options={**TINY, "temporal_share": 1 / 4}, clip=SMALL)
 
 @pytest.mark.parametrize("setting", [PLAIN, replace(PLAIN, views=6, with_head=False, flops_per_mac=2)])
 def test_the_code_of_every_cost_card_makes_its_figure(setting):
-    item = counting.seen_in(tiny_count("gte"), views=setting.views, with_head=setting.with_head)
+    item = counting.per_video(tiny_count("gte"), views=setting.views, with_head=setting.with_head)
     own = {name: value for name, value in setting.options.items() if name != "temporal_share"}
     swept = sweep.sweep(own, SMALL, views=setting.views, with_head=setting.with_head)
     cards = [

@@ -58,10 +58,10 @@ def test_a_block_s_table_has_its_layers_with_channels_kernels_and_resolution(gte
     frame = tables.block_table(gte, "layer2.0").set_index("layer")
     shift = frame.loc["conv2.temporal.shift"]
     # t = 1/4 of 32 channels from half of them, at the resolution of the input; the stride is the convolution's.
-    assert (shift["C_i"], shift["C_o"], shift["kernel"], shift["does"]) == (16, 8, "3x1x1", "mixing frames")
-    assert (shift["reads"], shift["params"], shift["macs"]) == ("4 x 8 x 8", 384, 384 * 4 * 8 * 8)
-    assert frame.loc["conv2.temporal.conv", "gives"] == "4 x 4 x 4"
-    assert frame.loc["downsample.0", "does"] == "1x1"
+    assert (shift["C_i"], shift["C_o"], shift["kernel"], shift["role"]) == (16, 8, "3x1x1", "temporal")
+    assert (shift["input_size"], shift["params"], shift["macs"]) == ("4 x 8 x 8", 384, 384 * 4 * 8 * 8)
+    assert frame.loc["conv2.temporal.conv", "output_size"] == "4 x 4 x 4"
+    assert frame.loc["downsample.0", "role"] == "1x1"
     told = f"Together {frame['params'].sum() / 1e3:.2f} k parameters and {frame['macs'].sum() / 1e6:.2f} M MACs, "
     assert tables.block_finding(gte, "layer2.0").startswith(told)
     with pytest.raises(ValueError, match=r"The blocks of GTE are stem, layer1\.0.*; got layer9\.9"):
@@ -76,16 +76,16 @@ def test_a_three_by_three_by_three_is_told_as_such_in_both_memory_layouts():
 
 
 def test_views_multiply_macs_and_the_classifier_can_be_left_out(gte):
-    seen = counting.seen_in(gte, views=6, with_head=False)
+    seen = counting.per_video(gte, views=6, with_head=False)
     head = 4 * 512 * 5
     assert seen.macs_conv_linear == 6 * (gte.macs_conv_linear - head)
     assert seen.params == gte.params - (512 * 5 + 5)
     assert seen.macs_temporal == 6 * gte.macs_temporal
     assert seen.agrees
     assert sum(layer.macs for layer in seen.layers) == seen.macs
-    assert counting.seen_in(gte) == gte
-    with pytest.raises(ValueError, match="at least one view; got 0"):
-        counting.seen_in(gte, views=0)
+    assert counting.per_video(gte) == gte
+    with pytest.raises(ValueError, match="views must be at least 1; got 0"):
+        counting.per_video(gte, views=0)
 
 
 @pytest.mark.parametrize("name", RESNETS)
@@ -105,12 +105,12 @@ def test_views_and_classifier_mean_the_same_in_the_quick_count_of_every_network(
     item = tiny_count(name)
     quick = counting.count_by_torch(name, item.options, item.clip)
     for views, with_head in ((1, True), (6, True), (1, False), (6, False)):
-        seen = quick.seen_in(views=views, with_head=with_head)
-        expected = counting.seen_in(item, views=views, with_head=with_head)
+        seen = quick.per_video(views=views, with_head=with_head)
+        expected = counting.per_video(item, views=views, with_head=with_head)
         assert (seen.params, seen.macs_conv_linear) == (expected.params, expected.macs_conv_linear)
     assert quick.head_params > 0
-    with pytest.raises(ValueError, match="at least one view; got 0"):
-        quick.seen_in(views=0)
+    with pytest.raises(ValueError, match="views must be at least 1; got 0"):
+        quick.per_video(views=0)
 
 
 class OneConvolution(nn.Module):
@@ -189,7 +189,7 @@ def test_the_formulas_are_told_beside_c2d_s_with_the_numbers_chosen():
     told = formulas.formulas_finding(formulas.formula_table(Numbers()))
     # k_T = 3 times; (1 - 1/4 + 3/4) / 2; ((1 - 1/4) · 9 + 3/4) / 18 + 1/16.
     assert told == (
-        "In the place of the 3x3, C2D and TSM have 589,824 parameters; C3D has 3 times as many, GST has 0.75 times as "
+        "For the 3x3 convolution C2D and TSM have 589,824 parameters; C3D has 3 times as many, GST has 0.75 times as "
         "many and GTE as built has 0.479 times as many."
     )
 
@@ -236,7 +236,7 @@ def test_the_sweep_goes_over_every_t_that_the_blocks_can_take():
     quarter = frame[(frame["name"] == "gte") & (frame["t"] == "1/4")].iloc[0]
     counted = counting.count_by_torch("gte", {**TINY, "temporal_share": 1 / 4}, SMALL)
     assert (quarter["params"], quarter["macs"]) == (counted.params, counted.macs_conv_linear)
-    assert "GTE has fewest parameters" in sweep.sweep_finding(frame)
+    assert "GTE has the fewest parameters" in sweep.sweep_finding(frame)
     assert "no t leaves GTE" in sweep.sweep_finding(frame.loc[frame["name"] == "gst"])
     with pytest.raises(ValueError, match="C2D has no temporal share t; choose one of gst, gte"):
         sweep.valid_shares("c2d", {})
@@ -245,7 +245,7 @@ def test_the_sweep_goes_over_every_t_that_the_blocks_can_take():
 def test_the_sweep_follows_views_and_classifier(gte):
     frame = sweep.sweep(TINY, SMALL, ["gte"], views=6, with_head=False)
     quarter = frame[frame["t"] == "1/4"].iloc[0]
-    seen = counting.seen_in(gte, views=6, with_head=False)
+    seen = counting.per_video(gte, views=6, with_head=False)
     assert (quarter["params"], quarter["macs"]) == (seen.params, seen.macs_conv_linear)
     assert figures.share_curves(frame).to_plotly_json()["layout"]["yaxis2"]["title"]["text"] == "MACs of all 6 views"
     told = sweep.sweep_finding(frame, (), sweep.why_not_compared(TINY, False), flops_per_mac=2)

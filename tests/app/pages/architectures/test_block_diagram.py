@@ -44,7 +44,7 @@ def test_a_link_chooses_network_and_block_and_another_network_keeps_a_block_that
 
 
 def test_a_network_that_cannot_have_these_numbers_leaves_the_rest_of_the_page_as_it_is(folders):
-    at = open_page("architectures", **SMALL, compared=["C2D", "GTE"], width="16", t="1/16", view="Where it sits")
+    at = open_page("architectures", **SMALL, compared=["C2D", "GTE"], width="16", t="1/16", view="Cost by layer")
     assert not at.exception
     # Once on the page, and in its reader's words.
     assert sentences(at) == [

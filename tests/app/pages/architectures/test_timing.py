@@ -32,7 +32,7 @@ def made_up(plan: Plan, report: jobs.Report) -> Measurement:
 
 
 def opened(**query: str):
-    return open_page("architectures", **SMALL, compared="C2D", view="Measured", **query)
+    return open_page("architectures", **SMALL, compared="C2D", view="Speed on this machine", **query)
 
 
 def click(at, label: str):
@@ -56,7 +56,7 @@ def test_nothing_is_measured_until_it_is_asked_for_and_it_is_said_how_long_it_ta
     assert not at.exception
     assert any("About 10 seconds" in caption.value for caption in at.caption)
     assert not jobs.queue().jobs
-    click(at, "Time them on this machine")
+    click(at, "Measure speed")
     ended()
     at.run()
     assert not at.exception
@@ -75,7 +75,7 @@ def test_a_measurement_made_again_takes_the_place_of_the_first_for_every_reader(
         return replace(first, timed=tuple(replace(one, seconds=(seconds,)) for one in first.timed))
 
     monkeypatch.setattr(process, "run_in_child", measured)
-    at = click(opened(), "Time them on this machine")
+    at = click(opened(), "Measure speed")
     ended()
     at.run()
     click(at, "Measure again")
@@ -101,12 +101,12 @@ def test_a_measurement_that_failed_is_told_in_one_sentence_and_can_be_tried_agai
         raise MeasurementError("The process that measured ended early.")
 
     monkeypatch.setattr(process, "run_in_child", failing)
-    at = click(opened(), "Time them on this machine")
+    at = click(opened(), "Measure speed")
     ended()
     at.run()
     assert not at.exception
     assert "The process that measured ended early." in sentences(at)
-    assert any(button.label == "Time them on this machine" for button in at.button)
+    assert any(button.label == "Measure speed" for button in at.button)
 
 
 def test_what_a_link_asks_of_the_rounds_in_vain_is_told(folders):
