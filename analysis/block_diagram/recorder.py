@@ -1,4 +1,4 @@
-"""Recorder of the operations inside one block: layers by hooks, and splits, concatenations and additions between them by
+"""Recorder of the operations inside one block: layers by hooks; splits, concatenations and additions between them by
 torch's function mode, which sees this thread alone.
 """
 

@@ -251,8 +251,8 @@ def test_the_finding_names_what_reads_other_frames():
     assert "(288 → 128) and 3×1×1 conv (288 → 128) read other frames" in block_diagrams.finding(
         trace("r2plus1d", {}, PAPER)
     )
-    assert block_diagrams.finding(trace("tsm", {}, PAPER)).endswith("reads other frames, with no parameter of it.")
-    assert block_diagrams.finding(trace("c2d", {}, PAPER)).startswith("Nothing in layer3.1 of C2D reads")
+    assert block_diagrams.finding(trace("tsm", {}, PAPER)).endswith("reads other frames, with none of its parameters.")
+    assert block_diagrams.finding(trace("c2d", {}, PAPER)).startswith("No operator in layer3.1 of C2D reads")
 
 
 def test_the_table_has_a_row_for_each_operator_and_the_snippet_draws_the_same(tmp_path):

@@ -263,7 +263,7 @@ def test_only_a_clip_that_is_too_small_is_replaced_by_the_native_one():
         "num_classes must be a whole number of at least 1; got 0.",
     )
     assert isinstance(bad_clip, Uncountable)
-    assert bad_clip.reason == "A clip has at least one frame of at least one pixel; got 0 x 112 x 112."
+    assert bad_clip.reason == "A clip must have at least one frame of at least one pixel; got 0 x 112 x 112."
 
 
 def test_the_table_marks_what_was_counted_at_the_native_clip():
@@ -297,7 +297,7 @@ def test_a_clip_for_which_there_is_too_little_memory_is_refused_before_any_is_sp
     assert isinstance(refused, Uncountable)
     # The largest are 64 channels at 8 x 8, in four frames; four such tensors are held at once.
     assert refused.reason == (
-        "To count GTE at 4 x 32 x 32 takes about 0.0 GB of memory, and 0.0 GB are free. "
+        "Counting GTE at 4 x 32 x 32 takes about 0.0 GB of memory, and 0.0 GB are free. "
         "Choose fewer frames or a smaller crop."
     )
     # A system that does not tell is trusted.

@@ -73,34 +73,34 @@ def test_ratios_are_taken_within_each_round_and_compared_with_those_of_the_macs(
 
 
 def test_the_finding_says_who_takes_longer_than_its_macs():
-    told = finding(measured(c2d=(0.1,) * 5, tsm=(0.11,) * 5, gte=(0.07,) * 5), MACS)
-    assert told == (
-        "C2D takes 100 ms a pass. GTE takes 0.7 of that, for 0.8 of the MACs. TSM takes longer than its MACs would at "
-        "C2D's rate, which points to memory traffic and overheads rather than arithmetic. GTE does more MACs in a "
-        "second than C2D."
+    sentence = finding(measured(c2d=(0.1,) * 5, tsm=(0.11,) * 5, gte=(0.07,) * 5), MACS)
+    assert sentence == (
+        "C2D takes 100 ms per pass. GTE takes 0.7 times as long, for 0.8 times the MACs. TSM takes longer than its MACs "
+        "would at C2D's rate, which points to memory traffic and overheads rather than arithmetic. GTE does more MACs "
+        "per second than C2D."
     )
 
 
 def test_what_may_be_chance_is_not_called_above_the_line():
-    told = finding(measured(c2d=(0.1,) * 6, tsm=(0.09, 0.12) * 3), MACS)
-    assert "longer than" not in told
-    assert "more MACs" not in told
+    sentence = finding(measured(c2d=(0.1,) * 6, tsm=(0.09, 0.12) * 3), MACS)
+    assert "longer than" not in sentence
+    assert "more MACs" not in sentence
     busy = finding(measured(c2d=(0.1, 0.1, 0.1, 0.2, 0.2), gte=(0.2,) * 5), MACS)
     assert busy.endswith(
-        "In the middle half of the rounds it took from 1 to 2 of it: the machine was busy with something else, so "
-        "measure again."
+        "In the middle half of the rounds it took from 1 to 2 times as long: the machine was busy with something else, "
+        "so measure again."
     )
     slowing = finding(measured(c2d=(0.1, 0.1, 0.1, 0.2, 0.2), gte=(0.2, 0.2, 0.2, 0.4, 0.4)), MACS)
     assert "measure again" not in slowing
     assert "GTE takes longer than its MACs would" in slowing
     few = finding(measured(c2d=(0.1,) * 4, gte=(0.2,) * 4), MACS)
-    assert few == "C2D takes 100 ms a pass. GTE takes 2 of that, for 0.8 of the MACs."
+    assert few == "C2D takes 100 ms per pass. GTE takes 2 times as long, for 0.8 times the MACs."
 
 
 def test_without_c2d_the_first_network_is_the_reference():
     rows = table(measured(tsm=(0.2,), gte=(0.1,)), MACS).set_index("name")
     assert rows.loc["gte", "time_ratio"] == pytest.approx(0.5)
-    assert finding(measured(tsm=(0.2,)), {}) == "TSM takes 200 ms a pass."
+    assert finding(measured(tsm=(0.2,)), {}) == "TSM takes 200 ms per pass."
 
 
 def test_the_line_of_the_scatter_leads_from_the_origin_through_c2d():
@@ -120,7 +120,7 @@ def test_a_network_at_its_native_clip_is_neither_drawn_beside_others_nor_their_r
     mixed = replace(found, timed=(replace(tsm, at_native=True), gte))
     figure = time_against_macs(table(mixed, MACS), reference_of(mixed))
     assert {note["text"] for note in figure.layout.to_plotly_json()["annotations"]} == {"GTE"}
-    assert finding(mixed, MACS) == "GTE takes 100 ms a pass."
+    assert finding(mixed, MACS) == "GTE takes 100 ms per pass."
     alone = replace(found, timed=(replace(tsm, at_native=True),))
     figure = time_against_macs(table(alone, MACS), "tsm")
     assert {note["text"] for note in figure.layout.to_plotly_json()["annotations"]} == {"TSM *"}
@@ -215,7 +215,7 @@ def script(tmp_path: Path, text: str) -> tuple[str, ...]:
     ("text", "sentence"),
     [
         ("import sys; sys.exit(7)", r"ended early \(status 7\); choose fewer networks"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"signal 9, as where memory runs out"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"signal 9, as when memory runs out"),
         ("print('a library says hello'); print('{\"refused\": \"It has no channels.\"}')", r"It has no channels\."),
     ],
 )
