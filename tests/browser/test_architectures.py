@@ -165,13 +165,23 @@ def test_a_measurement_shows_how_far_it_is_can_be_cancelled_and_gives_a_table(
     with harness.watched_page(browser, server) as visit:
         # It looks now and then whether the other job is over, and so is never idle.
         visit.goto(f"{SMALL}&rounds=1&view=Speed+on+this+machine")
-        told = visit.get_by_text("An earlier job is running on this server: this one may have to wait.")
-        expect(told).to_be_visible(timeout=60_000)
+        waiting = visit.get_by_text("An earlier job is running on this server: this one may have to wait.")
+        expect(waiting).to_be_visible(timeout=60_000)
         expect(visit.get_by_role("button", name="Measure speed")).to_be_visible()
         page.get_by_role("button", name="Cancel").click()
-        expect(told).to_have_count(0)
+        expect(waiting).to_have_count(0)
     expect(page.get_by_text("Cancelled; no result was kept.")).to_be_visible()
     open_page(page, f"{SMALL}&rounds=1&threads=1&view=Speed+on+this+machine")
     page.get_by_role("button", name="Measure speed").click()
     expect(page.get_by_text("C2D takes")).to_be_visible(timeout=120_000)
     expect(page.get_by_text(re.compile("1 round in which all networks take turns"))).to_be_visible()
+
+
+def test_the_chart_of_accuracy_has_gte_for_every_data_set_of_the_paper(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 3600})
+    open_page(page, f"{SMALL}&view=Paper+check")
+    for dataset in ("Something-Something V1", "Something-Something V2", "Diving48"):
+        with rerun(page):
+            page.get_by_role("radio", name=dataset).click()
+        expect(page.locator(".js-plotly-plot").last).to_contain_text("GTE, 16f, 1x1")
+        expect(page).to_have_url(re.compile(re.escape(dataset.replace(" ", "+"))))

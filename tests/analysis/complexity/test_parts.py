@@ -62,8 +62,8 @@ def test_a_block_s_table_has_its_layers_with_channels_kernels_and_resolution(gte
     assert (shift["input_size"], shift["params"], shift["macs"]) == ("4 x 8 x 8", 384, 384 * 4 * 8 * 8)
     assert frame.loc["conv2.temporal.conv", "output_size"] == "4 x 4 x 4"
     assert frame.loc["downsample.0", "role"] == "1x1"
-    told = f"Together {frame['params'].sum() / 1e3:.2f} k parameters and {frame['macs'].sum() / 1e6:.2f} M MACs, "
-    assert tables.block_finding(gte, "layer2.0").startswith(told)
+    sentence = f"Together {frame['params'].sum() / 1e3:.2f} k parameters and {frame['macs'].sum() / 1e6:.2f} M MACs, "
+    assert tables.block_finding(gte, "layer2.0").startswith(sentence)
     with pytest.raises(ValueError, match=r"The blocks of GTE are stem, layer1\.0.*; got layer9\.9"):
         tables.block_table(gte, "layer9.9")
     with pytest.raises(ValueError, match=r"The stages of GTE are stem, layer1.*; got layer9"):
@@ -171,9 +171,9 @@ def test_every_formula_gives_the_parameters_of_the_operator_as_built_but_the_pap
     assert frame.loc["gte", "built"] == frame.loc["gte_as_built", "built"]
     agree = these.share == Fraction(these.in_channels, 2 * these.out_channels)
     assert (frame.loc["gte", "difference"] == 0) == agree
-    told = formulas.gte_explanation(these)
-    assert ("agree:" in told) == agree
-    assert ("They agree at no t" in told) == (these.in_channels >= 2 * these.out_channels)
+    sentence = formulas.gte_explanation(these)
+    assert ("agree:" in sentence) == agree
+    assert ("They agree at no t" in sentence) == (these.in_channels >= 2 * these.out_channels)
 
 
 @settings(deadline=None, max_examples=40)
@@ -186,9 +186,9 @@ def test_a_formula_as_it_is_written_gives_its_value_when_the_numbers_are_put_in(
 
 
 def test_the_formulas_are_told_beside_c2d_s_with_the_numbers_chosen():
-    told = formulas.formulas_finding(formulas.formula_table(Numbers()))
+    sentence = formulas.formulas_finding(formulas.formula_table(Numbers()))
     # k_T = 3 times; (1 - 1/4 + 3/4) / 2; ((1 - 1/4) · 9 + 3/4) / 18 + 1/16.
-    assert told == (
+    assert sentence == (
         "For the 3x3 convolution C2D and TSM have 589,824 parameters; C3D has 3 times as many, GST has 0.75 times as "
         "many and GTE as built has 0.479 times as many."
     )
@@ -248,10 +248,10 @@ def test_the_sweep_follows_views_and_classifier(gte):
     seen = counting.per_video(gte, views=6, with_head=False)
     assert (quarter["params"], quarter["macs"]) == (seen.params, seen.macs_conv_linear)
     assert figures.share_curves(frame).to_plotly_json()["layout"]["yaxis2"]["title"]["text"] == "MACs of all 6 views"
-    told = sweep.sweep_finding(frame, (), sweep.why_not_compared(TINY, False), flops_per_mac=2)
+    sentence = sweep.sweep_finding(frame, (), sweep.why_not_compared(TINY, False), flops_per_mac=2)
     most = large_count(2 * max(frame["macs"].tolist()))
-    assert f" FLOPs at t = 1/8 to {most} at t = 7/8 for all 6 views of a video." in told
-    assert told.endswith(
+    assert f" FLOPs at t = 1/8 to {most} at t = 7/8 for all 6 views of a video." in sentence
+    assert sentence.endswith(
         "They are compared with depth 50, width 64 and 174 classes, the classifier counted, and not with depth 26, "
         "width 16, 5 classes and a network without its classifier."
     )

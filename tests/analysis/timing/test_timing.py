@@ -1,4 +1,4 @@
-"""Timing: its arithmetic by hand, with clocks that tell what they are told to, and the process that does it."""
+"""Timing: its arithmetic by hand, with clocks that show given times, and the process that does it."""
 
 import json
 import sys
@@ -45,15 +45,15 @@ def measured(**seconds: tuple[float, ...]) -> Measurement:
 
 def test_each_round_begins_with_another_job_and_the_first_one_does_not_count():
     order: list[str] = []
-    told: list[tuple[int, str]] = []
+    calls: list[tuple[int, str]] = []
     ticks = count()
     jobs = {name: lambda name=name: order.append(name) for name in "abc"}
     seconds = stopwatch.measure(
-        jobs, 4, report=lambda number, name: told.append((number, name)), clock=lambda: float(next(ticks))
+        jobs, 4, report=lambda number, name: calls.append((number, name)), clock=lambda: float(next(ticks))
     )
     assert "".join(order) == "abc" + "abc" + "bca" + "cab" + "abc"
-    assert [name for _, name in told] == order
-    assert [number for number, _ in told] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3
+    assert [name for _, name in calls] == order
+    assert [number for number, _ in calls] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3
     assert all(times.tolist() == [1.0] * 4 for times in seconds.values())
 
 
@@ -75,8 +75,8 @@ def test_ratios_are_taken_within_each_round_and_compared_with_those_of_the_macs(
 def test_the_finding_says_who_takes_longer_than_its_macs():
     sentence = finding(measured(c2d=(0.1,) * 5, tsm=(0.11,) * 5, gte=(0.07,) * 5), MACS)
     assert sentence == (
-        "C2D takes 100 ms per pass. GTE takes 0.7 times as long, for 0.8 times the MACs. TSM takes longer than its MACs "
-        "would at C2D's rate, which points to memory traffic and overheads rather than arithmetic. GTE does more MACs "
+        "C2D takes 100 ms per pass. GTE takes 0.7 times as long, for 0.8 times the MACs. TSM takes longer than its "
+        "MACs would at C2D's rate, which points to memory traffic and overheads rather than arithmetic. GTE does more MACs "
         "per second than C2D."
     )
 
@@ -134,9 +134,9 @@ def test_names_of_networks_that_cost_nearly_the_same_do_not_cover_each_other():
 
 
 def test_what_was_measured_names_machine_threads_versions_rounds_and_date():
-    told = what_was_measured(measured(c2d=(0.1, 0.2)))
+    line = what_was_measured(measured(c2d=(0.1, 0.2)))
     for part in ("2030-01-02 03:04:05", "a machine", "1 thread,", "torch 2.9", "not fused", "2 x 32 x 32", "2 rounds"):
-        assert part in told
+        assert part in line
 
 
 def test_a_measurement_survives_json():
@@ -221,7 +221,7 @@ def script(tmp_path: Path, text: str) -> tuple[str, ...]:
 )
 def test_a_process_that_fails_is_told_in_one_sentence(text, sentence, tmp_path):
     with pytest.raises(MeasurementError, match=sentence):
-        process.run_in_child(TINY, lambda part, told: None, script(tmp_path, text))
+        process.run_in_child(TINY, lambda part, text: None, script(tmp_path, text))
 
 
 def alive(pid: int) -> bool:

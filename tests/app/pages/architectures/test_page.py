@@ -29,8 +29,8 @@ def test_what_does_not_depend_on_the_choice_stays_where_no_network_is_chosen(fol
     at = open_page("architectures", **NOTHING, view=view)
     assert not at.exception
     assert title in [heading.value for heading in at.subheader]
-    (told,) = sentences(at)
-    assert told.startswith("No network is chosen")
+    (sentence,) = sentences(at)
+    assert sentence.startswith("No network is chosen")
     # The diagram has a choice of its own.
     assert at.selectbox(key="diagram").value == "GTE"
     assert not finding(at)
@@ -55,6 +55,6 @@ def test_the_table_of_a_block_sorts_by_its_numbers_in_the_chosen_unit(folders):
 def test_the_sweep_over_t_follows_views_and_classifier_of_the_page(folders):
     at = open_page("architectures", **NOTHING, view="Varying t", clips="2", crops="3", head="left out")
     assert not at.exception
-    told = " ".join(text.value for text in at.markdown)
-    assert "for all 6 views of a video" in told
-    assert "and not with depth 26, width 16, 10 classes and a network without its classifier" in told
+    sentence = " ".join(text.value for text in at.markdown)
+    assert "for all 6 views of a video" in sentence
+    assert "and not with depth 26, width 16, 10 classes and a network without its classifier" in sentence
