@@ -81,7 +81,7 @@ PAGES: dict[str, PageSpec] = {
 
 TIME_EDITS = "Change time"
 KERNEL_EDITS = "Change the network"
-LAYER_ABLATION = "Is it needed?"
+LAYER_ABLATION = "Which layers matter?"
 """The tabs of the page What if, which links from other pages open as `experiment=...`."""
 
 

@@ -148,7 +148,7 @@ def test_a_name_has_one_meaning():
 
 def test_test_clips_of_what_if_and_clips_of_architectures_are_two_keys(two_networks):
     """The failure that a walk over the pages found: both were named `clips`, one a text and one a number."""
-    at = open_page("whatif", experiment="Is it needed?", test_clips="140")
+    at = open_page("whatif", experiment="Which layers matter?", test_clips="140")
     assert at.selectbox(key="test_clips").value == "140"
     go_to(at, "architectures", **SMALL)
     assert not at.exception

@@ -1,4 +1,4 @@
-"""The page What if in Chromium: time changed, kernels blended, layers weighed, links, and the clip that travels."""
+"""The page What if in Chromium: changed time, blended kernels, layer ablation, links, and the clip of the visit."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.browser.harness import open_page, rerun
 from tests.browser.test_pages import choose, upload
 
 WORK_MILLISECONDS = 120_000
-"""Time for a network to answer labelled clips; a busy machine is slow at that."""
+"""Time for a network on test clips on a busy machine."""
 
 
 def finding(page: Page) -> str:
@@ -21,15 +21,15 @@ def open_tab(page: Page) -> str:
     return page.get_by_role("tab", selected=True).inner_text()
 
 
-def test_a_reversed_clip_turns_gte_to_the_twin_and_leaves_c2d_where_it_was(page):
+def test_a_reversed_clip_changes_the_answer_of_gte_to_the_reversed_class_and_not_that_of_c2d(page):
     open_page(page, "/whatif")
     assert re.match(
-        r"The clip reversed: gte-tiny turns from “approaches” .* to “recedes” .*, its twin\.", finding(page)
+        r"The clip reversed: gte-tiny changes from “approaches” .* to “recedes” .*, its reversed class\.", finding(page)
     )
-    assert re.search(r"c2d-tiny stays at “\w+” .* which is rounding\.$", finding(page))
+    assert re.search(r"c2d-tiny stays at “\w+” .* output is unchanged", finding(page))
     chart = page.locator(".js-plotly-plot").first
-    expect(chart).to_contain_text("recedes (its twin)")
-    expect(page.get_by_text("c2d-tiny: every dot lies in its ring")).to_be_visible()
+    expect(chart).to_contain_text("recedes (reversed)")
+    expect(page.get_by_text("c2d-tiny: nothing changes")).to_be_visible()
     choose(page, "Change", "Shuffle")
     with rerun(page):
         seed = page.get_by_role("spinbutton", name="Seed")
@@ -37,7 +37,7 @@ def test_a_reversed_clip_turns_gte_to_the_twin_and_leaves_c2d_where_it_was(page)
         seed.press("Enter")
     shuffled = finding(page)
     assert shuffled.startswith("The clip shuffled with seed 7: ")
-    assert "which is rounding" in shuffled
+    assert "output is unchanged" in shuffled
     expect(page).to_have_url(re.compile(r"change=Shuffle.*seed=7"))
     open_page(page, page.url)
     assert finding(page) == shuffled
@@ -45,42 +45,42 @@ def test_a_reversed_clip_turns_gte_to_the_twin_and_leaves_c2d_where_it_was(page)
 
 def test_the_blend_moves_answer_evidence_and_accuracy_and_stays_in_the_link(page):
     open_page(page, "/whatif?experiment=Change+the+network&setting=blend&blend=1")
-    # As learned: nothing moves.
-    assert "its logits do not move at all" in finding(page)
-    expect(page.get_by_text("gte-tiny: every dot lies in its ring")).to_be_visible()
-    counted = page.get_by_text(re.compile(r"of 56 labelled clips are right"))
-    expect(counted).to_contain_text("0 lost and 0 gained", timeout=WORK_MILLISECONDS)
+    # As trained: nothing changes.
+    assert "its output is unchanged." in finding(page)
+    expect(page.get_by_text("gte-tiny: nothing changes")).to_be_visible()
+    counted = page.get_by_text(re.compile(r"the accuracy .* of 56 test clips"))
+    expect(counted).to_contain_text("the accuracy stays at", timeout=WORK_MILLISECONDS)
     with rerun(page):
         page.get_by_role("slider", name="Blend").press("Home")
     expect(page).to_have_url(re.compile(r"blend=0"))
     assert finding(page).startswith("Every layer: blend 0. gte-tiny ")
     expect(page.get_by_text(re.compile(r"rank correlation"))).to_be_visible()
-    expect(counted).not_to_contain_text("0 lost", timeout=WORK_MILLISECONDS)
-    told, lost = finding(page), counted.inner_text()
+    expect(counted).to_contain_text("the accuracy falls from", timeout=WORK_MILLISECONDS)
+    sentence, accuracy = finding(page), counted.inner_text()
     open_page(page, page.url)
-    assert finding(page) == told
-    # What was counted is kept, so it is there at once.
-    expect(counted).to_have_text(lost)
+    assert finding(page) == sentence
+    # The result is kept, so it is there at once.
+    expect(counted).to_have_text(accuracy)
 
 
-def test_a_layer_is_weighed_in_the_background_cancelled_and_weighed_again(page):
+def test_a_layer_is_tested_in_the_background_cancelled_and_tested_again(page):
     open_page(page, "/kernels?layer=layer2.0")
     with rerun(page):
-        page.get_by_role("link", name="Is layer2.0 needed?").click()
-    assert open_tab(page) == "Is it needed?"
-    expect(page.locator(".js-plotly-plot").first).to_contain_text("initial shift", timeout=WORK_MILLISECONDS)
+        page.get_by_role("link", name="Does layer2.0 matter?").click()
+    assert open_tab(page) == "Which layers matter?"
+    expect(page.locator(".js-plotly-plot").first).to_contain_text("untrained shift", timeout=WORK_MILLISECONDS)
     expect(page.locator(".finding")).to_contain_text("layer2.0")
-    everyone = page.get_by_role("button", name="Ask the same of every layer")
+    test_all = page.get_by_role("button", name="Test all layers")
     for _ in range(2):
         with rerun(page):
-            everyone.click()
+            test_all.click()
         expect(page.get_by_role("progressbar")).to_be_visible()
         with rerun(page):
             page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_text("Cancelled; no result was kept.")).to_be_visible()
     page.reload()
-    expect(page.locator(".js-plotly-plot").first).to_contain_text("initial shift")
-    assert open_tab(page) == "Is it needed?"
+    expect(page.locator(".js-plotly-plot").first).to_contain_text("untrained shift")
+    assert open_tab(page) == "Which layers matter?"
 
 
 def test_a_dropped_video_and_its_stretch_are_the_subject_of_both_pages(page, tmp_path):
@@ -100,7 +100,7 @@ def test_a_dropped_video_and_its_stretch_are_the_subject_of_both_pages(page, tmp
     expect(clip).to_have_value("Yours: noise.webm")
     assert "The clip reversed" in finding(page)
     expect(first).to_have_value("2")
-    expect(page.get_by_text("not as recognition")).to_be_visible()
+    expect(page.get_by_text("recognises")).to_be_visible()
     with rerun(page):
         page.get_by_role("link", name="Evidence", exact=True).first.click()
     expect(clip).to_have_value("Yours: noise.webm")
@@ -113,18 +113,18 @@ def test_the_navigation_opens_it_on_the_change_of_time_whatever_layer_was_looked
         page.get_by_role("link", name="What if", exact=True).first.click()
     assert open_tab(page) == "Change time"
     open_page(page, "/whatif?layer=layer1.1")
-    assert open_tab(page) == "Is it needed?"
+    assert open_tab(page) == "Which layers matter?"
     expect(page.get_by_role("combobox", name="Layer")).to_have_value("layer1.1")
 
 
 def test_clip_layer_and_the_open_tab_are_kept_while_the_reader_looks_elsewhere(page):
     open_page(page, "/whatif?clip=moves+up")
     with rerun(page):
-        page.get_by_role("tab", name="Is it needed?").click()
+        page.get_by_role("tab", name="Which layers matter?").click()
     expect(page.get_by_role("combobox", name="Clip", exact=True)).to_be_hidden()
     expect(page.get_by_role("button", name="Upload")).to_be_hidden()
     choose(page, "Layer", "layer2.0")
-    for tab, name, value in (("Change time", "Clip", "moves up"), ("Is it needed?", "Layer", "layer2.0")):
+    for tab, name, value in (("Change time", "Clip", "moves up"), ("Which layers matter?", "Layer", "layer2.0")):
         with rerun(page):
             page.get_by_role("tab", name=tab).click()
         expect(page.get_by_role("combobox", name=name, exact=True)).to_have_value(value)
@@ -135,7 +135,7 @@ def test_clip_layer_and_the_open_tab_are_kept_while_the_reader_looks_elsewhere(p
         if tab:
             with rerun(page):
                 page.get_by_role("tab", name=tab).click()
-    assert open_tab(page) == "Is it needed?"
+    assert open_tab(page) == "Which layers matter?"
     for path, tab in (("/kernels", "Reach"), ("/evidence", "Space-time")):
         with rerun(page):
             page.go_back()

@@ -61,7 +61,7 @@ def render() -> None:
     with export:
         tabs.export(header, name, summary, view)
     if header.layers:
-        question = f"Is {names[layer]} needed?"
+        question = f"Does {names[layer]} matter?"
         navigation.link(PAGES["whatif"], question, experiment=LAYER_ABLATION, ckpt=name, layer=names[layer])
     tabs.draw(header, name, summary, view, {other: found[other] for other in others})
 

@@ -7,12 +7,14 @@ import streamlit as st
 from jaxtyping import Float
 from torch import Tensor
 
-from analysis import interventions
 from analysis.attribution.evidence import Evidence
 from analysis.attribution.methods import find_evidence
-from analysis.interventions import LabelledClips, Network, Step, TimeChoice
-from analysis.interventions.cards import Examined, Footage
-from analysis.interventions.kernel_edits import MirrorLaw, Starts
+from analysis.interventions import kernel_edits
+from analysis.interventions.accuracy import LabelledClips, Network, Step
+from analysis.interventions.cards import Evaluated
+from analysis.interventions.experiments import StoredClip
+from analysis.interventions.kernel_edits import ChangedNetwork, MirrorLaw, Starts
+from analysis.interventions.time_edits import TimeChoice, frame_numbers
 from app import cache, checkpoints
 from app.clips import Clip, Filmed, Rendered, Source, clip_source
 from app.hashing import HASH_FUNCS
@@ -22,8 +24,8 @@ from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
 from gte.data.video.sources import Stretch
 
-STORED_A_FRAME = 3
-"""Frames of a reader's video that are read for each that a network sees, so that it can be slowed down."""
+FRAMES_PER_INPUT = 3
+"""Frames of a video that are read for each input frame, so that it can be slowed down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,25 +35,25 @@ class Shown:
     source: Source
     stretch: Stretch
 
-    def footage(self) -> Footage:
-        """What snippets of code read."""
+    def stored(self) -> StoredClip:
+        """The clip as snippets of code read it."""
         match self.source:
             case Rendered(dataset=dataset, index=index, knows_label=knows_label):
                 label = open_dataset(dataset, "test").label(index) if knows_label else None
-                return Footage(name=dataset, stretch=self.stretch, index=index, shown=label)
+                return StoredClip(name=dataset, stretch=self.stretch, index=index, label=label)
             case Filmed(name=name, is_numbered=is_numbered):
-                # Pictures are read from a folder, a dropped zip file's as well.
+                # Image files are read from a folder, those of an uploaded zip file as well.
                 name = Path(name).stem if is_numbered else name
-                return Footage(name=name, stretch=self.stretch, stored_a_frame=STORED_A_FRAME)
+                return StoredClip(name=name, stretch=self.stretch, frames_per_input=FRAMES_PER_INPUT)
 
 
 def played(shown: Shown, header: CheckpointHeader, choice: TimeChoice | None = None) -> Clip:
-    """The clip as a network sees it, with time changed if asked. Raises ValueError as `frame_numbers` does."""
+    """The frames given to a network, after the change of time if any. Raises ValueError as `frame_numbers` does."""
     rendered = isinstance(shown.source, Rendered)
-    num_stored = shown.stretch.num_frames if rendered else STORED_A_FRAME * header.num_frames
+    num_stored = shown.stretch.num_frames if rendered else FRAMES_PER_INPUT * header.num_frames
     stored = shown.source.clip(shown.stretch, num_stored, header.size, backwards=False)
     which = segment_indices(len(stored.frames), header.num_frames)
-    places = which if choice is None else interventions.frame_numbers(which, len(stored.frames), choice)
+    places = which if choice is None else frame_numbers(which, len(stored.frames), choice)
     return stored.select(places)
 
 
@@ -59,20 +61,20 @@ def played(shown: Shown, header: CheckpointHeader, choice: TimeChoice | None = N
 def mixes_frames(header: CheckpointHeader) -> bool:
     """Return False for a network whose output does not depend on the order of the frames."""
     with cache.model_of(header) as model:
-        return interventions.mixes_frames(model)
+        return kernel_edits.mixes_frames(model)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
 def starts(header: CheckpointHeader) -> Starts:
     """Return the untrained kernels of layers that do not hold them, as far as the file has them; never written to."""
-    return interventions.stored_starts(header.path)
+    return kernel_edits.stored_starts(header.path)
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
 def settings_of(header: CheckpointHeader, layers: tuple[str, ...]) -> list[str]:
     """Return the settings that the kernels of all of these temporal layers have in common."""
     with cache.model_of(header) as model:
-        return interventions.settings_for(model, layers, starts(header))
+        return kernel_edits.settings_for(model, layers, starts(header))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,16 +89,16 @@ class Change:
 def changed_logits(header: CheckpointHeader, clip: Clip, change: Change) -> Float[Tensor, " classes"]:
     """Return a network's logits for a clip, with some kernels changed."""
     with cache.model_of(header) as model:
-        changed = interventions.changes(model, change.layers, *change.step, starts(header))
-        return interventions.answers(model, to_clip(clip.frames)[None], changed)[0]
+        changed = kernel_edits.changes(model, change.layers, *change.step, starts(header))
+        return kernel_edits.answers(model, to_clip(clip.frames)[None], changed)[0]
 
 
 @st.cache_data(max_entries=128, show_spinner="Computing evidence with changed kernels", hash_funcs=HASH_FUNCS)
 def changed_evidence(header: CheckpointHeader, clip: Clip, target: int, block: str, change: Change) -> Evidence:
     """Return Grad-CAM of a network with some kernels changed."""
     with cache.model_of(header) as model:
-        changed = interventions.changes(model, change.layers, *change.step, starts(header))
-        network = interventions.ChangedNetwork(model, changed)
+        changed = kernel_edits.changes(model, change.layers, *change.step, starts(header))
+        network = ChangedNetwork(model, changed)
         return find_evidence("gradcam", network, to_clip(clip.frames)[None], target, block)
 
 
@@ -104,35 +106,33 @@ def changed_evidence(header: CheckpointHeader, clip: Clip, target: int, block: s
 def mirror_law(header: CheckpointHeader, clip: Clip) -> MirrorLaw:
     """Return the logits of the network with every kernel reversed for the reversed clip, and the original ones."""
     with cache.model_of(header) as model:
-        return interventions.mirror_law(model, to_clip(clip.frames)[None])
+        return kernel_edits.mirror_law(model, to_clip(clip.frames)[None])
 
 
 def network(name: str, header: CheckpointHeader) -> Network:
-    """A shared network for work in the background."""
+    """A shared network for background jobs."""
     model, lock = cache.model_and_lock(header)
     return Network(name=name, model=model, lock=lock, starts=starts(header))
 
 
-def labelled_clips(header: CheckpointHeader, clips_a_class: int) -> LabelledClips:
-    """The clips on which a network is right or wrong: the first test clips of each class of its data set."""
+def labelled_clips(header: CheckpointHeader, clips_per_class: int) -> LabelledClips:
+    """The first test clips of each class of the data set of a network."""
     source = clip_source(header)
     return LabelledClips(
         dataset=source.dataset,
-        num_clips=clips_a_class * len(source.classes),
+        num_clips=clips_per_class * len(source.classes),
         num_frames=header.num_frames,
         size=header.size,
     )
 
 
-def examined(name: str, header: CheckpointHeader, clips: LabelledClips) -> Examined:
-    """A network and its labelled clips, as snippets of code make them."""
-    return Examined(name=name, path=checkpoints.path_in_code(header), clips=clips)
+def evaluated(name: str, header: CheckpointHeader, clips: LabelledClips) -> Evaluated:
+    """A network and its test clips, as snippets of code make them."""
+    return Evaluated(name=name, path=checkpoints.path_in_code(header), clips=clips)
 
 
-def no_numbers(name: str, header: CheckpointHeader) -> str:
-    """Why the answers of a network are no numbers, in a sentence."""
+def explain_not_numbers(name: str, header: CheckpointHeader) -> str:
+    """Why the output of a network is not a number, in a sentence."""
     tensors = cache.weights_not_numbers(header)
-    reason = (
-        f"its weights hold values that are none ({tensors[0]} first)" if tensors else "what it computes grows too large"
-    )
-    return f"{name} gives no answer that is a number, because {reason}; choose another network."
+    reason = f"some of its weights are not ({tensors[0]} first)" if tensors else "its values grow too large"
+    return f"The output of {name} is not a number, because {reason}; choose another network."

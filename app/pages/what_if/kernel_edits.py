@@ -1,14 +1,16 @@
-"""The tab Change the network of the page What if: kernels over time set to something else, on one clip and on many."""
+"""The tab Change the network of the page What if: changed temporal kernels, on one clip and on test clips."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
 
-from analysis import interventions
 from analysis.attribution.evidence import NotNumbersError, preselect_layer
-from analysis.interventions import SETTINGS, Effect, LabelledClips, Step
+from analysis.interventions import accuracy
 from analysis.interventions import cards as intervention_cards
+from analysis.interventions.accuracy import LabelledClips, Step
+from analysis.interventions.effects import Effect, evidence_in_words
+from analysis.interventions.kernel_edits import MAX_BLEND, SETTINGS
 from analysis.kernels.summary import block_names_of, most_moved
 from app import cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
 from app.clips import Clip
@@ -24,35 +26,33 @@ EVERY = "all layers"
 ONE = "one layer"
 FRAME_SIDE = 110
 MAP_SIDE = 40
-_ASKED = "whatif: the change whose accuracy was asked for last"
+_LATEST = "whatif: the latest accuracy job"
 
-NO_KERNELS = (
-    "{name} has no kernels over time, so there are none to change; choose a network that has some, such as GTE."
-)
+NO_KERNELS = "{name} has no temporal kernels, so there are none to change; choose a network that has some, such as GTE."
 LIMITS = (
-    "How these kernels began stands neither in the layers, which are no learnable shifts, nor in the file, so the "
-    "initial shift, no shift and the blend do not exist for them."
+    "Neither these layers nor the file have the kernels before training, so untrained shift, no shift and blend are "
+    "not available."
 )
-NO_LABELS = "{name} knows other classes than the labelled clips here, so its accuracy on them cannot be counted."
+NO_LABELS = "{name} has other classes than the test clips here, so its accuracy on them is not defined."
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Choice:
-    """What the reader changes, and how it is told."""
+    """The chosen change, and its words."""
 
     change: Change
     settings: list[str]
-    """What the kernels of these layers can be set to."""
+    """The settings that these layers have."""
     every: bool
     where: str
 
     @property
-    def told(self) -> str:
-        return SETTINGS[self.change.step.setting].told(self.change.step.blend)
+    def words(self) -> str:
+        return SETTINGS[self.change.step.setting].in_words(self.change.step.blend)
 
     @property
     def layers(self) -> tuple[str, ...] | None:
-        """As cards take them."""
+        """For cards: None for every layer."""
         return None if self.every else self.change.layers
 
 
@@ -66,7 +66,7 @@ def draw(subject: Subject) -> None:
         return
     shown = subject.pick_clip()
     choice = _pick(subject, block_names_of(summary), most_moved(summary))
-    clips = subject.pick_labelled() if subject.has_labels else None
+    clips = subject.pick_test_clips() if subject.has_labels else None
     clip = whatif_resources.played(shown, header)
     try:
         effect = Effect(
@@ -78,21 +78,21 @@ def draw(subject: Subject) -> None:
             shown=clip.label,
         )
         law = whatif_resources.mirror_law(header, clip)
-        layout.finding(f"{'Every layer' if choice.every else choice.where}: {choice.told}. {effect.finding()}")
+        layout.finding(f"{'Every layer' if choice.every else choice.where}: {choice.words}. {effect.finding()}")
         rule = SETTINGS[choice.change.step.setting].rule
         st.caption(rule if "initial" in choice.settings else f"{rule} {LIMITS}")
         accuracy_place = st.container()
         evidence = _evidence(header, clip, effect, choice)
     except NotNumbersError:
-        st.warning(layout.plain(whatif_resources.no_numbers(name, header)))
+        st.warning(layout.plain(whatif_resources.explain_not_numbers(name, header)))
         return
-    footage, path = shown.footage(), checkpoints.path_in_code(header)
+    stored, path = shown.stored(), checkpoints.path_in_code(header)
     with st.grid(2, min_column_width=480):
         with st.container():
             step = choice.change.step
-            cards.draw(intervention_cards.answers_over_settings(effect, step, choice.layers, footage, path, evidence))
+            cards.draw(intervention_cards.answers_over_settings(effect, step, choice.layers, stored, path, evidence))
         with st.container():
-            cards.draw(intervention_cards.mirrored_and_reversed(law, effect, footage, path))
+            cards.draw(intervention_cards.mirrored_and_reversed(law, effect, stored, path))
     with accuracy_place:
         if clips is None:
             st.caption(layout.plain(NO_LABELS.format(name=name)))
@@ -111,11 +111,11 @@ def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choic
         setting = labels[widgets.pick(url_keys.SETTING, "Kernels", list(labels), default=_FIRST, width=176)]
         blend = 1.0
         if SETTINGS[setting].takes_blend:
-            blend = url_state.show(url_keys.BLEND, 0.5, url_state.between(0.0, interventions.MOST_BLEND))
+            blend = url_state.show(url_keys.BLEND, 0.5, url_state.between(0.0, MAX_BLEND))
             st.slider(
                 "Blend",
                 0.0,
-                interventions.MOST_BLEND,
+                MAX_BLEND,
                 step=0.05,
                 key=url_keys.BLEND.name,
                 on_change=url_state.keep,
@@ -134,71 +134,71 @@ _FIRST = SETTINGS["mirrored"].label
 
 
 def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice) -> str:
-    """Grad-CAM for the class that the network answers as learned, before and after, on one scale; a sentence on it."""
+    """Draw Grad-CAM for the original answer before and after the change, on one scale, and return a sentence on it."""
     target = int(effect.before.argmax())
     block = preselect_layer(cache.map_shapes(header))
     before = cache.evidence(header, clip, target, block, "gradcam")
     after = whatif_resources.changed_evidence(header, clip, target, block, choice.change)
-    largest = max(before.maximum, after.maximum)
+    maximum = max(before.maximum, after.maximum)
     film_strip(
         [
             StripRow(
                 label=label,
                 frames=clip.frames,
-                evidence=one.upsampled(len(clip.frames), MAP_SIDE, MAP_SIDE, maximum=largest).numpy(),
-                note=f"Grad-CAM in {block}, asked for “{header.classes[target]}”. {one.finding()}",
-                frame_shares=one.frame_shares().tolist(),
+                evidence=evidence.upsampled(len(clip.frames), MAP_SIDE, MAP_SIDE, maximum=maximum).numpy(),
+                note=f"Grad-CAM in {block} for “{header.classes[target]}”. {evidence.finding()}",
+                frame_shares=evidence.frame_shares().tolist(),
             )
-            for label, one in (("as learned", before), (choice.told, after))
+            for label, evidence in (("as trained", before), (choice.words, after))
         ],
         key="changed strip",
-        scale_label="largest of both",
+        scale_label="maximum of both",
         largest_frame=FRAME_SIDE,
     )
-    return interventions.evidence_in_words(before, after)
+    return evidence_in_words(before, after)
 
 
 def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
-    """The accuracy of this very change, in the background as soon as it is chosen."""
+    """The accuracy with this change, in the background as soon as it is chosen."""
     network = whatif_resources.network(subject.name, subject.header)
     change = choice.change
     key = ("setting", stamp(subject.header.path), change, clips)
-    last = st.session_state.get(_ASKED)
+    last = st.session_state.get(_LATEST)
     if last not in (None, key):
-        # Whoever moves the slider on wants the accuracy there, and not the one on the way.
+        # When the slider moves on, the accuracy at its earlier position is not needed any more.
         jobs.leave(last)
-    st.session_state[_ASKED] = key
+    st.session_state[_LATEST] = key
     table = jobs.offer(
         key,
-        "Count the accuracy",
-        lambda report: interventions.settings_accuracy(network, change.layers, [change.step], clips, report),
+        "Compute the accuracy",
+        lambda report: accuracy.settings_accuracy(network, change.layers, [change.step], clips, report),
         lane="quick",
-        note=f"With {choice.where} changed, on {clips.num_clips} labelled clips.",
+        note=f"With {choice.where} changed, on {clips.num_clips} test clips.",
         at_once=True,
     )
     if table is not None:
-        st.markdown(f"**{layout.plain(interventions.setting_finding(table))}**")
+        st.markdown(f"**{layout.plain(accuracy.setting_finding(table))}**")
 
 
 def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
-    """The accuracy on labelled clips in every setting, the blend as a curve."""
+    """The accuracy on test clips in every setting, the blend as a curve."""
     header, layers = subject.header, choice.change.layers
     network = whatif_resources.network(subject.name, header)
-    steps = interventions.every_step(choice.settings)
-    told = interventions.resolution(clips.num_clips, DATASETS[clips.dataset].label)
+    steps = accuracy.every_step(choice.settings)
+    note = accuracy.resolution(clips.num_clips, DATASETS[clips.dataset].label)
     table = jobs.offer(
         ("settings", stamp(header.path), layers, clips),
-        "Try every setting on labelled clips",
-        lambda report: interventions.settings_accuracy(network, layers, steps, clips, report),
+        f"Run all settings on {clips.num_clips} test clips",
+        lambda report: accuracy.settings_accuracy(network, layers, steps, clips, report),
         lane="slow",
-        note=told,
+        note=note,
     )
     if table is None:
         return
-    examined = whatif_resources.examined(subject.name, header, clips)
-    drawn = intervention_cards.accuracy_over_settings(table, choice.change.step, choice.layers, examined)
+    evaluated = whatif_resources.evaluated(subject.name, header, clips)
+    drawn = intervention_cards.accuracy_over_settings(table, choice.change.step, choice.layers, evaluated)
     with st.grid(2, min_column_width=480):
         for card in drawn:
             with st.container():
                 cards.draw(card, file_name=f"{header.name}-{card.key}")
-    st.caption(told)
+    st.caption(note)

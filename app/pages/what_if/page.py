@@ -1,4 +1,4 @@
-"""What if: does order matter, do the kernels? Time changed, kernels changed, and each layer's worth."""
+"""The page What if: changes of time and of kernels, and ablation of layers."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,22 +10,21 @@ from app.pages.what_if import kernel_edits, layer_ablation, time_edits
 from app.pages.what_if.selection import Subject
 
 CONTROL_WIDTHS = (150, 180, 125)
-"""Of checkpoint, clip and upload, in pixels; an experiment that asks about a clip fills the last two, and each puts its
-own controls behind them."""
+"""Pixels for checkpoint, clip and upload; experiments without a clip leave the last two empty."""
 
 
 def render() -> None:
     """Draw the page below its header."""
-    found = widgets.checkpoints_or_stop()
+    checkpoints = widgets.checkpoints_or_stop()
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
         checkpoint_place, clip_place, upload_place = (st.container(width=width) for width in CONTROL_WIDTHS)
     with checkpoint_place:
-        header = widgets.pick_checkpoint(found)
+        header = widgets.pick_checkpoint(checkpoints)
     subject = Subject(
-        name=next(name for name, other in found.items() if other is header),
+        name=next(name for name, other in checkpoints.items() if other is header),
         header=header,
-        found=found,
+        checkpoints=checkpoints,
         controls=controls,
         clip_place=clip_place,
         upload_place=upload_place,

@@ -1,4 +1,4 @@
-"""The cards of what is changed: their code makes their figure, and their sentences say what is drawn."""
+"""Cards of What if: their code makes their figure, and their sentences describe it."""
 
 from pathlib import Path
 
@@ -6,11 +6,23 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from analysis import interventions
 from analysis.formatting import block_name
-from analysis.interventions import Effect, LabelledClips, Network, Step, TimeChoice, cards
-from analysis.interventions.cards import Examined, Footage
-from analysis.plotting.card import CardWithCode as Card
+from analysis.interventions import cards
+from analysis.interventions.accuracy import (
+    LabelledClips,
+    Network,
+    Step,
+    every_step,
+    layer_ablation,
+    settings_accuracy,
+    time_accuracy,
+)
+from analysis.interventions.cards import Evaluated
+from analysis.interventions.effects import Effect, changes_in_words
+from analysis.interventions.experiments import StoredClip
+from analysis.interventions.kernel_edits import SETTINGS, answers, changes, mirror_law, settings_for
+from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, change_time
+from analysis.plotting.card import Card
 from gte import checkpoint
 from gte.data import open_dataset
 from gte.data.loading import to_clip
@@ -22,61 +34,61 @@ from tests.analysis.snippets import last_value
 from tests.tiny import save_tiny
 
 CLIPS = LabelledClips(dataset="motionpairs", num_clips=14, num_frames=4, size=32)
-RENDERED = Footage(name="motionpairs", stretch=Stretch(0, 23), index=4, shown=4)
+RENDERED = StoredClip(name="motionpairs", stretch=Stretch(0, 23), index=4, label=4)
 
 
 @pytest.fixture
 def gte(tmp_path, monkeypatch) -> str:
-    """A checkpoint that knows the clips, in the current folder, as a notebook would have it."""
+    """A checkpoint with the classes of the clips, in the current folder, as in a notebook."""
     monkeypatch.chdir(tmp_path)
     motions = open_dataset("motionpairs", "test", 32)
     return str(save_tiny(Path("gte.safetensors"), "gte", classes=motions.classes, twins=motions.twins))
 
 
 def assert_its_code_makes_it(card: Card) -> None:
-    made = last_value(card.code)
-    assert isinstance(made, go.Figure)
-    assert made.to_json() == card.figure.to_json()
+    figure = last_value(card.code)
+    assert isinstance(figure, go.Figure)
+    assert figure.to_json() == card.figure.to_json()
     assert card.sentence
     assert card.definition
     assert card.table is not None
     assert len(card.table)
 
 
-@pytest.mark.parametrize("change", interventions.TIME_CHANGES)
+@pytest.mark.parametrize("change", TIME_CHANGES)
 def test_every_change_of_time_has_a_card(gte, change):
     model, header = checkpoint.load_model(gte)
     stored = open_dataset("motionpairs", "test", 32).frames(4, range(24))
     which, choice = segment_indices(24, 4), TimeChoice(change=change)
-    shown = [stored[which], interventions.change_time(stored, which, choice)]
-    before, after = (interventions.answers(model, to_clip(frames)[None], {})[0] for frames in shown)
+    shown = [stored[which], change_time(stored, which, choice)]
+    before, after = (answers(model, to_clip(frames)[None], {})[0] for frames in shown)
     effect = Effect(network="mine", classes=header.classes, twins=header.twins, before=before, after=after, shown=4)
     card = cards.answers_over_time([effect], choice, RENDERED, {"mine": gte})
     assert_its_code_makes_it(card)
-    assert card.sentence == interventions.what_to_see([effect])
+    assert card.sentence == changes_in_words([effect])
 
 
 def test_the_code_for_a_video_reads_the_file_of_its_name(gte):
     write_webm(Path("noise.webm"), np.random.default_rng(0).integers(0, 256, (30, 40, 40, 3), dtype=np.uint8), fps=10)
-    footage = Footage(name="noise.webm", stretch=Stretch(5, 24), stored_a_frame=3)
+    noise = StoredClip(name="noise.webm", stretch=Stretch(5, 24), frames_per_input=3)
     model, header = checkpoint.load_model(gte)
     stored = open_footage(Path("noise.webm")).read(Stretch(5, 24).sample(12), size=32)
     clip = to_clip(stored[segment_indices(12, 4)])[None]
-    law = interventions.mirror_law(model, clip)
+    law = mirror_law(model, clip)
     effect = Effect(network="mine", classes=header.classes, twins=header.twins, before=law.straight, after=law.mirrored)
-    card = cards.mirrored_and_reversed(law, effect, footage, gte)
+    card = cards.mirrored_and_reversed(law, effect, noise, gte)
     assert_its_code_makes_it(card)
-    assert "Mirroring every kernel undoes the reversal" in card.sentence
+    assert "Reversing every kernel undoes the reversed clip" in card.sentence
 
 
-@pytest.mark.parametrize("setting", [name for name in interventions.SETTINGS if name != "learned"])
+@pytest.mark.parametrize("setting", [name for name in SETTINGS if name != "learned"])
 @pytest.mark.parametrize("every", [True, False])
 def test_every_setting_has_a_card(gte, setting, every):
     model, header = checkpoint.load_model(gte)
     frames = open_dataset("motionpairs", "test", 32).frames(4, segment_indices(24, 4))
     layers = list(temporal_layers(model))[: None if every else 1]
-    changed = interventions.changes(model, layers, setting, 0.5)
-    before, after = (interventions.answers(model, to_clip(frames)[None], weights)[0] for weights in ({}, changed))
+    changed = changes(model, layers, setting, 0.5)
+    before, after = (answers(model, to_clip(frames)[None], weights)[0] for weights in ({}, changed))
     effect = Effect(network="mine", classes=header.classes, twins=header.twins, before=before, after=after, shown=4)
     card = cards.answers_over_settings(
         effect, Step(setting, 0.5), None if every else layers, RENDERED, gte, "The evidence stays."
@@ -85,18 +97,18 @@ def test_every_setting_has_a_card(gte, setting, every):
     assert card.sentence.endswith("The evidence stays.")
 
 
-def test_what_is_counted_on_labelled_clips_has_cards(gte):
+def test_accuracies_on_test_clips_have_cards(gte):
     model, _ = checkpoint.load_model(gte)
-    network, examined = Network(name="mine", model=model), Examined(name="mine", path=gte, clips=CLIPS)
+    network, evaluated = Network(name="mine", model=model), Evaluated(name="mine", path=gte, clips=CLIPS)
     layers = list(temporal_layers(model))
-    assert_its_code_makes_it(cards.accuracy_over_time(interventions.time_accuracy([network], [CLIPS]), [examined]))
-    every = interventions.every_step(interventions.settings_for(model))
-    table = interventions.settings_accuracy(network, layers, every, CLIPS)
-    bars, curve = cards.accuracy_over_settings(table, Step("zero"), None, examined)
+    assert_its_code_makes_it(cards.accuracy_over_time(time_accuracy([network], [CLIPS]), [evaluated]))
+    every = every_step(settings_for(model))
+    table = settings_accuracy(network, layers, every, CLIPS)
+    bars, curve = cards.accuracy_over_settings(table, Step("zero"), None, evaluated)
     assert_its_code_makes_it(bars)
     assert_its_code_makes_it(curve)
-    one = interventions.is_it_needed(network, layers[:1], CLIPS)
-    assert_its_code_makes_it(cards.need_of_layer(one, layers[0], "layer1.0", examined))
+    first = layer_ablation(network, layers[:1], CLIPS)
+    assert_its_code_makes_it(cards.ablation_of_layer(first, layers[0], "layer1.0", evaluated))
     names = {layer: block_name(layer) for layer in layers}
-    need = interventions.is_it_needed(network, layers, CLIPS)
-    assert_its_code_makes_it(cards.need_of_all(need, names, examined))
+    need = layer_ablation(network, layers, CLIPS)
+    assert_its_code_makes_it(cards.ablation_of_all(need, names, evaluated))

@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from analysis.attribution.evidence import Evidence, NotNumbersError
-from analysis.interventions import (
+from analysis.interventions.effects import (
     Effect,
+    changes_in_words,
     classes_of_interest,
     effects_table,
     evidence_in_words,
     in_powers_of_ten,
     relative_difference,
     theorem,
-    what_to_see,
 )
 from analysis.interventions.figures import answers_before_and_after
 
@@ -31,73 +31,75 @@ def test_differences_are_in_parts_of_the_largest_logit_before():
 
 
 @pytest.mark.parametrize(
-    ("share", "told"), [(4.2e-8, "4.2 · 10⁻⁸"), (0.25, "25 %"), (0, "0 %"), (1e-12, "1.0 · 10⁻¹²")]
+    ("share", "words"), [(4.2e-8, "4.2 · 10⁻⁸"), (0.25, "25 %"), (0, "0 %"), (1e-12, "1.0 · 10⁻¹²")]
 )
-def test_small_shares_are_written_as_powers_of_ten(share, told):
-    assert in_powers_of_ten(share) == told
+def test_small_shares_are_written_as_powers_of_ten(share, words):
+    assert in_powers_of_ten(share) == words
 
 
 @pytest.mark.parametrize(
-    ("after", "told"),
+    ("after", "words"),
     [
-        ([0, 9, 0], "net turns from “left” 100 % to “right” 100 %, its twin."),
-        ([0, 0, 9], "net turns from “left” 100 % to “up” 100 %."),
-        ([5, 0, 0], "net stays with “left”, 100 % before and 98.7 % after."),
-        ([9, 0, 0], "net stays at “left” 100 %: its logits do not move at all."),
+        ([0, 9, 0], "net changes from “left” 100 % to “right” 100 %, its reversed class."),
+        ([0, 0, 9], "net changes from “left” 100 % to “up” 100 %."),
+        ([5, 0, 0], "net stays at “left”, 100 % before and 98.7 % after."),
+        ([9, 0, 0], "net stays at “left” 100 %: its output is unchanged."),
         (
             [9.00001, 0, 0],
-            "net stays at “left” 100 %: its logits move by 1.1 · 10⁻⁶ of their scale, which is rounding.",
+            "net stays at “left” 100 %: its output is unchanged, apart from a rounding error of 1.1 · 10⁻⁶.",
         ),
     ],
 )
-def test_the_finding_says_what_became_of_the_answer(after, told):
-    assert effect([9.0, 0.0, 0.0], [float(value) for value in after]).finding() == told
+def test_the_finding_states_the_change_of_the_answer(after, words):
+    assert effect([9.0, 0.0, 0.0], [float(value) for value in after]).finding() == words
 
 
 def test_the_theorem_is_claimed_of_orders_alone_and_only_where_it_held():
     still = effect([9.0, 0.0, 0.0], [9.0, 0.0, 0.0], mixes_frames=False)
     turned = effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0], mixes_frames=False)
-    assert theorem(still, reordered=True).startswith("No order changes the answer of net beyond rounding")
+    assert theorem(still, reordered=True).startswith("net cannot see frame order")
     assert "more than rounding" in theorem(turned, reordered=True)
-    assert "other frames than before, of which that says nothing" in theorem(turned, reordered=False)
+    assert "gives it other frames, so its output may change" in theorem(turned, reordered=False)
     assert theorem(effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0]), reordered=True) == ""
 
 
-def test_what_to_see_says_how_far_the_dots_left_their_rings():
-    one, still = effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0]), effect([9.0, 0.0, 0.0], [9.0, 0.0, 0.0])
-    assert what_to_see([one, still]) == (
-        "net: from ring to dot “right” goes 100 percentage points to the right and “left” 100 percentage points to the "
-        "left. net: every dot lies in its ring."
+def test_the_largest_changes_of_probability_are_in_words():
+    changed, still = effect([9.0, 0.0, 0.0], [0.0, 9.0, 0.0]), effect([9.0, 0.0, 0.0], [9.0, 0.0, 0.0])
+    assert changes_in_words([changed, still]) == (
+        "net: “right” rises by 100 percentage points and “left” falls by 100 percentage points. net: nothing changes."
     )
     # Half of what one class loses goes to each of two others.
     spread = effect([0.0, 0.0, 0.0], [math.log(2), 0.0, 0.0])
-    assert "“left” goes 16.7 percentage points to the right and “right” 8.33" in what_to_see([spread])
+    assert "“left” rises by 16.7 percentage points and “right” falls by 8.33" in changes_in_words([spread])
 
 
-def found(values: list[float]) -> Evidence:
+def evidence(values: list[float]) -> Evidence:
     grid = torch.tensor(values).reshape(1, 1, -1)
     return Evidence(map=grid, target=0, layer="layer1.0", method="m", label="M", convention="c", num_frames=1)
 
 
 @pytest.mark.parametrize(
-    ("after", "told"),
+    ("after", "words"),
     [
-        ([2.0, 4.0, 6.0, 8.0], "keeps its places (rank correlation 1), and its largest value is 2 times what it was"),
-        ([1.0, 0.5, 0.2, 0.1], "lies elsewhere (rank correlation -1)"),
-        ([1.0, 3.0, 4.0, 2.0], "lies elsewhere (rank correlation 0.4)"),
-        ([0.0, 0.0, 0.0, 0.0], "Nothing is left of the evidence"),
+        (
+            [2.0, 4.0, 6.0, 8.0],
+            "keeps its position (rank correlation 1), and its peak value is 2 times the original one",
+        ),
+        ([1.0, 0.5, 0.2, 0.1], "is elsewhere (rank correlation -1)"),
+        ([1.0, 3.0, 4.0, 2.0], "is elsewhere (rank correlation 0.4)"),
+        ([0.0, 0.0, 0.0, 0.0], "No evidence is left"),
     ],
 )
-def test_what_became_of_the_evidence_is_said(after, told):
-    assert told in evidence_in_words(found([1.0, 2.0, 3.0, 4.0]), found(after))
-    assert "none after" in evidence_in_words(found([0.0] * 4), found([0.0] * 4))
+def test_the_change_of_the_evidence_is_in_words(after, words):
+    assert words in evidence_in_words(evidence([1.0, 2.0, 3.0, 4.0]), evidence(after))
+    assert "before or after" in evidence_in_words(evidence([0.0] * 4), evidence([0.0] * 4))
 
 
-def test_the_shown_class_and_its_twin_are_always_among_those_drawn():
-    one = effect([0.0, 0.0, 9.0], [0.0, 0.0, 9.0], shown=0)
-    assert set(classes_of_interest([one], most=2)) == {0, 1}
-    names = answers_before_and_after([one, one], "reversed").data[1]["y"]
-    assert {"left (shown)", "right (its twin)", "up"} == set(names)
-    table = effects_table([one])
-    assert table["role"].tolist() == ["shown", "twin", ""]
+def test_the_true_and_the_reversed_class_are_always_drawn():
+    subject = effect([0.0, 0.0, 9.0], [0.0, 0.0, 9.0], shown=0)
+    assert set(classes_of_interest([subject], maximum=2)) == {0, 1}
+    names = answers_before_and_after([subject, subject], "reversed").data[1]["y"]
+    assert {"left (true)", "right (reversed)", "up"} == set(names)
+    table = effects_table([subject])
+    assert table["role"].tolist() == ["true", "reversed", ""]
     assert sum(table["probability_before"].tolist()) == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""Changed kernels: what they are, that only the call sees them, and the law of mirroring."""
+"""Changed kernels: their values, that only the call has them, and the law of reversed kernels."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,19 +8,15 @@ import torch
 from torch import nn
 
 from analysis.attribution.gradcam import grad_cam
-from analysis.interventions import (
+from analysis.interventions.accuracy import LabelledClips, Network, every_step, layer_ablation, settings_accuracy
+from analysis.interventions.kernel_edits import (
     SETTINGS,
     ChangedNetwork,
-    LabelledClips,
-    Network,
     answers,
     changes,
-    every_step,
-    is_it_needed,
     kernels_set_to,
     mirror_law,
     mixes_frames,
-    settings_accuracy,
     settings_for,
     stored_starts,
 )
@@ -89,7 +85,7 @@ def test_other_kernels_over_time_are_mirrored_and_have_no_start(name):
     taps = mirrored.chunk(3) if isinstance(layer, SpatioTemporalConv) else mirrored.unbind(2)
     assert isinstance(kernel, torch.Tensor)
     assert all(torch.equal(one, kernel.select(2, 2 - tap)) for tap, one in enumerate(taps))
-    with pytest.raises(ValueError, match="How these kernels began is known neither"):
+    with pytest.raises(ValueError, match="Neither the layer nor its file has these kernels"):
         kernels_set_to(layer, "initial")
 
 
@@ -99,15 +95,15 @@ def test_mirroring_every_kernel_undoes_a_reversed_clip(name):
     assert not law.exception
     assert law.difference <= 1e-5
     assert law.reversed_alone > 10 * law.difference
-    assert law.finding().startswith("Mirroring every kernel undoes the reversal")
+    assert law.finding().startswith("Reversing every kernel undoes the reversed clip")
 
 
 def test_networks_outside_of_the_law_are_said_to_be():
     clip = torch.rand(1, 3, 4, 32, 32)
     tsm = mirror_law(moved("tsm"), clip)
-    assert "hard shift of this network is no kernel" in tsm.finding()
+    assert "hard shift of this network is not a kernel" in tsm.finding()
     assert tsm.difference > 1e-5
-    assert "no kernels over time" in mirror_law(moved("c2d"), clip).finding()
+    assert "no temporal kernels" in mirror_law(moved("c2d"), clip).finding()
     assert [mixes_frames(moved(name)) for name in ("c2d", "tsm", "gte", "c3d")] == [False, True, True, True]
     assert settings_for(moved("c2d")) == []
 
@@ -166,7 +162,7 @@ def test_eight_threads_that_change_one_network_answer_as_one_and_leave_it_bit_fo
         """One of every kind of experiment."""
         match number % 4:
             case 0:
-                return is_it_needed(network, layers[:1], clips)["right"].tolist()
+                return layer_ablation(network, layers[:1], clips)["right"].tolist()
             case 1:
                 steps = every_step(["zero", "blend"])
                 return settings_accuracy(network, layers, steps, clips)["unchanged"].tolist()
@@ -222,7 +218,7 @@ def test_a_stored_start_makes_the_settings_that_need_one_possible(tmp_path):
     assert torch.equal(still[:, :, 1], initial.sum(dim=2))
     network = Network(name="i3d", model=model, starts=read)
     clips = LabelledClips(dataset="motionpairs", num_clips=2, num_frames=4, size=32)
-    assert is_it_needed(network, [layer], clips)["setting"].tolist() == ["learned", "initial", "identity", "zero"]
+    assert layer_ablation(network, [layer], clips)["setting"].tolist() == ["learned", "initial", "identity", "zero"]
 
 
 def test_of_kernels_that_span_space_no_start_is_stored(tmp_path):
@@ -244,7 +240,7 @@ def test_kernels_of_other_lengths_and_networks_of_one_kind_of_layer_are_changed(
         middle = module.weight.shape[2] // 2
         assert torch.equal(still.sum(dim=2), still[:, :, middle])
     law = mirror_law(model, clip)
-    assert "which need not be the same from both ends" in law.finding()
+    assert "which may differ between the two ends" in law.finding()
 
 
 def test_what_has_no_kernel_over_time_cannot_be_set():

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from analysis.interventions import TIME_CHANGES, TimeChoice, change_time, frame_numbers, in_words, is_reordering
+from analysis.interventions.time_edits import (
+    TIME_CHANGES,
+    TimeChoice,
+    change_time,
+    frame_numbers,
+    in_words,
+    is_reordering,
+)
 from gte.data.sampling import segment_indices
 
 WHICH = np.array([1, 4, 7, 10, 13, 16, 19, 22])
@@ -37,7 +44,7 @@ def test_a_change_shows_the_frames_that_its_rule_says(change, parameters, expect
 def test_every_change_keeps_the_number_of_frames_and_shows_stored_ones(change, num_frames):
     which = segment_indices(24, num_frames)
     if change == "drop" and num_frames == 1:
-        with pytest.raises(ValueError, match="at least one must stay; got 1 to drop"):
+        with pytest.raises(ValueError, match="At least one of 1 frames must stay; got 1"):
             frame_numbers(which, 24, TimeChoice(change=change))
         return
     numbers = frame_numbers(which, 24, TimeChoice(change=change))
@@ -79,21 +86,21 @@ def test_the_frames_are_those_of_the_numbers():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "words"),
     [
         ({"change": "rewind"}, "one of reverse, shuffle"),
         ({"seed": -1}, "seed -1"),
         ({"count": 0}, "count 0"),
-        ({"speed": 0.0}, "speed must lie between 0.01 and 100; got 0"),
+        ({"speed": 0.0}, "speed must be between 0.01 and 100; got 0"),
     ],
 )
-def test_impossible_choices_are_refused(parameters, told):
-    with pytest.raises(ValueError, match=told):
+def test_impossible_choices_are_refused(parameters, words):
+    with pytest.raises(ValueError, match=words):
         TimeChoice(**parameters)
 
 
-def test_a_frame_that_the_network_does_not_see_is_refused():
-    with pytest.raises(ValueError, match="sees the frames 1 to 8; got frame 9"):
+def test_a_frame_that_the_network_is_not_given_is_refused():
+    with pytest.raises(ValueError, match="is given frames 1 to 8; got frame 9"):
         shown("freeze", frame=8)
-    with pytest.raises(ValueError, match="some of 20 stored frames"):
+    with pytest.raises(ValueError, match="among 20 stored ones"):
         frame_numbers(WHICH, 20, TimeChoice())

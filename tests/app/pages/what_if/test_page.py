@@ -7,7 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Markdown, Subheader
 
-from analysis.interventions import SETTINGS, TIME_CHANGES
+from analysis.interventions.kernel_edits import SETTINGS
+from analysis.interventions.time_edits import TIME_CHANGES
 from app import cache, checkpoints, clips, jobs
 from app.navigation import KERNEL_EDITS, LAYER_ABLATION
 from gte import checkpoint
@@ -22,7 +23,7 @@ SECONDS = 120
 
 
 def with_results(at: AppTest) -> AppTest:
-    """Run the page again when the work that it began is over."""
+    """Run the page again when its jobs are done."""
     for job in list(jobs.queue().jobs.values()):
         assert job.over.wait(SECONDS)
     return at.run()
@@ -33,31 +34,31 @@ def captions(at: AppTest) -> str:
 
 
 def numbers_of_frames(at: AppTest) -> list[list[str]]:
-    """What stands above the small pictures, row by row."""
+    """The numbers above the frames, row by row."""
     rows = [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
     return [re.findall(r"<figcaption>([^<]+)<", row) for row in rows]
 
 
-def what_to_see(at: AppTest) -> str:
+def changes_in_probability(at: AppTest) -> str:
     """The sentence of the card of that title."""
     texts = [element.value for element in at.main if isinstance(element, Subheader | Markdown)]
-    return texts[texts.index("What you should see") + 1].replace("\\", "")
+    return texts[texts.index("Change in probabilities") + 1].replace("\\", "")
 
 
 def markdown(at: AppTest) -> str:
     return " ".join(element.value for element in at.markdown).replace("\\", "")
 
 
-def test_it_opens_on_a_reversed_clip_with_gte_above_c2d_whose_answer_no_order_changes(two_networks):
+def test_it_opens_on_a_reversed_clip_with_gte_above_c2d_which_cannot_see_the_order(two_networks):
     at = open_page("whatif")
     assert not at.exception
     assert not at.error
     assert finding(at).startswith('<p class="finding">The clip reversed: gte-tiny ')
     assert "c2d-tiny stays at" in finding(at)
-    assert "which is rounding" in finding(at)
-    assert "No order changes the answer of c2d-tiny beyond rounding" in markdown(at)
-    pictures = [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
-    assert [picture.count("<img") for picture in pictures] == [4, 4]
+    assert "output is unchanged" in finding(at)
+    assert "c2d-tiny cannot see frame order" in markdown(at)
+    images = [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
+    assert [image.count("<img") for image in images] == [4, 4]
 
 
 def test_a_link_holds_the_change_and_its_parameters(two_networks):
@@ -66,20 +67,20 @@ def test_a_link_holds_the_change_and_its_parameters(two_networks):
     assert at.selectbox(key="clip").value == "moves up"
     frozen = open_page("whatif", change="Freeze", frame="2")
     assert "frozen at frame 2" in finding(frozen)
-    assert "of which that says nothing" in markdown(frozen)
+    assert "gives it other frames" in markdown(frozen)
     assert any("99" in text for text in sentences(open_page("whatif", change="Freeze", frame="99")))
 
 
 @pytest.mark.parametrize("change", [change.label for change in TIME_CHANGES.values()])
-def test_every_change_of_time_has_a_link_and_says_what_to_see(two_networks, change):
+def test_every_change_of_time_has_a_link_and_says_changes_in_probability(two_networks, change):
     at = open_page("whatif", change=change)
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="change").value == change
-    assert "gte-tiny: " in what_to_see(at)
-    assert "c2d-tiny: " in what_to_see(at)
-    assert "the dot the one after it" in markdown(at)
-    assert any("interventions.TimeChoice(change=" in code.value for code in at.code)
+    assert "gte-tiny: " in changes_in_probability(at)
+    assert "c2d-tiny: " in changes_in_probability(at)
+    assert "a dot the probability after it" in markdown(at)
+    assert any("TimeChoice(" in code.value for code in at.code)
 
 
 def test_the_owner_s_clips_and_a_stretch_of_them_are_changed_as_well(two_networks, tmp_path, monkeypatch):
@@ -91,7 +92,7 @@ def test_the_owner_s_clips_and_a_stretch_of_them_are_changed_as_well(two_network
     assert not at.exception
     assert not at.error
     assert at.slider[0].value == (3, 12)
-    assert any("Stretch(2, 11).sample(3 * header.num_frames)" in code.value for code in at.code)
+    assert any("Stretch(first=2, last=11)" in code.value and "frames_per_input=3" in code.value for code in at.code)
     at.selectbox(key="clip").set_value("moves up").run()
     assert not at.slider
     assert "stretch" not in url_of(at)
@@ -105,34 +106,34 @@ def test_one_frame_alone_is_said_to_be_one_and_no_change_of_time_moves_anything(
     at.file_uploader(key="upload").upload("still.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception
     assert not at.error
-    assert all("open_footage(Path('still.webm'))" in code.value for code in at.code)
-    [told] = [text for text in sentences(at) if "one frame" in text]
-    assert told.startswith("This is one frame, which is shown to gte-tiny 4 times")
-    assert "gte-tiny: every dot lies in its ring. c2d-tiny: every dot lies in its ring." in what_to_see(at)
-    assert finding(at).count("its logits do not move at all") == 2
-    assert "No order changes the answer of c2d-tiny" in markdown(at)
+    assert all("name='still.webm'" in code.value for code in at.code)
+    [note] = [text for text in sentences(at) if "one frame" in text]
+    assert note.startswith("This is one frame, which is shown to gte-tiny 4 times")
+    assert "gte-tiny: nothing changes. c2d-tiny: nothing changes." in changes_in_probability(at)
+    assert finding(at).count("its output is unchanged.") == 2
+    assert "c2d-tiny cannot see frame order" in markdown(at)
     assert numbers_of_frames(at) == 2 * [4 * ["1"]]
     assert "A dot marks a frame" not in captions(at)
 
 
-def test_what_cannot_be_taken_is_told_on_the_page_and_not_under_the_button_alone(two_networks):
+def test_a_file_that_cannot_be_used_gets_a_message_on_the_page_and_under_the_button(two_networks):
     at = open_page("whatif")
     at.file_uploader(key="upload").upload("frames.zip", b"no archive", "application/zip").run()
     assert not at.exception
-    told = [error.value for error in at.main.error]
-    assert len(told) == 2
-    assert all(text.startswith("frames.zip cannot be unpacked") for text in told)
+    messages = [error.value for error in at.main.error]
+    assert len(messages) == 2
+    assert all(text.startswith("frames.zip cannot be unpacked") for text in messages)
 
 
 def test_fewer_frames_than_the_network_takes_are_said_to_be_repeated(two_networks):
     at = open_page("whatif", stretch="5-7")
     assert any(text.startswith("Of 3 frames gte-tiny, which takes 4, is shown some") for text in sentences(at))
-    # Frames 5 6 6 7 of the source: what is shown twice has the number of its first place.
+    # Frames 5 6 6 7 of the source: a frame that is shown twice has the number of its first position.
     assert numbers_of_frames(at) == [["1", "2", "2", "4"], ["4", "2", "2", "1"]]
     assert not any("Of 4 frames" in text for text in sentences(open_page("whatif", stretch="5-8")))
 
 
-def test_what_asks_about_no_clip_shows_no_control_of_one_and_keeps_it_in_the_address(two_networks):
+def test_an_experiment_without_a_clip_has_no_control_for_it_and_keeps_it_in_the_url(two_networks):
     at = open_page("whatif", experiment=LAYER_ABLATION, clip="moves up", layer="layer2.0")
     assert {box.key for box in at.selectbox} == {"ckpt", "layer", "test_clips"}
     assert not at.get("file_uploader")
@@ -143,33 +144,33 @@ def test_what_asks_about_no_clip_shows_no_control_of_one_and_keeps_it_in_the_add
     )
 
 
-def test_more_labelled_clips_can_be_asked_for(two_networks):
+def test_the_number_of_test_clips_can_be_chosen(two_networks):
     at = with_results(open_page("whatif", experiment=LAYER_ABLATION, test_clips="140"))
     assert not at.exception
     assert "140 test clips of MotionPairs" in captions(at)
 
 
-def test_kernels_whose_start_is_stored_can_be_set_to_it(two_networks):
+def test_kernels_can_be_set_to_the_stored_ones_before_training(two_networks):
     motions = open_dataset("motionpairs", "test", 32)
     path = two_networks["runs/"] / "i3d.safetensors"
     model = tiny_model("i3d", len(motions.classes))
     header = tiny_header(path, "i3d", model, classes=motions.classes, twins=motions.twins, step=3)
     checkpoint.save(path, header, model, KernelSnapshots.start(model), kernel_init=initial_kernels(model))
-    at = open_page("whatif", ckpt="runs/i3d", experiment=KERNEL_EDITS, setting="initial shift")
+    at = open_page("whatif", ckpt="runs/i3d", experiment=KERNEL_EDITS, setting="untrained shift")
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="setting").options == SETTING_LABELS
-    assert "do not exist for them" not in captions(at)
-    assert "its logits do not move at all" in finding(at)
+    assert "are not available" not in captions(at)
+    assert "its output is unchanged." in finding(at)
 
 
-def test_the_changes_are_tried_on_labelled_clips_when_asked(two_networks):
+def test_the_changes_run_on_test_clips_on_request(two_networks):
     at = open_page("whatif")
-    [button] = [button for button in at.button if button.label.startswith("Try every change")]
+    [button] = [button for button in at.button if button.label.startswith("Run all changes")]
     button.click().run()
     at = with_results(at)
     assert not at.exception
-    assert "Reversed, c2d-tiny turns to the twin of its answer on 0 of 56 clips" in markdown(at)
+    assert "answer of c2d-tiny to the reversed class on 0 of 56 clips" in markdown(at)
 
 
 def test_an_uploaded_video_can_be_reversed_and_slowed_down(two_networks, tmp_path):
@@ -181,26 +182,26 @@ def test_an_uploaded_video_can_be_reversed_and_slowed_down(two_networks, tmp_pat
     assert not at.error
     assert at.selectbox(key="clip").value == clips.YOURS
     assert "at 0.5 times its speed" in finding(at)
-    assert "not as recognition" in captions(at)
+    assert "recognises" in captions(at)
 
 
 SETTING_LABELS = [setting.label for key, setting in SETTINGS.items() if key != "learned"]
 
 
 @pytest.mark.parametrize("setting", SETTING_LABELS)
-def test_kernels_can_be_set_to_something_else_and_the_law_of_mirroring_is_shown(two_networks, setting):
-    found, _ = checkpoints.list_checkpoints()
-    with cache.model_of(found["gte-tiny"]) as model:
+def test_kernels_can_be_changed_and_the_effect_of_reversing_them_is_shown(two_networks, setting):
+    headers, _ = checkpoints.list_checkpoints()
+    with cache.model_of(headers["gte-tiny"]) as model:
         before = {key: value.clone() for key, value in model.state_dict().items()}
     at = open_page("whatif", experiment=KERNEL_EDITS, setting=setting)
     assert not at.exception
     assert not at.error
     assert f"Every layer: {setting}" in finding(at)
-    assert "Mirroring every kernel undoes the reversal" in markdown(at)
-    assert "gte-tiny: " in what_to_see(at)
-    assert "evidence" in what_to_see(at)
-    assert "of 56 labelled clips are right, as learned" in markdown(with_results(at))
-    with cache.model_of(found["gte-tiny"]) as model:
+    assert "Reversing every kernel undoes the reversed clip" in markdown(at)
+    assert "gte-tiny: " in changes_in_probability(at)
+    assert "evidence" in changes_in_probability(at)
+    assert "of 56 test clips" in markdown(with_results(at))
+    with cache.model_of(headers["gte-tiny"]) as model:
         assert all((value == before[key]).all() for key, value in model.state_dict().items())
 
 
@@ -218,14 +219,14 @@ def test_networks_of_other_kinds_are_changed_as_far_as_they_can_be(two_networks,
     assert not at.exception
     assert not at.error
     if name == "tsm":
-        assert any("has no kernels over time" in text for text in sentences(at))
+        assert any("has no temporal kernels" in text for text in sentences(at))
     else:
-        assert "the blend do not exist for them" in captions(at)
+        assert "blend are not available" in captions(at)
         assert "blend" not in at.selectbox(key="setting").options
 
 
 @pytest.mark.parametrize("link", [{}, {"experiment": LAYER_ABLATION}])
-def test_a_layer_of_a_link_is_asked_about(two_networks, link):
+def test_a_layer_of_a_link_is_tested(two_networks, link):
     at = with_results(open_page("whatif", ckpt="gte-tiny", layer="layer2.0", **link))
     assert not at.exception
     assert not at.error
@@ -235,13 +236,13 @@ def test_a_layer_of_a_link_is_asked_about(two_networks, link):
 
 
 @pytest.mark.parametrize("experiment", [KERNEL_EDITS, LAYER_ABLATION])
-def test_a_network_without_kernels_over_time_gets_a_sentence(two_networks, experiment):
+def test_a_network_without_temporal_kernels_gets_a_sentence(two_networks, experiment):
     at = open_page("whatif", ckpt="c2d-tiny", experiment=experiment)
     assert not at.exception
-    assert any("has no kernels over time" in text for text in sentences(at))
+    assert any("has no temporal kernels" in text for text in sentences(at))
 
 
-def test_c2d_can_be_the_subject_and_gte_stands_below_it(two_networks):
+def test_c2d_can_be_the_subject_and_gte_is_compared_with_it(two_networks):
     at = open_page("whatif", ckpt="c2d-tiny")
     assert at.pills(key="beside").value == ["gte-tiny"]
     at.selectbox(key="ckpt").set_value("gte-tiny").run()
@@ -261,7 +262,7 @@ def test_a_network_of_other_classes_gets_a_sentence(two_networks):
     at = open_page("whatif", ckpt="runs/other", experiment=LAYER_ABLATION)
     assert not at.exception
     assert any("other classes" in text for text in sentences(at))
-    assert "not as recognition" in captions(open_page("whatif", ckpt="runs/other"))
+    assert "recognises" in captions(open_page("whatif", ckpt="runs/other"))
 
 
 @pytest.mark.parametrize("frames", [1, 2])
@@ -276,7 +277,7 @@ def test_networks_of_very_few_frames_give_a_result_or_a_sentence(two_networks, f
 
 
 @pytest.mark.parametrize("experiment", ["Change time", KERNEL_EDITS])
-def test_a_network_whose_weights_are_no_numbers_is_told(two_networks, experiment):
+def test_a_network_whose_weights_are_not_numbers_gets_a_sentence(two_networks, experiment):
     motions = open_dataset("motionpairs", "test", 32)
     path = two_networks["runs/"] / "diverged.safetensors"
     save_tiny(path, "gte", classes=motions.classes, twins=motions.twins)
@@ -284,11 +285,11 @@ def test_a_network_whose_weights_are_no_numbers_is_told(two_networks, experiment
     at = open_page("whatif", ckpt="runs/diverged", experiment=experiment)
     assert not at.exception
     assert not at.error
-    assert any("gives no answer that is a number" in text for text in sentences(at))
+    assert any("is not a number, because" in text for text in sentences(at))
 
 
 def test_the_kernels_page_links_to_it_with_its_layer(two_networks):
     at = open_page("kernels", layer="layer1.1")
-    [link] = [link for link in at.get("page_link") if "Is layer1.1 needed?" in link.proto.label]
+    [link] = [link for link in at.get("page_link") if "Does layer1.1 matter?" in link.proto.label]
     assert "layer=layer1.1" in link.proto.query_string
-    assert "experiment=Is" in link.proto.query_string
+    assert "experiment=Which" in link.proto.query_string
