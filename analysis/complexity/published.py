@@ -96,8 +96,8 @@ COSTS: tuple[ReportedCost, ...] = (
         value=GTE_RANGE[1],
         digits=1,
         options={"temporal_share": 1 / 2},
-        note="The text says that parameters rise as the temporal channels decrease. As built they mostly fall: 19.40 M "
-        "at t = 17/32, 19.15 M at 1/2 (counted here), 17.89 M at 5/32, and no more than 18.10 M below.",
+        note="Counted at t = 1/2. The text says that parameters rise as the temporal channels decrease; as built they "
+        "fall, to 17.89 M at t = 5/32, and are no more than 18.10 M below.",
     ),
     ReportedCost(
         what="TSM, 16 frames",

@@ -50,10 +50,10 @@ def render(
     return name
 
 
-def _render(name: str, own: cache.Options, clip: ClipShape, controls: DeltaGenerator) -> None:
+def _render(name: str, options: cache.Options, clip: ClipShape, controls: DeltaGenerator) -> None:
     with controls:
-        block = _pick_block(name, own)
-        graph = _graph(name, own, clip, block)
+        block = _pick_block(name, options)
+        graph = _graph(name, options, clip, block)
         _save(graph)
     block_diagram(svg.draw(graph, svg.LOOKS["page"]), key=f"diagram of {name}")
     legend = f"{svg.AXES}; {svg.SOLID}. {svg.finding(graph)}"
@@ -64,7 +64,7 @@ def _render(name: str, own: cache.Options, clip: ClipShape, controls: DeltaGener
         st.markdown(svg.DEFINITION)
         table = svg.table(graph)
         st.dataframe(table, hide_index=True, height="content")
-        st.code(svg.snippet(graph, dict(own)), "python")
+        st.code(svg.snippet(graph, dict(options)), "python")
         st.download_button(
             "Table (CSV)",
             table.to_csv(index=False),

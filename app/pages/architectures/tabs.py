@@ -142,16 +142,15 @@ BLOCK_COLUMNS: Mapping[str, ColumnConfig] = {
 
 def _links(item: Complexity, block: str) -> None:
     """Link to the kernels of this block in a checkpoint of this network, if there is one that has the block."""
-    found, _ = checkpoints.list_checkpoints()
-    mine = {name: header for name, header in found.items() if header.model == item.name and header.layers}
-    for name, header in mine.items():
+    headers, _ = checkpoints.list_checkpoints()
+    matching = {name: header for name, header in headers.items() if header.model == item.name and header.layers}
+    for name, header in matching.items():
         if _has_block(header, block):
             navigation.link(PAGES["kernels"], f"Open this layer in {name}", ckpt=name, layer=block)
             return
-    if mine:
-        st.caption(
-            layout.plain(f"{next(iter(mine))} is a checkpoint of this network, and has no learnable shift in {block}.")
-        )
+    if matching:
+        first = next(iter(matching))
+        st.caption(layout.plain(f"{first} is a checkpoint of this network, and has no learnable shift in {block}."))
 
 
 def _has_block(header: CheckpointHeader, block: str) -> bool:
@@ -315,7 +314,7 @@ def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
     counts = dict.fromkeys((unit, "Parameters"), large_count)
     percents = dict.fromkeys(("Top-1", "Top-5"), "{:g} %".format)
     numbers = percents | {"Crop": "{:.0f}".format, "Printed": "{:g} G".format} | counts
-    return widgets.format_numbers(frame, numbers, missing={"Crop": "?"})
+    return widgets.format_numbers(frame, numbers, missing={"Crop": "?", "Top-5": "–", "Printed": "–"})
 
 
 def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:

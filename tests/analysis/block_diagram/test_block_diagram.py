@@ -55,7 +55,7 @@ def test_a_gte_block_splits_shifts_and_concatenates_as_table_1_says():
     assert graph.operators[6].parameters == 2 * 256
 
 
-def test_the_stride_stands_on_the_convolutions_and_on_the_shortcut_not_on_the_shift():
+def test_the_stride_is_written_on_the_convolutions_and_on_the_shortcut_not_on_the_shift():
     graph = trace("gte", {}, PAPER, "layer3.0")
     strided = {one.path for one in graph.operators if one.stride == (1, 2, 2)}
     assert strided == {"conv2.spatial", "conv2.temporal.conv", "downsample.0"}
@@ -163,7 +163,7 @@ class Gate(nn.Module):
         return x * gate
 
 
-def test_an_operator_that_nobody_thought_of_is_found_with_its_parameters():
+def test_an_unknown_operator_is_recognised_with_its_parameters():
     block = Gate()
     with Recorder(block) as recorder:
         block(torch.rand(1, 4, 3, 5, 5))

@@ -102,7 +102,7 @@ def test_the_paper_s_eight_and_sixteen_frames_cost_25_34_and_50_68_g_as_fvcore_t
     assert sixteen.agrees
 
 
-def test_what_fvcore_left_out_of_a_resnet_is_told(counted):
+def test_operators_that_fvcore_does_not_count_are_named(counted):
     for item in [item for name, item in counted.items() if isinstance(MODELS[name], ResNetConfig)]:
         assert not [kind for kind in item.uncounted if kind.startswith(("aten::", "prim::"))]
         assert item.uncounted["max_pool2d"] == 1
@@ -164,7 +164,7 @@ def test_torch_s_own_counter_agrees(name):
     assert found.params == sum(parameter.numel() for parameter in network.parameters())
 
 
-def test_disagreement_of_the_two_counters_is_told(counted):
+def test_disagreement_of_the_two_counters_is_reported(counted):
     assert not replace(counted["c2d"], macs_torch=counted["c2d"].macs_torch + 1).agrees
 
 

@@ -46,7 +46,7 @@ def texts(figure):
     return {label.text: label.y for label in figure.layout.annotations}
 
 
-def test_cost_bars_stand_cheapest_first_split_into_time_and_all_else(costs):
+def test_cost_bars_are_sorted_by_cost_and_split_into_temporal_and_everything_else(costs):
     figure = figures.cost_bars(costs)
     rest, temporal = figure.data
     assert (list(rest.y), list(rest.x)) == (["GTE", "C2D"], [22e9, 32e9])

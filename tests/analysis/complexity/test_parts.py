@@ -70,7 +70,7 @@ def test_a_block_s_table_has_its_layers_with_channels_kernels_and_resolution(gte
         tables.parts(gte, of="layer9")
 
 
-def test_a_three_by_three_by_three_is_told_as_such_in_both_memory_layouts():
+def test_a_kernel_of_3x3x3_is_recognised_in_both_memory_layouts():
     assert tables.block_table(tiny_count("c3d"), "layer1.0").set_index("layer").loc["conv2", "kernel"] == "3x3x3"
     assert tables.block_table(tiny_count("c3d_original"), "conv3a")["kernel"].tolist() == ["3x3x3"]
 
@@ -185,7 +185,7 @@ def test_a_formula_as_it_is_written_gives_its_value_when_the_numbers_are_put_in(
         assert eval(exact, {"Fraction": Fraction}) == operator.count(these), name
 
 
-def test_the_formulas_are_told_beside_c2d_s_with_the_numbers_chosen():
+def test_the_sentence_compares_the_formulas_with_c2d_s_for_the_chosen_numbers():
     sentence = formulas.formulas_finding(formulas.formula_table(Numbers()))
     # k_T = 3 times; (1 - 1/4 + 3/4) / 2; ((1 - 1/4) · 9 + 3/4) / 18 + 1/16.
     assert sentence == (
@@ -202,7 +202,7 @@ def test_a_formula_with_its_numbers_says_what_is_multiplied():
 
 @settings(deadline=None, max_examples=15)
 @given(st.integers(1, 4).map(lambda times: 32 * times), shares)
-def test_the_operators_compared_are_those_that_stand_in_the_networks(width, share):
+def test_the_operators_compared_are_those_of_the_networks(width, share):
     these = Numbers(in_channels=width, out_channels=width, share=share)
     for name in ("c2d", "c3d", "gst", "gte", "gte_fixed_shift", "gte_shared", "gte_depthwise", "gte_no_conv2d", "p3d"):
         design = configure(name, **applicable(name, {"temporal_share": float(share)}))

@@ -114,7 +114,7 @@ def test_the_line_of_the_scatter_leads_from_the_origin_through_c2d():
     assert {note["text"] for note in figure.layout.to_plotly_json()["annotations"]} == {"C2D", "GTE"}
 
 
-def test_a_network_at_its_native_clip_is_neither_drawn_beside_others_nor_their_reference():
+def test_a_network_at_its_native_clip_is_neither_drawn_with_others_nor_their_reference():
     found = measured(tsm=(0.2,), gte=(0.1,))
     tsm, gte = found.timed
     mixed = replace(found, timed=(replace(tsm, at_native=True), gte))
@@ -148,7 +148,7 @@ def test_a_measurement_survives_json():
     ("seconds", "words"),
     [(3, "10 seconds"), (41, "40 seconds"), (55, "a minute"), (89, "a minute"), (240, "4 minutes"), (7300, "2 hours")],
 )
-def test_a_guess_is_told_as_people_say_it(seconds, words):
+def test_an_estimate_is_rounded_as_people_do(seconds, words):
     assert plan.in_words(seconds) == words
 
 
@@ -219,7 +219,7 @@ def script(tmp_path: Path, text: str) -> tuple[str, ...]:
         ("print('a library says hello'); print('{\"refused\": \"It has no channels.\"}')", r"It has no channels\."),
     ],
 )
-def test_a_process_that_fails_is_told_in_one_sentence(text, sentence, tmp_path):
+def test_a_process_that_fails_is_reported_in_one_sentence(text, sentence, tmp_path):
     with pytest.raises(MeasurementError, match=sentence):
         process.run_in_child(TINY, lambda part, text: None, script(tmp_path, text))
 

@@ -62,7 +62,7 @@ def test_a_network_that_cannot_have_these_numbers_leaves_the_rest_of_the_page_as
     assert [error.value.startswith("The temporal share t must give") for error in alone.error] == [True]
 
 
-def test_a_link_to_a_block_that_is_not_there_is_told(folders):
+def test_a_link_to_a_block_that_does_not_exist_is_reported(folders):
     at = open_page("architectures", **SMALL, compared="C2D", drawn="layer9.9")
     assert not at.exception
     assert ["layer9.9" in text for text in sentences(at)] == [True]

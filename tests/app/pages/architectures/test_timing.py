@@ -1,4 +1,4 @@
-"""Measured, not only counted: the page Architectures with a measurement that was made for the test."""
+"""Speed on this machine: the page Architectures with a measurement that was made for the test."""
 
 import threading
 from dataclasses import replace
@@ -96,7 +96,7 @@ def test_a_measurement_made_again_takes_the_place_of_the_first_for_every_reader(
     assert [button.label for button in at.button] == ["Measure again"]
 
 
-def test_a_measurement_that_failed_is_told_in_one_sentence_and_can_be_tried_again(folders, monkeypatch):
+def test_a_measurement_that_failed_is_reported_in_one_sentence_and_can_be_tried_again(folders, monkeypatch):
     def failing(plan: Plan, report: jobs.Report) -> Measurement:
         raise MeasurementError("The process that measured ended early.")
 
@@ -109,7 +109,7 @@ def test_a_measurement_that_failed_is_told_in_one_sentence_and_can_be_tried_agai
     assert any(button.label == "Measure speed" for button in at.button)
 
 
-def test_what_a_link_asks_of_the_rounds_in_vain_is_told(folders):
+def test_a_number_of_rounds_that_a_link_cannot_have_is_reported(folders):
     assert any("number of rounds “0”" in text for text in sentences(opened(rounds="0")))
 
 
