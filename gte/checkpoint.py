@@ -1,4 +1,4 @@
-"""The checkpoint: one `.safetensors` file with the weights, the kernels' history and all facts about the training.
+"""Checkpoints: one `.safetensors` file each, with the weights, the history of the kernels and facts on the training.
 
 Tensors: `model/<state_dict key>`, `lts_init/<layer>`, `lts_history/<layer>` (snapshots of W - W0 in half precision),
 `lts_history_steps`, and `kernel_init/<layer>`: the initial taps of other temporal layers, where they are known. One
@@ -30,7 +30,7 @@ from gte.models.temporal import time_kernel
 KERNEL_INIT = "kernel_init/"
 
 UNKNOWN: Mapping[str, Tensor] = MappingProxyType({})
-"""The initial kernels of a network whose temporal layers began nobody knows how."""
+"""Initial kernels of a network for which they are unknown."""
 
 
 def save(
@@ -42,8 +42,8 @@ def save(
 ) -> None:
     """Write a checkpoint, atomically. The history ends with the weights that are saved.
 
-    `kernel_init` holds, for temporal layers that are no LTS layers, the taps (o, i, k, 1) that they began with, as
-    `gte.kernel_snapshots.initial_kernels` takes them; a layer that is missing began nobody knows how.
+    `kernel_init` holds, for temporal layers other than LTS, the kernels (o, i, k, 1) before training, as
+    `gte.kernel_snapshots.initial_kernels` returns them; for a layer that is missing they are unknown.
     """
     facts = asdict(header)
     del facts["path"]
@@ -57,7 +57,7 @@ def save(
 def load_model(path: Path | str) -> tuple[nn.Module, CheckpointHeader]:
     """Build the network and fill it: in eval mode, in channels-last memory, ready for clips of any length.
 
-    Raises CheckpointError if the file is unusable, asks for an unknown network or does not fit the one it names.
+    Raises CheckpointError if the file is unusable, names an unknown network or does not fit the one it names.
     """
     path = Path(path)
     with open_checkpoint(path, "pt") as file:
@@ -73,7 +73,7 @@ def load_model(path: Path | str) -> tuple[nn.Module, CheckpointHeader]:
 
 
 def _on_meta(header: CheckpointHeader) -> nn.Module:
-    """The network without memory: what a header asks for costs no more than its tensors."""
+    """Build the network on the meta device, so that a header cannot claim more memory than its tensors take."""
     with on_meta_device():
         return build(header.model, **header.options)
 
@@ -84,9 +84,9 @@ def _unfit(header: CheckpointHeader, error: Exception) -> CheckpointError:
 
 
 def temporal_layers_of(header: CheckpointHeader) -> tuple[str, ...]:
-    """Every layer with a kernel over several frames, by its path in the state_dict, in order of depth.
+    """Return every layer with a kernel over several frames, by its path in the state_dict, in order of depth.
 
-    These are what `load_history` takes. Reads no tensors. Raises CheckpointError if the network is unknown here.
+    `load_history` accepts these names. Reads no tensors. Raises CheckpointError if the network is unknown here.
     """
     return tuple(_temporal_layers(header))
 
@@ -110,12 +110,12 @@ def load_history(path: Path | str, layer: str) -> KernelHistory:
         layers = _temporal_layers(header)
         if layer not in layers:
             known = ", ".join(layers) or "none"
-            raise CheckpointError(f"{path.name} has no layer {layer} with a kernel over frames; it has {known}.")
+            raise CheckpointError(f"{path.name} has no layer {layer} with a temporal kernel; it has {known}.")
         return _history(file, header, layer, layers[layer])
 
 
 def load_histories(path: Path | str) -> list[KernelHistory]:
-    """The history of every temporal layer, in order of depth; empty for a network that has no kernel over frames."""
+    """Return the history of every temporal layer, in order of depth; empty for a network without temporal kernels."""
     path = Path(path)
     with open_checkpoint(path, "pt") as file:
         header = parse_header(path, file.metadata())
@@ -123,7 +123,7 @@ def load_histories(path: Path | str) -> list[KernelHistory]:
 
 
 def _history(file: Any, header: CheckpointHeader, layer: str, module: nn.Module) -> KernelHistory:
-    """The history of a layer of an open file; `module` is that layer on the meta device."""
+    """Return the history of a layer of an open file; `module` is that layer on the meta device."""
     if isinstance(module, LearnableTemporalShift):
         with open_checkpoint(header.path) as arrays:
             history = read_lts_history(arrays, header, layer)
@@ -132,7 +132,7 @@ def _history(file: Any, header: CheckpointHeader, layer: str, module: nn.Module)
 
 
 def _of_every_output(history: KernelHistory, module: SharedTemporalShift) -> KernelHistory:
-    """The history with each shared kernel once for every output that uses it."""
+    """Return the history with each shared kernel repeated for every output that uses it."""
     kernels = []
     for weight in history.weights:
         module.weight = nn.Parameter(torch.from_numpy(weight), requires_grad=False)
@@ -153,13 +153,15 @@ def _kernel_history(file: Any, header: CheckpointHeader, layer: str, module: nn.
         steps = np.array([header.step])
         history = KernelHistory(layer=layer, steps=steps, weights=final[None], starts_known=False)
     elif initial.shape != final.shape:
-        raise CheckpointError(f"{header.path.name} holds a start of {layer} whose shape disagrees; write it again.")
+        raise CheckpointError(
+            f"{header.path.name} holds an initial kernel of {layer} of another shape; write it again."
+        )
     else:
         history = history_of_ends(header, layer, initial, final)
     return replace(history, spans_space=state["weight"].numel() > final.size)
 
 
 def _like(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors in the precision of the network's own."""
+    """Return the tensors in the precision of the network's own."""
     own = model.state_dict()
     return {key: tensor.to(own[key].dtype) if key in own else tensor for key, tensor in state.items()}

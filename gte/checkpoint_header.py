@@ -1,4 +1,4 @@
-"""Headers of checkpoints: what a file says about itself, read without PyTorch.
+"""Headers of checkpoints, read without PyTorch.
 
 A header is the JSON text of one metadata entry of a `.safetensors` file; `gte.checkpoint` describes the tensors.
 """
@@ -18,7 +18,7 @@ FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
 
 METRICS = ("epoch", "step", "train_loss", "train_top1", "val_loss", "val_top1", "seconds")
-"""What every epoch's entry holds at least; a loss may be NaN, after a training that diverged."""
+"""Keys that every epoch's entry has; a loss may be NaN, after a training that diverged."""
 
 METADATA = "gte"
 MODEL = "model/"
@@ -27,7 +27,7 @@ MODEL = "model/"
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointHeader:
-    """What a checkpoint says about itself, without its tensors."""
+    """Facts of a checkpoint other than its tensors."""
 
     path: Path
     model: str
@@ -61,15 +61,15 @@ class CheckpointHeader:
 
 
 def read_header(path: Path | str) -> CheckpointHeader:
-    """Read the facts alone. Raises CheckpointError if the file is not ours, is truncated or is of a newer format."""
+    """Read the header alone. Raises CheckpointError if the file is not ours, is truncated or is of a newer format."""
     with open_checkpoint(Path(path)) as file:
         return parse_header(Path(path), file.metadata())
 
 
 def list_folder(folder: Path | str) -> tuple[list[CheckpointHeader], list[CheckpointError]]:
-    """The headers of all checkpoints in a folder and those below it, newest first, and what is wrong with the rest.
+    """Return the headers of all checkpoints below a folder, newest first, and the errors of the other files.
 
-    Reads no tensors. A folder that does not exist is an empty one.
+    Reads no tensors. A folder that does not exist counts as empty.
     """
     headers: list[CheckpointHeader] = []
     errors: list[CheckpointError] = []
@@ -83,9 +83,9 @@ def list_folder(folder: Path | str) -> tuple[list[CheckpointHeader], list[Checkp
 
 
 def is_checkpoint(path: Path | str) -> bool:
-    """True if a safetensors file says that it is a checkpoint of this project; its contents are not looked at.
+    """Return True if a safetensors file has the metadata of a checkpoint of this project; its tensors are not read.
 
-    Raises CheckpointError for what is no such file, or a truncated one.
+    Raises CheckpointError for another kind of file, or a truncated one.
     """
     with open_checkpoint(Path(path)) as file:
         return METADATA in (file.metadata() or {})
@@ -110,7 +110,7 @@ def parse_header(path: Path, metadata: Mapping[str, str] | None) -> CheckpointHe
     """Read the header from a file's metadata. Raises CheckpointError if it is missing, damaged or of another format."""
     if not metadata or METADATA not in metadata:
         raise CheckpointError(
-            f"{path.name} is a {SUFFIX} file of something else; give a checkpoint written by gte.train."
+            f"{path.name} is a {SUFFIX} file of another program; give a checkpoint written by gte.train."
         )
     try:
         facts = json.loads(metadata[METADATA])

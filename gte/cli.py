@@ -1,4 +1,4 @@
-"""What the command lines share: JSON on standard output alone, messages on standard error, status 2 for bad input."""
+"""Command lines: JSON alone on standard output, messages on standard error, status 2 for bad input."""
 
 import contextlib
 import functools
@@ -21,7 +21,7 @@ INTERRUPTED = 130
 
 
 def run_command(main: Callable[..., object], *, prog: str) -> None:
-    """Parse the command line for `main`'s signature, call it, and turn what a person can mend into one sentence.
+    """Parse the command line for `main`'s signature, call it, and report an error of the user's in one sentence.
 
     Exits with status 2 on bad input and 130 on Ctrl-C; anything else is a defect and keeps its traceback.
     """
@@ -29,7 +29,7 @@ def run_command(main: Callable[..., object], *, prog: str) -> None:
         arguments = _parse(main, prog)
         main(*arguments.args, **arguments.kwargs)
     except BrokenPipeError:
-        # Whoever read the output has seen enough, as `head` does; there is nobody left to tell.
+        # The reader of the output has closed it, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BAD_INPUT)
     except (GteError, ValueError, OSError) as error:
@@ -60,16 +60,16 @@ def _parse(main: Callable[..., object], prog: str) -> _Arguments:
     except SystemExit as stop:
         if not stop.code:
             raise  # --help
-        # A title, perhaps a line across, what is wrong, a line across, and then every option; in a frame or without.
+        # A title, perhaps a rule, the error, a rule, and then every option; with or without a frame.
         plain = printed.getvalue().translate(dict.fromkeys(map(ord, "│╭╮╰╯"), " ") | {ord("─"): "-"})
         lines = [line.strip() for line in plain.splitlines()][1:]
         below = itertools.dropwhile(_is_rule, lines)
-        told = (
+        message = (
             " ".join(itertools.takewhile(lambda line: not _is_rule(line), below))
             .removeprefix("Error parsing config: ")
             .rstrip(".")
         )
-        raise ValueError(f"{told}. --help lists what can be given.") from None
+        raise ValueError(f"{message}. --help lists the options.") from None
     assert isinstance(parsed, _Arguments)
     return parsed
 
@@ -89,7 +89,7 @@ def print_json(value: object) -> None:
 
 
 def as_json(value: object) -> str:
-    """Strict JSON; numbers that it cannot hold (NaN, infinity) become null."""
+    """Return strict JSON; numbers that it cannot hold (NaN, infinity) become null."""
     return json.dumps(_finite(value), indent=2, allow_nan=False)
 
 

@@ -26,7 +26,7 @@ from gte.models.config import ModelConfig
 from gte.models.memory import on_meta_device
 from gte.models.shift import shift_layers
 from gte.train_config import TrainConfig
-from gte.weights.inflation import check_resnet, inflate, sha256, what_is_random
+from gte.weights.inflation import check_resnet, describe_random, inflate, sha256
 from gte.weights.published import Colours, Layout, load_published, recognise, set_normalization
 from gte.weights.safe_load import ForeignFile, read_tensors
 from gte.weights.state_dicts import INSIDE, Contents, are, contents_of, listed, not_finite, printable, some_of
@@ -34,7 +34,7 @@ from gte.weights.state_dicts import INSIDE, Contents, are, contents_of, listed, 
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions:
-    """What a file of weights does not say; what is not given is as its publisher has it."""
+    """Facts that a file of weights does not state; the publisher's values where not given."""
 
     classes_from: Path | None = None
     """A text file with the name of a class on each line, in the order of the network's outputs."""
@@ -47,7 +47,7 @@ class ConvertOptions:
     size: int | None = None
     """Height and width of a clip, in pixels."""
     shift_division: int | None = None
-    """For TSM: one in so many channels looks ahead, as many look back."""
+    """For TSM: one channel in this many reads the next frame, and as many read the previous one."""
     model: str | None = None
     """For a ResNet of torchvision's: the network of the table to put its weights into; c2d if not given."""
 
@@ -66,7 +66,7 @@ class ConvertOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
-    """A network from elsewhere and what its header says."""
+    """A network from another project and the facts for its header."""
 
     name: str
     """Name in the table of networks."""
@@ -77,32 +77,32 @@ class Converted:
     classes: tuple[str, ...]
     num_frames: int
     size: int
-    told: str
-    """What the file was recognised as, and what of the network it does not decide."""
+    recognised_as: str
+    """The layout that was recognised, and which parts of the network the file does not fill."""
     dataset: str = ""
     twins: tuple[int, ...] = ()
     step: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
     start: str = ""
-    """What a training of ours started from."""
+    """Weights that a training by gte.train started from."""
     metrics: tuple[dict[str, float], ...] = ()
 
 
 DEFAULTS = ConvertOptions()
 
 CLASS_LISTS = ("meta/dataset_meta/classes", "meta/dataset_meta/CLASSES", "meta/CLASSES")
-"""Where OpenMMLab's trainers, newer and older ones, leave the names of the classes."""
+"""Entries in which OpenMMLab's trainers, newer and older ones, store the names of the classes."""
 
 
 def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> str:
-    """Write the weights in `source` as a checkpoint; the sentence says what they were recognised as.
+    """Write the weights in `source` as a checkpoint; return a sentence that names the recognised layout.
 
     An existing target is replaced when the new one is complete. Raises GteError, in a sentence, for a file that cannot
     be opened safely, is of no known layout, lacks a key or has one too many, holds NaN or infinity, and for options
     that do not fit it; nothing is written then. Raises OSError if the target cannot be written.
     """
     if target.suffix != SUFFIX:
-        raise WeightsError(f"A checkpoint is a {SUFFIX} file; got {target.name}. Give --to a name that ends so.")
+        raise WeightsError(f"A checkpoint is a {SUFFIX} file; got {target.name}. Give --to a name with that ending.")
     file = read_tensors(source)
     if source.suffix.lower() == SUFFIX and is_checkpoint(source):
         raise WeightsError(f"{source.name} is a checkpoint of this project already; open it as it is.")
@@ -111,7 +111,7 @@ def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> s
         converted.config.check_takes(ClipShape(converted.num_frames, converted.size, converted.size))
     except (WeightsError, ValueError) as error:
         raise WeightsError(f"{source.name} cannot be converted: {_inside_a_sentence(str(error))}") from error
-    told = f"{source.name} was recognised as {converted.told}."
+    message = f"{source.name} was recognised as {converted.recognised_as}."
     start = {"start": converted.start} if converted.start else {}
     header = CheckpointHeader(
         path=target,
@@ -126,21 +126,21 @@ def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> s
         size=converted.size,
         step=converted.step,
         training=dict(converted.training),
-        environment=environment_facts() | start | {"source": f"{told} Its SHA-256 is {sha256(source)}."},
+        environment=environment_facts() | start | {"source": f"{message} Its SHA-256 is {sha256(source)}."},
         metrics=converted.metrics,
     )
     checkpoint.save(target, header, converted.network, converted.snapshots, converted.kernel_init)
-    return told
+    return message
 
 
 def _inside_a_sentence(text: str) -> str:
-    """A sentence that does not begin with a capital, unless with a name such as C2D or SlowFast."""
+    """Return a sentence that does not begin with a capital, unless with a name such as C2D or SlowFast."""
     first, _, _ = text.partition(" ")
     return text[:1].lower() + text[1:] if first == first.capitalize() else text
 
 
 def _published(file: ForeignFile, options: ConvertOptions) -> Converted:
-    """A checkpoint of one of the layouts. Raises WeightsError or ValueError if it is not, or the options do not fit."""
+    """Convert a file of a known layout. Raises WeightsError or ValueError for another, or if the options do not fit."""
     contents = contents_of(file.tensors, file.facts.keys())
     state = contents.state
     layout = recognise(state, contents.strays)
@@ -168,14 +168,14 @@ def _published(file: ForeignFile, options: ConvertOptions) -> Converted:
         classes=classes,
         num_frames=options.frames or layout.num_frames,
         size=options.size or layout.size,
-        told=f"{layout.label}, for the network {name} ({about}); {what_is_random(network, random)}"
+        recognised_as=f"{layout.label}, for the network {name} ({about}); {describe_random(network, random)}"
         + (f"; its classes are named as {named} in the file says" if named else "")
         + _left_aside(contents, file, named),
     )
 
 
 def _shift(layout: Layout, contents: Contents, options: ConvertOptions) -> dict[str, int]:
-    """The option of TSM, where it was given. Raises WeightsError if the network is another."""
+    """Return the option of TSM, where it was given. Raises WeightsError if the network is another."""
     if options.shift_division is None:
         return {}
     name = options.model or layout.read(layout, contents.state)[0]
@@ -187,19 +187,19 @@ def _shift(layout: Layout, contents: Contents, options: ConvertOptions) -> dict[
 
 
 def _left_aside(contents: Contents, file: ForeignFile, named: str) -> str:
-    """The end of a sentence: what stands beside the state_dict and was not read."""
+    """Return the end of a sentence: the entries next to the state_dict that were not read."""
     entries = [path.partition(INSIDE)[0] for path in (*file.facts, *file.tensors) if path != named]
-    unread = [name for name in contents.beside if name in entries]
-    told = [f"the rest of {name}" if named.startswith(name + INSIDE) else name for name in unread]
-    return f"; left aside {are(told)} {listed(told)}" if told else ""
+    unread = [name for name in contents.others if name in entries]
+    ignored = [f"the rest of {name}" if named.startswith(name + INSIDE) else name for name in unread]
+    return f"; ignored {are(ignored)} {listed(ignored)}" if ignored else ""
 
 
 def _inflated(
     layout: Layout, contents: Contents, name: str, shift: Mapping[str, int]
 ) -> tuple[str, ModelConfig, nn.Module, tuple[str, ...]]:
-    """A ResNet of the table that starts from weights for pictures, and what of it stays random."""
+    """Return a ResNet of the table that starts from 2D weights, and the parameters that stay random."""
     check_resnet(configure(name))
-    # Before anything is built in the sizes that a file claims, all of it is held against the 2D network.
+    # Compared with the 2D network before anything is built in the sizes that the file claims.
     _, flat, _ = load_published(layout, contents.state, strays=contents.strays)
     sizes = {option: value for option, value in flat.options().items() if option != "dropout"}
     config = check_resnet(configure(name, **sizes, **shift))
@@ -209,9 +209,9 @@ def _inflated(
 
 
 def _class_names(path: Path | None, num_classes: int, file: ForeignFile, layout: Layout) -> tuple[tuple[str, ...], str]:
-    """The names in a text file, in the file of weights or of the publisher, if they are as many as the outputs.
+    """Return the names in a text file, in the file of weights or of the publisher, if they are as many as the outputs.
 
-    Otherwise they are "class 0" and so on. The second is where in the file of weights they stand; empty if elsewhere.
+    Otherwise they are "class 0" and so on. The second is their place in the file of weights; empty if elsewhere.
     """
     if path is not None:
         return _names_in(path, num_classes), ""
@@ -228,7 +228,7 @@ def _class_names(path: Path | None, num_classes: int, file: ForeignFile, layout:
 
 
 def _names_in(path: Path, num_classes: int) -> tuple[str, ...]:
-    """The lines of a text file. Raises WeightsError if they are not as many as the outputs, or empty."""
+    """Return the lines of a text file. Raises WeightsError if they are not as many as the outputs, or empty."""
     try:
         names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:
@@ -242,15 +242,17 @@ def _names_in(path: Path, num_classes: int) -> tuple[str, ...]:
 
 
 def _is_resume_file(file: ForeignFile) -> bool:
-    """True for what `gte.train` writes beside its checkpoint."""
+    """Return True for a resume file of `gte.train`."""
     return isinstance(file.facts.get("config"), str) and isinstance(file.facts.get("metrics"), str)
 
 
 def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
-    """A training of ours from its resume file. Raises WeightsError or ValueError if it is damaged."""
+    """Convert a resume file of `gte.train`. Raises WeightsError or ValueError if it is damaged."""
     given = [part.name for part in fields(options) if getattr(options, part.name) is not None]
     if given:
-        raise WeightsError(f"it is a training of ours, which says all about itself; leave out {', '.join(given)}.")
+        raise WeightsError(
+            f"it is a resume file of gte.train, which holds these facts itself; leave out {', '.join(given)}."
+        )
     if unbounded := not_finite(file.tensors):
         raise WeightsError(
             f"NaN or infinity is in {some_of(unbounded)}: the training diverged; train it again, with a smaller lr."
@@ -270,7 +272,7 @@ def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
         drifts = {key: tensor.half() for key, tensor in kept.items() if key.startswith(HISTORY)}
         snapshots = KernelSnapshots.from_tensors(kept | drifts)
         step = int(str(file.facts["step"] or 0))
-        snapshots.tensors(step, network)  # as a checkpoint writes them: now, while it can still be said what is wrong
+        snapshots.tensors(step, network)  # as a checkpoint writes them: now, while an error can still be reported
         metrics = tuple(dict(entry) for entry in json.loads(str(file.facts["metrics"])))
         start = str(file.facts.get("start", ""))
         return Converted(
@@ -288,7 +290,7 @@ def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
             training=training.facts(),
             metrics=metrics,
             start=start,
-            told=f"a training of {training.model} by gte.train",
+            recognised_as=f"a training of {training.model} by gte.train",
         )
     except GteError:
         raise
@@ -317,15 +319,15 @@ def main(
         source: A checkpoint of TSM's or GST's repository, of mmaction2 (TSN, TSM) or of torchvision, or a resume.pt.
         to: The .safetensors file to write; it must be given.
         classes_from: A text file with the name of a class on each line; the file's or the publisher's if not given.
-        mean: What is subtracted from each colour in [0, 1]; the publisher's when not given, as are the others.
-        std: What each colour is divided by then.
+        mean: Mean to subtract from each colour in [0, 1]; the publisher's when not given, like the others.
+        std: Standard deviation to divide each colour by.
         frames: Frames of a clip.
         size: Height and width of a clip, in pixels.
-        shift_division: For TSM, one in so many channels looks ahead and as many back; 8 when not given.
+        shift_division: For TSM, one channel in this many reads the next frame, as many the previous one; 8 by default.
         model: For a ResNet of torchvision's, the network to put its weights into, such as gte; c2d when not given.
     """
     if to is None:
-        raise ValueError("--to says which .safetensors file to write; give it.")
+        raise ValueError("--to names the .safetensors file to write; give it.")
     options = ConvertOptions(
         classes_from=classes_from,
         mean=mean,

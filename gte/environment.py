@@ -1,4 +1,4 @@
-"""How a result was made: command, date, source revision, package versions, machine."""
+"""Facts about a run: command, date, source revision, package versions, machine."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ PACKAGES = ("torch", "torchvision", "lightning-fabric", "numpy", "opencv-python"
 
 
 def environment_facts() -> dict[str, object]:
-    """Plain data for the header of a result. The revision is "unknown" outside a git checkout."""
+    """Return plain data for the header of a result. The revision is "unknown" outside a git checkout."""
     status = _git("status", "--porcelain", "--untracked-files=no")
     return {
         "command": shlex.join(["python", "-m", _module(), *sys.argv[1:]]),
@@ -29,12 +29,12 @@ def environment_facts() -> dict[str, object]:
 
 
 def source_revision() -> str:
-    """The commit of this source, "unknown" outside a git checkout."""
+    """Return the commit of this source, "unknown" outside a git checkout."""
     return _git("rev-parse", "HEAD") or "unknown"
 
 
 def _module() -> str:
-    """The module that was started with `python -m`, or the script's name."""
+    """Return the module that was started with `python -m`, or the script's name."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     return spec.name if spec else Path(sys.argv[0]).name
 

@@ -1,8 +1,8 @@
-"""The exceptions of the project; the text of each is one sentence for a person: the rule, what came, the way out."""
+"""Exceptions of the project; the text of each is one sentence: the rule, the value, the way out."""
 
 
 class GteError(Exception):
-    """Something a person gave cannot be used; shown as its sentence, never as a traceback."""
+    """An input cannot be used; shown as its sentence, never as a traceback."""
 
 
 class CheckpointError(GteError):
@@ -10,11 +10,11 @@ class CheckpointError(GteError):
 
 
 class WeightsError(GteError):
-    """A file from elsewhere cannot be opened safely, or holds no weights that a network here can take."""
+    """A file of another project cannot be opened safely, or holds no weights that a network here can take."""
 
 
 class VideoError(GteError):
-    """A video cannot be opened, holds no picture, or ends before the frames that were asked for."""
+    """A video cannot be opened, holds no frame, or ends before the requested frames."""
 
 
 class MeasurementError(GteError):

@@ -1,4 +1,4 @@
-"""How well a network does on a data set: `python -m gte.evaluate CHECKPOINT`."""
+"""Accuracy of a network on a data set: `python -m gte.evaluate CHECKPOINT`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +19,18 @@ from gte.errors import CheckpointError
 
 @dataclass(frozen=True)
 class Scores:
-    """The answers of a network to every clip of a split."""
+    """Logits of a network for every clip of a split."""
 
     logits: Float[Tensor, "n classes"]
     labels: Int[Tensor, " n"]
 
     @property
     def top1(self) -> float:
-        """Share of clips whose first answer is right."""
+        """Share of clips whose most probable class is right."""
         return self.top(1)
 
     def top(self, k: int) -> float:
-        """Share of clips whose label is among the first k answers."""
+        """Return the share of clips whose class is among the k most probable ones."""
         best = self.logits.topk(min(k, self.logits.shape[1])).indices
         return (best == self.labels[:, None]).any(1).double().mean().item()
 
@@ -40,12 +40,12 @@ class Scores:
         return functional.cross_entropy(self.logits, self.labels).item()
 
     def per_class(self) -> list[float]:
-        """Share of each class's clips whose first answer is right; NaN for a class without clips."""
+        """Return the share of each class's clips that is right; NaN for a class without clips."""
         counts = self.confusion().double()
         return (counts.diagonal() / counts.sum(1)).tolist()
 
     def confusion(self) -> Int[Tensor, "classes classes"]:
-        """Counts of clips by (label, first answer)."""
+        """Return the counts of clips by (class, most probable class)."""
         num_classes = self.logits.shape[1]
         pairs = self.labels * num_classes + self.logits.argmax(1)
         return torch.bincount(pairs, minlength=num_classes**2).view(num_classes, num_classes)
@@ -61,7 +61,7 @@ def evaluate(
     batch_size: int = 32,
     progress: bool = False,
 ) -> Scores:
-    """Ask a network about the first `num_clips` of a data set, or all, by centre frames. Keeps the network's mode."""
+    """Run a network on the centre frames of the first `num_clips` of a data set, or all. Keeps the network's mode."""
     count = len(dataset) if num_clips is None else num_clips
     device = next(model.parameters()).device
     was_training = model.training
@@ -77,7 +77,7 @@ def evaluate(
                 bar.update(len(batch.labels))
     finally:
         model.train(was_training)
-    # Clones, since what is made in inference mode cannot be used under autograd.
+    # Clones, because tensors of inference mode cannot be used under autograd.
     return Scores(torch.cat(logits).clone(), torch.cat(labels).clone())
 
 
@@ -92,8 +92,8 @@ def main(
 
     Args:
         checkpoint: A .safetensors file written by gte.train.
-        split: The part of the data set.
-        num_clips: Only the first so many clips; all of them when not given.
+        split: Part of the data set.
+        num_clips: Evaluate only this many clips, from the first; all when not given.
         num_workers: Processes that prepare clips.
         json: Print JSON on standard output.
     """
@@ -105,7 +105,7 @@ def main(
     dataset = open_dataset(header.dataset, split, header.size)
     if dataset.classes != header.classes:
         raise CheckpointError(
-            f"{checkpoint.name} has other classes than {header.dataset}; it cannot be evaluated on it."
+            f"{checkpoint.name} has other classes than {header.dataset}, so it cannot be evaluated on it."
         )
     if num_clips is not None and not 1 <= num_clips <= len(dataset):
         raise ValueError(f"num_clips must lie between 1 and {len(dataset)}; got {num_clips}.")

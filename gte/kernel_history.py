@@ -25,7 +25,7 @@ def snapshot_steps(num_steps: int, count: int = MAX_SNAPSHOTS) -> tuple[int, ...
 
 @dataclass(frozen=True)
 class KernelHistory:
-    """How one temporal layer's kernel went through training."""
+    """A temporal layer's kernel through training."""
 
     layer: str
     """Path of the layer in the state_dict."""
@@ -34,7 +34,7 @@ class KernelHistory:
     weights: Float32[np.ndarray, "s o i k 1"]
     """The kernel at each snapshot, summed over space where it has any; the last is what the checkpoint holds."""
     starts_known: bool = True
-    """False if nobody knows how the layer began; there is one snapshot then, of what it is now."""
+    """False if the kernel before training is unknown; there is one snapshot then, of the stored kernel."""
     spans_space: bool = False
     """True if the layer's own kernel has rows and columns too, over which these weights are sums."""
 
@@ -65,7 +65,7 @@ def read_lts_history(file: Any, header: CheckpointHeader, layer: str) -> KernelH
         steps = file.get_tensor(STEPS)
         final = file.get_tensor(f"{MODEL}{layer}.weight").astype(np.float32)
     except SafetensorError as error:
-        raise CheckpointError(f"{name} holds no history of {layer}; train it again to see it move.") from error
+        raise CheckpointError(f"{name} holds no history of {layer}; train it again to record one.") from error
     if drift.shape[1:] != initial.shape or final.shape != initial.shape or len(steps) != len(drift) or not len(steps):
         raise CheckpointError(f"{name} holds a history of {layer} whose shapes disagree; train it again.")
     if len(steps) == 1:

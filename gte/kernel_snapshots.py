@@ -12,10 +12,10 @@ from gte.models.temporal import temporal_layers, time_kernel
 
 
 class KernelSnapshots:
-    """Collects the snapshots of every LTS layer while a network trains.
+    """Snapshots of every LTS layer, collected while a network trains.
 
-    The differences to the initialisation are kept in half precision: of the weight itself, half precision would
-    drown a small drift in rounding.
+    Differences to the initialisation are stored in half precision, because rounding the weight itself to half
+    precision would hide a small drift.
     """
 
     def __init__(self, initial: Mapping[str, Tensor]) -> None:
@@ -26,7 +26,7 @@ class KernelSnapshots:
 
     @classmethod
     def start(cls, model: nn.Module) -> "KernelSnapshots":
-        """The history of a network that has not trained yet: one snapshot, of step 0."""
+        """Return the history of a network that has not trained yet: one snapshot, of step 0."""
         snapshots = cls({layer: module.weight for layer, module in shift_layers(model).items()})
         snapshots.record(0, model)
         return snapshots
@@ -36,13 +36,13 @@ class KernelSnapshots:
         if self.steps and step <= self.steps[-1]:
             if step == self.steps[-1]:
                 return
-            raise ValueError(f"Snapshots are taken in order; got step {step} after {self.steps[-1]}.")
+            raise ValueError(f"Snapshots are recorded in order of steps; got step {step} after {self.steps[-1]}.")
         self.steps.append(step)
         for layer, module in shift_layers(model).items():
             self._drifts[layer].append((module.weight.detach().cpu() - self.initial[layer]).half())
 
     def tensors(self, step: int, model: nn.Module) -> dict[str, Tensor]:
-        """What a file stores: the recorded snapshots, and one of `step` if that is not among them."""
+        """Return the tensors of a file: the recorded snapshots, and one of `step` if that is not among them."""
         whole = KernelSnapshots.from_tensors(self._tensors()) if self.initial else self
         whole.record(step, model)
         return whole._tensors()
@@ -58,7 +58,7 @@ class KernelSnapshots:
 
     @classmethod
     def from_tensors(cls, stored: Mapping[str, Tensor]) -> "KernelSnapshots":
-        """Take up a history where a file left it."""
+        """Continue a history from the tensors of a file."""
         snapshots = cls(_with_prefix(stored, INITIAL))
         if STEPS in stored:
             snapshots.steps = stored[STEPS].tolist()
@@ -67,7 +67,7 @@ class KernelSnapshots:
 
 
 def initial_kernels(model: nn.Module) -> dict[str, Float[Tensor, "o i k 1"]]:
-    """The `time_kernel` of every temporal layer that is no LTS layer, before a training: copies, on the CPU."""
+    """Return the `time_kernel` of every temporal layer other than LTS, before training: copies, on the CPU."""
     return {
         name: time_kernel(layer).float().cpu().clone()
         for name, layer in temporal_layers(model).items()

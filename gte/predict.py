@@ -1,4 +1,4 @@
-"""What a network sees in a video file: `python -m gte.predict CHECKPOINT VIDEO`."""
+"""Class of a video file: `python -m gte.predict CHECKPOINT VIDEO`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,18 @@ from gte.data.video.files import VideoInfo, read_clip
 
 @dataclass(frozen=True)
 class Prediction:
-    """A network's answer to a video, and what it saw of it."""
+    """Logits of a network for a video, and the frames that it was given."""
 
     logits: Float[Tensor, " classes"]
     frames: UInt8[np.ndarray, "t h w 3"]
-    """The frames that the network saw, in RGB."""
+    """The frames given to the network, in RGB."""
     indices: Int[np.ndarray, " t"]
-    """Which frames of the video these are."""
+    """Their numbers in the video."""
     info: VideoInfo
 
 
 def predict(model: nn.Module, header: CheckpointHeader, video: Path | str) -> Prediction:
-    """Sample a video as in evaluation, one centre frame per segment, and ask the network about it.
+    """Sample a video as in evaluation, one centre frame per segment, and run the network on it.
 
     Raises VideoError if the file cannot be read as a video.
     """
@@ -44,7 +44,7 @@ def main(checkpoint: Path, video: Path, top: int = 5, json: bool = False) -> Non
     Args:
         checkpoint: A .safetensors file written by gte.train.
         video: A video file.
-        top: How many classes to name.
+        top: Number of classes to print.
         json: Print JSON on standard output.
     """
     model, header = load_model(checkpoint)

@@ -1,4 +1,4 @@
-"""The only training loop: `python -m gte.train PRESET`. One checkpoint, one resume file and the metrics each epoch."""
+"""Training loop: `python -m gte.train PRESET`. Writes a checkpoint, a resume file and the metrics at each epoch."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ from gte.weights.inflation import initialise
 
 
 class Run:
-    """One training: the network, its optimiser, how far they are, and the folder that they are saved in."""
+    """A training: the network, its optimiser, their progress, and the folder of the files."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -55,7 +55,7 @@ class Run:
         self.kernel_init = initial_kernels(self.model)
 
     def save(self) -> None:
-        """Write the resume file, then what people read, each atomically: a cut between them loses nothing."""
+        """Write the resume file, then the results, each atomically: an interruption between them loses nothing."""
         with atomic_write(self.resume_file) as temporary:
             torch.save(
                 {
@@ -79,7 +79,7 @@ class Run:
             temporary.write_text("".join(json.dumps(entry) + "\n" for entry in self.metrics))
 
     def restore(self) -> None:
-        """Take up the run where its resume file left it. Raises GteError if there is none, or one of another run."""
+        """Continue the run from its resume file. Raises GteError if there is none, or one of another run."""
         if not self.resume_file.exists():
             raise GteError(f"There is nothing to resume in {self.config.out}; start the run without --resume.")
         try:
@@ -98,12 +98,12 @@ class Run:
         self.step = state["step"]
         self.epochs_done = len(self.metrics)
         self.snapshots = KernelSnapshots.from_tensors(state["snapshots"])
-        # Of a run that was cut before this was noted, nobody knows it.
+        # Unknown for a run that was interrupted before this was recorded.
         self.kernel_init = state.get("kernel_init", {})
         self.start = state.get("start", "")
 
     def header(self) -> CheckpointHeader:
-        """What the checkpoint says about itself at this point of the run."""
+        """Return the checkpoint's header at this point of the run."""
         dataset, config = self.training_set, self.config
         return CheckpointHeader(
             path=self.checkpoint,
@@ -126,7 +126,7 @@ class Run:
 def train(config: TrainConfig) -> Path:
     """Train as configured and return the checkpoint's path.
 
-    Raises GteError if the folder holds a run already and the configuration does not say `resume`.
+    Raises GteError if the folder already holds a run and `resume` is not set.
     """
     try:
         fabric = Fabric(
@@ -136,14 +136,14 @@ def train(config: TrainConfig) -> Path:
             precision=config.precision,
         )
     except RuntimeError as error:
-        raise GteError(f"{config.accelerator} cannot be used here: {error}") from error
+        raise GteError(f"{config.accelerator} cannot be used on this machine: {error}") from error
     fabric.launch()
     run = Run(config)
     if config.resume:
         run.restore()
         run.save_results()
     elif run.resume_file.exists():
-        raise GteError(f"{config.out} holds a run already; continue it with --resume, or choose another --out.")
+        raise GteError(f"{config.out} already holds a run; continue it with --resume, or choose another --out.")
     check_writable(config.out)
     model, optimizer = fabric.setup(run.model, run.optimizer)
 
@@ -175,7 +175,7 @@ def train(config: TrainConfig) -> Path:
         disable=not fabric.is_global_zero,
     ) as bar:
         for epoch in range(run.epochs_done, config.epochs):
-            # What dropout draws depends on the epoch alone, not on how the run came to it.
+            # The random numbers of dropout depend on the epoch alone, not on whether the run was resumed.
             torch.manual_seed(hash((config.seed, epoch, fabric.global_rank)))
             started = time.perf_counter()
             tally = Tally()
@@ -232,7 +232,7 @@ def train(config: TrainConfig) -> Path:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise OSError now, and not after the first epoch, if nothing can be written to a folder; leave no trace."""
+    """Raise OSError now, and not after the first epoch, if a folder cannot be written to; leave no file there."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -254,14 +254,14 @@ class Tally:
         self.waited_seconds = 0.0
 
     def wait_for(self, loader: Iterator[Batch]) -> Batch:
-        """The next batch; the time until it is there counts as waited."""
+        """Return the next batch, and add the time until it arrives to the waiting time."""
         started = time.perf_counter()
         batch = next(loader)
         self.waited_seconds += time.perf_counter() - started
         return batch
 
     def add(self, loss: float, correct: float, clips: int) -> None:
-        """Count a batch: its mean loss, how many of its clips were right, how many there were."""
+        """Add a batch: its mean loss, its number of correct clips and its number of clips."""
         self._loss += loss * clips
         self._correct += correct
         self._clips += clips
@@ -273,12 +273,12 @@ class Tally:
 
     @property
     def top1(self) -> float:
-        """Share of clips whose first answer was right."""
+        """Share of clips whose most probable class was right."""
         return self._correct / max(self._clips, 1)
 
 
-def where_it_stands(config: TrainConfig) -> str:
-    """A sentence on what a run that was stopped has left behind."""
+def describe_interruption(config: TrainConfig) -> str:
+    """Return a sentence on how to continue a run that was stopped."""
     resume_file = config.out / "resume.pt"
     if not resume_file.exists():
         return "Stopped before the first epoch was complete: nothing was saved yet."
@@ -300,7 +300,7 @@ def main(config: Annotated[Preset, tyro.conf.arg(name="")]) -> None:
     try:
         checkpoint = train(config)
     except KeyboardInterrupt:
-        say(where_it_stands(config))
+        say(describe_interruption(config))
         sys.exit(INTERRUPTED)
     say(f"Wrote {checkpoint}. Evaluate it with: python -m gte.evaluate {checkpoint}")
 

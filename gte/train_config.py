@@ -1,4 +1,4 @@
-"""How a network is trained, as data: one configuration, and the named presets that the command line offers."""
+"""Configuration of a training, and the named presets of the command line."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from gte.weights.inflation import IMAGENET, check_pretrained
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that a training run depends on."""
+    """Everything that a training depends on."""
 
     out: Path
     """Folder of the run: checkpoint, metrics and what it takes to resume."""
@@ -45,7 +45,7 @@ class TrainConfig:
     lr: float = 0.01
     """Highest learning rate."""
     schedule: Literal["cosine", "step"] = "cosine"
-    """How the learning rate falls: half a cosine wave down to zero, or by ten at each of lr_decay_epochs."""
+    """Fall of the learning rate: half a cosine wave down to zero, or by ten at each of lr_decay_epochs."""
     warmup_epochs: float = 0
     """Epochs in which the learning rate rises from zero."""
     lr_decay_epochs: tuple[int, ...] = ()
@@ -78,15 +78,15 @@ class TrainConfig:
             )
         if list(self.lr_decay_epochs) != sorted(set(self.lr_decay_epochs)):
             raise ValueError(
-                f"lr_decay_epochs must rise; got {self.lr_decay_epochs}. Give them as --lr-decay-epochs 40 50."
+                f"lr_decay_epochs must increase; got {self.lr_decay_epochs}. Give them as --lr-decay-epochs 40 50."
             )
         if self.dataset not in DATASETS:
             raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {self.dataset}.")
         own = [option for option in configure(self.model).options() if option != "num_classes"]
         if others := [option for option in self.options if option not in own]:
             raise ValueError(
-                f"{self.model} takes the options {', '.join(own)}; got {', '.join(others)}, which a preset may have "
-                "brought. Replace them with --model-options."
+                f"{self.model} takes the options {', '.join(own)}; got {', '.join(others)}, perhaps from the "
+                "preset. Replace them with --model-options."
             )
         network = configure(self.model, **self.options)
         network.check_takes(ClipShape(self.num_frames, self.size, self.size))
@@ -111,7 +111,7 @@ class TrainConfig:
         return options
 
     def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of a network's parameters, of which those with one dimension or none do not decay."""
+        """Return the optimiser of a network's parameters, of which those with one dimension or none do not decay."""
         parameters = list(model.parameters())
         groups = [
             {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
@@ -128,7 +128,7 @@ class TrainConfig:
         )
 
     def learning_rate(self, epochs_done: float) -> float:
-        """The learning rate after so many epochs, of which a part may have passed."""
+        """Return the learning rate after this many epochs, which may be a fraction."""
         warmup = min(1.0, epochs_done / self.warmup_epochs) if self.warmup_epochs else 1.0
         if self.schedule == "step":
             return warmup * self.lr * 0.1 ** sum(epochs_done >= epoch for epoch in self.lr_decay_epochs)
@@ -137,14 +137,14 @@ class TrainConfig:
         return float(warmup * self.lr * (1 + np.cos(np.pi * position)) / 2)
 
     def facts(self) -> dict[str, Any]:
-        """Plain data for headers: all that decides the result, not where it is kept or how many processes load it."""
+        """Return plain data for headers: all that affects the result, so not the folder nor the number of workers."""
         facts = {name: value for name, value in asdict(self).items() if name not in _NO_INFLUENCE}
         return facts | {"lr_decay_epochs": list(self.lr_decay_epochs), "model_options": list(self.model_options)}
 
     def differences(self, facts: Mapping[str, Any]) -> list[str]:
-        """The fields in which another run's `facts` differ from this configuration.
+        """Return the fields in which another run's `facts` differ from this configuration.
 
-        What they do not name is younger than that run, which had its default.
+        A field that they lack is newer than that run and had its default value there.
         """
         own = self.facts()
         return [
@@ -207,4 +207,4 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
         ),
     ),
 }
-"""What the command line offers by name, with a sentence on each."""
+"""Presets of the command line by name, with a sentence on each."""

@@ -16,7 +16,7 @@ from analysis.complexity.sweep import reported_range, sweep, sweep_finding, why_
 from analysis.complexity.tables import as_plain, layer_table, parts, parts_finding, table
 from analysis.formatting import large_count, percent
 from gte import cli
-from gte.models import COMPARED, MODELS, ClipShape, named
+from gte.models import COMPARED, MODELS, ClipShape, parse_model_names
 
 Show = Literal["counts", "where", "layers", "formulas", "sweep", "check", "accuracy"]
 
@@ -75,7 +75,7 @@ def main(
         raise ValueError(f"Choose one form of output; got both {' and '.join(forms)}.")
     if csv and len(show) > 1:
         raise ValueError(f"--csv prints one table; got --show {' '.join(show)}. Choose one at a time.")
-    names = named(models)
+    names = parse_model_names(models)
     if not math.isfinite(temporal_share):
         raise ValueError(f"--temporal-share must be a finite number, such as 0.25; got {temporal_share}.")
     options = {"depth": depth, "base_width": base_width, "num_classes": num_classes, "temporal_share": temporal_share}

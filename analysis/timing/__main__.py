@@ -7,7 +7,7 @@ from analysis.complexity.counting import conv_linear_macs
 from analysis.timing.plan import DEFAULT_ROUNDS, Plan, as_plain, cores, in_words, run, seconds_expected
 from analysis.timing.table import finding, table, what_was_measured
 from gte import cli
-from gte.models import COMPARED, ClipShape, named
+from gte.models import COMPARED, ClipShape, parse_model_names
 
 
 def main(
@@ -47,7 +47,7 @@ def main(
     """
     if json and csv:
         raise ValueError("Choose one form of output; got both --json and --csv.")
-    names = named(models)
+    names = parse_model_names(models)
     options = {"depth": depth, "base_width": base_width, "num_classes": num_classes, "temporal_share": temporal_share}
     plan = Plan(
         names=names,

@@ -1,4 +1,4 @@
-"""The data sets: one table, one way to open them. A new data set is one entry here and one file beside this one."""
+"""Table of the data sets, and how to open one. A new data set is one entry here and one file in this folder."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,7 +14,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 class ClipDataset(Protocol):
-    """What a split of a data set can do; training, evaluation and the app rely on nothing else."""
+    """A split of a data set; training, evaluation and the app use nothing else of it."""
 
     @property
     def name(self) -> str: ...
@@ -24,17 +24,17 @@ class ClipDataset(Protocol):
 
     @property
     def twins(self) -> tuple[int, ...]:
-        """For each class the one that a reversed clip belongs to, or -1."""
+        """For each class the class of a reversed clip, or -1."""
         ...
 
     @property
     def flip(self) -> tuple[int, ...]:
-        """For each class the one that a clip mirrored left to right belongs to."""
+        """For each class the class of a clip mirrored left to right."""
         ...
 
     @property
     def num_frames_stored(self) -> int:
-        """Frames of every clip, of which a network sees some."""
+        """Frames of every clip, from which those for a network are chosen."""
         ...
 
     @property
@@ -43,11 +43,11 @@ class ClipDataset(Protocol):
     def __len__(self) -> int: ...
 
     def label(self, index: int) -> int:
-        """The class of a clip, without decoding or rendering it."""
+        """Return the class of a clip, without decoding or rendering it."""
         ...
 
     def frames(self, index: int, which: FrameNumbers) -> UInt8[np.ndarray, "t h w 3"]:
-        """The frames asked for, in RGB; no other frame is decoded or rendered."""
+        """Return these frames in RGB; no other frame is decoded or rendered."""
         ...
 
 
@@ -60,9 +60,9 @@ class DatasetConfig:
     num_frames: int
     """Frames of each clip as stored."""
     size: int
-    """Side in pixels that networks are usually trained at on this data."""
+    """Usual height and width in training, in pixels."""
     source: str
-    """Where its class is, as module:class. Imported when opened, so that reading this table costs nothing."""
+    """Module and class, as module:class. Imported when opened, so that this table is cheap to read."""
 
     def open(self, split: Split, size: int | None = None, *, seed: int = 0) -> ClipDataset:
         """Open a split with frames of `size` x `size` pixels; only rendered data sets depend on the seed."""

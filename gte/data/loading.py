@@ -1,5 +1,8 @@
-"""From a data set to batches. Every random choice is a function of (seed, epoch, index), so that a resumed run repeats
-the one that was cut, whatever the number of workers."""
+"""Batches of a data set.
+
+Every random choice is a function of (seed, epoch, index), so that a resumed run equals an uninterrupted one, whatever
+the number of workers.
+"""
 
 import signal
 import threading
@@ -22,25 +25,25 @@ CLIP_STREAM = 1
 
 
 def to_clip(frames: UInt8[np.ndarray, "t h w 3"]) -> Float[Tensor, "3 t h w"]:
-    """RGB frames as a float clip in [0, 1]. The network normalises inside."""
+    """Convert RGB frames to a float clip in [0, 1]. The network normalises inside."""
     return to_clips(torch.from_numpy(np.ascontiguousarray(frames))[None])[0]
 
 
 def to_clips(frames: UInt8[Tensor, "n t h w 3"]) -> Float[Tensor, "n 3 t h w"]:
-    """A batch of RGB frames as float clips in [0, 1]."""
+    """Convert a batch of RGB frames to float clips in [0, 1]."""
     return frames.permute(0, 4, 1, 2, 3).float().div_(255)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips as they are decoded, and their classes."""
+    """Decoded clips and their classes."""
 
     frames: UInt8[Tensor, "n t h w 3"]
     labels: Int[Tensor, " n"]
 
 
 class TrainingClips(Dataset[tuple[np.ndarray, int]]):
-    """Clips as training sees them: one random frame per segment, half of the clips mirrored left to right."""
+    """Clips for training: one random frame per segment, half of the clips mirrored left to right."""
 
     def __init__(self, dataset: ClipDataset, num_segments: int, seed: int) -> None:
         self.dataset = dataset
@@ -59,7 +62,7 @@ class TrainingClips(Dataset[tuple[np.ndarray, int]]):
 
 
 class EvaluationClips(Dataset[tuple[np.ndarray, int]]):
-    """Clips as evaluation sees them: the centre frame of each segment."""
+    """Clips for evaluation: the centre frame of each segment."""
 
     def __init__(self, dataset: ClipDataset, num_segments: int) -> None:
         self.dataset = dataset
@@ -75,8 +78,8 @@ class EvaluationClips(Dataset[tuple[np.ndarray, int]]):
 class EpochBatches(Sampler[list[tuple[int, int]]]):
     """The (epoch, index) pairs of each batch of a whole training, from `first_epoch` on.
 
-    Epochs take `clips_per_epoch` clips one after the other from an endless row of seeded permutations of the data
-    set, so that every clip is seen equally often. With several processes each takes every `world_size`-th clip.
+    Epochs take `clips_per_epoch` clips in turn from an endless sequence of seeded permutations of the data set, so
+    that every clip is used equally often. With several processes each takes every `world_size`-th clip.
     """
 
     def __init__(
@@ -101,14 +104,14 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 
     @property
     def batches_per_epoch(self) -> int:
-        """Whole batches only: BatchNorm and the learning rate suit one batch size."""
+        """Number of batches, all of the same size, which BatchNorm and the learning rate depend on."""
         return self.clips_per_epoch // (self.batch_size * self.world_size)
 
     def __len__(self) -> int:
         return len(self.epochs) * self.batches_per_epoch
 
     def order(self, position: int) -> int:
-        """The clip at one place of the endless row."""
+        """Return the clip at a position of the endless sequence."""
         turn, place = divmod(position, self.num_clips)
         if getattr(self, "_turn", None) != turn:
             self._turn = turn
@@ -131,7 +134,7 @@ def load(
     batches: Sampler[Any] | None = None,
     batch_size: int = 32,
 ) -> DataLoader[Batch]:
-    """A loader over a sampler of batches, or over all clips in order, `batch_size` at a time."""
+    """Return a loader over a sampler of batches, or over all clips in order, `batch_size` at a time."""
     sampling: dict[str, Any] = {"batch_sampler": batches} if batches is not None else {"batch_size": batch_size}
     return DataLoader(
         clips,
@@ -140,16 +143,16 @@ def load(
         collate_fn=_collate,
         worker_init_fn=_start_worker,
         prefetch_factor=4 if num_workers else None,
-        # A forked worker inherits OpenCV's pool without its threads, and waits for them for ever.
+        # A forked worker inherits OpenCV's pool without its threads, and would wait for them for ever.
         multiprocessing_context="spawn" if num_workers else None,
     )
 
 
 def batches_of(loader: DataLoader[Batch]) -> Iterator[Batch]:
-    """Start the loader's workers, deaf to Ctrl-C: it reaches every process, and the caller decides what it means."""
+    """Start loader workers that ignore SIGINT: Ctrl-C reaches every process, and the caller handles it."""
     if threading.current_thread() is not threading.main_thread():
         return iter(loader)
-    # What a process ignores, those that it starts ignore as well, from their first moment on.
+    # A process ignores from its start the signals that its parent ignores.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return iter(loader)

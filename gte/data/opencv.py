@@ -1,8 +1,8 @@
-"""The one place that imports OpenCV: a missing system library gives a sentence, and broken videos give no noise."""
+"""OpenCV: a missing system library raises a clear error, and damaged videos print nothing."""
 
 import os
 
-# FFmpeg and OpenCV write about every damaged frame to standard error; what matters is raised as an exception instead.
+# FFmpeg and OpenCV write about every damaged frame to standard error; errors that matter are raised as exceptions.
 # Both read these settings once. A person who wants to see the messages sets them before starting.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")

@@ -1,4 +1,4 @@
-"""Which frames of a video a network sees: one from each of several equal segments (TSN, Wang et al. 2016)."""
+"""Sampling of frames: one from each of several equal segments of a video (TSN, Wang et al. 2016)."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 FrameNumbers = Sequence[int] | Int[np.ndarray, "_"]
-"""Which frames of a video, counted from 0, in any order."""
+"""Numbers of frames of a video, counted from 0, in any order."""
 
 
 def segment_indices(
@@ -16,9 +16,9 @@ def segment_indices(
 
     The centre ones are mirror-symmetric, so a reversed video gives the same frames reversed:
     `segment_indices(n, s)[::-1] == n - 1 - segment_indices(n, s)`. One case allows no symmetry: an odd number of
-    segments of an even number of frames has no middle frame, and takes the later of the two beside the middle.
-    The random ones have a mirror-symmetric distribution. Where segments are no whole number of frames long,
-    neighbours can share a frame. Raises ValueError unless both numbers are at least 1.
+    segments of an even number of frames has no middle frame, and takes the later of the two next to the middle.
+    The random ones have a mirror-symmetric distribution. Where the length of a segment is not a whole number
+    of frames, neighbours can share a frame. Raises ValueError unless both numbers are at least 1.
     """
     if num_frames < 1 or num_segments < 1:
         raise ValueError(

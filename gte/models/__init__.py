@@ -1,4 +1,4 @@
-"""The networks: one table, one way to build them. A new network is one entry here and one file beside this one."""
+"""Table of the networks, and how to build one. A new network is one entry here and a design or a file of its own."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,8 +41,8 @@ __all__ = [
     "build",
     "configure",
     "fuse",
-    "named",
     "on_meta_device",
+    "parse_model_names",
     "recording",
     "temporal_layers",
     "to_channels_last",
@@ -59,15 +59,15 @@ MODELS: dict[str, ModelConfig] = {
         label="C2D",
         paper="2D baseline. As TSN: Wang et al., Temporal Segment Networks, ECCV 2016",
         kind="compared",
-        note="Every frame by itself; the order of frames cannot change its answer. TSN uses this network.",
+        note="Each frame is processed alone; the order of frames cannot change the logits. TSN uses this network.",
         temporal=FrameByFrame(),
     ),
     "tsm": ResNetConfig(
         label="TSM",
         paper="Lin et al., TSM: Temporal Shift Module for Efficient Video Understanding, ICCV 2019",
         kind="compared",
-        note="A hard shift of channels in front of each block: time for no parameter and no MAC. At depth 101 it "
-        "stands in every second block, as published. The 24.3 M parameters often given are those of 400 classes.",
+        note="A hard shift of channels at the start of each block, without parameters and MACs. At depth 101 it "
+        "is in every second block, as published. The often quoted 24.3 M parameters are for 400 classes.",
         temporal=TemporalShift(),
     ),
     "c3d": ResNetConfig(
@@ -82,29 +82,29 @@ MODELS: dict[str, ModelConfig] = {
         label="GST",
         paper=GST,
         kind="compared",
-        note="Half of the channels see space, half space and time. Liu et al. print 29.5 G for it, 1.7 % more than "
-        "the 29.00 G of its convolutions and linear layers; BatchNorm and pooling add 0.18 G.",
+        note="Half of the channels have a spatial kernel, half a spatial and temporal one. Liu et al. print 29.5 G "
+        "for it, 1.7 % more than the 29.00 G of its convolutions and linear layers; BatchNorm and pooling add 0.18 G.",
         temporal=GroupedSpatioTemporal(),
     ),
     "gte": ResNetConfig(
         label="GTE",
         paper=GTE,
         kind="compared",
-        note="Half of the channels see space, half a learnable temporal shift and then space.",
+        note="Half of the channels have a spatial kernel, half a learnable temporal shift and then a spatial kernel.",
         temporal=GroupedTemporalEnhancement(),
     ),
     "gte_fixed_shift": ResNetConfig(
         label="GTE, fixed shift",
         paper=AFTER_GTE,
         kind="ablation",
-        note="The shift never learns. It is counted as the convolution that it is here; a hard shift needs no MAC.",
+        note="The shift is not trained. It is counted as the convolution that it is here; a hard shift has no MACs.",
         temporal=WithFixedShift(),
     ),
     "gte_no_conv2d": ResNetConfig(
         label="GTE, no 2D conv",
         paper=GTE,
         kind="ablation",
-        note="The learnable shift alone on the temporal path, which then sees no space.",
+        note="The temporal path is the learnable shift alone, without a spatial kernel.",
         temporal=WithoutConv2d(),
     ),
     "gte_shared": ResNetConfig(
@@ -119,7 +119,7 @@ MODELS: dict[str, ModelConfig] = {
         label="GTE, depthwise shift",
         paper=AFTER_GTE,
         kind="ablation",
-        note="One kernel of three taps per output, which reads one input.",
+        note="One kernel of three taps per output, which reads one input channel.",
         temporal=WithDepthwiseShift(),
     ),
     "gst_large": ResNetConfig(
@@ -133,7 +133,7 @@ MODELS: dict[str, ModelConfig] = {
         label="I3D",
         paper="Carreira and Zisserman, Quo Vadis, Action Recognition? CVPR 2017; as a ResNet: Wang et al., Non-local "
         "Neural Networks, CVPR 2018",
-        note="3x1x1 at the entrance of every bottleneck; no temporal stride, as everywhere in this table of ResNets.",
+        note="3x1x1 at the entrance of every bottleneck; no temporal stride, like all ResNets of this table.",
         temporal=InflatedPointwise(),
     ),
     "p3d": ResNetConfig(
@@ -158,25 +158,25 @@ MODELS: dict[str, ModelConfig] = {
     "slowfast_4x16": SlowFastConfig(
         label="SlowFast 4x16",
         paper=SLOWFAST,
-        note="A wide pathway sees every 8th frame, a narrow one all: of 32 frames, read from 64 of the video, 4 and "
-        "32. mmaction2 prints 36.3 G at 400 classes, BatchNorm included; without it they are 36.10 G.",
+        note="A wide pathway sees every 8th frame, a narrow one every frame: of 32 frames, read from 64 of the video, "
+        "4 and 32. mmaction2 prints 36.3 G at 400 classes, BatchNorm included; without it they are 36.10 G.",
         slow_stride=8,
         lateral_taps=5,
     ),
     "slowfast_8x8": SlowFastConfig(
         label="SlowFast 8x8",
         paper=SLOWFAST,
-        note="A wide pathway sees every 4th frame, a narrow one all: of 32 frames, read from 64 of the video, 8 and "
-        "32. mmaction2 prints 66.1 G at 400 classes, BatchNorm included; without it they are 65.71 G, as PyTorchVideo "
-        "prints.",
+        note="A wide pathway sees every 4th frame, a narrow one every frame: of 32 frames, read from 64 of the video, "
+        "8 and 32. mmaction2 prints 66.1 G at 400 classes, BatchNorm included; without it they are 65.71 G, "
+        "as PyTorchVideo prints.",
         slow_stride=4,
         lateral_taps=7,
     ),
     "c3d_original": OriginalC3DConfig(
         label="C3D, original",
         paper="Tran et al., Learning Spatiotemporal Features with 3D Convolutional Networks, ICCV 2015",
-        note="Eight 3x3x3 convolutions and three linear layers, without BatchNorm. The 78.4 M often given are those of "
-        "101 classes; with the 487 of its first training it has 79.99 M.",
+        note="Eight 3x3x3 convolutions and three linear layers, without BatchNorm. The often quoted 78.4 M are for "
+        "101 classes; with the 487 classes of its first training it has 79.99 M.",
     ),
 }
 
@@ -186,11 +186,11 @@ COMPARED = tuple(name for name, config in MODELS.items() if config.kind == "comp
 
 
 ALL = "all"
-"""In place of names, every network of the table."""
+"""Instead of names: every network of the table."""
 
 
-def named(models: Sequence[str]) -> tuple[str, ...]:
-    """The networks that a command line names, where ALL is every one. Raises ValueError for an unknown one or none."""
+def parse_model_names(models: Sequence[str]) -> tuple[str, ...]:
+    """Return the networks that a command line names; ALL is every one. Raises ValueError for an unknown one or none."""
     unknown = [name for name in models if name not in (*MODELS, ALL)]
     if unknown or not models:
         raise ValueError(f"--models takes {', '.join(MODELS)}, or {ALL}; got {', '.join(unknown) or 'none'}.")
@@ -198,7 +198,7 @@ def named(models: Sequence[str]) -> tuple[str, ...]:
 
 
 def configure(name: str, **options: Any) -> ModelConfig:
-    """The table's entry with other options. Raises ValueError for an unknown name, option or an impossible value."""
+    """Return the table's entry with other options. Raises ValueError for an unknown name or option or a wrong value."""
     if name not in MODELS:
         raise ValueError(f"The networks are {', '.join(MODELS)}; got {name}.")
     return MODELS[name].with_options(**options)
@@ -218,7 +218,7 @@ def applicable(name: str, options: Options) -> dict[str, int | float]:
 
 
 def build(name: str, **options: Any) -> nn.Module:
-    """A new network with random weights, in training mode: `build("gte", depth=26, temporal_share=1 / 2)`.
+    """Return a new network with random weights, in training mode: `build("gte", depth=26, temporal_share=1 / 2)`.
 
     Raises ValueError for an unknown name or option and for values that leave a path without channels.
     """

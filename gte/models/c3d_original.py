@@ -1,7 +1,7 @@
 """C3D as published: eight 3x3x3 convolutions, five pools and three linear layers, without BatchNorm.
 
 Tran, Bourdev, Fergus, Torresani and Paluri, "Learning Spatiotemporal Features with 3D Convolutional Networks",
-ICCV 2015, figure 3. The pools round up, as Caffe's do; that is how 112 pixels become 4 cells.
+ICCV 2015, figure 3. The pools round up, as Caffe's do, so 112 pixels become 4 cells.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Conv(nn.Conv3d):
 
 
 class OriginalC3D(nn.Module):
-    """Clips in [0, 1] to logits. What is larger than the native clip is averaged to 1 x 4 x 4 cells before `fc6`."""
+    """Clips in [0, 1] to logits. A clip larger than the native one is averaged to 1 x 4 x 4 cells before `fc6`."""
 
     def __init__(self, config: "OriginalC3DConfig") -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class OriginalC3D(nn.Module):
         self._initialise(width)
 
     def _initialise(self, width: int) -> None:
-        """The Gaussians and biases of the published training; a narrower network starts with larger weights."""
+        """Initialise as in the published training; a narrower network starts with larger weights."""
         scale = (PUBLISHED_WIDTH / width) ** 0.5
         hidden = (self.fc6, self.fc7)
         for module in self.modules():
@@ -93,12 +93,12 @@ class OriginalC3DConfig(ModelConfig):
 
     native: ClipShape = ClipShape(16, 112, 112)
     smallest: ClipShape = ClipShape(1, 97, 97)
-    """What leaves 4 x 4 cells behind the last pool; of fewer than 16 frames the pools in time take what there is."""
+    """Leaves 4 x 4 cells after the last pool; with fewer than 16 frames the temporal pools cover fewer."""
     base_width: int = PUBLISHED_WIDTH
     """Channels of the first convolution; all others, and the hidden features, scale with it."""
     dropout: float = 0.5
     """Probability that a hidden feature of the linear layers is dropped in training."""
 
     def build(self) -> OriginalC3D:
-        """A new network with random weights."""
+        """Return a new network with random weights."""
         return OriginalC3D(self)

@@ -42,7 +42,7 @@ def check_clip(clip: Tensor, smallest: ClipShape) -> None:
 
 
 class Normalize(nn.Module):
-    """Subtract the mean and divide by the deviation of each colour, so that nobody does it outside, or twice."""
+    """Subtract the mean and divide by the deviation of each colour, inside the network, so that no caller has to."""
 
     mean: Tensor
     std: Tensor
@@ -69,26 +69,26 @@ Kind = Literal["compared", "ablation", "relative"]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(ABC):
-    """A row of the table: all that command lines, widgets and contract tests know of a network.
+    """A row of the table: everything that command lines, widgets and contract tests know of a network.
 
-    A family of networks adds its options, names them in OPTIONS, and builds.
+    A subclass for a family of networks adds fields, names in OPTIONS those that may be chosen, and defines `build`.
     """
 
     OPTIONS: ClassVar[tuple[str, ...]] = ("num_classes",)
-    """The fields that may be chosen; plain numbers, so that a checkpoint can store them."""
+    """Fields that may be chosen; plain numbers, so that a checkpoint can store them."""
 
     label: str
     """The name to show."""
     paper: str
-    """Who proposed it, where."""
+    """Authors, title and venue."""
     kind: Kind = "relative"
-    """Why it is in the table."""
+    """Its role in the table."""
     note: str = ""
-    """What a reader of the table should know."""
+    """Remarks for a reader of the table."""
     native: ClipShape = ClipShape(8, 224, 224)
-    """The clip of the publication."""
+    """Clip size of the publication."""
     smallest: ClipShape = ClipShape(1, 32, 32)
-    """Fewest frames and smallest height and width taken."""
+    """Smallest clip that the network takes."""
     num_classes: int = NUM_CLASSES
 
     def __post_init__(self) -> None:
@@ -101,11 +101,11 @@ class ModelConfig(ABC):
             raise ValueError(f"dropout must be at least 0 and less than 1; got {dropout:g}.")
 
     def options(self) -> dict[str, int | float]:
-        """Everything that can be chosen, with the values chosen."""
+        """Return the options with their values."""
         return {name: getattr(self, name) for name in self.OPTIONS}
 
     def with_options(self, **options: Any) -> "ModelConfig":
-        """A copy with other values. Raises ValueError for an unknown option or an impossible value."""
+        """Return a copy with other values. Raises ValueError for an unknown option or an impossible value."""
         unknown = sorted(options.keys() - self.options().keys())
         if unknown:
             raise ValueError(f"{self.label} takes the options {', '.join(self.options())}; got {', '.join(unknown)}.")
@@ -123,7 +123,7 @@ class ModelConfig(ABC):
 
     @abstractmethod
     def build(self) -> nn.Module:
-        """A new network with random weights: clips (N, 3, T, H, W) in [0, 1] to logits (N, num_classes).
+        """Return a new network with random weights: clips (N, 3, T, H, W) in [0, 1] to logits (N, num_classes).
 
-        Raises ValueError for options that leave a path without channels.
+        Raises ValueError for options that give a path no channels.
         """

@@ -1,4 +1,4 @@
-"""The designs: which operator stands where in a bottleneck, as data. Each may be a row of the table of networks."""
+"""Designs: which operators a bottleneck has, as data. Each may be a row of the table of networks."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,38 +23,38 @@ from gte.models.temporal import (
 )
 
 WAY_OUT = "Choose another t or another width."
-LARGEST_DENOMINATOR = 64
-"""Of a t that is written as a fraction."""
+MAX_DENOMINATOR = 64
+"""Largest denominator of a t that is written as a fraction."""
 
 
 def _in_words(share: float) -> str:
-    """A share as people write it: "1/16" rather than 0.0625."""
-    fraction = Fraction(share).limit_denominator(LARGEST_DENOMINATOR)
+    """Return a share as people write it: "1/16" rather than 0.0625."""
+    fraction = Fraction(share).limit_denominator(MAX_DENOMINATOR)
     return str(fraction) if abs(fraction - share) < 1e-9 else f"{share:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrameByFrame:
-    """c2d: every frame by itself. The base of the other designs, which replace one convolution of the bottleneck."""
+    """c2d: each frame alone. Base of the other designs, which replace a convolution of the bottleneck."""
 
     def build_conv1(self, in_channels: int, width: int, shifts: bool = True) -> TemporalOperator:
-        """The pointwise convolution at the entrance of a bottleneck, C_in -> C; a hard shift goes where `shifts`."""
+        """Build the first, pointwise convolution of a bottleneck, C_in -> C; a hard shift is used only if `shifts`."""
         return FrameConv(in_channels, width, kernel_size=1)
 
     def build_conv2(self, width: int, stride: int) -> TemporalOperator:
-        """The 3x3 convolution in the middle of a bottleneck, C -> C, which carries the stride."""
+        """Build the 3x3 convolution of a bottleneck, C -> C, which has the stride."""
         return FrameConv(width, width, kernel_size=3, stride=stride)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalShift(FrameByFrame):
-    """tsm: the channels that enter a bottleneck's branch are shifted in time first.
+    """tsm: the input channels of a bottleneck's branch are shifted in time first.
 
-    As published, a network whose third stage has 23 blocks or more shifts every second block of each stage alone.
+    As published, a network whose third stage has 23 blocks or more shifts only every second block of each stage.
     """
 
     shift_division: int = 8
-    """One in so many channels looks ahead, as many look back."""
+    """One channel in this many reads the next frame, and as many read the previous one."""
 
     def __post_init__(self) -> None:
         if self.shift_division < 2:
@@ -95,7 +95,7 @@ class GroupedSpatioTemporal(FrameByFrame):
             )
 
     def split_width(self, width: int) -> tuple[int, int, int]:
-        """Channels into each path, out of the spatial one and out of the temporal one; ValueError if one has none."""
+        """Return the channels into each path, out of the spatial and of the temporal one. Raises ValueError for 0."""
         temporal = round(self.temporal_share * width)
         if abs(temporal - self.temporal_share * width) > 1e-6 or not 0 < temporal < width:
             raise ValueError(
@@ -129,7 +129,7 @@ class GroupedTemporalEnhancement(GroupedSpatioTemporal):
     """gte: half of the input to 1x3x3, half to LTS and then 1x3x3 for a share t of the outputs."""
 
     identity_share: float = 0.0
-    """The share of the outputs of LTS that start unshifted; the others shift, half ahead and half back."""
+    """Share of the outputs of LTS without a shift before training; the others shift, half in each direction."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -151,11 +151,11 @@ class GroupedTemporalEnhancement(GroupedSpatioTemporal):
         )
 
     def build_shift(self, in_channels: int, out_channels: int) -> LearnableTemporalShift:
-        """The form of LTS."""
+        """Build the layer of LTS."""
         return LearnableTemporalShift(in_channels, out_channels, self.identity_share)
 
     def build_temporal(self, in_channels: int, out_channels: int, stride: int) -> TemporalOperator:
-        """The temporal path."""
+        """Build the temporal path."""
         return ShiftThenConv(
             self.build_shift(in_channels, out_channels),
             FrameConv(out_channels, out_channels, kernel_size=3, stride=stride),
@@ -188,7 +188,7 @@ class WithDepthwiseShift(GroupedTemporalEnhancement):
 
 @dataclass(frozen=True, kw_only=True)
 class WithoutConv2d(GroupedTemporalEnhancement):
-    """gte_no_conv2d: LTS alone on the temporal path; it carries the stride."""
+    """gte_no_conv2d: the temporal path is LTS alone, which has the stride."""
 
     def build_temporal(self, in_channels: int, out_channels: int, stride: int) -> TemporalOperator:
         return ShiftAlone(self.build_shift(in_channels, out_channels), stride)

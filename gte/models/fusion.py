@@ -1,4 +1,4 @@
-"""Fusing a network for inference: fewer passes over memory, the same answers."""
+"""Fusion of a network for inference: fewer passes over memory, the same logits."""
 
 import copy
 from itertools import pairwise
@@ -22,13 +22,13 @@ PLAIN_CONVS = (nn.Conv2d, FrameConv)
 
 
 def fuse(model: nn.Module) -> nn.Module:
-    """A copy for inference alone: every BatchNorm folded into the convolution before it, nothing done twice.
+    """Return a copy for inference alone: every BatchNorm folded into the convolution before it.
 
     Where a block splits its channels, the 1x1 in front becomes two, so that neither path copies its half out of the
     other's memory, and the 1x1 behind the paths takes the shortcut's over. Logits equal the original's within 1e-4 of
-    their scale. A BatchNorm behind a layer that cannot hold a bias stays, and its block with it. The block outputs stay
+    their scale. A BatchNorm after a layer that cannot hold a bias stays, and its block with it. The block outputs stay
     where they are. On a CPU with oneDNN a convolution lays its weight out once for the size of its input, and not at
-    every call. Raises ValueError for a network in training mode, whose BatchNorms still move.
+    every call. Raises ValueError for a network in training mode, whose BatchNorms still change.
     """
     if model.training:
         raise ValueError("Only a network in evaluation mode can be fused; this one is in training mode. Call eval().")
@@ -77,7 +77,7 @@ class LaidOutConv(nn.Conv2d):
         return torch.ops.mkldnn._convolution_pointwise(x, weight, self.bias, *geometry, "none", [], "")
 
     def _in_order(self, x: Tensor, geometry: tuple[Any, ...]) -> Tensor:
-        """The weight in oneDNN's order; worked out anew where the input's size or the weight is another than before."""
+        """Return the weight in oneDNN's order, computed again if the input's size or the weight has changed."""
         kept, shape = self._ordered, tuple(x.shape)
         if kept is None or kept[0] != shape or kept[1] is not self.weight or kept[2] != self.weight._version:
             ordered = torch.ops.aten.mkldnn_reorder_conv2d_weight(self.weight.detach().to_mkldnn(), *geometry, shape)
@@ -92,8 +92,8 @@ class LaidOutConv(nn.Conv2d):
 class SplitBottleneck(nn.Module):
     """A bottleneck around a SplitConv with a pointwise convolution for each half at its entrance and one at its exit.
 
-    Where the shortcut has a convolution, the exit's reads the block's input as well, beside the two paths: one pass
-    over the output in place of three.
+    Where the shortcut has a convolution, the exit's also reads the block's input: one pass over the output instead of
+    three.
     """
 
     def __init__(self, block: Bottleneck) -> None:
@@ -104,7 +104,7 @@ class SplitBottleneck(nn.Module):
         self.conv2, self.relu, self.output = block.conv2, block.relu, block.output
         self.exit = block.conv3
         self.shortcut_stride: int | None = None
-        """Which of the input's pixels the exit reads; None where the input is added as it is."""
+        """Stride at which the exit reads the input; None where the input is added unchanged."""
         if block.downsample is not None:
             shortcut = block.downsample[0]
             assert isinstance(shortcut, nn.Conv2d)
@@ -118,14 +118,14 @@ class SplitBottleneck(nn.Module):
             out = self.exit(_rectified(*paths), num_frames)
             out += x
         else:
-            # What the block before gave is rectified already.
+            # The output of the previous block is rectified already.
             seen = x[:, :, :: self.shortcut_stride, :: self.shortcut_stride]
             out = self.exit(_rectified(*paths, seen), num_frames)
         return fold(self.output(unfold(self.relu(out), num_frames)))
 
 
 def _rectified(*parts: Float[Tensor, "nt _ h w"]) -> Float[Tensor, "nt _ h w"]:
-    """ReLU of the parts, concatenated: each goes through memory once on its way to its place."""
+    """Return the ReLU of the parts, concatenated; each passes through memory once."""
     if torch.is_grad_enabled():
         return functional.relu(torch.cat(parts, dim=1))
     first, sizes = parts[0], [part.shape[1] for part in parts]
@@ -137,7 +137,7 @@ def _rectified(*parts: Float[Tensor, "nt _ h w"]) -> Float[Tensor, "nt _ h w"]:
 
 
 def _over_both(conv: FrameConv, shortcut: nn.Conv2d) -> FrameConv:
-    """One pointwise convolution that reads the inputs of two and gives the sum of their outputs."""
+    """Return one pointwise convolution that reads the inputs of two and returns the sum of their outputs."""
     assert conv.bias is not None
     assert shortcut.bias is not None
     both = FrameConv(conv.in_channels + shortcut.in_channels, conv.out_channels, kernel_size=1)
@@ -147,7 +147,7 @@ def _over_both(conv: FrameConv, shortcut: nn.Conv2d) -> FrameConv:
 
 
 def _halves(conv: FrameConv) -> tuple[FrameConv, FrameConv]:
-    """Two convolutions for the first and the second half of the outputs of one that has a bias."""
+    """Split a convolution that has a bias into two, for the first and the second half of the outputs."""
     assert conv.bias is not None
     halves = []
     for weight, bias in zip(conv.weight.chunk(2), conv.bias.chunk(2), strict=True):
@@ -158,7 +158,7 @@ def _halves(conv: FrameConv) -> tuple[FrameConv, FrameConv]:
 
 
 def _fold_batch_norms(module: nn.Module) -> None:
-    """Fold the BatchNorms that a module itself applies right behind a convolution, and leave identities there."""
+    """Fold the BatchNorms that a module applies directly after a convolution, and replace them by identities."""
     pairs = list[tuple[str, str]](getattr(module, "NORMALIZED", ()))
     if isinstance(module, nn.Sequential):
         pairs += pairwise(name for name, _ in module.named_children())
@@ -169,7 +169,7 @@ def _fold_batch_norms(module: nn.Module) -> None:
 
 
 def _affine(bn: nn.BatchNorm2d | nn.BatchNorm3d) -> tuple[Float[Tensor, " o"], Float[Tensor, " o"]]:
-    """Scale and shift of each channel, which is all that a BatchNorm does in evaluation mode."""
+    """Return the scale and shift of each channel, to which a BatchNorm reduces in evaluation mode."""
     assert bn.running_mean is not None
     assert bn.running_var is not None
     scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)

@@ -1,4 +1,4 @@
-"""Interface of the temporal operators: what networks, weights and figures ask of each.
+"""Interface of the temporal operators: the methods that networks, weights and figures use.
 
 An operator works on folded frames `(N·T, C, H, W)` and takes `num_frames`. A new one derives from `TemporalKernel` if
 it has a weight that spans frames, else from `TemporalOperator`; pyright names the methods that it lacks.

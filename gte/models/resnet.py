@@ -1,6 +1,6 @@
-"""The one assembler: a bottleneck ResNet (torchvision's v1.5) whose blocks take a temporal design.
+"""Bottleneck ResNet (torchvision's v1.5) whose blocks take a temporal design.
 
-There is no temporal stride anywhere. The network and its stages take and return `(N, C, T, H, W)`; inside a stage the
+There is no temporal stride. The network and its stages take and return `(N, C, T, H, W)`; inside a stage the
 frames are folded into the batch.
 """
 
@@ -25,7 +25,7 @@ STAGE_DEPTHS = {26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Bottlenecks in each of the four stages, by the network's depth in layers."""
 
 DEEP_THIRD_STAGE = 23
-"""Blocks in the third stage from which on a hard shift stands in every second block only."""
+"""Blocks in the third stage from which on only every second block has a hard shift."""
 
 
 def check_depth(depth: int) -> None:
@@ -38,7 +38,7 @@ class Bottleneck(nn.Module):
     """1x1, 3x3 with the stride, 1x1, each with BatchNorm, and a shortcut; `output` is where hooks attach."""
 
     NORMALIZED = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
-    """Layers and the BatchNorms right behind them."""
+    """Layers and the BatchNorms directly after them."""
 
     def __init__(self, in_channels: int, width: int, stride: int, temporal: FrameByFrame, shifts: bool) -> None:
         super().__init__()
@@ -67,9 +67,9 @@ class Bottleneck(nn.Module):
 
 
 class Stage(nn.Sequential):
-    """Bottlenecks one after the other, the first of which changes width and resolution.
+    """Bottlenecks in sequence, the first of which changes width and resolution.
 
-    A hard shift stands in every `shift_every`-th of them, the first included.
+    Every `shift_every`-th of them, starting with the first, has a hard shift.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class VideoResNet(nn.Module):
     """Clips in [0, 1] to logits: per-frame logits, averaged over time (the consensus of TSN, Wang et al. 2016)."""
 
     NORMALIZED = (("conv1", "bn1"),)
-    """Layers and the BatchNorms right behind them."""
+    """Layers and the BatchNorms directly after them."""
 
     def __init__(self, config: "ResNetConfig") -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class VideoResNet(nn.Module):
         check_clip(clip, self.smallest)  # (n, 3, t, h, w)
         num_frames = int(clip.shape[2])  # a tensor while fvcore traces
         frames = fold(self.normalize(clip)).contiguous(memory_format=torch.channels_last)
-        # The ReLU behind the pool and not before: the same numbers, a quarter of the pixels.
+        # The ReLU after the pool and not before: the same numbers, a quarter of the pixels.
         clip = unfold(self.relu(self.maxpool(self.bn1(self.conv1(frames)))), num_frames)
         clip = self.layer4(self.layer3(self.layer2(self.layer1(clip))))
         features = self.avgpool(fold(clip)).flatten(1)  # (n·t, channels)
@@ -156,10 +156,10 @@ class ResNetConfig(ModelConfig):
         return super().options() | {part.name: getattr(self.temporal, part.name) for part in fields(self.temporal)}
 
     def _replace(self, options: dict[str, Any]) -> "ResNetConfig":
-        own = {name: value for name, value in options.items() if name in self.OPTIONS}
+        direct = {name: value for name, value in options.items() if name in self.OPTIONS}
         temporal = {name: value for name, value in options.items() if name not in self.OPTIONS}
-        return replace(self, **own, temporal=replace(self.temporal, **temporal))
+        return replace(self, **direct, temporal=replace(self.temporal, **temporal))
 
     def build(self) -> VideoResNet:
-        """A new network with random weights. Raises ValueError if a width cannot be divided as the design asks."""
+        """Return a new network with random weights. Raises ValueError for a width that the design cannot divide."""
         return VideoResNet(self)

@@ -1,6 +1,6 @@
-"""The temporal shift, hard and learnable.
+"""Temporal shift, hard and learnable.
 
-Everything works on folded frames `(N·T, C, H, W)` and is told `num_frames`, so that all 2D work is plain Conv2d.
+Everything works on folded frames `(N·T, C, H, W)` and takes `num_frames`, so that all 2D work is plain Conv2d.
 `fold` and `unfold` are the operators (.)^ and (.)v of equations 1-3 in Liu et al., "Grouped Temporal Enhancement
 Module for Human Action Recognition". In channels-last memory both are views.
 """
@@ -20,7 +20,7 @@ TAPS = 3
 
 
 def fold(clip: Float[Tensor, "n c t h w"]) -> Float[Tensor, "n*t c h w"]:
-    """Line the frames of all clips up in the batch dimension."""
+    """Put the frames of all clips into the batch dimension."""
     return clip.transpose(1, 2).flatten(0, 1)
 
 
@@ -41,11 +41,11 @@ def temporal_shift(clip: Float[Tensor, "n c t h w"], num_shifted: int) -> Float[
 
 
 class HardShift(torch.autograd.Function):
-    """The temporal shift and its gradient, which is the shift the other way; autograd's own costs four copies more."""
+    """The temporal shift and its gradient, which is the opposite shift; autograd's own needs four more copies."""
 
     @staticmethod
     def forward(clip: Tensor, num_shifted: int, reverse: bool) -> Tensor:
-        # A whole copy of which a part is overwritten: memory moves in one piece, faster than three put together.
+        # A complete copy of which a part is overwritten is faster than three copies concatenated.
         shifted = clip.clone()
         first, second = slice(num_shifted), slice(num_shifted, 2 * num_shifted)
         ahead, back = (second, first) if reverse else (first, second)
@@ -65,11 +65,11 @@ class HardShift(torch.autograd.Function):
 
 
 def shift_directions(out_channels: int, identity_share: float = 0.0) -> Int[Tensor, " o"]:
-    """Which tap each output of a temporal shift reads: 2 (the next frame), 0 (the previous one) or 1 (its own).
+    """Return the tap that each output of a temporal shift reads: 2 (next frame), 0 (previous frame) or 1 (its own).
 
     The first outputs carry W_f = (0, 0, 1) and read the next frame, as many after them W_b = (1, 0, 0) and read the
     previous one, as cross-correlation, which is how PyTorch convolves: the order of TSM's code. The last, a share of
-    `identity_share`, stay. Raises ValueError if the outputs that shift are not an even, positive number.
+    `identity_share`, are not shifted. Raises ValueError if the outputs that shift are not an even, positive number.
     """
     unshifted = round(identity_share * out_channels)
     shifted = out_channels - unshifted
@@ -86,11 +86,11 @@ def shift_directions(out_channels: int, identity_share: float = 0.0) -> Int[Tens
 def temporal_shift_weight(
     out_channels: int, in_channels: int, identity_share: float = 0.0
 ) -> Float[Tensor, "{out_channels} {in_channels} 3 1"]:
-    """The LTS weight that is a temporal shift: output o reads input o mod i, as `shift_directions` says.
+    """Return the LTS weight that is a temporal shift: output o reads input o mod i, as `shift_directions` says.
 
     Raises ValueError if the outputs that shift are not an even, positive number.
     """
-    # Worked out on the CPU: on the meta device this arithmetic would import torch's whole compiler, two seconds of it.
+    # Computed on the CPU: on the meta device this arithmetic would import torch's compiler, which takes two seconds.
     with torch.device("cpu"):
         weight = torch.zeros(out_channels, in_channels, TAPS, 1)
         output = torch.arange(out_channels)
@@ -105,7 +105,7 @@ def convolve_in_time(
     groups: int = 1,
     bias: Float[Tensor, " o"] | None = None,
 ) -> Float[Tensor, "nt o h w"]:
-    """A (3, 1, 1) convolution, zero padded in time: out[t] = a1·in[t-1] + a2·in[t] + a3·in[t+1] (+ bias)."""
+    """Convolve with a (3, 1, 1) kernel, zero padded in time: out[t] = a1·in[t-1] + a2·in[t] + a3·in[t+1] (+ bias)."""
     clip = unfold(x, num_frames)
     height, width = clip.shape[-2:]
     pixels = clip.flatten(3)  # (n, i, t, h·w): a view in channels-last memory
@@ -127,7 +127,7 @@ class LearnableTemporalShift(TemporalKernel):
         self.weight = nn.Parameter(self.initial_weight(in_channels))
 
     def initial_weight(self, in_channels: int) -> Float[Tensor, "o i 3 1"]:
-        """The weight before training. Raises ValueError if the outputs that shift are not an even, positive number."""
+        """Return the weight before training. Raises ValueError unless an even, positive number of outputs shifts."""
         return temporal_shift_weight(self.out_channels, in_channels, self.identity_share)
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h w"]:
@@ -175,7 +175,7 @@ class DepthwiseTemporalShift(LearnableTemporalShift):
         return convolve_in_time(x[:, inputs], self.kernels(), num_frames, groups=self.out_channels)
 
     def kernels(self) -> Float[Tensor, "o 1 3 1"]:
-        """The kernel of every output."""
+        """Return the kernel of every output."""
         return self.weight
 
     @property
@@ -206,5 +206,5 @@ class SharedTemporalShift(DepthwiseTemporalShift):
 
 
 def shift_layers(model: nn.Module) -> Mapping[str, LearnableTemporalShift]:
-    """The LTS layers of a network, of every form, by their path in its state_dict, in the order of depth."""
+    """Return the LTS layers of a network, of every form, by their path in its state_dict, in the order of depth."""
     return {name: module for name, module in model.named_modules() if isinstance(module, LearnableTemporalShift)}

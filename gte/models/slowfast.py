@@ -1,4 +1,4 @@
-"""SlowFast: few frames through a wide ResNet, all frames through a narrow one, which tells the wide one what it saw.
+"""SlowFast: few frames through a wide ResNet, all frames through a narrow one with connections to the wide one.
 
 Feichtenhofer, Fan, Malik and He, "SlowFast Networks for Video Recognition", ICCV 2019, table 1. The stages are those of
 `gte.models.resnet`; there is no temporal stride inside a pathway.
@@ -24,22 +24,22 @@ SLOW_STEM_FRAMES, FAST_STEM_FRAMES = 1, 5
 """Frames that the 7x7 at the entrance of each pathway spans."""
 
 CHANNEL_RATIO = 8
-"""The slow pathway has so many times the channels of the fast one (1 / beta)."""
+"""Channels of the slow pathway for each channel of the fast one (1 / beta)."""
 
 LATERAL_EXPANSION = 2
-"""A lateral connection gives so many channels for each of the fast pathway's."""
+"""Output channels of a lateral connection for each channel of the fast pathway."""
 
 
 def pathway_channels(width: int) -> tuple[int, ...]:
-    """Channels behind the stem of a pathway and behind each of its four stages."""
+    """Return the channels after the stem of a pathway and after each of its four stages."""
     return (width, *(EXPANSION * width * 2**stage for stage in range(4)))
 
 
 class Pathway(nn.Module):
-    """A ResNet without a classifier, whose stages read `extra_channels` beside those of the stage before."""
+    """A ResNet without a classifier, whose stages also read `extra_channels`."""
 
     NORMALIZED = (("conv1", "bn1"),)
-    """Layers and the BatchNorms right behind them."""
+    """Layers and the BatchNorms directly after them."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Pathway(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
         channels = pathway_channels(width)
-        into = [own + extra for own, extra in zip(channels, extra_channels, strict=False)]
+        into = [stage + extra for stage, extra in zip(channels, extra_channels, strict=False)]
         depths = STAGE_DEPTHS[depth]
         self.layer1 = Stage(into[0], width, depths[0], 1, designs[0])
         self.layer2 = Stage(into[1], 2 * width, depths[1], 2, designs[1])
@@ -71,7 +71,7 @@ class Pathway(nn.Module):
 
 
 class SlowFast(nn.Module):
-    """Clips in [0, 1] to logits. The fast pathway runs first: nothing of the slow one reaches it.
+    """Clips in [0, 1] to logits. The fast pathway runs first, because it does not depend on the slow one.
 
     Lateral connections lead from the fast pathway's stem and first three stages into the slow pathway's stages.
     """
@@ -120,7 +120,7 @@ class SlowFastConfig(ModelConfig):
     OPTIONS: ClassVar[tuple[str, ...]] = ("depth", "base_width", "num_classes", "dropout")
 
     slow_stride: int
-    """The slow pathway sees the first and then every so many-th frame of the clip; the fast one sees all (alpha)."""
+    """Step between the frames of the slow pathway (alpha); the fast one reads all."""
     lateral_taps: int
     """Frames that a lateral connection spans; odd."""
     native: ClipShape = ClipShape(32, 256, 256)
@@ -141,9 +141,9 @@ class SlowFastConfig(ModelConfig):
             )
 
     def frames_seen(self, frames: int) -> tuple[int, int]:
-        """How many of a clip's frames the slow and the fast pathway see."""
+        """Return the numbers of a clip's frames that the slow and the fast pathway read."""
         return -(-frames // self.slow_stride), frames
 
     def build(self) -> SlowFast:
-        """A new network with random weights."""
+        """Return a new network with random weights."""
         return SlowFast(self)

@@ -11,7 +11,7 @@ from gte.models.shift import TAPS, LearnableTemporalShift, convolve_in_time, fol
 
 
 class TemporalConv(nn.Conv2d, TemporalKernel):
-    """A dense (3, 1, 1) convolution without bias that starts like any other, at random."""
+    """A dense (3, 1, 1) convolution without bias with a random initialisation."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, (TAPS, 1), padding=(TAPS // 2, 0), bias=False)
@@ -28,7 +28,7 @@ class TemporalConv(nn.Conv2d, TemporalKernel):
 
 
 class FrameConv(nn.Conv2d, TemporalOperator):
-    """A 2D convolution on every frame by itself, kernel 1 x k x k, without bias; k is odd."""
+    """A 2D convolution on each frame alone, kernel 1 x k x k, without bias; k is odd."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=False)
@@ -78,7 +78,7 @@ class HardTemporalShift(TemporalOperator):
 
 
 class ShiftedFrameConv(FrameConv):
-    """A pointwise convolution behind a temporal shift of C/shift_division channels each way (TSM's `blockres`)."""
+    """A pointwise convolution after a temporal shift of C/shift_division channels each way (TSM's `blockres`)."""
 
     def __init__(self, in_channels: int, out_channels: int, num_shifted: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size=1)
@@ -91,8 +91,8 @@ class ShiftedFrameConv(FrameConv):
 class SpatioTemporalConv(nn.Conv2d, TemporalKernel):
     """A 3x3x3 convolution, zero padded in time, without bias, as one 2D convolution and a shifted sum.
 
-    The weight is `(3·O, I, 3, 3)`: the taps for the previous, this and the next frame, one below the other. The 2D
-    convolution gives all three answers of a frame, of which each goes to the frame that asked for it. On a CPU this
+    The weight is `(3·O, I, 3, 3)`: stacked, the taps for the previous, this and the next frame. The 2D
+    convolution computes the three terms of a frame, each of which is added to the frame that reads it. On a CPU this
     takes two thirds of the time of Conv3d.
     """
 
@@ -100,8 +100,8 @@ class SpatioTemporalConv(nn.Conv2d, TemporalKernel):
         super().__init__(in_channels, TAPS * out_channels, TAPS, stride, 1, bias=False)
 
     def forward(self, x: Float[Tensor, "nt i h w"], num_frames: int) -> Float[Tensor, "nt o h2 w2"]:
-        answers = super().forward(x).unflatten(0, (-1, num_frames))
-        previous, current, following = answers.chunk(TAPS, dim=2)  # each (n, t, o, h2, w2)
+        terms = super().forward(x).unflatten(0, (-1, num_frames))
+        previous, current, following = terms.chunk(TAPS, dim=2)  # each (n, t, o, h2, w2)
         # Frame t+1 reads frame t through its "previous" tap, frame t-1 through its "next" tap.
         summed = current.clone()
         summed[:, 1:] += previous[:, :-1]
@@ -120,7 +120,7 @@ class SpatioTemporalConv(nn.Conv2d, TemporalKernel):
         return {"weight": torch.cat([weight / TAPS] * TAPS)}
 
     def absorb(self, scale: Float[Tensor, " o"], shift: Float[Tensor, " o"]) -> bool:
-        # Three answers are added up; only the frame's own, which is never missing, brings the shift along.
+        # Three terms are added up; only that of the frame itself, which is never missing, includes the shift.
         none = torch.zeros_like(shift)
         scale_outputs(self, scale.repeat(TAPS), torch.cat([none, shift, none]))
         return True
@@ -176,7 +176,7 @@ class SplitConv(SideBySideConv):
 
 
 class ShiftThenConv(TemporalOperator):
-    """LTS and behind it, with nothing between, the 1x3x3 convolution that carries the stride."""
+    """LTS and directly after it the 1x3x3 convolution, which has the stride."""
 
     def __init__(self, shift: LearnableTemporalShift, conv: FrameConv) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ class ShiftThenConv(TemporalOperator):
 
 
 class ShiftAlone(TemporalOperator):
-    """LTS that carries the stride itself, with no 2D convolution behind it: it reads every `stride`-th pixel."""
+    """LTS without a 2D convolution after it: it reads every `stride`-th pixel."""
 
     def __init__(self, shift: LearnableTemporalShift, stride: int) -> None:
         super().__init__()
@@ -214,7 +214,7 @@ class ShiftAlone(TemporalOperator):
 
 
 class SpatialThenTemporal(TemporalOperator):
-    """1x3x3, BatchNorm, ReLU, 3x1x1: a 3x3x3 convolution taken apart (P3D-A, and the separable convolution of S3D)."""
+    """1x3x3, BatchNorm, ReLU, 3x1x1: a factorised 3x3x3 convolution (P3D-A, and the separable convolution of S3D)."""
 
     NORMALIZED = (("spatial", "bn"),)
     INNER_NORM = "bn"

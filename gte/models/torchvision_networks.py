@@ -1,6 +1,6 @@
-"""torchvision's R(2+1)D-18 and S3D, for clips in [0, 1] and with block outputs where hooks attach.
+"""torchvision's R(2+1)D-18 and S3D, for clips in [0, 1] and with block outputs for hooks.
 
-Their weights keep torchvision's names, without a prefix; `normalize.mean` and `normalize.std` alone are added. Both
+Their weights keep torchvision's names, without a prefix; only `normalize.mean` and `normalize.std` are added. Both
 normalise as torchvision's Kinetics-400 weights ask.
 """
 

@@ -1,4 +1,4 @@
-"""Rows for torchvision's own video networks. torchvision takes a second to import and is read when one is built."""
+"""Rows of torchvision's video networks, apart from their code, because torchvision takes a second to import."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,10 +14,10 @@ class R2Plus1DConfig(ModelConfig):
 
     native: ClipShape = ClipShape(16, 112, 112)
     smallest: ClipShape = ClipShape(1, 16, 16)
-    """One cell behind the last stage; torchvision's own runs on a single pixel, which it pads."""
+    """Leaves one cell after the last stage; torchvision's own network takes a single pixel, which it pads."""
 
     def build(self) -> nn.Module:
-        """A new network with torchvision's random weights."""
+        """Return a new network with torchvision's random weights."""
         from gte.models.torchvision_networks import R2Plus1D
 
         return R2Plus1D(self.smallest, self.num_classes)
@@ -31,12 +31,12 @@ class S3DConfig(ModelConfig):
 
     native: ClipShape = ClipShape(64, 224, 224)
     smallest: ClipShape = ClipShape(13, 209, 209)
-    """What leaves the 2 x 7 x 7 cells that its last pool reads."""
+    """The least that leaves the 2 x 7 x 7 cells that its last pool reads."""
     dropout: float = 0.2
     """Probability that a feature before the classifier is dropped in training."""
 
     def build(self) -> nn.Module:
-        """A new network with torchvision's random weights."""
+        """Return a new network with torchvision's random weights."""
         from gte.models.torchvision_networks import S3D
 
         return S3D(self.smallest, self.num_classes, self.dropout)

@@ -1,10 +1,10 @@
-"""Weights of a 2D ResNet put into the video ResNets of the table: the ImageNet initialisation of all of them.
+"""Inflation of 2D weights: initialises the video ResNets of the table from a ResNet for images, such as ImageNet's.
 
-What pictures cannot say about time is the same everywhere: a kernel over frames starts as the 2D kernel repeated and
-divided by its number of taps, so that a still clip gets the 2D network's answer (Carreira and Zisserman, CVPR 2017,
-section 2.4). Zero padding in time takes a part of that answer away from the first and the last frame, and each further
-layer carries the loss one frame inwards. So c3d, i3d, p3d and gst_large equal the 2D network on the three middle frames
-of a still clip of 2 * layers + 3 frames, before the consensus, and on no frame at all of a clip of eight.
+A kernel over frames starts as the 2D kernel repeated and divided by its number of taps, so that a still clip gets the
+2D network's logits (Carreira and Zisserman, CVPR 2017, section 2.4). Zero padding in time removes a part of them from
+the first and the last frame, and each further layer carries the loss one frame inwards. So c3d, i3d,
+p3d and gst_large equal the 2D network on the three middle frames of a still clip of 2 * layers + 3 frames, before the
+consensus, and on no frame at all of a clip of eight.
 """
 
 import hashlib
@@ -37,23 +37,23 @@ IMAGENET_WIDTH = 64
 
 
 def check_resnet(config: ModelConfig) -> ResNetConfig:
-    """The configuration, if it is one of a bottleneck ResNet; ValueError, which lists those of the table, if not."""
+    """Return the configuration of a bottleneck ResNet. Raises ValueError, which lists them, for another network."""
     if not isinstance(config, ResNetConfig):
         takers = ", ".join(name for name, row in MODELS.items() if isinstance(row, ResNetConfig))
-        raise ValueError(f"Weights for pictures fit the ResNets of the table, {takers}; got {config.label}.")
+        raise ValueError(f"2D weights fit the ResNets of the table, {takers}; got {config.label}.")
     return config
 
 
 def check_pretrained(row: ModelConfig, pretrained: str) -> ResNetConfig:
-    """The configuration, if its network can start from these weights: "imagenet", or the path of a file.
+    """Return the configuration, if its network can start from these weights: "imagenet", or the path of a file.
 
-    Raises ValueError for a network that is no bottleneck ResNet, and for sizes that ImageNet weights do not come in.
+    Raises ValueError for a network that is no bottleneck ResNet, and for sizes without ImageNet weights.
     Opens no file.
     """
     config = check_resnet(row)
     if pretrained == IMAGENET and (config.depth not in IMAGENET_DEPTHS or config.base_width != IMAGENET_WIDTH):
         raise ValueError(
-            f"ImageNet weights come for depth {' and '.join(map(str, IMAGENET_DEPTHS))} with base_width "
+            f"ImageNet weights exist for depth {' and '.join(map(str, IMAGENET_DEPTHS))} with base_width "
             f"{IMAGENET_WIDTH}; got depth {config.depth} with base_width {config.base_width}. Train it from scratch, "
             "or give the path of weights of its size."
         )
@@ -61,10 +61,10 @@ def check_pretrained(row: ModelConfig, pretrained: str) -> ResNetConfig:
 
 
 def initialise(network: nn.Module, config: ModelConfig, pretrained: str) -> str:
-    """Fill a new network, in place, from "imagenet" or from a file of torchvision's ResNet weights; says what it did.
+    """Fill a new network, in place, from "imagenet" or from a file of torchvision's ResNet weights.
 
-    The sentence names the file, its SHA-256 and what stays random. Raises ValueError as `check_pretrained` does, and
-    WeightsError if there are no such weights or they do not fit.
+    Returns a sentence that names the file, its SHA-256 and the parameters that stay random. Raises ValueError as
+    `check_pretrained` does, and WeightsError if there are no such weights or they do not fit.
     """
     fitting = check_pretrained(config, pretrained)
     path, weights = _imagenet(fitting.depth) if pretrained == IMAGENET else _local(Path(pretrained), fitting)
@@ -72,23 +72,23 @@ def initialise(network: nn.Module, config: ModelConfig, pretrained: str) -> str:
         random = inflate(network, fitting, weights)
     except WeightsError as error:
         raise WeightsError(f"{path.name} does not fit {config.label} of depth {fitting.depth}: {error}") from error
-    return f"Started from {path.name} (SHA-256 {sha256(path)}); {what_is_random(network, random)}."
+    return f"Started from {path.name} (SHA-256 {sha256(path)}); {describe_random(network, random)}."
 
 
-def what_is_random(network: nn.Module, random: tuple[str, ...]) -> str:
-    """The end of a sentence on a network that was just filled: what of it no file has decided."""
-    told = f"at random are {some_of(random)}" if random else "nothing is at random"
-    return f"{told}, and LTS is the temporal shift" if shift_layers(network) else told
+def describe_random(network: nn.Module, random: tuple[str, ...]) -> str:
+    """Return the end of a sentence: the parameters of a new network that no file has filled."""
+    message = f"at random are {some_of(random)}" if random else "nothing is at random"
+    return f"{message}, and LTS is the temporal shift" if shift_layers(network) else message
 
 
 def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal."""
+    """Return the digest of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _imagenet(depth: int) -> tuple[Path, State]:
-    """torchvision's weights and the file that they are kept in, which is downloaded once."""
+    """Return torchvision's weights and their file, which is downloaded once."""
     from torchvision.models import ResNet50_Weights, ResNet101_Weights, WeightsEnum
 
     weights: WeightsEnum = {50: ResNet50_Weights.IMAGENET1K_V1, 101: ResNet101_Weights.IMAGENET1K_V1}[depth]
@@ -97,11 +97,13 @@ def _imagenet(depth: int) -> tuple[Path, State]:
         state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except OSError as error:
         raise WeightsError(
-            f"{path.name} is not on this machine and cannot be downloaded ({error}); fetch it from {weights.url} where "
-            "there is a network, and give its path in place of imagenet."
+            f"{path.name} is not on this machine and cannot be downloaded ({error}); download it from {weights.url} on "
+            "another machine, and give its path instead of imagenet."
         ) from error
     except (RuntimeError, UnpicklingError, EOFError) as error:
-        raise WeightsError(f"{path} is damaged, or came damaged; delete it, and it is downloaded again.") from error
+        raise WeightsError(
+            f"{path} is damaged, or was damaged on the way; delete it, and it is downloaded again."
+        ) from error
     return path, state
 
 
@@ -114,20 +116,20 @@ def _local(path: Path, config: ResNetConfig) -> tuple[Path, State]:
         raise WeightsError(f"{path.name} holds no weights of torchvision's ResNet: {error}") from error
     if not layout.flat:
         raise WeightsError(
-            f"{path.name} is {layout.label}, and a network starts from weights for pictures: "
+            f"{path.name} is {layout.label}, and a network starts from 2D weights: "
             "give a state_dict of torchvision's ResNet."
         )
     try:
         _, flat, _ = load_published(layout, contents.state, strays=contents.strays)
     except WeightsError as error:
-        raise WeightsError(f"{path.name} is no whole ResNet of torchvision's: {error}") from error
-    own, wanted = flat.options(), config.options()
-    sizes = [size for size in ("depth", "base_width") if own[size] != wanted[size]]
+        raise WeightsError(f"{path.name} is no complete ResNet of torchvision's: {error}") from error
+    stored, wanted = flat.options(), config.options()
+    sizes = [size for size in ("depth", "base_width") if stored[size] != wanted[size]]
     if sizes:
         raise WeightsError(
-            f"{path.name} has {' and '.join(f'{size} {own[size]}' for size in sizes)}, and {config.label} is to have "
+            f"{path.name} has {' and '.join(f'{size} {stored[size]}' for size in sizes)}, and {config.label} needs "
             f"{' and '.join(str(wanted[size]) for size in sizes)}; give weights of its size, or "
-            f"--model-options {' '.join(f'{size}={own[size]}' for size in sizes)}."
+            f"--model-options {' '.join(f'{size}={stored[size]}' for size in sizes)}."
         )
     return path, contents.state
 
@@ -138,13 +140,13 @@ def inflate(network: nn.Module, config: ResNetConfig, weights: State) -> tuple[s
     Of a 3x3 convolution W in a bottleneck of width C, with a share t of temporal outputs:
     - convolutions on frames and BatchNorms are copied; a spatial one with fewer channels takes `W[:out, :in]`, as GST;
     - 3x3x3 (c3d) takes W / 3 in each tap; 3x1x1 (i3d) the 1x1 divided by 3 in each tap;
-    - the temporal path of gst takes what is left of W, `W[C-tC:, C/2:]`, in each tap divided by 3. GST's own code
-      leaves it at random, because its names match no 2D weights;
+    - the temporal path of gst takes the rest of W, `W[C-tC:, C/2:]`, in each tap divided by 3. GST's own code
+      leaves it random, because its names match no 2D weights;
     - gst_large takes `W[:C-tC]` and, in each tap divided by 3, `W[C-tC:]`: together the whole of W;
     - LTS stays the temporal shift. The 2D convolution after it takes, for its input o, the input channel of W that LTS
-      starts by passing on: `W[C-tC:, C/2 + (o mod C/2)]`. Without that convolution those rows of W are unused;
-    - p3d takes W in its 1x3x3 and ResNet's BatchNorm between its convolutions; the 3x1x1 begins as the mean of three
-      frames and the BatchNorm behind it as the identity.
+      passes on before training: `W[C-tC:, C/2 + (o mod C/2)]`. Without that convolution those rows of W are unused;
+    - p3d takes W in its 1x3x3 and ResNet's BatchNorm between its convolutions; the 3x1x1 starts as the mean of three
+      frames and the BatchNorm after it as the identity.
     Returns the names of the parameters that stay random: those of the classifier, if its number of classes is another,
     and no others. Raises WeightsError if the weights are of another network.
     """
@@ -182,6 +184,6 @@ def inflate(network: nn.Module, config: ResNetConfig, weights: State) -> tuple[s
 
 
 def _identity(norm: nn.BatchNorm2d) -> Mapping[str, Tensor]:
-    """The state of a BatchNorm that, in eval mode, gives what it gets."""
+    """Return the state of a BatchNorm that is the identity in eval mode."""
     zeros, ones = torch.zeros(norm.num_features), torch.ones(norm.num_features)
     return {"weight": ones, "bias": zeros, "running_mean": zeros, "running_var": ones - norm.eps}

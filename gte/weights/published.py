@@ -1,7 +1,7 @@
-"""Published checkpoints: the layouts that are recognised, as one table, and how their weights become ours.
+"""Published checkpoints: the table of known layouts, and the conversion of their weights.
 
-A layout says which keys give it away and what the publisher calls each of our parameters. Every key is accounted for:
-what is missing or left over is an error that names it, under the publisher's own name. A new layout is one entry.
+A layout states the keys that identify it and the publisher's name for each parameter of ours. Every key is checked:
+a missing or superfluous one is an error that gives its name in the publisher's file. A new layout is one entry.
 """
 
 import re
@@ -27,77 +27,77 @@ STAGES = (1, 2, 3, 4)
 GST_PATHS = ("spatial", "temporal")
 AS_WIDE_AS_THE_STEM = ("conv1.weight", "bn1.weight", "bn1.bias", "layer1.0.bn1.weight", "layer1.0.bn2.weight")
 AS_MANY_AS_CLASSES = ("fc.weight", "fc.bias")
-"""Parameters whose outputs tell of a size: the first that is there does."""
+"""Parameters whose outputs give a size; the first that exists is used."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How a publisher names and shapes the weights of one of the networks of the table."""
+    """Names and shapes of a publisher's weights for one of the networks of the table."""
 
     label: str
-    """What to call such a file in a sentence."""
+    """Name of such a file in a sentence."""
     marks: Mapping[str, int]
-    """Keys that give it away, and their numbers of dimensions."""
+    """Keys that identify it, and their numbers of dimensions."""
     names: tuple[tuple[str, str], ...] = ()
-    """What turns our names into the publisher's: regular expressions and their replacements, in this order."""
+    """Regular expressions and replacements that turn our names into the publisher's, in this order."""
     classifiers: tuple[str, ...] = ("fc",)
-    """Where the publisher keeps the classifier: the first that is there."""
+    """Names of the publisher's classifier; the first that exists is used."""
     read: "Callable[[Layout, State], tuple[str, dict[str, int | float]]]"
-    """The network's name in the table and its options, as the keys and shapes tell."""
+    """Reads the network's name in the table and its options from keys and shapes."""
     take: Callable[[Tensor], Tensor] = field(default=lambda weight: weight)
-    """The publisher's tensor in our shape."""
+    """Turns a publisher's tensor into our shape."""
     spare: tuple[str, ...] = ()
-    """Keys that may be there and are no weights: the input's normalisation, read by `normalization`."""
+    """Optional keys that are no weights: the input's normalisation, read by `normalization`."""
     mean: Colours = IMAGENET_MEAN
     std: Colours = IMAGENET_STD
     num_frames: int = 8
-    """Frames of a clip, where the publisher saw them."""
+    """Frames of a clip in the publisher's training."""
     size: int = 224
     """Height and width of a clip, in pixels."""
     classes: Callable[[], tuple[str, ...]] = tuple
-    """The classes that the publisher's weights are for, where they are known."""
+    """The classes of the publisher's weights, where they are known."""
     flat: bool = False
-    """True if these are the weights of a 2D ResNet for pictures, which every ResNet of the table can start from."""
+    """True for a 2D ResNet for images, from which every ResNet of the table can start."""
 
     def key(self, name: str, state: Collection[str]) -> str:
-        """The publisher's name for one of our parameters, in a file with the keys `state`."""
+        """Return the publisher's name for one of our parameters, in a file with the keys `state`."""
         if name.startswith(OUR_CLASSIFIER):
-            found = [
+            present = [
                 prefix for prefix in self.classifiers if any(f"{prefix}.{kind}" in state for kind in ("weight", "bias"))
             ]
-            return f"{(found or self.classifiers)[0]}.{name.removeprefix(OUR_CLASSIFIER)}"
+            return f"{(present or self.classifiers)[0]}.{name.removeprefix(OUR_CLASSIFIER)}"
         for pattern, replacement in self.names:
             name = re.sub(pattern, replacement, name)
         return name
 
     def outputs(self, state: State, names: tuple[str, ...], default: int) -> int:
-        """How many outputs the first of our parameters has that is in the file; the table's number if none is."""
-        found = (state[key] for key in (self.key(name, state) for name in names) if key in state)
-        return next((tensor.shape[0] for tensor in found if tensor.dim()), default)
+        """Return the outputs of the first of these parameters that is in the file; `default` if none is."""
+        present = (state[key] for key in (self.key(name, state) for name in names) if key in state)
+        return next((tensor.shape[0] for tensor in present if tensor.dim()), default)
 
     def normalization(self, state: State) -> tuple[Colours, Colours]:
-        """Mean and deviation of each colour in [0, 1]: the file's own where it holds them, in 0 to 255.
+        """Return mean and standard deviation of each colour in [0, 1]: the file's, in 0 to 255, where it has them.
 
-        Raises WeightsError if it holds one of the two, or not three finite numbers.
+        Raises WeightsError if it has only one of the two, or not three finite numbers.
         """
         if unbounded := not_finite({key: state[key] for key in self.spare if key in state}):
             raise WeightsError(f"NaN or infinity is in {some_of(unbounded)}; give finite numbers, or leave both out.")
-        own = [state[key].flatten() / 255 for key in self.spare if key in state]
-        if not own:
+        stored = [state[key].flatten() / 255 for key in self.spare if key in state]
+        if not stored:
             return self.mean, self.std
-        if len(own) != 2 or any(len(values) != 3 for values in own):
+        if len(stored) != 2 or any(len(values) != 3 for values in stored):
             raise WeightsError(
-                f"it holds a part of the input's normalisation alone; give {' and '.join(self.spare)}, three numbers "
+                f"it holds only a part of the input's normalisation; give {' and '.join(self.spare)}, three numbers "
                 "each, or neither."
             )
-        mean, std = ((float(red), float(green), float(blue)) for red, green, blue in own)
+        mean, std = ((float(red), float(green), float(blue)) for red, green, blue in stored)
         if not min(std) > 0:
             raise WeightsError(f"{self.spare[1]} must be above 0, because frames are divided by it; got {std}.")
         return mean, std
 
 
 def read_resnet(layout: Layout, state: State) -> tuple[str, dict[str, int | float]]:
-    """c2d with the depth, width and classes that the keys and shapes tell, as far as they are there."""
+    """Return c2d with the depth, width and classes that keys and shapes show."""
     return "c2d", {
         "depth": read_depth(layout, state),
         "base_width": layout.outputs(state, AS_WIDE_AS_THE_STEM, ResNetConfig.base_width),
@@ -106,9 +106,9 @@ def read_resnet(layout: Layout, state: State) -> tuple[str, dict[str, int | floa
 
 
 def read_depth(layout: Layout, state: State) -> int:
-    """The depth whose blocks differ least from those in the file; keys that it lacks do not make it another network.
+    """Return the depth whose blocks differ least from those in the file, so that missing keys are reported as such.
 
-    Raises WeightsError if whole blocks are left over then: it is a deeper network.
+    Raises WeightsError if the file has further complete blocks: it is a deeper network.
     """
 
     def is_whole(stage: int, block: int) -> bool:
@@ -116,40 +116,40 @@ def read_depth(layout: Layout, state: State) -> int:
         return all(layout.key(f"layer{stage}.{block}.{part}", state) in state for part in parts)
 
     pattern = re.compile(f"{re.escape(layout.key('layer', state))}([1-4])\\.(\\d{{1,3}})\\.")
-    found = {(int(match[1]), int(match[2])) for key in state if (match := pattern.match(key))}
-    whole = {place for place in found if is_whole(*place)}
+    present = {(int(match[1]), int(match[2])) for key in state if (match := pattern.match(key))}
+    whole = {place for place in present if is_whole(*place)}
     places = {
         depth: {(stage, block) for stage, count in zip(STAGES, blocks, strict=True) for block in range(count)}
         for depth, blocks in STAGE_DEPTHS.items()
     }
-    depth = min(places, key=lambda depth: len(places[depth] ^ found))
+    depth = min(places, key=lambda depth: len(places[depth] ^ present))
     if whole - places[depth]:
-        counts = ", ".join(str(sum(place[0] == stage for place in found)) for stage in STAGES)
+        counts = ", ".join(str(sum(place[0] == stage for place in present)) for stage in STAGES)
         known = "; ".join(f"{', '.join(map(str, blocks))} (depth {depth})" for depth, blocks in STAGE_DEPTHS.items())
         raise WeightsError(f"its stages have {counts} blocks, and the ResNets here have {known}; give one of those.")
     return depth
 
 
 def read_tsm(layout: Layout, state: State) -> tuple[str, dict[str, int | float]]:
-    """tsm; how many channels are shifted leaves no trace in the weights, one in eight each way is what is published."""
+    """Return tsm. The weights do not show the number of shifted channels; published is one in eight each way."""
     _, options = read_resnet(layout, state)
     return "tsm", options | {"shift_division": 8}
 
 
 def read_gst(layout: Layout, state: State) -> tuple[str, dict[str, int | float]]:
-    """gst or gst_large: of C channels, C / alpha come from the temporal path, and each path reads C / beta.
+    """Return gst or gst_large: of C channels, C / alpha come from the temporal path, and each path reads C / beta.
 
     gst is beta = 2, gst_large is beta = 1; the temporal share t is 1 / alpha.
     """
     _, options = read_resnet(layout, state)
-    told: list[tuple[int, dict[str, torch.Size]]] = []
+    blocks: list[tuple[int, dict[str, torch.Size]]] = []
     for stage, count in zip(STAGES, STAGE_DEPTHS[int(options["depth"])], strict=True):
         for block in range(count):
             keys = {path: layout.key(f"layer{stage}.{block}.conv2.{path}.weight", state) for path in GST_PATHS}
             shapes = {path: state[key].shape for path, key in keys.items() if key in state and state[key].dim() == 5}
-            told.append((stage, shapes))
-    # Where the file lacks one path of a block, or both, the other or another block tells as much.
-    stage, shapes = max(told, key=lambda block: len(block[1]))
+            blocks.append((stage, shapes))
+    # If the file lacks one path of a block, or both, the other path or another block gives the same numbers.
+    stage, shapes = max(blocks, key=lambda block: len(block[1]))
     if not shapes:
         return "gst", options
     sizes = {path: shape[0] for path, shape in shapes.items()}
@@ -166,7 +166,7 @@ def read_gst(layout: Layout, state: State) -> tuple[str, dict[str, int | float]]
 
 
 def read_video(name: str) -> Callable[[Layout, State], tuple[str, dict[str, int | float]]]:
-    """A network that comes in one form, but for its number of classes."""
+    """Return a reader for a network with one form, apart from its number of classes."""
 
     def read(layout: Layout, state: State) -> tuple[str, dict[str, int | float]]:
         return name, {"num_classes": layout.outputs(state, AS_MANY_AS_CLASSES, ModelConfig.num_classes)}
@@ -175,31 +175,31 @@ def read_video(name: str) -> Callable[[Layout, State], tuple[str, dict[str, int 
 
 
 def taps_below(weight: Tensor) -> Tensor:
-    """A 3D kernel (o, i, k, h, w) as ours, (k·o, i, h, w), its taps one below the other; other tensors as they are."""
+    """Return a 3D kernel (o, i, k, h, w) with its taps stacked, (k·o, i, h, w); other tensors unchanged."""
     return torch.cat(weight.unbind(2)) if weight.dim() == 5 and weight.shape[2] else weight
 
 
 def imagenet_classes() -> tuple[str, ...]:
-    """The thousand classes of ImageNet, as torchvision names them."""
+    """Return the thousand classes of ImageNet, as torchvision names them."""
     from torchvision.models import ResNet50_Weights
 
     return tuple(ResNet50_Weights.DEFAULT.meta["categories"])
 
 
 def kinetics_classes() -> tuple[str, ...]:
-    """The four hundred classes of Kinetics, as torchvision names them."""
+    """Return the four hundred classes of Kinetics, as torchvision names them."""
     from torchvision.models.video import R2Plus1D_18_Weights
 
     return tuple(R2Plus1D_18_Weights.DEFAULT.meta["categories"])
 
 
 SHIFTED = r"\.conv1\.shifted\."
-"""How `key` is told of the convolutions behind a shift, which publishers wrap."""
+"""Marks, for `key`, the convolutions after a shift, which publishers wrap."""
 
 REPOSITORY = ((SHIFTED, ".conv1.net."), (r"^", "base_model."))
 """TSM's and GST's repositories, both made from that of TSN, keep a torchvision ResNet as `base_model`."""
 REPOSITORY_CLASSIFIERS = ("new_fc", "base_model.fc")
-"""The second where the network was made without dropout."""
+"""The second where the network has no dropout."""
 
 GST_NAMES = ((r"\.conv2\.spatial\.", ".conv2."), (r"\.conv2\.temporal\.", ".Tconv."), *REPOSITORY)
 
@@ -236,7 +236,7 @@ LAYOUTS: tuple[Layout, ...] = (
         read=read_gst,
         take=taps_below,
     ),
-    # mmaction2's ResNets are of the style that it calls pytorch: the stride sits on the 3x3, as everywhere here.
+    # mmaction2's ResNets are of the style that it calls pytorch: the stride is on the 3x3, as everywhere here.
     Layout(
         label="mmaction2: TSM",
         marks={"backbone.layer1.0.conv1.conv.net.weight": 4},
@@ -281,7 +281,7 @@ LAYOUTS: tuple[Layout, ...] = (
         classes=kinetics_classes,
     ),
 )
-"""What is recognised. A published 2D network whose depth, width or classes differ is the same layout."""
+"""The known layouts. A published 2D network of another depth, width or number of classes has the same layout."""
 
 
 BASIC_BLOCK = re.compile(r"(^|\.)layer1\.0\.conv1\.((conv|net)\.)*weight$")
@@ -289,9 +289,9 @@ BASIC_BLOCK = re.compile(r"(^|\.)layer1\.0\.conv1\.((conv|net)\.)*weight$")
 
 
 def recognise(state: State, strays: Collection[str] = ()) -> Layout:
-    """The layout that the keys give away, or that most of them belong to where some of the marks are missing.
+    """Return the layout that the keys identify, or the nearest one where some of those keys are missing.
 
-    `strays` are keys of what is no tensor. Raises WeightsError, which lists what is recognised and what came.
+    `strays` are keys of other things than tensors. Raises WeightsError, which lists the layouts and the keys.
     """
     if any(BASIC_BLOCK.search(key) and tensor.dim() >= 4 and tensor.shape[-1] == 3 for key, tensor in state.items()):
         depths = ", ".join(f"ResNet-{depth}" for depth in STAGE_DEPTHS)
@@ -310,7 +310,7 @@ def recognise(state: State, strays: Collection[str] = ()) -> Layout:
 
 
 def _nearest(state: State, strays: Collection[str]) -> Layout | None:
-    """The layout with the fewest keys missing and left over, if the file holds half of its keys at least."""
+    """Return the layout with the fewest missing and superfluous keys, if the file has at least half of its keys."""
     faults: dict[int, int] = {}
     for index, layout in enumerate(LAYOUTS):
         if any(key in state and state[key].dim() != dims for key, dims in layout.marks.items()):
@@ -329,11 +329,11 @@ def _nearest(state: State, strays: Collection[str]) -> Layout | None:
 def load_published(
     layout: Layout, state: State, options: Mapping[str, int | float] | None = None, strays: Collection[str] = ()
 ) -> tuple[str, ModelConfig, nn.Module]:
-    """The network of a published state_dict: its name in the table, its configuration, and itself, in eval mode.
+    """Return the network of a published state_dict: its name in the table, its configuration, and itself, in eval mode.
 
-    `options` replaces what the layout takes for granted, such as shift_division; `strays` are keys of what is no
-    tensor. Raises WeightsError for keys that are missing, left over or of another shape, for what is no finite number,
-    and for a network that the table cannot express.
+    `options` replaces what the weights do not show, such as shift_division; `strays` are keys of other things than
+    tensors. Raises WeightsError for keys that are missing, superfluous or of another shape, for numbers that are not
+    finite, and for a network that the table cannot express.
     """
     name, config, network = _built(layout, state, options or {})
     network.load_state_dict(translated(layout, network, state, strays), assign=True, strict=False)
@@ -342,42 +342,42 @@ def load_published(
 
 
 def _built(layout: Layout, state: State, options: Mapping[str, int | float]) -> tuple[str, ModelConfig, nn.Module]:
-    """The network that the keys and shapes tell of, without memory. Raises WeightsError if there is none such."""
-    name, found = layout.read(layout, state)
+    """Build the network that keys and shapes describe, on the meta device. Raises WeightsError if there is none."""
+    name, read = layout.read(layout, state)
     try:
-        config = configure(name, **found | dict(options))
+        config = configure(name, **read | dict(options))
         with on_meta_device():
             return name, config, config.build()
     except ValueError as error:
         raise WeightsError(str(error)) from error
     except (RuntimeError, OverflowError) as error:
-        sizes = ", ".join(f"{option} {value:g}" for option, value in found.items())
-        raise WeightsError(f"its shapes are those of no network that can be built ({sizes}); save it again.") from error
+        sizes = ", ".join(f"{option} {value:g}" for option, value in read.items())
+        raise WeightsError(f"no network with its shapes can be built ({sizes}); save it again.") from error
 
 
 def set_normalization(network: nn.Module, mean: Colours, std: Colours) -> None:
-    """Let a network subtract and divide by these, one for each colour in [0, 1]."""
+    """Set the mean and standard deviation of each colour in [0, 1] that a network normalises by."""
     network.get_submodule(NORMALIZE.rstrip(".")).load_state_dict(
         {name: torch.tensor(values).view(3, 1, 1, 1) for name, values in (("mean", mean), ("std", std))}, assign=True
     )
 
 
 def translated(layout: Layout, network: nn.Module, state: State, strays: Collection[str] = ()) -> dict[str, Tensor]:
-    """A published state_dict under our names and in our shapes, without `normalize`.
+    """Return a published state_dict with our names and shapes, without `normalize`.
 
-    Raises WeightsError, as `check_fit` does, for what does not fit.
+    Raises WeightsError as `check_fit` does.
     """
-    own = network.state_dict()
+    parameters = network.state_dict()
     ours = _names(layout, network, state)
-    expected = {key: own[name] for key, name in ours.items()}
+    expected = {key: parameters[name] for key, name in ours.items()}
     given = {key: layout.take(tensor) for key, tensor in state.items() if key not in layout.spare}
     check_fit(expected, given, strays)
-    found = {key: given[key] if key in given else torch.zeros(()) for key in ours}
-    return {ours[key]: tensor.to(expected[key].dtype) for key, tensor in found.items()}
+    filled = {key: given[key] if key in given else torch.zeros(()) for key in ours}
+    return {ours[key]: tensor.to(expected[key].dtype) for key, tensor in filled.items()}
 
 
 def _names(layout: Layout, network: nn.Module, state: Collection[str]) -> dict[str, str]:
-    """Our names of a network's parameters, without `normalize`, by those of the publisher."""
+    """Return our names of a network's parameters, without `normalize`, by those of the publisher."""
     behind_a_shift = {path for path, module in network.named_modules() if isinstance(module, ShiftedFrameConv)}
     ours = {}
     for name in network.state_dict():

@@ -1,9 +1,8 @@
-"""Files of weights from elsewhere, opened where they can do no harm: in a process of their own that loads data alone.
+"""Safe loading of weights from other projects: in a separate process that loads data and runs no code.
 
 A `.pth` file is a pickle, a program in a small language, and any file may be larger than it seems. `read_tensors`
-starts `python -m gte.weights.safe_load`, which lets torch run the part of that language that makes tensors and nothing
-else, within limits of time, memory and disk, and writes a safetensors file. That file, plain data, is all that this
-process ever reads.
+starts `python -m gte.weights.safe_load`, which lets torch run only the part of that language that makes tensors, within
+limits of time, memory and disk, and writes a safetensors file. This process reads only that file, which is plain data.
 """
 
 import json
@@ -28,22 +27,22 @@ from gte.errors import WeightsError
 
 SAFETENSORS = ".safetensors"
 MAX_BYTES = 4 * 2**30
-"""The largest file that is opened: ten times a ResNet-101 with its optimiser."""
+"""Size of the largest file that is opened: ten times a ResNet-101 with its optimiser."""
 TIMEOUT_SECONDS = 120.0
 OLDEST_TORCH = (2, 6)
-"""Before this version `weights_only` could be got round (CVE-2025-32434)."""
+"""Before this version `weights_only` could be bypassed (CVE-2025-32434)."""
 MAX_ENTRIES, MAX_DEPTH = 100_000, 10
 SPARE_BYTES = 2**30
-"""Memory beyond what the tensors take."""
+"""Memory in addition to that of the tensors."""
 
 FACTS = "facts"
-"""The metadata entry of the file that the child writes: what is no tensor, as JSON."""
+"""Metadata entry of the child's file for everything other than tensors, as JSON."""
 MAX_SENTENCE = 400
-"""Characters of what a child says that are shown."""
+"""Characters of a child's message that are shown."""
 REFUSED = 3
-"""The child's exit status when it has said why."""
+"""The child's exit status after it has printed a reason."""
 SKIPPED = ("optimizer",)
-"""Top-level entries that may be as large as the weights and that nobody here asks for."""
+"""Top-level entries that may be as large as the weights and are not needed here."""
 INERT = (
     "argparse.Namespace",
     "builtins.getattr",
@@ -57,30 +56,30 @@ INERT = (
     "numpy.dtypes.Int64DType",
     "numpy.ndarray",
 )
-"""What publishers leave beside their weights (options, logs, a best score); dead objects take its place."""
+"""Classes of other objects in publishers' files (options, logs, a best score); inert objects replace them."""
 
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """What a file from elsewhere holds; nested entries have names such as state_dict/conv1.weight."""
+    """Contents of a file; nested entries have names such as state_dict/conv1.weight."""
 
     tensors: Mapping[str, Tensor]
     """On the CPU, real ones in 32 bits."""
     facts: Mapping[str, str | int | float | bool | list[str] | None]
-    """What else was in there: plain data, lists of names, or the kind of what is neither."""
+    """Other entries: plain data, lists of names, or the type of anything else."""
 
 
 def read_tensors(path: Path, timeout_seconds: float = TIMEOUT_SECONDS) -> ForeignFile:
-    """Read a `.pth`, `.pt`, `.pth.tar` or `.safetensors` file of anybody's without running code from it.
+    """Read a `.pth`, `.pt`, `.pth.tar` or `.safetensors` file without running code from it.
 
-    Raises WeightsError, in a sentence, for a file that is missing, too large, damaged, no file of tensors or that asks
-    for more than data: for code, for time, for memory. Nothing is left behind.
+    Raises WeightsError, in a sentence, for a file that is missing, too large, damaged, no file of tensors or that needs
+    code or too much time or memory. Leaves no file.
     """
     if not path.is_file():
         raise WeightsError(f"There is no file {path}; give the path of a .pth or {SAFETENSORS} file.")
     if (size := path.stat().st_size) > MAX_BYTES:
         raise WeightsError(
-            f"{path.name} has {size / 2**30:.1f} GiB, and files of at most {MAX_BYTES / 2**30:.0f} GiB are opened; "
+            f"{path.name} has {size / 2**30:.1f} GiB; at most {MAX_BYTES / 2**30:.0f} GiB are opened; "
             "save its state_dict() alone."
         )
     with tempfile.TemporaryDirectory(prefix="gte-foreign-") as folder:
@@ -114,15 +113,15 @@ def _convert_in_child(path: Path, target: Path, timeout_seconds: float) -> None:
 
 
 def outcome(status: int, printed: bytes) -> str:
-    """What became of a child that did not succeed, as the end of a sentence that begins with the file's name.
+    """Return why a child failed, as the end of a sentence that begins with the file's name.
 
-    `printed` may be anything that a hostile file made a library say: one line of it is shown, without control
+    `printed` may be anything that a hostile file made a library print: one line of it is shown, without control
     characters.
     """
     if status == REFUSED:
         return _printable(printed.decode(errors="replace"))
     how = f"signal {-status}" if status < 0 else f"status {status}"
-    return f"made the process that read it fail ({how}); it is damaged, or not what it seems. Save it again."
+    return f"made the process that read it fail ({how}); it is damaged or no file of tensors. Save it again."
 
 
 def _printable(text: str) -> str:
@@ -132,13 +131,13 @@ def _printable(text: str) -> str:
 
 def _read_safetensors(path: Path) -> ForeignFile:
     with safe_open(path, framework="pt") as file:
-        # Copies, because what the file maps into memory goes with the file.
+        # Copies, because the memory map ends with the file.
         tensors = {key: _plain(key, file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
         return ForeignFile(tensors, file.metadata() or {})
 
 
 def _plain(key: str, tensor: Tensor) -> Tensor:
-    """A copy that owns its memory, real numbers in 32 bits. Raises WeightsError for other kinds of tensors."""
+    """Return a copy that owns its memory, real numbers in 32 bits. Raises WeightsError for other kinds of tensors."""
     # Sparse ones, quantised ones and those on no device have no memory to copy.
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_nested:
         raise WeightsError(f"holds in {key} a sparse, quantised, nested or empty tensor; save it as a plain one.")
@@ -149,11 +148,11 @@ def _plain(key: str, tensor: Tensor) -> Tensor:
 
 
 def flatten(loaded: Mapping[Any, Any]) -> ForeignFile:
-    """The tensors and the plain facts in nested dictionaries, each by its path.
+    """Return the tensors and the plain facts in nested dictionaries, each by its path.
 
-    A list of strings is a fact too. Of whatever else is in there, of empty dictionaries and of what nobody asks for,
-    the kind is told. Raises WeightsError if two entries have one path, or if they are deeper or more than any
-    network's: a dictionary may hold itself.
+    A list of strings is a fact too. Of other objects, empty dictionaries and unneeded entries only the type is kept.
+    Raises WeightsError if two entries have one path, or if they are deeper or more than any network's: a dictionary
+    may contain itself.
     """
     entries = 0
     tensors: dict[str, Tensor] = {}
@@ -188,14 +187,16 @@ def _kind(value: object) -> str:
 
 
 def check_torch(version: str) -> None:
-    """Raise WeightsError for a torch whose `weights_only` does not hold."""
+    """Raise WeightsError for a torch whose `weights_only` is not safe."""
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_TORCH:
         oldest = ".".join(map(str, OLDEST_TORCH))
-        raise WeightsError(f"is opened with torch {oldest} or newer alone; this is torch {version}: install another.")
+        raise WeightsError(
+            f"is opened only with torch {oldest} or newer; this is torch {version}. Install a newer one."
+        )
 
 
 def main() -> NoReturn:
-    """The child: SOURCE and TARGET from the command line; exits with status 0, or REFUSED and a reason on stdout."""
+    """Run the child: SOURCE and TARGET from the command line; exit with status 0, or REFUSED and a reason on stdout."""
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     try:
         check_torch(torch.__version__)
@@ -204,7 +205,7 @@ def main() -> NoReturn:
     except WeightsError as error:
         sys.stdout.buffer.write(str(error).encode(errors="replace"))
         sys.stdout.flush()
-        # No clearing up: it could fail for want of memory.
+        # No cleaning up: it could fail for lack of memory.
         os._exit(REFUSED)
     sys.exit(0)
 
@@ -216,7 +217,7 @@ def extract(source: Path, target: Path) -> None:
     """
     try:
         if source.suffix.lower() == SAFETENSORS:
-            # The metadata of such a file are about it, and no entries of it.
+            # The metadata of such a file describe it and are no entries.
             file = ForeignFile(_read_safetensors(source).tensors, {})
         else:
             loaded = _load(source)
@@ -233,7 +234,7 @@ def extract(source: Path, target: Path) -> None:
 
 
 def _limit_resources(file_bytes: int) -> None:
-    """Let this process take memory and disk in proportion to the file; where the system has no limits, none are set.
+    """Let this process take memory and disk in proportion to the file; none where the system has no limits.
 
     The file is mapped, its tensors are copied and perhaps widened to 32 bits, and written from a second copy.
     """
@@ -254,14 +255,14 @@ def _limit_resources(file_bytes: int) -> None:
 
 
 def _load(source: Path) -> Any:
-    """What torch makes of the file when it may make nothing but data."""
-    # Only torch's newer format, a zip archive, can be mapped into memory; the one before 1.6 is read as it was.
+    """Load the file with torch, data alone."""
+    # Only torch's newer format, a zip archive, can be mapped into memory; the format before 1.6 is read as it is.
     with torch.serialization.safe_globals([_inert(name) for name in INERT]):
         return torch.load(source, weights_only=True, map_location="cpu", mmap=zipfile.is_zipfile(source))
 
 
 def _inert(name: str) -> type:
-    """A class that bears the name of another, takes any arguments and any state, and does nothing with them."""
+    """Return a class with the name of another that takes any arguments and any state and does nothing with them."""
     module, _, qualname = name.rpartition(".")
 
     def make(cls: type, *arguments: object, **named: object) -> object:
@@ -275,7 +276,7 @@ def _inert(name: str) -> type:
 
 
 def _reason(error: Exception) -> str:
-    """Why torch did not read the file, as the end of a sentence that begins with its name."""
+    """Return why torch did not read the file, as the end of a sentence that begins with its name."""
     text = str(error)
     if isinstance(error, SafetensorError):
         return f"is no {SAFETENSORS} file, or a truncated one; give a whole one."
@@ -285,7 +286,7 @@ def _reason(error: Exception) -> str:
             "Save its state_dict() alone."
         )
     if isinstance(error, MemoryError) or re.search(r"alloc|memory|mmap", text, re.IGNORECASE):
-        return "asks for more memory than tensors in a file of its size take; it is damaged, or not what it seems."
+        return "asks for more memory than tensors in a file of its size take; it is damaged or no file of tensors."
     if "TorchScript" in text:
         return "is a TorchScript program, not weights; save the network's state_dict()."
     return "is no file of tensors that torch can read, or a truncated one; save it again."

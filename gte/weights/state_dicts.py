@@ -1,4 +1,4 @@
-"""The state_dict of a file from elsewhere: found in the file, and held against the keys that a network has."""
+"""State_dicts in files of other projects: extracted, and compared with the keys of a network."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from torch import Tensor
 from gte.errors import WeightsError
 
 State = Mapping[str, Tensor]
-"""Tensors by the names that their publisher gave them."""
+"""Tensors by their publisher's names."""
 
 COUNTER = "num_batches_tracked"
-"""What BatchNorm counts and no network here reads; it may be missing."""
+"""BatchNorm's counter, which no network here reads; it may be missing."""
 WRAPPERS = ("state_dict", "model")
-"""Entries of a file that may hold the state_dict; the first that is there does."""
+"""Entries of a file that may hold the state_dict; the first that exists is used."""
 INSIDE = "/"
-"""Between the name of an entry and that of what it holds."""
+"""Separator between the names of nested entries."""
 PARALLEL = "module."
-"""What nn.DataParallel puts in front of every key."""
+"""Prefix that nn.DataParallel puts before every key."""
 BOOKKEEPING = (
     "amp",
     "arch",
@@ -40,27 +40,28 @@ BOOKKEEPING = (
     "scaler",
     "scheduler",
 )
-"""What publishers keep beside the state_dict, where a tensor is no weight."""
+"""Publishers' entries next to the state_dict whose tensors are no weights."""
 NAMED = 10
-"""So many are named before the rest are counted."""
+"""Number of keys that a message names before it counts the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a file holds."""
+    """Contents of a file."""
 
     state: dict[str, Tensor]
-    """Its state_dict, without what nn.DataParallel puts before the keys."""
+    """Its state_dict, without the prefix of nn.DataParallel."""
     strays: tuple[str, ...]
-    """Keys in the state_dict that are of no tensors."""
-    beside: tuple[str, ...]
-    """Names of the entries that stand beside the one that holds the state_dict."""
+    """Keys in the state_dict of other things than tensors."""
+    others: tuple[str, ...]
+    """Names of the other entries of the file."""
 
 
 def contents_of(tensors: State, facts: Collection[str]) -> Contents:
-    """The state_dict of a file, bare or an entry of it, and what else is there; `facts` are the names of no tensors.
+    """Return the state_dict of a file, which is the whole file or an entry of it, and the names of the other entries.
 
-    Raises WeightsError for tensors beside the entry that holds the state_dict, unless they are known bookkeeping.
+    `facts` are the names of other things than tensors. Raises WeightsError for tensors outside of the state_dict,
+    unless they are known bookkeeping.
     """
     wrapper = next((name for name in WRAPPERS if any(key.startswith(name + INSIDE) for key in tensors)), "")
     front = wrapper + INSIDE if wrapper else ""
@@ -69,9 +70,9 @@ def contents_of(tensors: State, facts: Collection[str]) -> Contents:
     unread = [name for name in dict.fromkeys(map(_entry, others)) if name not in BOOKKEEPING]
     if unread:
         counts = {name: sum(_entry(key) == name for key in others) for name in unread}
-        told = [name if name in tensors else f"{name} ({counts[name]} tensors)" for name in unread]
+        entries = [name if name in tensors else f"{name} ({counts[name]} tensors)" for name in unread]
         raise WeightsError(
-            f"beside its {wrapper} it holds other tensors, which nobody would read: {listed(told)}; "
+            f"outside of its {wrapper} it holds other tensors, which would be ignored: {listed(entries)}; "
             f"save the {wrapper} alone."
         )
     inside = {key.removeprefix(front): tensor for key, tensor in tensors.items() if key.startswith(front)}
@@ -80,13 +81,13 @@ def contents_of(tensors: State, facts: Collection[str]) -> Contents:
 
     def bare(key: str) -> str:
         short = key.removeprefix(PARALLEL)
-        # Of two keys that would become one, the longer stays, and is one too many.
+        # Of two keys that would become equal, the longer stays, and is reported as superfluous.
         return short if parallel and short not in inside else key
 
     return Contents(
         state={bare(key): tensor for key, tensor in inside.items()},
         strays=tuple(map(bare, strays)),
-        beside=tuple(beside),
+        others=tuple(beside),
     )
 
 
@@ -95,10 +96,10 @@ def _entry(path: str) -> str:
 
 
 def check_fit(expected: State, given: State, strays: Collection[str] = ()) -> None:
-    """Raise WeightsError unless both have the same keys and shapes, but for BatchNorm's counters, and finite numbers.
+    """Raise WeightsError unless both have the same keys and shapes, BatchNorm's counters aside, and finite numbers.
 
-    `strays` are keys that are there, but of no tensors. The error names every key that is missing or left over, and
-    what has another shape, holds whole numbers where weights belong, or NaN or infinity.
+    `strays` are keys of other things than tensors. The error names every key that is missing, is superfluous, has
+    another shape, or holds NaN, infinity or whole numbers where weights belong.
     """
     there = {_entry(key) for key in (*given, *strays)}
     wanted = [key for key in expected if key not in given and not key.endswith(COUNTER)]
@@ -130,33 +131,33 @@ def check_fit(expected: State, given: State, strays: Collection[str] = ()) -> No
         (whole, f"of whole numbers {are(whole)} {listed(whole)}"),
         (unbounded, f"NaN or infinity is in {some_of(unbounded)}"),
     )
-    if told := "; ".join(text for keys, text in faults if keys):
-        raise WeightsError(f"{told}; give a file of this network as its publisher wrote it.")
+    if message := "; ".join(text for keys, text in faults if keys):
+        raise WeightsError(f"{message}; give a file of this network as its publisher wrote it.")
 
 
 def are(things: Collection[Any]) -> str:
-    """The verb that so many things take."""
+    """Return "is" or "are", for this many things."""
     return "is" if len(things) == 1 else "are"
 
 
 def not_finite(tensors: State) -> list[str]:
-    """The tensors that hold NaN or infinity."""
+    """Return the names of the tensors with NaN or infinity."""
     return [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
 
 
 def listed(keys: Iterable[Any]) -> str:
-    """All of them, in what can be printed of each."""
+    """Return all keys as one text, without characters that cannot be printed."""
     return ", ".join(printable(str(key)) for key in keys)
 
 
 def some_of(keys: Collection[Any]) -> str:
-    """The first ten, and how many more there are."""
+    """Return the first ten keys as one text, and the number of the others."""
     more = len(keys) - NAMED
     return listed(list(keys)[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def printable(text: str) -> str:
-    """What is left of a text of anybody's without control characters and halves of characters."""
+    """Return a text without control characters and halves of characters."""
     return "".join(character for character in text if character.isprintable())
 
 

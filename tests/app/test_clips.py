@@ -76,7 +76,7 @@ def test_a_stretch_that_the_clip_does_not_have_is_told(two_networks):
 
 
 def test_where_a_long_video_is_damaged_another_stretch_can_still_be_chosen(two_networks, allowed_folder, monkeypatch):
-    monkeypatch.setattr(seeking, "MOST_PIXELS", 1)
+    monkeypatch.setattr(seeking, "MAX_PIXELS", 1)
     zero(write_coded(allowed_folder / "ball 11.mp4", "mp4v", 900), 0.4, 0.6)
     st.cache_data.clear()
     at = open_page("evidence", clip="mine/ball 11.mp4", stretch="580-640")
@@ -123,9 +123,7 @@ def test_pictures_and_a_zip_of_them_become_the_clip_in_their_natural_order(two_n
 def test_a_broken_picture_is_told_by_the_name_or_the_place_that_the_reader_knows(two_networks):
     at = open_page("evidence")
     at.file_uploader(key="upload").set_value([("sun.png", b"no picture", "image/png")]).run()
-    assert [error.value for error in at.error] == [
-        "sun.png is no picture that can be read here; give JPEG or PNG files."
-    ]
+    assert [error.value for error in at.error] == ["sun.png is no image that can be read here; give JPEG or PNG files."]
     files = [("1.png", png(20), "image/png"), ("2.png", b"no picture", "image/png")]
     at.file_uploader(key="upload").set_value(files).run()
     assert not at.exception

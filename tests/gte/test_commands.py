@@ -132,7 +132,7 @@ def test_bad_input_gives_one_sentence_and_status_2(run, motions, video, tmp_path
 
 def test_a_mistyped_command_line_gives_one_sentence_and_status_2(run, motions):
     for arguments, words in [
-        ([motions, "--jsn"], "gte.command: Unrecognized options: --jsn. --help lists what can be given."),
+        ([motions, "--jsn"], "gte.command: Unrecognized options: --jsn. --help lists the options."),
         ([motions, "--num-clips", "many"], "--num-clips"),
         ([], "PATH A .safetensors file written by gte.train"),
     ]:

@@ -223,7 +223,7 @@ def test_what_publishers_leave_beside_their_weights_is_left_aside_and_said_to_be
         {"state_dict": theirs.state_dict(), "optimizer": {"state": {0: torch.zeros(3)}}, **beside}, tmp_path / "g.pth"
     )
     told = convert.convert(tmp_path / "g.pth", tmp_path / "g.safetensors")
-    _, _, aside = told.removesuffix(".").partition("nothing is at random; left aside are ")
+    _, _, aside = told.removesuffix(".").partition("nothing is at random; ignored are ")
     assert sorted(aside.split(", ")) == sorted([*beside, "optimizer"])
     assert_same_answers(theirs, tmp_path / "g.safetensors")
 
@@ -251,10 +251,10 @@ def test_class_names_in_the_file_are_taken_if_they_are_as_many_as_the_outputs(tm
     torch.save({"meta": meta, "state_dict": Mmaction(num_frames=4).state_dict()}, source)
     told = convert.convert(source, target)
     if entry:
-        assert told.endswith(f"; its classes are named as {entry} in the file says; left aside is the rest of meta.")
+        assert told.endswith(f"; its classes are named as {entry} in the file says; ignored is the rest of meta.")
         assert read_header(target).classes == tuple(NAMES)
     else:
-        assert told.endswith("nothing is at random; left aside is meta.")
+        assert told.endswith("nothing is at random; ignored is meta.")
         assert read_header(target).classes[0] == "class 0"
 
 
@@ -264,7 +264,7 @@ def test_class_names_that_are_given_come_before_those_in_the_file(tmp_path):
     assert convert.convert(source, target).endswith("; its classes are named as meta/CLASSES in the file says.")
     (tmp_path / "names.txt").write_text("v\nw\nx\ny\nz\n")
     told = convert.convert(source, target, ConvertOptions(classes_from=tmp_path / "names.txt"))
-    assert told.endswith("nothing is at random; left aside is meta.")
+    assert told.endswith("nothing is at random; ignored is meta.")
     assert read_header(target).classes == tuple("vwxyz")
 
 

@@ -94,7 +94,7 @@ def test_what_is_no_tensor_in_a_state_dict_is_left_over_as_a_key_is(tmp_path, wr
 def test_other_tensors_beside_a_state_dict_are_refused(tmp_path):
     state = tsm_repository(BLOCKS, 4).state_dict()
     torch.save({"state_dict": state, "fc2.weight": torch.zeros(2), "epoch": 3}, tmp_path / "theirs.pth")
-    with pytest.raises(WeightsError, match=r"beside its state_dict it holds other tensors, .*: fc2\.weight; save"):
+    with pytest.raises(WeightsError, match=r"outside of its state_dict it holds other tensors, .*: fc2\.weight; save"):
         convert.convert(tmp_path / "theirs.pth", tmp_path / "tsm.safetensors")
 
 
@@ -189,7 +189,7 @@ def test_names_that_do_not_fit_are_refused(tsn_file, tmp_path, text, message):
 def test_pictures_do_not_start_a_network_that_is_no_resnet(tmp_path):
     save_file(flat_resnet(BLOCKS).state_dict(), tmp_path / "r26-theirs.safetensors")
     for name, message in [
-        ("s3d", "cannot be converted: weights for pictures fit the ResNets of the table, c2d"),
+        ("s3d", "cannot be converted: 2D weights fit the ResNets of the table, c2d"),
         ("resnet", "cannot be converted: the networks are c2d, .*; got resnet"),
     ]:
         with pytest.raises(WeightsError, match=message):

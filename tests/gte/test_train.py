@@ -19,7 +19,7 @@ from gte.data.loading import EpochBatches, TrainingClips, load
 from gte.data.opencv import cv2
 from gte.errors import GteError
 from gte.models import MODELS
-from gte.train import Run, train, where_it_stands
+from gte.train import Run, describe_interruption, train
 from gte.train_config import PRESETS, TrainConfig
 from tests.tiny import LARGE, NETWORKS, tiny_options
 
@@ -127,7 +127,7 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_was_not_cut(config, mon
         with pytest.raises(KeyboardInterrupt):
             train(cut)
     assert read_header(cut.out / "cut.safetensors").step == 2
-    assert "up to epoch 1 of 2" in where_it_stands(cut)
+    assert "up to epoch 1 of 2" in describe_interruption(cut)
     train(replace(cut, resume=True))
 
     uncut, resumed = Run(whole), Run(cut)
@@ -154,7 +154,7 @@ def test_a_run_cut_between_its_files_writes_the_checkpoint_on_resuming(config, m
 
 
 def test_a_run_that_was_stopped_early_says_that_nothing_was_saved(config):
-    assert where_it_stands(config) == "Stopped before the first epoch was complete: nothing was saved yet."
+    assert describe_interruption(config) == "Stopped before the first epoch was complete: nothing was saved yet."
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_first_epoch(config, tmp_path, monkeypatch):
@@ -167,13 +167,13 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_the_first_epoch(confi
 def test_a_device_that_is_not_there_gives_one_sentence(config):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    with pytest.raises(GteError, match="cuda cannot be used here"):
+    with pytest.raises(GteError, match="cuda cannot be used on this machine"):
         train(replace(config, accelerator="cuda"))
 
 
 def test_a_folder_with_a_run_is_not_overwritten(config):
     train(replace(config, epochs=1))
-    with pytest.raises(GteError, match="holds a run already; continue it with --resume"):
+    with pytest.raises(GteError, match="already holds a run; continue it with --resume"):
         train(replace(config, epochs=1))
 
 
@@ -270,7 +270,7 @@ def test_the_paper_s_learning_rate_is_divided_by_ten_after_two_epochs():
         ({"lr": -1.0}, "lr must not be negative"),
         ({"lr": float("nan")}, "lr must not be negative"),
         ({"clips_per_epoch": 2}, "at least one batch of 4; got 2"),
-        ({"lr_decay_epochs": (50, 40)}, r"must rise; got \(50, 40\)\. Give them as --lr-decay-epochs 40 50"),
+        ({"lr_decay_epochs": (50, 40)}, r"must increase; got \(50, 40\)\. Give them as --lr-decay-epochs 40 50"),
         ({"dataset": "kinetics"}, "The data sets are motionpairs; got kinetics"),
         ({"model": "resnet"}, "The networks are c2d"),
         ({"model_options": ("depth",)}, "written name=number, as depth=26; got depth"),
@@ -278,7 +278,7 @@ def test_the_paper_s_learning_rate_is_divided_by_ten_after_two_epochs():
         ({"model_options": ("num_classes=5",)}, "num_classes follows from the data set"),
         ({"model_options": ("depth=34",)}, "depth must be one of 26, 50, 101"),
         ({"model_options": ("temporal_share=1",)}, "between 0 and 1"),
-        ({"model": "s3d"}, "s3d takes the options dropout; got depth, .*preset may have brought.*--model-options"),
+        ({"model": "s3d"}, "s3d takes the options dropout; got depth, .*perhaps from the preset.*--model-options"),
         ({"model": "s3d", "model_options": ()}, "S3D takes clips of at least 13 x 209 x 209; got .* Give more frames"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What stands still in a MotionPairs scene: the ground and the board that a mover hides behind."""
+"""Background of a MotionPairs scene: the ground, and the board that can hide the moving object."""
 
 import numpy as np
 from jaxtyping import Float, UInt8

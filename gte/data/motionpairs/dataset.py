@@ -1,7 +1,7 @@
 """MotionPairs: rendered clips of fourteen motions, each the exact time reversal of another.
 
 A clip is a scene, played forwards or backwards: frame k of the one is frame 23 - k of the other, noise included. So a
-network that averages over frames without mixing them answers the same for both, and cannot exceed 50 % on the test
+network that averages over frames without mixing them gives the same logits for both, and cannot exceed 50 % on the test
 split, which holds every scene in both directions.
 
 `python -m gte.data.motionpairs --export DIR` writes clips as video files.
@@ -26,7 +26,7 @@ from gte.data.video.files import write_webm
 FPS = 12.0
 CLASSES: tuple[str, ...] = tuple(name for pair in MOTIONS for name in pair)
 SPLITS: dict[str, int] = {"train": 65_536, "val": 700, "test": 1_400}
-"""How many clips each split holds unless told otherwise."""
+"""Clips of each split by default."""
 
 _EXCHANGED_BY_FLIP = {"moves left", "moves right", "turns clockwise", "turns counter-clockwise"}
 _STREAM = {"train": 0, "val": 1, "test": 2}
@@ -53,7 +53,7 @@ class MotionPairs:
     def __init__(self, split: str, size: int = 112, seed: int = 0, num_clips: int | None = None) -> None:
         """Open a split of clips of `size` x `size` pixels; `num_clips` shortens or lengthens it.
 
-        Raises ValueError for an unknown split and for numbers that leave nothing to show.
+        Raises ValueError for an unknown split and for impossible sizes, seeds and lengths.
         """
         if split not in SPLITS:
             raise ValueError(f"A split of MotionPairs is one of {', '.join(SPLITS)}; got {split!r}.")
@@ -82,7 +82,7 @@ class MotionPairs:
         return label ^ 1 if backwards else label
 
     def frames(self, index: int, which: FrameNumbers) -> UInt8[np.ndarray, "t h w 3"]:
-        """Return the frames of clip `index` whose numbers (0 to 23, any order) are asked for, in RGB."""
+        """Return the frames of clip `index` with these numbers (0 to 23, any order), in RGB."""
         scene, numbers = self._open(index, which)
         renderer = Renderer(scene, self.size)
         clip = np.empty((len(numbers), self.size, self.size, 3), np.uint8)
@@ -91,7 +91,7 @@ class MotionPairs:
         return clip
 
     def masks(self, index: int, which: FrameNumbers) -> Bool[np.ndarray, "t h w"]:
-        """Return where the mover is visible in those frames: nowhere, while a cover hides all of it."""
+        """Return the visible pixels of the moving object in those frames: none, while a cover hides all of it."""
         scene, numbers = self._open(index, which)
         renderer = Renderer(scene, self.size)
         clip = np.empty((len(numbers), self.size, self.size), np.bool_)
@@ -100,7 +100,7 @@ class MotionPairs:
         return clip
 
     def scene(self, index: int) -> Scene:
-        """Return what happens in clip `index`, told in the direction of the first class of its pair."""
+        """Return the scene of clip `index`, in the direction of time of the first class of its pair."""
         number, _ = self._scene_number(index)
         pair = number % len(CLASSES) // 2
         stream = np.random.SeedSequence((self.seed, _STREAM[self.split], number))
@@ -127,7 +127,7 @@ class MotionPairs:
 def export_clips(dataset: MotionPairs, folder: Path, indices: Sequence[int]) -> None:
     """Write clips as WebM files into the folder, and last a labels.csv that lists them.
 
-    Every file gets its name when it is complete, so a folder with a labels.csv is a complete export.
+    Every file is renamed when it is complete, so a folder with a labels.csv is a complete export.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = io.StringIO()
@@ -153,14 +153,14 @@ def main(
     """Write MotionPairs clips as WebM files with a labels.csv.
 
     Args:
-        export: Folder to write into, made if it is missing. Required.
-        split: From the test split each scene comes in both directions.
-        num_clips: How many clips, from the start of the split.
-        size: Side of the picture in pixels.
-        seed: Another seed shows other scenes.
+        export: Folder to write to, created if it is missing. Required.
+        split: Part of the data set; the test split has each scene in both directions.
+        num_clips: Number of clips, from the start of the split.
+        size: Height and width in pixels.
+        seed: Seed of the random scenes.
     """
     if export is None:
-        raise ValueError("Say where to write: --export DIR.")
+        raise ValueError("--export names the folder to write to; give it.")
     dataset = MotionPairs(split, size, seed)
     if not 1 <= num_clips <= len(dataset) or (split == "test" and num_clips % 2):
         even = ", even because every scene comes in both directions" if split == "test" else ""

@@ -1,4 +1,4 @@
-"""Pictures of a MotionPairs scene: any frame, at any size, by itself."""
+"""Rendering of a MotionPairs scene: any frame, at any size, independently of the others."""
 
 import math
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Point = tuple[float, float]
 OpenView = UInt8[np.ndarray, "h w"]
 
 _MARGIN = PAN_LIMIT + 0.01
-"""How far the ground reaches past the picture on each side."""
+"""Extent of the ground beyond the image on each side."""
 _NOISE_BANK_SD = 28.0
 
 
 class Renderer:
-    """Draws the frames of one scene; what they share is drawn once."""
+    """Draws the frames of a scene; their common parts are drawn once."""
 
     def __init__(self, scene: Scene, size: int) -> None:
         self._scene = scene
@@ -30,7 +30,7 @@ class Renderer:
         self._movers = [_Figure(actor, size) for actor in scene.movers]
         self._figures = [figure for figure in self._bystanders if not figure.stands_still] + self._movers
         self._canvas_side = math.ceil(size * (1 + 2 * _MARGIN))
-        # Where the scene's upper left corner lies on the canvas, in pixels, in x as in y.
+        # Position of the scene's upper left corner on the canvas, in pixels, in x and in y.
         self._canvas_origin = (self._canvas_side - size) / 2
 
     def frame(self, number: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -42,19 +42,19 @@ class Renderer:
         return self._add_noise(view, number)
 
     def mask(self, number: int) -> Bool[np.ndarray, "h w"]:
-        """Return where more than half of a pixel of frame `number` is mover."""
+        """Return the pixels of frame `number` of which more than half belongs to the moving object."""
         opacity = np.zeros((self._size, self._size), np.uint8)
         for figure in self._movers:
             figure.add_opacity(opacity, number, self._origin(number), self._open_view(number))
         return opacity > 127
 
     def _origin(self, number: int) -> Point:
-        """Where the upper left corner of the scene's unit square lies in the view, in pixels."""
+        """Return the upper left corner of the scene's unit square in the view, in pixels."""
         x, y = self._scene.pan[number].tolist()
         return -x * self._size, -y * self._size
 
     def _look(self, canvas: np.ndarray, number: int) -> np.ndarray:
-        """Return what of the canvas the camera sees."""
+        """Return the part of the canvas that the camera sees."""
         x, y = self._scene.pan[number].tolist()
         middle = self._canvas_origin + (self._size - 1) / 2
         return cv2.getRectSubPix(canvas, (self._size, self._size), (middle + x * self._size, middle + y * self._size))
@@ -72,14 +72,14 @@ class Renderer:
 
     @cached_property
     def _board(self) -> UInt8[np.ndarray, "c c"] | None:
-        """How opaque the cover is at each pixel of the canvas."""
+        """Return the opacity of the cover at each pixel of the canvas."""
         if self._scene.cover is None:
             return None
         depth = depth_in_board(self._scene.cover, self._canvas_side, self._canvas_origin, self._size)
         return np.clip((depth * self._size + 0.5) * 255, 0, 255).astype(np.uint8)
 
     def _open_view(self, number: int) -> OpenView | None:
-        """How freely each pixel of the view shows what stands behind the cover; None without a cover."""
+        """Return the transparency of the cover at each pixel of the view; None without a cover."""
         return None if self._board is None else cv2.bitwise_not(self._look(self._board, number))
 
     def _add_noise(self, view: UInt8[np.ndarray, "h w 3"], number: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -90,7 +90,7 @@ class Renderer:
 
 
 class _Figure:
-    """An actor at one picture size."""
+    """An actor at one image size."""
 
     def __init__(self, actor: Actor, size: int) -> None:
         self._sprite = Sprite(actor.shape, actor.texture, actor.colours, 2 * size * float(actor.radius.max()))
@@ -102,7 +102,7 @@ class _Figure:
         self.stands_still = bool((actor.path == actor.path[0]).all())
 
     def draw(self, target: UInt8[np.ndarray, "h w 3"], number: int, origin: Point, open_view: OpenView | None) -> None:
-        """Blend the actor and its shadow into the target, as far as the view to it is open."""
+        """Blend the visible part of the actor and its shadow into the target."""
         place = self._locate(number, origin, 1.42, target.shape)
         if place is None:
             return
@@ -118,7 +118,7 @@ class _Figure:
     def add_opacity(
         self, target: UInt8[np.ndarray, "h w"], number: int, origin: Point, open_view: OpenView | None
     ) -> None:
-        """Add how opaque the visible part of the actor is."""
+        """Add the opacity of the visible part of the actor."""
         place = self._locate(number, origin, EXTENT * math.sqrt(2), target.shape)
         if place is None:
             return
@@ -130,7 +130,7 @@ class _Figure:
         patch[...] = cv2.max(patch, opacity)
 
     def _locate(self, number: int, origin: Point, reach: float, shape: tuple[int, ...]) -> "_Place | None":
-        """Return where the actor, to `reach` radii, lies in a picture of that shape; None if outside."""
+        """Return the place of the actor, to `reach` radii, in an image of that shape; None if outside."""
         radius, angle = self._radii[number], self._angles[number]
         x, y = origin[0] + self._centres[number][0], origin[1] + self._centres[number][1]
         left, top = max(0, math.floor(x - reach * radius)), max(0, math.floor(y - reach * radius))
@@ -159,7 +159,7 @@ class _Figure:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an actor lies, in pixels, and the box (left, top, right, bottom) around it."""
+    """Position of an actor, in pixels, and the box (left, top, right, bottom) around it."""
 
     x: float
     y: float
@@ -169,13 +169,13 @@ class _Place:
 
 
 def _warp(picture: np.ndarray, extent: float, place: _Place) -> np.ndarray:
-    """Return the picture, which covers [-extent, extent] radii, as it shows in the pixels of the box."""
+    """Return the picture, which covers [-extent, extent] radii, resampled to the pixels of the box."""
     left, top, right, bottom = place.box
     scale = picture.shape[0] / (2 * extent * place.radius)
     cosine, sine = scale * math.cos(place.angle), scale * math.sin(place.angle)
     x, y = left + 0.5 - place.x, top + 0.5 - place.y
     middle = picture.shape[0] / 2 - 0.5
-    # From the box's pixel to the picture's, so the turn is the inverse one.
+    # From the box's pixel to the picture's, so the rotation is the inverse one.
     back = np.array([[cosine, sine, cosine * x + sine * y + middle], [-sine, cosine, cosine * y - sine * x + middle]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(picture, back, (right - left, bottom - top), flags=flags)
@@ -183,7 +183,7 @@ def _warp(picture: np.ndarray, extent: float, place: _Place) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _noise_bank(side: int) -> UInt8[np.ndarray, "s s 3"]:
-    """Return Gaussian noise around 128 for frames to cut a piece from: fresh noise costs more than the picture."""
+    """Return Gaussian noise around 128 from which frames cut a piece: new noise costs more than the image."""
     rng = np.random.default_rng(20240229)
     shared, own = rng.standard_normal((side, side, 1)), rng.standard_normal((side, side, 3))
     noise = _NOISE_BANK_SD * (0.75 * shared + 0.66 * own)

@@ -1,8 +1,8 @@
-"""What happens in a MotionPairs clip: drawn from a random stream, as plain numbers, for either direction of time.
+"""Scenes of MotionPairs: positions and appearance as plain numbers, drawn from a random stream.
 
-Lengths are fractions of the picture's side, x to the right and y downwards, so a scene looks the same at every size.
+Lengths are fractions of the image's side, x to the right and y downwards, so a scene looks the same at every size.
 Time runs over NUM_FRAMES frames. A scene is drawn for the first class of its pair; the second is the same scene
-backwards. Everything beside that motion (camera, bystanders) is as likely backwards as forwards.
+backwards. Everything else (camera, bystanders) is as likely backwards as forwards.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from gte.data.motionpairs.sprites import Colour
 
 NUM_FRAMES = 24
 PAN_LIMIT = 0.045
-"""Farthest that the camera looks aside from the middle, in either direction."""
+"""Largest offset of the camera from the middle, in either direction."""
 
 _Choice = TypeVar("_Choice")
 _TIME = np.linspace(-1, 1, NUM_FRAMES)
@@ -24,7 +24,7 @@ _TIME = np.linspace(-1, 1, NUM_FRAMES)
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours that go together; whatever moves stands out from the ground."""
+    """Matching colours; moving objects contrast with the ground."""
 
     ground: tuple[Colour, Colour]
     movers: tuple[Colour, ...]
@@ -48,20 +48,20 @@ PALETTES: tuple[Palette, ...] = (
 GROUND_PATTERNS = ("plain", "clouds", "stripes", "waves", "dots", "checks")
 _SOLID_SHAPES = ("ball", "box", "star", "ring", "triangle", "hexagon", "capsule", "cross", "heart")
 _SOLID_TEXTURES = ("plain", "split", "stripes", "band", "spots", "rings")
-# Turning shows only on what looks different at every angle: a lopsided shape, or any shape with a lopsided texture.
+# Rotation is visible only on objects without rotational symmetry: of the shape or of the texture.
 _POINTED_SHAPES = ("arrow", "bracket", "drop", "heart", "crescent")
 _LOPSIDED_TEXTURES = ("split", "spot")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """A thing in the scene and where it is in each frame."""
+    """An object of the scene and its position in each frame."""
 
     shape: str
     texture: str
     colours: tuple[Colour, Colour]
     path: Float[np.ndarray, "24 2"]
-    """Centre (x, y) on the ground; the camera's view of it lies aside by its pan."""
+    """Centre (x, y) on the ground; the camera sees it shifted by its pan."""
     radius: Float[np.ndarray, "24"]
     angle: Float[np.ndarray, "24"]
     """In radians; a growing angle turns clockwise on the screen."""
@@ -69,7 +69,7 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What lies behind everything."""
+    """The ground behind all objects."""
 
     pattern: str
     colours: tuple[Colour, Colour]
@@ -83,11 +83,11 @@ class Ground:
 
 @dataclass(frozen=True, kw_only=True)
 class Cover:
-    """A board that stands still in front of the mover."""
+    """A still board in front of the moving object."""
 
     centre: tuple[float, float]
     half_size: tuple[float, float]
-    """Along and across the mover's way."""
+    """Along and across the path of the moving object."""
     angle: float
     colour: Colour
 
@@ -108,7 +108,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Stage:
-    """What a pair's own function fills: the movers and, for one pair, the cover."""
+    """The moving objects and, for one pair of classes, the cover, as a pair's function draws them."""
 
     movers: tuple[Actor, ...]
     cover: Cover | None = None
@@ -144,14 +144,14 @@ def _draw_ground(rng: np.random.Generator, palette: Palette) -> Ground:
 
 
 def _draw_pan(rng: np.random.Generator) -> Float[np.ndarray, "24 2"]:
-    """Return where the camera looks in each frame; a quarter of all scenes have a camera that stands still."""
+    """Return the camera's offset in each frame; in a quarter of all scenes the camera does not move."""
     direction = rng.uniform(0, 2 * np.pi)
     reach = max(rng.uniform(-PAN_LIMIT / 3, PAN_LIMIT), 0.0)
     return reach * _along(_TIME, direction)
 
 
 def _draw_bystanders(rng: np.random.Generator, palette: Palette) -> tuple[Actor, ...]:
-    """Return up to three pale, smaller things, some of which sway; swaying looks the same backwards."""
+    """Return up to three pale, smaller objects, some of which sway; swaying looks the same backwards."""
     dark, bright = (np.array(colour, float) for colour in palette.ground)
     bystanders = []
     for _ in range(rng.integers(0, 4)):
@@ -167,7 +167,7 @@ def _draw_bystanders(rng: np.random.Generator, palette: Palette) -> tuple[Actor,
 
 
 def _slide(rng: np.random.Generator, palette: Palette, direction: float) -> _Stage:
-    """Steady travel; a slight drift to either side keeps the tracks from being all parallel."""
+    """Draw steady motion, with a slight drift to either side so that not all tracks are parallel."""
     radius = rng.uniform(0.11, 0.165)
     reach = rng.uniform(0.23, 0.33)
     way = _along(reach * _TIME, direction + rng.uniform(-0.15, 0.15))
@@ -222,7 +222,7 @@ def _moves_together(rng: np.random.Generator, palette: Palette) -> _Stage:
 
 
 def _speeds_up(rng: np.random.Generator, palette: Palette) -> _Stage:
-    """Travel in any direction, so that the direction says nothing; the last frames cover most of the way."""
+    """Draw motion in any direction, so that the direction tells nothing; the last frames cover most of the path."""
     radius = rng.uniform(0.10, 0.14)
     reach = rng.uniform(0.32, 0.38)
     travelled = ((_TIME + 1) / 2) ** rng.uniform(2.4, 3.2)
@@ -231,12 +231,12 @@ def _speeds_up(rng: np.random.Generator, palette: Palette) -> _Stage:
 
 
 def _gets_covered(rng: np.random.Generator, palette: Palette) -> _Stage:
-    """Travel in any direction, from beside a board to behind it; in the last frames nothing is left to see."""
+    """Draw motion in any direction, from next to a board to behind it; in the last frames the object is hidden."""
     radius = rng.uniform(0.11, 0.14)
     direction = rng.uniform(0, 2 * np.pi)
     half_size = (radius * rng.uniform(1.15, 1.3), radius * rng.uniform(1.5, 2.0))
     start = half_size[0] + radius * rng.uniform(1.4, 1.8)
-    # From beside the board to its middle; the extent of the whole picture is that of the mover plus half a board.
+    # From next to the board to its middle; the total extent is that of the moving object plus half a board.
     way = _along(start * (1 - _TIME) / 2, direction + np.pi)
     ends = np.concatenate([way, _along(np.array([half_size[0] - radius]), direction)])
     path = _place(rng, ends, radius)[:NUM_FRAMES]
@@ -256,7 +256,7 @@ MOTIONS: dict[tuple[str, str], Callable[[np.random.Generator, Palette], _Stage]]
     ("speeds up", "slows down"): _speeds_up,
     ("gets covered", "gets uncovered"): _gets_covered,
 }
-"""Each pair of classes, and what draws the first; the second is its reversal."""
+"""Each pair of classes, and the function that draws the first; the second is its reversal."""
 
 
 def _pick(rng: np.random.Generator, choices: tuple[_Choice, ...]) -> _Choice:
@@ -277,7 +277,7 @@ def _tilt(rng: np.random.Generator) -> float:
 
 
 def _place(rng: np.random.Generator, way: Float[np.ndarray, "t 2"], radius: float) -> Float[np.ndarray, "t 2"]:
-    """Shift the way to where a thing of that radius stays inside the picture, or is centred if it cannot."""
+    """Shift the path so that an object of that radius stays inside the image, or is centred if it cannot."""
     lowest, highest = radius - way.min(axis=0), 1 - radius - way.max(axis=0)
     room = np.maximum(highest - lowest, 0)
     return way + (lowest + highest) / 2 + rng.uniform(-0.5, 0.5, size=2) * room

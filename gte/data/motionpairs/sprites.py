@@ -1,6 +1,6 @@
-"""Shaded things that move: a shape, a texture and a light, as small pictures with transparency.
+"""Sprites of moving objects: a shape, a texture and a light, as small images with transparency.
 
-Everything is measured in the thing's own radius: a sprite covers [-EXTENT, EXTENT] x [-EXTENT, EXTENT], y downwards.
+Everything is measured in the object's radius: a sprite covers [-EXTENT, EXTENT] x [-EXTENT, EXTENT], y downwards.
 """
 
 import math
@@ -87,7 +87,7 @@ class Shape:
     rounding: float
     """Radius of the rounded corners."""
     bevel: float
-    """How far the rounded flank reaches inwards; from the bevel on the top is flat."""
+    """Width of the rounded edge; inside of it the top is flat."""
 
 
 SHAPES: dict[str, Shape] = {
@@ -150,7 +150,7 @@ def _form(name: str, side: int) -> _Form:
 
 
 def _shadow(mask: UInt8[np.ndarray, "f f"], side: int) -> UInt8[np.ndarray, "r r"]:
-    """Return how much light the shape takes from what lies behind it, at half the resolution: it is soft."""
+    """Return the shadow of the shape, at half the resolution, because it is soft."""
     border = round(mask.shape[0] * (_SHADOW_EXTENT / EXTENT - 1) / 2)
     wide = cv2.copyMakeBorder(mask, border, border, border, border, cv2.BORDER_CONSTANT, value=0)
     per_radius = side / (2 * EXTENT) / 2

@@ -1,4 +1,4 @@
-"""One open video: every way in which it cannot be opened as a sentence, and its pictures in RGB."""
+"""Opening of a video, with a clear error for each way to fail, and its frames in RGB."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +10,15 @@ from jaxtyping import UInt8
 from gte.data.opencv import cv2
 from gte.errors import VideoError
 
-MOST_DAMAGED = 64
-"""Pictures in a row that fail to decode before a video counts as over."""
+MAX_DAMAGED = 64
+"""Successive frames that fail to decode before a video counts as ended."""
 
 
 @contextmanager
 def open_capture(path: str | Path, *, packets: bool = False) -> Iterator[cv2.VideoCapture]:
-    """Open a video for the block. With `packets` it is not decoded: a grab reads the next frame's place in time alone.
+    """Open a video for the block. With `packets` it is not decoded: a grab only reads the next time stamp.
 
-    Raises VideoError, with one sentence for a person, if the file is missing or is no video.
+    Raises VideoError, with one sentence, if the file is missing or is no video.
     """
     file = Path(path)
     if file.is_dir():
@@ -32,13 +32,13 @@ def open_capture(path: str | Path, *, packets: bool = False) -> Iterator[cv2.Vid
         raise VideoError(f"{name_of(path)} cannot be read ({error.strerror}); check its permissions.") from error
     if empty:
         raise VideoError(f"{name_of(path)} is empty; the upload or copy may have failed, try again.")
-    # The full path, because FFmpeg takes what stands before a colon for a protocol.
+    # The full path, because FFmpeg reads text before a colon as a protocol.
     choices = [cv2.CAP_PROP_FORMAT, -1] if packets else []
     capture = cv2.VideoCapture(str(file.resolve()), cv2.CAP_FFMPEG, choices)
     try:
         if not capture.isOpened():
             raise VideoError(
-                f"{name_of(path)} is no video that can be read here: it may be cut short, sound without pictures, or "
+                f"{name_of(path)} is no video that can be read here: it may be cut short, sound without images, or "
                 "another kind of file; give an MP4, WebM, MKV or AVI."
             )
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
@@ -48,14 +48,14 @@ def open_capture(path: str | Path, *, packets: bool = False) -> Iterator[cv2.Vid
 
 
 def grab(capture: cv2.VideoCapture) -> bool:
-    """Go on to the next picture that decodes, past damaged ones; False at the end."""
-    return any(capture.grab() for _ in range(MOST_DAMAGED))
+    """Advance to the next frame that decodes, past damaged ones; return False at the end."""
+    return any(capture.grab() for _ in range(MAX_DAMAGED))
 
 
 def in_rgb(picture: UInt8[np.ndarray, "h w 3"], size: int | None) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """OpenCV's picture in RGB; with `size` its middle square, resized to it."""
+    """Convert OpenCV's image to RGB; with `size` its middle square, resized to it."""
     if size is not None:
-        # Cropping first: a very long and narrow picture would become huge when its short side grows.
+        # Cropping first: a very long and narrow image would become huge when its short side grows.
         height, width = picture.shape[:2]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
@@ -66,5 +66,5 @@ def in_rgb(picture: UInt8[np.ndarray, "h w 3"], size: int | None) -> UInt8[np.nd
 
 
 def name_of(path: str | Path) -> str:
-    """What a sentence calls the file."""
+    """Return the name of the file for a sentence."""
     return Path(path).name or str(path)

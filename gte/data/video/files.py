@@ -1,8 +1,8 @@
-"""Video files in and out, by OpenCV's FFmpeg: what a file holds is what can be decoded, whatever its container says.
+"""Reading and writing of video files with OpenCV's FFmpeg.
 
-A container's frame count is often a guess and seeking lands beside the frame that was asked for, so files are decoded
-from the start; a long one is sought in where that is proven to give the very frames (`gte.data.video.seeking`). One
-picture is held at a time, so memory does not grow with the length.
+A container's frame count is often a guess and seeking can miss the requested frame, so files are decoded from the
+start; in a long one frames are reached by seeking where that is proven to give the same frames
+(`gte.data.video.seeking`). One frame is held at a time, so memory does not grow with the length.
 """
 
 import math
@@ -24,26 +24,26 @@ from gte.errors import VideoError
 _ASSUMED_FPS = 25.0
 _HIGHEST_FPS = 480.0
 _MATROSKA = b"\x42\x82\x88matroska"
-# The element "document type", shortened, and an empty element that fills the gap: nothing behind it moves.
+# The element "document type", shortened, and an empty element that fills the gap, so that the rest keeps its place.
 _WEBM = b"\x42\x82\x84webm\xec\x82\x00\x00"
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file really holds."""
+    """Facts about a video, from its decoded frames."""
 
     num_frames: int
     """Frames that can be decoded, counted by decoding them."""
     fps: float
     """Frames per second: as the container states, else from the time stamps, else 25."""
     width: int
-    """In pixels, as shown: after any rotation that the file asks for."""
+    """In pixels, as shown: after the rotation that the file states."""
     height: int
 
 
 @dataclass(frozen=True)
 class VideoIndex:
-    """The frames of a video and when each is shown: some bytes a frame, however large the pictures are."""
+    """The time stamps of a video's frames: a few bytes per frame."""
 
     info: VideoInfo
     milliseconds: Float[np.ndarray, " n"]
@@ -53,16 +53,16 @@ class VideoIndex:
 
     @property
     def seconds(self) -> Float[np.ndarray, " n"]:
-        """When each frame is shown after the first; by the rate alone where the time stamps do not rise."""
+        """Time of each frame after the first; from the rate alone where the time stamps do not increase."""
         passed = (self.milliseconds - self.milliseconds[0]) / 1000
         return passed if (np.diff(passed) > 0).all() else np.arange(len(passed)) / self.info.fps
 
 
 def index_video(path: str | Path) -> VideoIndex:
-    """List the frames of a video, once for all that is read of it later.
+    """List the frames of a video, once for all later reads.
 
-    A short one is decoded, a long one is not. Raises VideoError, with one sentence for a person, if the file is
-    missing, is no video or holds no picture.
+    A short one is decoded, a long one is not. Raises VideoError, with one sentence, if the file is missing, is no
+    video or holds no frame.
     """
     times = seeking.frame_times(path) if seeking.is_long(path) else None
     if times is None:
@@ -71,15 +71,15 @@ def index_video(path: str | Path) -> VideoIndex:
         return VideoIndex(decoded.info, decoded.milliseconds, seekable=False)
     first = _decode(path, (), size=None, stop_after=0).info
     seconds = float(times[-1] - times[0]) / 1000
-    # The rate of one decoded frame may be an assumption; the time stamps of all know better.
+    # The rate of one decoded frame may be an assumption; the time stamps of all are more exact.
     fps = _plausible_fps(_declared(path, cv2.CAP_PROP_FPS), len(times), seconds)
     return VideoIndex(VideoInfo(len(times), fps, first.width, first.height), times, seekable=True)
 
 
 def probe(path: str | Path) -> VideoInfo:
-    """Learn what a video holds, keeping nothing.
+    """Return the facts about a video.
 
-    Raises VideoError, with one sentence for a person, if the file is missing, is no video or holds no picture.
+    Raises VideoError, with one sentence, if the file is missing, is no video or holds no frame.
     """
     return index_video(path).info
 
@@ -89,18 +89,18 @@ def read_frames(
 ) -> UInt8[np.ndarray, "t h w 3"]:
     """Return the frames with the given numbers (from 0, any order, repeats allowed), in RGB.
 
-    With `size` the short side is resized to it and the middle square kept; with the video's `index` they are sought
-    where that is possible. Raises VideoError as `probe` does, and if the video ends before a frame that was asked for;
-    ValueError if none is asked for or a number is negative.
+    With `size` the short side is resized to it and the middle square kept; with the video's `index` they are reached
+    by seeking where possible. Raises VideoError as `probe` does, and if the video ends before a requested frame;
+    ValueError if there is no number or a negative one.
     """
     if len(which) == 0 or min(which) < 0:
         raise ValueError(f"Ask for at least one frame, counted from 0; got {list(which)}.")
     last, wanted = int(max(which)), {int(number) for number in which}
     if index is not None and index.seekable and last < index.info.num_frames:
-        found = seeking.read_by_seeking(path, index.milliseconds, wanted, size=size)
-        if wanted <= found.keys():
-            return _stack(path, [found[int(number)] for number in which])
-        _check_time_to_decode(path, index, wanted - found.keys())
+        frames = seeking.read_by_seeking(path, index.milliseconds, wanted, size=size)
+        if wanted <= frames.keys():
+            return _stack(path, [frames[int(number)] for number in which])
+        _check_time_to_decode(path, index, wanted - frames.keys())
     decoded = _decode(path, wanted, size=size, stop_after=last)
     if index is not None and index.seekable:
         _check_same_frames(path, index, decoded, wanted)
@@ -115,23 +115,23 @@ def read_frames(
 def glimpses(
     path: str | Path, which: FrameNumbers, *, size: int, index: VideoIndex
 ) -> list[UInt8[np.ndarray, "size size 3"] | None]:
-    """The frames with the given numbers as `read_frames` has them, None for each that cannot be sought out.
+    """Return the frames with the given numbers as `read_frames` does, None for each that seeking cannot reach.
 
-    Raises VideoError as `read_frames` does where the video is not sought in.
+    Raises VideoError as `read_frames` does where seeking is impossible.
     """
     if not index.seekable:
         return list(read_frames(path, which, size=size))
-    found = seeking.read_by_seeking(path, index.milliseconds, {int(number) for number in which}, size=size)
-    return [found.get(int(number)) for number in which]
+    frames = seeking.read_by_seeking(path, index.milliseconds, {int(number) for number in which}, size=size)
+    return [frames.get(int(number)) for number in which]
 
 
 def read_clip(
     path: str | Path, num_segments: int, size: int
 ) -> tuple[UInt8[np.ndarray, "t size size 3"], Int[np.ndarray, " t"], VideoInfo]:
-    """Return the centre frame of each of `num_segments` equal parts in RGB, their numbers, and what the video holds.
+    """Return the centre frame of each of `num_segments` equal parts in RGB, their numbers, and the video's facts.
 
-    A long video is sought in. Of the others, one whose container states its length, or up to two frames too many, is
-    decoded once, any other twice. Raises VideoError as `probe` does.
+    Frames of a long video are reached by seeking. Another video is decoded once if its container states its length, or
+    up to two frames too many, else twice. Raises VideoError as `probe` does.
     """
     if seeking.is_long(path):
         index = index_video(path)
@@ -149,7 +149,7 @@ def read_clip(
 
 
 def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: float, comment: str = "") -> None:
-    """Write RGB frames as VP8 in WebM, which every browser plays; a killed write leaves no file of that name.
+    """Write RGB frames as VP8 in WebM, which every browser plays; an interrupted write leaves no file of that name.
 
     `comment` is kept in the file as its tag COMMENT.
 
@@ -236,21 +236,21 @@ def _decode(path: str | Path, wanted: Collection[int], *, size: int | None, stop
 
 def _check_decoding_ends(path: str | Path) -> None:
     """Raise VideoError for a video that would take minutes to decode."""
-    if seeking.stated_pixels(path) > seeking.MOST_DECODED_PIXELS:
+    if seeking.stated_pixels(path) > seeking.MAX_DECODED_PIXELS:
         raise VideoError(
-            f"{name_of(path)} is too long to be read from its start, and no frame of it can be sought out, because it "
-            "is damaged or without time stamps; convert it anew, or cut the part out that you want to see."
+            f"{name_of(path)} is too long to be read from its start, and seeking cannot reach its frames, because it "
+            "is damaged or without time stamps; convert it again, or cut out the part that you want to see."
         )
 
 
 def _check_time_to_decode(path: str | Path, index: VideoIndex, missing: Collection[int]) -> None:
-    """Raise VideoError if to decode all frames up to the missing ones would take minutes."""
-    if (max(missing) + 1) * index.info.width * index.info.height > seeking.MOST_DECODED_PIXELS:
+    """Raise VideoError if decoding all frames up to the missing ones would take minutes."""
+    if (max(missing) + 1) * index.info.width * index.info.height > seeking.MAX_DECODED_PIXELS:
         raise _damaged(path, min(missing))
 
 
 def _check_same_frames(path: str | Path, index: VideoIndex, decoded: "_Decoded", wanted: Collection[int]) -> None:
-    """Raise VideoError where what was decoded is not what the index numbers so: frames before it are missing."""
+    """Raise VideoError if decoded frames differ from those of the index, because frames before them are missing."""
     for number in sorted(wanted):
         there = number < len(decoded.milliseconds)
         if not there or abs(decoded.milliseconds[number] - index.milliseconds[number]) > seeking.SAME_MILLISECONDS:
@@ -260,12 +260,12 @@ def _check_same_frames(path: str | Path, index: VideoIndex, decoded: "_Decoded",
 def _damaged(path: str | Path, number: int) -> VideoError:
     return VideoError(
         f"{name_of(path)} is damaged at frame {number + 1} (counted from 1) and cannot be read there; choose a stretch "
-        "before or behind it."
+        "before or after it."
     )
 
 
 def _declared_count(path: str | Path) -> int:
-    """Return the container's frame count, 0 where it has none to offer."""
+    """Return the container's frame count, 0 if it has none."""
     declared = _declared(path, cv2.CAP_PROP_FRAME_COUNT)
     return int(declared) if 0 < declared < 2**31 else 0
 
@@ -285,5 +285,5 @@ def _plausible_fps(declared: float, num_frames: int, seconds: float) -> float:
 
 def _stack(path: str | Path, frames: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "t h w 3"]:
     if len({frame.shape for frame in frames}) > 1:
-        raise VideoError(f"The pictures of {name_of(path)} change size on the way; convert it to a single size first.")
+        raise VideoError(f"The frames of {name_of(path)} change size; convert it to a single size first.")
     return np.stack(frames)

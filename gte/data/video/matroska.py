@@ -1,4 +1,4 @@
-"""A comment in a Matroska or WebM file, which OpenCV cannot write: the element Tags at its end (RFC 9559)."""
+"""Comments in Matroska and WebM files, which OpenCV cannot write: the element Tags at the end (RFC 9559)."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _UNKNOWN_SIZE = (1 << 7 * _SIZE_BYTES) - 1
 def append_comment(path: Path, comment: str) -> None:
     """Add the tag COMMENT to a file whose one segment reaches to its end.
 
-    Raises ValueError if the file is not laid out so; it is unchanged then.
+    Raises ValueError for another structure; the file is unchanged then.
     """
     named = _element(_TAG_NAME, b"COMMENT") + _element(_TAG_STRING, comment.encode())
     tags = _element(_TAGS, _element(_TAG, _element(_TARGETS, b"") + _element(_SIMPLE_TAG, named)))
@@ -23,7 +23,7 @@ def append_comment(path: Path, comment: str) -> None:
         size = int.from_bytes(file.read(_SIZE_BYTES)) ^ 1 << 7 * _SIZE_BYTES
         end = file.seek(0, 2)
         if place < len(_SEGMENT) or (size != _UNKNOWN_SIZE and place + _SIZE_BYTES + size != end):
-            raise ValueError(f"{path.name} is not laid out as a comment needs it.")
+            raise ValueError(f"{path.name} has a structure to which no comment can be added.")
         file.write(tags)
         if size != _UNKNOWN_SIZE:
             file.seek(place)
@@ -35,5 +35,5 @@ def _element(name: bytes, content: bytes) -> bytes:
 
 
 def _size(number: int) -> bytes:
-    """A length in eight bytes, the first of which says so."""
+    """Return a length in eight bytes, the first of which states their number."""
     return (1 << 7 * _SIZE_BYTES | number).to_bytes(_SIZE_BYTES)

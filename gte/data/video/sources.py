@@ -1,4 +1,4 @@
-"""What a clip is cut from: a video file or a folder of pictures, one frame each, with the stretch that is looked at."""
+"""Sources of clips: video files and folders of images, one frame each, and the part of them that is used."""
 
 import re
 import zipfile
@@ -18,10 +18,10 @@ from gte.errors import VideoError
 
 PICTURE_TYPES = (".jpg", ".jpeg", ".png")
 PICTURES_FPS = 25.0
-"""Pictures do not say how fast they were taken; this is what is assumed."""
-MOST_PICTURES = 20_000
-MOST_UNPACKED_BYTES = 1_000_000_000
-"""Of all pictures of a zip file together."""
+"""Assumed frame rate of image files, which state none."""
+MAX_IMAGES = 20_000
+MAX_UNPACKED_BYTES = 1_000_000_000
+"""Of all images of a zip file together."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Stretch:
     first: int
     """Its first frame, counted from 0."""
     last: int
-    """Its last frame, which belongs to it."""
+    """Its last frame, included."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.first <= self.last:
@@ -44,16 +44,16 @@ class Stretch:
         return self.last - self.first + 1
 
     def sample(self, num_segments: int) -> Int[np.ndarray, " t"]:
-        """The centre frame of each of equally many parts, as numbers of the source."""
+        """Return the centre frame of each of `num_segments` equal parts, as numbers in the source."""
         return self.first + segment_indices(self.num_frames, num_segments)
 
     def play_rate(self, num_shown: int, seconds: Float[np.ndarray, " n"]) -> float:
-        """Frames a second at which so many of it play as long as it lasts; `seconds` is when each frame is shown."""
+        """Return the rate at which `num_shown` frames last as long as it does; `seconds` are all frames' times."""
         frame = float(seconds[-1] / (len(seconds) - 1)) if len(seconds) > 1 else 1 / PICTURES_FPS
         return num_shown / (float(seconds[self.last] - seconds[self.first]) + frame)
 
     def in_words(self, seconds: Float[np.ndarray, " n"]) -> str:
-        """Which frames it holds, counted from 1, and from when to when."""
+        """Return the range of frames, counted from 1, and of times as a sentence."""
         start, end, whole = seconds[self.first], seconds[self.last], seconds[-1]
         if len(seconds) == 1:
             return "One frame."
@@ -63,7 +63,7 @@ class Stretch:
         return f"{frames}: from {start:.2f} to {end:.2f} of {whole:.2f} seconds."
 
     def repeats_in_words(self, network: str, num_frames: int) -> str:
-        """What a network that takes so many frames is shown of fewer, in one sentence; empty where there are enough."""
+        """Return a sentence on repeated frames, if a network takes more than there are; empty otherwise."""
         if self.num_frames >= num_frames:
             return ""
         if self.num_frames > 1:
@@ -76,22 +76,22 @@ class Stretch:
 
 
 class Footage(Protocol):
-    """Frames in an order, of which any can be read."""
+    """A sequence of frames, of which any can be read."""
 
     @property
     def info(self) -> VideoInfo: ...
 
     @property
     def seconds(self) -> Float[np.ndarray, " n"]:
-        """When each frame is shown."""
+        """Time of each frame."""
         ...
 
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
-        """Frames in RGB, in the order asked for; with `size` their middle square. Raises VideoError."""
+        """Return these frames in RGB, in this order; with `size` their middle square. Raises VideoError."""
         ...
 
     def glimpses(self, which: FrameNumbers, size: int) -> list[UInt8[np.ndarray, "size size 3"] | None]:
-        """Middle squares of frames to get an idea of the whole, None for what is damaged. Raises VideoError."""
+        """Return middle squares of frames for an overview, None for damaged ones. Raises VideoError."""
         ...
 
 
@@ -119,7 +119,7 @@ class VideoFootage:
 
 @dataclass(frozen=True)
 class PictureFootage:
-    """A folder of pictures, numbered in the order in which a person would count their names."""
+    """A folder of images, in the natural order of their names."""
 
     files: Sequence[Path]
     info: VideoInfo
@@ -131,7 +131,7 @@ class PictureFootage:
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
         frames = [in_rgb(_read_picture(self.files[int(number)]), size) for number in which]
         if len({frame.shape for frame in frames}) > 1:
-            raise VideoError("The pictures are not all of one size; make them so first.")
+            raise VideoError("The images are not all of one size; resize them first.")
         return np.stack(frames)
 
     def glimpses(self, which: FrameNumbers, size: int) -> list[UInt8[np.ndarray, "size size 3"] | None]:
@@ -139,41 +139,41 @@ class PictureFootage:
 
 
 def open_footage(path: str | Path) -> Footage:
-    """Open a video file, or a folder of pictures.
+    """Open a video file, or a folder of images.
 
-    Raises VideoError, with one sentence for a person, if it is neither.
+    Raises VideoError, with one sentence, if it is neither.
     """
     path = Path(path)
     if not path.is_dir():
         return VideoFootage(path, index_video(path))
     files = pictures_in(path)
     if not files:
-        raise VideoError(f"{path.name} holds no pictures; frames are files that end in {', '.join(PICTURE_TYPES)}.")
+        raise VideoError(f"{path.name} holds no images; frames are files that end in {', '.join(PICTURE_TYPES)}.")
     height, width = _read_picture(files[0]).shape[:2]
     return PictureFootage(files, VideoInfo(len(files), PICTURES_FPS, width, height))
 
 
 def is_picture(name: str) -> bool:
-    """True for the name of a picture that is not hidden."""
+    """Return True for the name of an image file that is not hidden."""
     return Path(name).suffix.lower() in PICTURE_TYPES and not Path(name).name.startswith(".")
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder in their natural order, those that lie in it and not those that links lead to."""
+    """Return the image files of a folder in natural order, links excluded."""
     files = [file for file in folder.iterdir() if is_picture(file.name) and file.is_file() and not file.is_symlink()]
     return sorted(files, key=lambda file: natural_key(file.name))
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sorts names as a person counts: frame9 before frame10."""
+    """Return a sort key for natural order: frame9 before frame10."""
     parts = re.findall(r"\d+|\D+", name.casefold())
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
 def unpack_pictures(archive: Path, folder: Path) -> None:
-    """Write the pictures of a zip file into an empty folder, under names of our own, in their natural order.
+    """Write the images of a zip file into an empty folder, under new names, in natural order.
 
-    Raises VideoError if it is no zip file, holds no pictures, or too many.
+    Raises VideoError if it is no zip file, or holds no images or too many.
     """
     try:
         with zipfile.ZipFile(archive) as packed:
@@ -184,21 +184,21 @@ def unpack_pictures(archive: Path, folder: Path) -> None:
             total = sum(item.file_size for item in inside)
             if not inside:
                 raise VideoError(
-                    f"{archive.name} holds no pictures; frames are files that end in {', '.join(PICTURE_TYPES)}."
+                    f"{archive.name} holds no images; frames are files that end in {', '.join(PICTURE_TYPES)}."
                 )
-            if len(inside) > MOST_PICTURES or total > MOST_UNPACKED_BYTES:
+            if len(inside) > MAX_IMAGES or total > MAX_UNPACKED_BYTES:
                 raise VideoError(
-                    f"{archive.name} holds {len(inside)} pictures of {total // 1_000_000} MB; at most "
-                    f"{MOST_PICTURES} of {MOST_UNPACKED_BYTES // 1_000_000} MB are taken. Give fewer or smaller ones."
+                    f"{archive.name} holds {len(inside)} images of {total // 1_000_000} MB; at most "
+                    f"{MAX_IMAGES} of {MAX_UNPACKED_BYTES // 1_000_000} MB are taken. Give fewer or smaller ones."
                 )
-            # The archive's own names and sizes are claims: no path of it is used, no more is read than it says.
+            # Names and sizes in the archive are not trusted: none of its paths is used, no more is read than it states.
             for number, item in enumerate(inside):
                 suffix = Path(item.filename).suffix.lower()
                 with packed.open(item) as source:
                     (folder / f"{number:06d}{suffix}").write_bytes(source.read(item.file_size))
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
         raise VideoError(
-            f"{archive.name} cannot be unpacked ({error}); pack the pictures anew as a zip file."
+            f"{archive.name} cannot be unpacked ({error}); pack the images into a new zip file."
         ) from error
 
 
@@ -209,5 +209,5 @@ def _read_picture(file: Path) -> UInt8[np.ndarray, "h w 3"]:
         raise VideoError(f"{file.name} cannot be read ({error.strerror}); check its permissions.") from error
     picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     if picture is None:
-        raise VideoError(f"{file.name} is no picture that can be read here; give JPEG or PNG files.")
+        raise VideoError(f"{file.name} is no image that can be read here; give JPEG or PNG files.")
     return picture

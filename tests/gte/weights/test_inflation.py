@@ -228,7 +228,7 @@ def test_a_network_that_is_no_such_resnet_is_refused_with_those_that_are(name):
 
 @pytest.mark.parametrize("options", [{"depth": 26}, {"base_width": 32}])
 def test_imagenet_weights_of_other_sizes_do_not_exist(options):
-    with pytest.raises(ValueError, match="come for depth 50 and 101 with base_width 64; got depth"):
+    with pytest.raises(ValueError, match="exist for depth 50 and 101 with base_width 64; got depth"):
         check_pretrained(configure("gte", **options), "imagenet")
 
 
@@ -272,8 +272,11 @@ def test_a_file_of_something_else_is_no_start(tmp_path: Path, opened_here):
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        ({"epoch": 3}, r"no whole ResNet of torchvision's: left over is epoch \(no tensor\);"),
-        ({"fc.bias": torch.full((CLASSES,), float("nan"))}, r"no whole ResNet of torchvision's: NaN .* in fc\.bias;"),
+        ({"epoch": 3}, r"no complete ResNet of torchvision's: left over is epoch \(no tensor\);"),
+        (
+            {"fc.bias": torch.full((CLASSES,), float("nan"))},
+            r"no complete ResNet of torchvision's: NaN .* in fc\.bias;",
+        ),
     ],
 )
 def test_a_file_that_holds_something_else_or_no_numbers_is_no_start(flat, tmp_path: Path, extra, message, opened_here):
@@ -286,7 +289,7 @@ def test_a_file_of_another_size_is_said_to_be_one_without_a_list_of_its_keys(fla
     torch.save(flat.state_dict(), tmp_path / "r26.pth")
     config = configure("gte", **SIZES | {"depth": 50, "base_width": 32})
     message = (
-        r"r26\.pth has depth 26 and base_width 16, and GTE is to have 50 and 32; give weights of its size, or "
+        r"r26\.pth has depth 26 and base_width 16, and GTE needs 50 and 32; give weights of its size, or "
         r"--model-options depth=26 base_width=16\.$"
     )
     with pytest.raises(WeightsError, match=message):
@@ -315,7 +318,7 @@ def test_imagenet_weights_that_were_downloaded_before_are_used(tmp_path: Path, m
     assert "at random are fc.weight, fc.bias, and LTS is the temporal shift" in told
     assert torch.equal(network.state_dict()["layer4.2.conv3.weight"], flat.state_dict()["layer4.2.conv3.weight"])
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(WeightsError, match=r"is damaged, or came damaged; delete it"):
+    with pytest.raises(WeightsError, match=r"is damaged, or was damaged on the way; delete it"):
         initialise(network, config, "imagenet")
 
 
@@ -371,7 +374,7 @@ def test_a_training_whose_weights_are_missing_writes_nothing(config):
 
 def test_a_configuration_that_no_such_weights_fit_states_the_rule(config):
     for changes, message in [
-        ({"pretrained": "imagenet"}, "come for depth 50 and 101 with base_width 64; got depth 26"),
+        ({"pretrained": "imagenet"}, "exist for depth 50 and 101 with base_width 64; got depth 26"),
         ({"model": "slowfast_4x16", "model_options": ()}, "fit the ResNets of the table, .*; got SlowFast 4x16"),
     ]:
         with pytest.raises(ValueError, match=message):

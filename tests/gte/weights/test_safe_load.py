@@ -126,7 +126,7 @@ def test_a_file_that_takes_too_long_is_stopped(tmp_path, temporary):
 
 def test_a_file_that_breaks_the_process_that_reads_it_is_said_to(tmp_path):
     assert outcome(-11, b"") == (
-        "made the process that read it fail (signal 11); it is damaged, or not what it seems. Save it again."
+        "made the process that read it fail (signal 11); it is damaged, or no file of tensors. Save it again."
     )
     assert "status 1" in outcome(1, b"anything")
     hostile = outcome(REFUSED, b"asks\x1b[2J for\n\n" + b"x" * 1000)

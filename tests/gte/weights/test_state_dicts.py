@@ -44,7 +44,7 @@ def test_a_state_dict_may_come_bare_or_wrapped(front):
     contents = contents_of({f"{front}{key}": tensor for key, tensor in state.items()} | beside, told)
     assert contents.state == state
     assert contents.strays == ("name",)
-    assert set(contents.beside) == ({"epoch", "best_prec1", "meta"} if "/" in front else set())
+    assert set(contents.others) == ({"epoch", "best_prec1", "meta"} if "/" in front else set())
 
 
 def test_tensors_beside_the_state_dict_are_an_error_that_names_their_entries():
@@ -174,7 +174,7 @@ def test_a_normalisation_of_no_numbers_is_refused(spare):
 def test_half_of_a_normalisation_is_refused_and_not_replaced():
     layout = next(layout for layout in LAYOUTS if layout.spare)
     with pytest.raises(
-        WeightsError, match=r"a part of the input's normalisation alone; give data_preprocessor\.mean and"
+        WeightsError, match=r"only a part of the input's normalisation; give data_preprocessor\.mean and"
     ):
         layout.normalization({"data_preprocessor.mean": torch.tensor([100.0, 110.0, 120.0])})
 

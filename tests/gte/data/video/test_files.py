@@ -155,7 +155,7 @@ def test_frames_of_a_variable_rate_are_numbered_in_their_order_and_keep_their_ow
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool
 ):
     if long:
-        monkeypatch.setattr(seeking, "MOST_PIXELS", 1)
+        monkeypatch.setattr(seeking, "MAX_PIXELS", 1)
     path = uneven(tmp_path / "uneven.mkv")
     index = index_video(path)
     assert (index.info.num_frames, index.seekable) == (20, long)
@@ -230,7 +230,7 @@ BAD: list[tuple[Callable[[Path], object], str]] = [
     (text, "is no video that can be read here"),
     (noise, "is no video that can be read here"),
     (sound, "is no video that can be read here"),
-    (mute_pictures, "sound without pictures"),
+    (mute_pictures, "sound without images"),
     (song, "is no video|opens as a video but no frame"),
     (headless, "is no video that can be read here"),
     (pictureless, "no frame of it can be decoded|is no video that can be read here"),

@@ -45,12 +45,12 @@ def write_coded(path: Path, codec: str, count: int) -> Path:
 
 @pytest.fixture
 def all_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seeking, "MOST_PIXELS", 1)
+    monkeypatch.setattr(seeking, "MAX_PIXELS", 1)
 
 
 @pytest.mark.parametrize(("codec", "container"), [("XVID", "avi"), ("mp4v", "mp4"), ("VP80", "mkv"), ("MJPG", "avi")])
 def test_frames_of_a_long_video_are_the_ones_named_and_few_are_decoded(tmp_path, monkeypatch, codec, container):
-    monkeypatch.setattr(seeking, "MOST_PIXELS", 1)
+    monkeypatch.setattr(seeking, "MAX_PIXELS", 1)
     path = write_coded(tmp_path / f"long.{container}", codec, 900)
     index = index_video(path)
     assert (index.seekable, index.info.num_frames, index.info.fps) == (True, 900, 10.0)
@@ -99,10 +99,10 @@ def test_a_long_video_is_read_around_its_damaged_middle_and_says_where_that_is(t
     footage = open_footage(path)
     assert footage.info.num_frames == 900
     # To decode it from the start is no way out where that would take minutes.
-    monkeypatch.setattr(seeking, "MOST_DECODED_PIXELS", 1)
+    monkeypatch.setattr(seeking, "MAX_DECODED_PIXELS", 1)
     monkeypatch.setattr("gte.data.video.files._decode", None)
     assert [number_in(frame) for frame in footage.read([20, 870, 200])] == [20, 870, 200]
-    with pytest.raises(VideoError, match=r"long.mp4 is damaged at frame 601 \(counted from 1\).* before or behind it"):
+    with pytest.raises(VideoError, match=r"long.mp4 is damaged at frame 601 \(counted from 1\).* before or after it"):
         footage.read([20, 600, 870])
     seen = footage.glimpses([20, 600, 870], 48)
     assert [frame is not None for frame in seen] == [True, False, True]
@@ -148,7 +148,7 @@ def test_a_video_that_would_take_minutes_to_decode_and_cannot_be_sought_in_gives
 ):
     path = write_coded(tmp_path / "long.mp4", "mp4v", 40)
     monkeypatch.setattr(seeking, "SAME_MILLISECONDS", 60.0)
-    monkeypatch.setattr(seeking, "MOST_DECODED_PIXELS", 40 * 64 * 48 - 1)
+    monkeypatch.setattr(seeking, "MAX_DECODED_PIXELS", 40 * 64 * 48 - 1)
     with pytest.raises(VideoError, match=r"long.mp4 is too long to be read from its start"):
         open_footage(path)
 
@@ -205,16 +205,16 @@ def test_a_zip_of_pictures_is_unpacked_in_order_and_only_into_its_folder(tmp_pat
 
 def test_what_is_no_folder_or_zip_of_pictures_gives_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(VideoError, match="empty holds no pictures"):
+    with pytest.raises(VideoError, match="empty holds no images"):
         open_footage(tmp_path / "empty")
     broken = write_pictures(tmp_path / "broken", 1)
     (broken / "frame0.png").write_bytes(b"no picture")
-    with pytest.raises(VideoError, match=r"frame0.png is no picture"):
+    with pytest.raises(VideoError, match=r"frame0.png is no image"):
         open_footage(broken)
     (tmp_path / "not.zip").write_bytes(b"text")
     with pytest.raises(VideoError, match=r"not.zip cannot be unpacked"):
         unpack_pictures(tmp_path / "not.zip", tmp_path)
-    monkeypatch.setattr("gte.data.video.sources.MOST_PICTURES", 1)
+    monkeypatch.setattr("gte.data.video.sources.MAX_IMAGES", 1)
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as packed:
         packed.writestr("1.png", b"x")
         packed.writestr("2.png", b"x")
