@@ -250,7 +250,7 @@ def test_saving_does_not_add_to_the_planned_snapshots():
 
 def test_an_unknown_layer_is_named_with_those_there_are(path):
     with pytest.raises(
-        CheckpointError, match=r"no layer layer9 with a temporal kernel .* has layer1\.0\.conv2\.temporal\.shift"
+        CheckpointError, match=r"no layer layer9 with a temporal kernel; it has layer1\.0\.conv2\.temporal\.shift"
     ):
         load_history(path, "layer9")
 

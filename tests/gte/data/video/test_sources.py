@@ -218,7 +218,7 @@ def test_what_is_no_folder_or_zip_of_pictures_gives_one_sentence(tmp_path, monke
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as packed:
         packed.writestr("1.png", b"x")
         packed.writestr("2.png", b"x")
-    with pytest.raises(VideoError, match=r"many.zip holds 2 pictures"):
+    with pytest.raises(VideoError, match=r"many.zip holds 2 images"):
         unpack_pictures(tmp_path / "many.zip", tmp_path)
 
 
