@@ -28,6 +28,8 @@ FOLDERS: dict[str, Path] = {"": ROOT / "checkpoints", "runs/": ROOT / "runs"}
 FOLDERS_VARIABLE = "GTE_CHECKPOINTS"
 """Environment variable with further folders, separated as in PATH; their checkpoints come newest first."""
 
+NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."
+
 MAX_OPEN = 3
 """Checkpoints that a visit can hold open."""
 

@@ -1,6 +1,5 @@
 """Parts that every page shares: header, finding, errors as sentences, style."""
 
-import gc
 import html
 import logging
 import re
@@ -39,26 +38,19 @@ class Defect(Exception):
     """Something failed that no reader can mend; the error itself is in the log."""
 
 
-@st.cache_resource(show_spinner=False)
-def spare_the_collector() -> None:
-    """Take what has been imported out of Python's garbage collection, once for the server.
+def draw_page(key: str, heading: str, question: str, load: Callable[[], Callable[[], None]]) -> None:
+    """Draw a page: style, header, a notice for values of its link that do not exist, and its body.
 
-    Streamlit collects after every run, those included in which a page only looks how far a job is. To search half a
-    million objects of PyTorch and its like takes a quarter of a second, in which no other thread moves: the job itself
-    came to a standstill under the eyes of its reader.
+    `load` returns the function that draws the body.
     """
-    gc.collect()
-    gc.freeze()
-
-
-def draw_page(key: str, heading: str, question: str, body: Callable[[], None]) -> None:
-    """Draw a page: style, header, a notice for values of its link that do not exist, and its body."""
     url_state.arrive(key)
     st.html(STYLE)
     st.html(f'<header class="page-header"><h1>{html.escape(heading)}</h1><p>{html.escape(question)}</p></header>')
     notices = st.container()
     with errors_as_sentences():
-        body()
+        with notices:
+            draw_body = load()
+        draw_body()
     if messages := url_state.not_found():
         # In one box: a link to much that is gone would push the page out of sight.
         notices.warning(plain("\n\n".join(messages)))

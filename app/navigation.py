@@ -4,11 +4,10 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 
 import streamlit as st
 
-from app import layout
+from app import imports, layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +91,7 @@ def streamlit_page(spec: PageSpec, *, default: bool = False) -> st.Page:
 
 def show(spec: PageSpec) -> None:
     """Import a page's module and draw the page."""
-    layout.draw_page(spec.key, spec.heading or spec.title, spec.question, lambda: import_module(spec.module).render())
+    layout.draw_page(spec.key, spec.heading or spec.title, spec.question, lambda: imports.load(spec.module).render)
 
 
 def link(spec: PageSpec, label: str | None = None, *, default: bool = False, **chosen: str) -> None:

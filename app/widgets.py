@@ -16,8 +16,6 @@ from gte.data.video.sources import Stretch
 from gte.errors import GteError, sentence
 from gte.weights.published import LAYOUTS
 
-NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."
-
 MAX_VIDEO_MEGABYTES = 200
 """A minute of ordinary video is far below it."""
 
@@ -44,7 +42,7 @@ def checkpoints_or_stop() -> dict[str, CheckpointHeader]:
     """Return every checkpoint by name; where there is none, say how to get one and end the page."""
     headers, _ = checkpoints.list_checkpoints()
     if not headers:
-        st.info(NO_CHECKPOINT)
+        st.info(checkpoints.NO_CHECKPOINT)
         st.stop()
     return headers
 

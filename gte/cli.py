@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import tyro
-
 from gte.errors import GteError, sentence
 
 BAD_INPUT = 2
@@ -48,6 +46,9 @@ class _Arguments:
 
 def _parse(main: Callable[..., object], prog: str) -> _Arguments:
     """Read the command line. Raises ValueError, in one sentence, for what tyro would print in a frame."""
+
+    # Imported here because modules that only print a message import this one too, and tyro takes a tenth of a second.
+    import tyro
 
     @functools.wraps(main)
     def take(*args: Any, **kwargs: Any) -> _Arguments:

@@ -1,4 +1,4 @@
-"""Reads the components' scripts and encodes their arrays; no build step stands between a file here and the browser."""
+"""Scripts and data of the components, as they are sent to the browser; there is no build step."""
 
 import base64
 from pathlib import Path
@@ -17,3 +17,11 @@ def encode(array: np.ndarray) -> str:
     """Return the array's bytes, little-endian and in C order, as base64 text."""
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return base64.b64encode(np.ascontiguousarray(little).tobytes()).decode("ascii")
+
+
+def payload(data: dict[str, object]) -> tuple[dict[str, object]]:
+    """Wrap the data of a component, which `mounted` in common.js unwraps.
+
+    Among the values of a dict Streamlit searches for data frames, which imports pandas.
+    """
+    return (data,)

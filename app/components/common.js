@@ -81,7 +81,8 @@ function mounted(create) {
       });
       instances.set(root, instance);
     }
-    instance.update(component);
+    const [data] = component.data;
+    instance.update({ ...component, data });
     instance.watcher.observe(root.querySelector("section"));
     return () => {
       instance.watcher.disconnect();

@@ -36,7 +36,7 @@ def render() -> None:
     widgets.show_upload_result()
     found, _ = checkpoints.list_checkpoints()
     if not found:
-        st.info(widgets.NO_CHECKPOINT)
+        st.info(checkpoints.NO_CHECKPOINT)
         return
     with summary:
         layout.finding(_finding(found))

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from analysis.kernels.drift import read_taps
-from analysis.kernels.summary import block_names_of, drift_finding, most_moved
-from app import cache, checkpoints, layout, navigation, widgets
+from analysis.kernels.drift import Row, describe_drift, measure_drift, most_moved_layer, read_taps, reduced
+from app import checkpoints, imports, layout, navigation
 from app.clips import dataset_clip
 from app.components.kernel_barcode import LayerShares, kernel_barcode
 from app.components.shift_toy import shift_toy
+from app.hashing import HASH_FUNCS
 from gte.checkpoint_header import CheckpointHeader
-from gte.models import MODELS
+from gte.kernel_history import KernelHistory, read_lts_histories
 
 TOY_CLIP = ("motionpairs", 29)
 """A ball that moves right: alone, in front of a calm background, so that a shift by one frame is seen at once."""
@@ -25,7 +25,7 @@ CARDS = {
     "kernels": "Every learned kernel of a checkpoint, layer by layer, and how it drifted while it was trained.",
     "evidence": "Grad-CAM over the frames of a clip, one of ours or a video of yours, GTE above C2D.",
     "whatif": "A clip played backwards, GTE above C2D; kernels mirrored, blended, silenced; what each layer is worth.",
-    "architectures": f"Parameters and multiply-accumulates of {len(MODELS)} networks, counted on the real modules.",
+    "architectures": "Parameters and multiply-accumulates of every network, counted on the PyTorch models.",
     "library": "The checkpoints that are here and the runs that made them; open one of yours.",
 }
 
@@ -40,27 +40,34 @@ def render() -> None:
 
 
 def _training() -> None:
-    """What training did to the shifts of a shipped checkpoint."""
-    found, _ = checkpoints.list_checkpoints()
-    name = pick(found)
+    """Draw what training did to the kernels of a shipped checkpoint."""
+    headers, _ = checkpoints.list_checkpoints()
+    name = pick(headers)
     if name is None:
-        st.info(widgets.NO_CHECKPOINT)
+        st.info(checkpoints.NO_CHECKPOINT)
         return
-    header = found[name]
-    summary = cache.kernel_summary(header)
-    layer = most_moved(summary)
-    history = cache.layer_taps(header, layer)
-    names = block_names_of(summary)
+    rows, histories = _kernels(headers[name])
+    layer = most_moved_layer(rows)
+    history = next(history for history in histories if history.layer == layer)
+    block = next(row["block"] for row in rows if row["layer"] == layer)
     st.header(f"What training did to {layout.plain(name)}")
-    layout.finding(drift_finding(summary))
+    layout.finding(describe_drift(rows))
     kernel_barcode(
         read_taps(history),
         history.steps.tolist(),
-        title=f"The kernels of {names[layer]}",
+        title=f"The kernels of {block}",
         key="training",
-        shares=LayerShares.from_summary(summary, selected=names[layer]),
+        shares=LayerShares.from_rows(rows, selected=block),
         height=KERNELS_HEIGHT,
     )
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _kernels(header: CheckpointHeader) -> tuple[list[Row], list[KernelHistory]]:
+    """Measure the drift of every layer of a checkpoint, and read the taps of each; nobody writes to them."""
+    # Without PyTorch, which the first page must not wait for; only a network knows how its outputs share kernels.
+    histories = read_lts_histories(header) or imports.load("gte.checkpoint").load_histories(header.path)
+    return measure_drift(histories), [reduced(history) for history in histories]
 
 
 def pick(found: Mapping[str, CheckpointHeader]) -> str | None:

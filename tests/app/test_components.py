@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analysis.kernels.summary import rows_of
 from app.components.film_strip import StripRow, film_strip, frame_shares
 from app.components.kernel_barcode import LayerShares, kernel_barcode
 from app.components.shift_toy import channel_activity, liveliest_line, shift_toy
@@ -31,7 +32,7 @@ def sent(script: Callable[..., None], *args: object) -> tuple[dict[str, Any], Ap
     at = AppTest.from_function(script, args=args, default_timeout=TIMEOUT_SECONDS).run()
     assert not at.exception
     (element,) = at.get("bidi_component")
-    return json.loads(element.proto.json), at
+    return json.loads(element.proto.json)[0], at
 
 
 def decoded(text: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
@@ -169,7 +170,7 @@ def summary_of(lengths: dict[str, int]) -> pd.DataFrame:
 
 
 def test_shares_and_drift_are_taken_from_the_summary() -> None:
-    shares = LayerShares.from_summary(summary_of({"layer1.0": 2, "layer1.1": 2}), selected="layer1.1")
+    shares = LayerShares.from_rows(rows_of(summary_of({"layer1.0": 2, "layer1.1": 2})), selected="layer1.1")
     assert list(shares.layers) == ["layer1.0", "layer1.1"]
     assert list(shares.paths) == ["layer1.0.conv2.lts", "layer1.1.conv2.lts"]
     assert shares.shares.tolist() == [[[0.5, 0, 0.5], [0.375, 0.125, 0.5]]] * 2
@@ -180,7 +181,7 @@ def test_shares_and_drift_are_taken_from_the_summary() -> None:
 
 
 def test_a_layer_with_fewer_snapshots_stays_as_it_is_at_its_last() -> None:
-    shares = LayerShares.from_summary(summary_of({"a": 3, "b": 2, "c": 1}))
+    shares = LayerShares.from_rows(rows_of(summary_of({"a": 3, "b": 2, "c": 1})))
     assert shares.shares[:, :, 1].tolist() == [[0, 0.125, 0.25], [0, 0.125, 0.125], [0, 0, 0]]
     np.testing.assert_array_equal(shares.drift, [[0, 0.25, 0.5], [0, 0.25, 0.25], [np.nan] * 3])
     assert list(shares.starts_known) == [True, True, False]
@@ -188,7 +189,7 @@ def test_a_layer_with_fewer_snapshots_stays_as_it_is_at_its_last() -> None:
 
 def test_a_summary_without_layers_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one layer"):
-        LayerShares.from_summary(summary_of({}))
+        LayerShares.from_rows(rows_of(summary_of({})))
 
 
 def layers_page(num_snapshots: int, shares: "LayerShares") -> None:
@@ -202,7 +203,7 @@ def layers_page(num_snapshots: int, shares: "LayerShares") -> None:
 
 
 def test_layers_go_to_the_browser_snapshot_by_snapshot() -> None:
-    shares = LayerShares.from_summary(summary_of({"a": 3, "b": 1}), selected="b")
+    shares = LayerShares.from_rows(rows_of(summary_of({"a": 3, "b": 1})), selected="b")
     layers = sent(layers_page, 3, shares)[0]["layers"]
     assert np.array_equal(decoded(layers["shares"], np.float32, (3, 2, 3)), shares.shares.swapaxes(0, 1))
     drift = decoded(layers["drift"], np.float32, (3, 2))
@@ -215,7 +216,7 @@ def test_layers_go_to_the_browser_snapshot_by_snapshot() -> None:
 def test_the_last_of_all_layers_stands_beside_the_last_of_a_layer_with_fewer_snapshots(
     num_snapshots: int, stays: list[float]
 ) -> None:
-    layers = sent(layers_page, num_snapshots, LayerShares.from_summary(summary_of({"a": 3})))[0]["layers"]
+    layers = sent(layers_page, num_snapshots, LayerShares.from_rows(rows_of(summary_of({"a": 3}))))[0]["layers"]
     assert decoded(layers["shares"], np.float32, (num_snapshots, 1, 3))[:, 0, 1].tolist() == stays
 
 
@@ -265,7 +266,7 @@ def test_the_form_the_order_and_the_selected_output_go_to_the_browser_and_come_b
     at.session_state["order"] = np.array([3, 1, 2, 0])
     at.session_state["output"] = 2
     at.run()
-    data = json.loads(at.get("bidi_component")[0].proto.json)
+    [data] = json.loads(at.get("bidi_component")[0].proto.json)
     assert (data["form"], data["order"], data["output"]) == ("triangle", [3, 1, 2, 0], 2)
     assert at.text[0].value == "triangle 2"
 

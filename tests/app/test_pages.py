@@ -5,7 +5,7 @@ import pytest
 
 from analysis.formatting import large_count
 from analysis.kernels.drift import NO_KERNELS
-from app import cache, clips, widgets
+from app import cache, checkpoints, clips
 from app.navigation import PAGES
 from gte.checkpoint_header import read_header
 from gte.data.video.files import write_webm
@@ -27,7 +27,7 @@ def test_every_page_opens_without_any_checkpoint(folders, key):
     assert not at.exception
     assert not at.error
     if key in ("kernels", "evidence", "library"):
-        assert sentences(at) == [widgets.NO_CHECKPOINT]
+        assert sentences(at) == [checkpoints.NO_CHECKPOINT]
 
 
 @pytest.mark.parametrize("key", ["kernels", "evidence", "library"])

@@ -34,7 +34,7 @@ def several_pages() -> None:
         st.text(widgets.pick(url_keys.LAYER, "Layer", options[page], default=options[page][-1]))
         widgets.draw_tabs({"left": lambda _: None, "right": draw_right}, "the right tab")
 
-    layout.draw_page(page, "Title", "Which?", body)
+    layout.draw_page(page, "Title", "Which?", lambda: body)
 
 
 def opened(page: str = "one", /, **url: str | list[str]) -> AppTest:

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from streamlit.components.v2 import component
 
 from analysis.plotting import style
-from app.components._source import encode, read
+from app.components._source import encode, payload, read
 
 MOST_FRAMES = 64
 LARGEST_FRAME = 224
@@ -81,16 +81,18 @@ def film_strip(
         drawn.append(_encode_row(row, known[0] if known else len(pictures) - 1))
     _strip(
         key=key,
-        data={
-            "pictures": [encode_frames(frames) for frames in pictures],
-            "rows": drawn,
-            "names": names,
-            "scale": scale_label,
-            "fps": frames_per_second,
-            "size": largest_frame,
-            "magma": list(style.MAGMA),
-            "colour": style.NEUTRAL,
-        },
+        data=payload(
+            {
+                "pictures": [encode_frames(frames) for frames in pictures],
+                "rows": drawn,
+                "names": names,
+                "scale": scale_label,
+                "fps": frames_per_second,
+                "size": largest_frame,
+                "magma": list(style.MAGMA),
+                "colour": style.NEUTRAL,
+            }
+        ),
     )
 
 

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import pandas as pd
 import streamlit as st
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from streamlit.components.v2 import component
 
 from analysis.formatting import DIRECTIONS
-from analysis.kernels.summary import knows_start
+from analysis.kernels.drift import Row, is_start_known
 from analysis.plotting import style
-from app.components._source import encode, read
+from app.components._source import encode, payload, read
 
 MOST_OUTPUTS = 4096
 
@@ -75,28 +74,31 @@ class LayerShares:
                 raise ValueError(f"{name} must have one entry for each of {num} layers, or none; got {len(values)}.")
 
     @classmethod
-    def from_summary(cls, summary: pd.DataFrame, selected: str = "") -> "LayerShares":
-        """Take them from `analysis.kernels.summarise`, with the layers' short names; so is `selected`.
+    def from_rows(cls, rows: Sequence[Row], selected: str = "") -> "LayerShares":
+        """Take them from `analysis.kernels.drift.measure_drift`, with the layers' short names; so is `selected`.
 
         A layer with fewer snapshots than others stays as it is at its last. Where no drift is known there is none to
         draw. Raises ValueError if there is no layer.
         """
-        if summary.empty:
-            raise ValueError("There must be at least one layer; the summary has none.")
-        parts = [part for _, part in summary.groupby("layer", sort=False)]
-        longest = max(len(part) for part in parts)
+        layers: dict[str, list[Row]] = {}
+        for row in rows:
+            layers.setdefault(row["layer"], []).append(row)
+        if not layers:
+            raise ValueError("There must be at least one layer; got no rows.")
+        parts = list(layers.values())
+        num_snapshots = max(map(len, parts))
 
-        def padded(part: pd.DataFrame, columns: list[str]) -> np.ndarray:
-            values = part[columns].to_numpy(dtype=np.float32)
-            return np.pad(values, [(0, longest - len(part)), (0, 0)], mode="edge")
+        def column(name: str) -> Float32[np.ndarray, "l s"]:
+            values = [[row[name] for row in part + part[-1:] * (num_snapshots - len(part))] for part in parts]
+            return np.array(values, dtype=np.float32)
 
-        drift = np.concatenate([padded(part, ["drift"]).T for part in parts])
+        drift = column("drift")
         return cls(
-            layers=[str(part["block"].iloc[0]) for part in parts],
-            shares=np.stack([padded(part, list(DIRECTIONS)) for part in parts]),
+            layers=[part[0]["block"] for part in parts],
+            shares=np.stack([column(name) for name in DIRECTIONS], axis=2),
             drift=None if np.isnan(drift).all() else drift,
-            starts_known=[bool(knows_start(part).all()) for part in parts],
-            paths=[str(part["layer"].iloc[0]) for part in parts],
+            starts_known=[all(map(is_start_known, part)) for part in parts],
+            paths=list(layers),
             selected=selected,
         )
 
@@ -159,21 +161,23 @@ def kernel_barcode(
     st.session_state[_memory(key)] = (title, output, selected)
     result = _barcode(
         key=key,
-        data={
-            "taps": encode(np.asarray(taps, dtype=np.float32)),
-            "outputs": taps.shape[1],
-            "numTaps": taps.shape[2],
-            "moments": _moments(steps),
-            "startsKnown": starts_known,
-            "title": title,
-            "snapshot": first,
-            "height": height,
-            "form": form,
-            "order": None if order is None else [int(number) for number in order],
-            "output": selected,
-            "layers": _layers(shares, len(steps)) if shares else None,
-            "colours": dict(style.DIRECTION_COLOURS),
-        },
+        data=payload(
+            {
+                "taps": encode(np.asarray(taps, dtype=np.float32)),
+                "outputs": taps.shape[1],
+                "numTaps": taps.shape[2],
+                "moments": _moments(steps),
+                "startsKnown": starts_known,
+                "title": title,
+                "snapshot": first,
+                "height": height,
+                "form": form,
+                "order": None if order is None else [int(number) for number in order],
+                "output": selected,
+                "layers": _layers(shares, len(steps)) if shares else None,
+                "colours": dict(style.DIRECTION_COLOURS),
+            }
+        ),
         default={"snapshot": first, "form": form},
         on_snapshot_change=_rerun,
         on_form_change=_rerun,

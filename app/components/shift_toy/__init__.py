@@ -5,7 +5,7 @@ from jaxtyping import Float32, UInt8
 from streamlit.components.v2 import component
 
 from analysis.plotting import style
-from app.components._source import encode, read
+from app.components._source import encode, payload, read
 
 LONGEST_CLIP = 12
 """Frames; more than about eight rows hide a shift by one."""
@@ -38,13 +38,15 @@ def shift_toy(frames: UInt8[np.ndarray, "t h w 3"], *, line: int | None = None, 
         raise ValueError(f"line must be a row of the {frames.shape[1]}-pixel frames; got {line}.")
     _toy(
         key=key,
-        data={
-            "pixels": encode(frames),
-            "shape": frames.shape[:3],
-            "line": line,
-            "activity": encode(channel_activity(frames)),
-            "colours": dict(style.DIRECTION_COLOURS),
-        },
+        data=payload(
+            {
+                "pixels": encode(frames),
+                "shape": frames.shape[:3],
+                "line": line,
+                "activity": encode(channel_activity(frames)),
+                "colours": dict(style.DIRECTION_COLOURS),
+            }
+        ),
     )
 
 

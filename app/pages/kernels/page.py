@@ -9,7 +9,7 @@ from analysis.formatting import percent
 from analysis.kernels.cards import View
 from analysis.kernels.drift import NO_KERNELS, Reading, read_taps
 from analysis.kernels.outputs import Order, order_of, outputs_table, snapshot_at
-from analysis.kernels.summary import block_names_of, drift_finding, most_moved
+from analysis.kernels.summary import block_names_of, drift_finding, most_moved, rows_of
 from app import cache, checkpoints, layout, navigation, url_keys, url_state, widgets
 from app.components.kernel_barcode import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
@@ -111,7 +111,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
             title=f"{names[view.layer]}, {num_outputs} outputs",
             key=key,
             snapshot=min(first, len(steps) - 1),
-            shares=LayerShares.from_summary(summary, selected=names[view.layer]),
+            shares=LayerShares.from_rows(rows_of(summary), selected=names[view.layer]),
             starts_known=taps.starts_known,
             order=_order(header, view, key, min(first, len(steps) - 1)),
             output=output,

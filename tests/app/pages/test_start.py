@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import checkpoints, widgets
+from app import checkpoints
 from app.navigation import PAGES
 from app.pages import start
 from gte.checkpoint_header import CheckpointHeader
@@ -21,7 +21,7 @@ def opened() -> AppTest:
 
 
 def components(at: AppTest) -> dict[str, dict]:
-    return {element.proto.component_name: json.loads(element.proto.json) for element in at.get("bidi_component")}
+    return {element.proto.component_name: json.loads(element.proto.json)[0] for element in at.get("bidi_component")}
 
 
 def test_the_start_page_opens_with_the_toy_alone_where_no_checkpoint_is(
@@ -32,7 +32,7 @@ def test_the_start_page_opens_with_the_toy_alone_where_no_checkpoint_is(
     assert not at.exception
     assert not at.error
     assert set(components(at)) == {"shift_toy"}
-    assert [info.value for info in at.info] == [widgets.NO_CHECKPOINT]
+    assert [info.value for info in at.info] == [checkpoints.NO_CHECKPOINT]
 
 
 def test_a_card_leads_to_every_other_page() -> None:

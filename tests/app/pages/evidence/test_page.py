@@ -36,7 +36,7 @@ SLOW = [name for name, entry in METHODS.items() if entry.speed == "slow"]
 
 def strips(at):
     """The rows of the film strips."""
-    return [row for element in at.get("bidi_component") for row in json.loads(element.proto.json).get("rows", [])]
+    return [row for element in at.get("bidi_component") for row in json.loads(element.proto.json)[0].get("rows", [])]
 
 
 def finish(at):
