@@ -33,7 +33,7 @@ class Setting:
         return Named("item", Call(per_video, call, **self.seen) if self.seen else call, item)
 
 
-WHERE = """
+COST_BY_LAYER = """
 A bar is the number of MACs that fvcore counts in that part of the network, one colour or pattern for each kind of
 operator:
 
@@ -49,7 +49,7 @@ counts in its children. A hard shift multiplies nothing and has no bar.
 """
 
 
-def where(item: Complexity, setting: Setting, stage: str | None, selected: str | None) -> Card:
+def cost_by_layer(item: Complexity, setting: Setting, stage: str | None, selected: str | None) -> Card:
     """Show the cost of a network by stage, or of one stage by block."""
     level: tables.Level = "block" if stage else "stage"
     frame = tables.parts(item, level, of=stage)
@@ -62,7 +62,7 @@ def where(item: Complexity, setting: Setting, stage: str | None, selected: str |
         if stage
         else tables.parts_finding(item, setting.flops_per_mac),
         call=Call(figures.part_bars, parts, selected, flops_per_mac=setting.flops_per_mac),
-        definition=WHERE,
+        definition=COST_BY_LAYER,
         table=frame,
         clickable=True,
     )

@@ -48,10 +48,10 @@ class Layer:
     in_channels: int
     out_channels: int
     kernel: tuple[int, int, int] | None
-    """Frames, rows and columns that an output reads; None where there is no kernel."""
-    reads: ClipShape
+    """Frames, rows and columns; None where there is no kernel."""
+    input_size: ClipShape
     """Frames, height and width of the input; of features without pixels, height and width are 1."""
-    gives: ClipShape
+    output_size: ClipShape
     """Frames, height and width of the output."""
     params: int
     """Learnable numbers of the module itself, without its children's."""
@@ -96,15 +96,15 @@ def kind_of(path: str, module: nn.Module, temporal: Collection[str]) -> Kind:
 
 @dataclass
 class Shapes:
-    """What a module read and gave when it last ran."""
+    """Shapes of the last input and output of a module."""
 
-    reads: tuple[int, ...]
-    gives: tuple[int, ...]
+    input_size: tuple[int, ...]
+    output_size: tuple[int, ...]
 
 
 @contextmanager
 def watched(model: nn.Module) -> Iterator[dict[str, Shapes]]:
-    """Note, while the block runs, the shape that goes into every module and the one that comes out."""
+    """Record, while the block runs, the shapes of the input and the output of every module."""
     seen: dict[str, Shapes] = {}
 
     def note(path: str) -> Any:
@@ -134,8 +134,8 @@ def layers_of(
         params = sum(parameter.numel() for parameter in module.parameters(recurse=False))
         if not macs_itself and not params:
             continue
-        channels_in, reads = _as_clip(shapes[path].reads)
-        channels_out, gives = _as_clip(shapes[path].gives)
+        channels_in, input_size = _as_clip(shapes[path].input_size)
+        channels_out, output_size = _as_clip(shapes[path].output_size)
         layers.append(
             Layer(
                 path=path,
@@ -143,8 +143,8 @@ def layers_of(
                 in_channels=channels_in,
                 out_channels=channels_out,
                 kernel=_kernel(module, path in temporal),
-                reads=reads,
-                gives=gives,
+                input_size=input_size,
+                output_size=output_size,
                 params=params,
                 macs=macs_itself,
             )

@@ -75,7 +75,7 @@ def _by_layer(subject: Subject) -> None:
         block = widgets.pick(
             url_keys.BLOCK, "Block", blocks, default=typical if typical in blocks else blocks[0], width=180
         )
-    card = cost_cards.where(item, subject.setting, stage, block if stage else None)
+    card = cost_cards.cost_by_layer(item, subject.setting, stage, block if stage else None)
     cards.draw(card, on_click=_open_block if stage else _open_stage)
     st.caption(
         "Click a bar, or choose above, to see " + ("the layers of a block." if stage else "the blocks of a stage.")
