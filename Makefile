@@ -17,6 +17,9 @@ WATCH ?=
 WORKERS ?= 2
 # make test ARGS="-m 'not slow and not browser' -k kernels", make bench ARGS="--rounds 5", make shots ARGS="--help"
 ARGS ?=
+# make walk STEPS=5000 SEED=3
+STEPS ?= 300
+SEED ?= 0
 # What `make train-demo` runs.
 DEMO ?= gte.train tiny --out runs/gte-tiny
 
@@ -26,7 +29,7 @@ export MALLOC_TRIM_THRESHOLD_ ?= 4000000000
 export MALLOC_TOP_PAD_ ?= 64000000
 export MALLOC_MMAP_MAX_ ?= 0
 
-.PHONY: help setup app test check bench train-demo shots stale
+.PHONY: help setup app test check bench train-demo shots walk stale
 
 help:
 	@echo "make app         open the app in the browser (PORT=8600 for another port)"
@@ -34,6 +37,7 @@ help:
 	@echo "make setup       install everything for developing"
 	@echo "make check       formatting, lint, types, the direction of imports"
 	@echo "make test        all tests (ARGS=\"-m 'not slow and not browser'\" for the quick ones)"
+	@echo "make walk        random steps through the app (STEPS=5000 SEED=3), and what failed"
 	@echo "make bench       how long the networks take, as ratios to a 2D ResNet"
 	@echo "make shots       a picture of every page in shots/, both themes, 1280 and 800 pixels wide"
 
@@ -59,6 +63,9 @@ bench: $(DEV_STAMP)
 
 shots: $(DEV_STAMP)
 	$(PY) -m tests.browser.shots $(ARGS)
+
+walk: $(DEV_STAMP)
+	$(PY) -m tests.app.walk --steps $(STEPS) --seed $(SEED)
 
 # A .venv whose installation was cut short (the mark is still there) or whose Python has gone is built anew.
 ifneq ($(wildcard $(UNFINISHED)),)
