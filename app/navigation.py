@@ -59,7 +59,7 @@ PAGES: dict[str, PageSpec] = {
         key="whatif",
         title="What if",
         url_path="whatif",
-        question="Does order matter, do the kernels?",
+        question="Does frame order matter? Do the kernels?",
         module="app.pages.what_if.page",
     ),
     "architectures": PageSpec(

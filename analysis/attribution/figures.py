@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from analysis.attribution.evidence import ClassScore
 from analysis.formatting import percent
 from analysis.plotting import style
+from analysis.plotting.rows import lay_out_rows, row_bars
 
 NUMBER_ROOM = 64
 """Pixels to the right of the longest possible bar for its number."""
@@ -19,25 +20,18 @@ def class_bars(scores: Sequence[ClassScore], selected: int | None = None) -> go.
 
     The customdata of a bar is the index of its class.
     """
-    figure = go.Figure(
-        go.Bar(
-            y=[score.name for score in scores],
-            x=[score.probability for score in scores],
-            orientation="h",
-            marker={"color": [style.ACCENT if score.index == selected else style.NEUTRAL for score in scores]},
-            text=[_written(score.probability) for score in scores],
-            textposition="outside",
-            cliponaxis=False,
-            customdata=[[score.index] for score in scores],
-            hovertemplate="<b>%{y}</b>: %{text}<extra></extra>",
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-        )
+    names = [score.name for score in scores]
+    bars = row_bars(
+        names,
+        [score.probability for score in scores],
+        marker={"color": [style.ACCENT if score.index == selected else style.NEUTRAL for score in scores]},
+        hover="<b>%{y}</b>: %{text}",
+        customdata=[[score.index] for score in scores],
+        numbers=[_written(score.probability) for score in scores],
     )
-    style.style(figure, size="medium", categories="y")
+    figure = lay_out_rows(go.Figure(bars), names, size="medium")
     figure.update_layout(margin_t=8, margin_r=NUMBER_ROOM, showlegend=False)
     figure.update_xaxes(title_text="probability", range=[0, 1], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=True)
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8)
     return figure
 
 

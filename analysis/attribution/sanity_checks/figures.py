@@ -10,6 +10,7 @@ from analysis.attribution.sanity_checks.deletion_insertion import EVIDENCE, WAYS
 from analysis.attribution.sanity_checks.weight_randomization import KEPT, LOST
 from analysis.formatting import percent
 from analysis.plotting import style
+from analysis.plotting.rows import lay_out_rows, row_bars
 
 
 def randomisation_curve(stages: pd.DataFrame) -> go.Figure:
@@ -88,26 +89,22 @@ def localization_bars(summary: pd.DataFrame, chance: float, axis_maximum: float)
     The dotted line is chance. Figures that are compared have the same `axis_maximum`.
     """
     baseline = summary["method"] == "RandomCAM"
-    figure = go.Figure(
-        go.Bar(
-            y=summary["method"],
-            x=summary["share"],
-            orientation="h",
-            marker={"color": [style.NEUTRAL if flag else style.ACCENT for flag in baseline]},
-            error_x={
-                "array": (summary["high"] - summary["share"]).clip(lower=0),
-                "arrayminus": (summary["share"] - summary["low"]).clip(lower=0),
-                "color": style.NEUTRAL,
-                "thickness": 2,
-            },
-            customdata=[percent(share) for share in summary["share"]],
-            hovertemplate="<b>%{y}</b>: %{customdata} on the object<extra></extra>",
-        )
+    bars = row_bars(
+        summary["method"],
+        summary["share"],
+        marker={"color": [style.NEUTRAL if flag else style.ACCENT for flag in baseline]},
+        hover="<b>%{y}</b>: %{customdata} on the object",
+        customdata=[percent(share) for share in summary["share"]],
     )
-    style.style(figure, size="medium", categories="y")
+    bars.error_x = {
+        "array": (summary["high"] - summary["share"]).clip(lower=0),
+        "arrayminus": (summary["share"] - summary["low"]).clip(lower=0),
+        "color": style.NEUTRAL,
+        "thickness": 2,
+    }
+    figure = lay_out_rows(go.Figure(bars), list(summary["method"]), size="medium")
     figure.update_layout(margin_t=8, showlegend=False)
     figure.update_xaxes(title_text="evidence on the moving object", range=[0, axis_maximum], tickformat=".0%")
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8)
     figure.add_vline(x=chance, line={"dash": "dot", "width": 2, "color": style.NEUTRAL})
     return figure
 

@@ -1,4 +1,4 @@
-"""The film strip: rows of networks, the evidence of each blended over the same frames in the browser."""
+"""Film strip: one row per network, with its evidence blended over the frames in the browser."""
 
 import base64
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from streamlit.components.v2 import component
 from analysis.plotting import style
 from app.components._source import encode, payload, read
 
-MOST_FRAMES = 64
-LARGEST_FRAME = 224
-"""Pixels a side at which a frame is sent; a larger one is reduced."""
-LARGEST_MAP = 40
-"""Cells a side at which a map is sent; the browser enlarges it smoothly."""
+MAX_FRAMES = 64
+MAX_FRAME_SIDE = 224
+"""Pixels per side of the frames that are sent; larger ones are reduced."""
+MAX_MAP_SIDE = 40
+"""Cells per side of the maps that are sent; the browser enlarges them smoothly."""
 JPEG_QUALITY = 80
 
 _strip = component(
@@ -29,22 +29,22 @@ _strip = component(
 
 @dataclass(frozen=True, kw_only=True)
 class StripRow:
-    """One network's evidence over the frames that it saw."""
+    """The evidence of a network over its input frames."""
 
     label: str
     """The network's name."""
 
     frames: UInt8[np.ndarray, "t h w 3"]
-    """RGB; rows that show the same clip pass the same array, which is then sent once."""
+    """RGB; rows with the same clip pass the same array, which is then sent once."""
 
     evidence: Float[np.ndarray, "t mh mw"]
-    """In [0, 1], a map a frame, of any size; 1 is the maximum of this network's clip."""
+    """In [0, 1], one map per frame, of any size; 1 is the end of the colour scale."""
 
     note: str = ""
-    """What stands beside the name: the prediction, and in which frames its evidence lies."""
+    """Text after the name: the prediction, and the frames of the evidence."""
 
     frame_shares: Sequence[float] | None = None
-    """The share of the evidence in each frame, drawn under it; by default that of the given maps."""
+    """The share of the evidence in each frame, drawn below it; by default that of the maps."""
 
 
 def film_strip(
@@ -56,11 +56,12 @@ def film_strip(
     frames_per_second: float = 4.0,
     largest_frame: int = 224,
 ) -> None:
-    """Draw the rows under one another with one opacity slider, one colour scale, frame bars and a player.
+    """Draw the rows with one opacity slider, one colour scale, frame bars and a player.
 
-    Frames are magma where the evidence is, transparent where there is none. The bars of all rows share one scale.
-    `frame_names` stand above the frames, by default 1, 2, ...; `largest_frame` bounds a frame's side in CSS pixels. A
-    click on a frame, or Play, opens the player, in which all rows run together. Raises ValueError for wrong sizes.
+    Frames are magma where there is evidence, and unchanged elsewhere. The bars of all rows share one scale.
+    `frame_names` are above the frames, by default 1, 2, ...; `largest_frame` is the maximum side of a frame in CSS
+    pixels. A click on a frame, or Play, opens the player, which plays all rows together. Raises ValueError for wrong
+    sizes.
     """
     if not rows:
         raise ValueError("The film strip needs at least one row.")
@@ -72,19 +73,19 @@ def film_strip(
         raise ValueError(f"There must be one name for each of the {num_frames} frames; got {len(names)}.")
     if not 0 < frames_per_second <= 60:
         raise ValueError(f"frames_per_second must lie between 0 and 60; got {frames_per_second}.")
-    pictures: list[np.ndarray] = []
-    drawn = []
+    clips: list[np.ndarray] = []
+    encoded = []
     for row in rows:
-        known = [index for index, frames in enumerate(pictures) if frames is row.frames]
+        known = [index for index, frames in enumerate(clips) if frames is row.frames]
         if not known:
-            pictures.append(row.frames)
-        drawn.append(_encode_row(row, known[0] if known else len(pictures) - 1))
+            clips.append(row.frames)
+        encoded.append(_encode_row(row, known[0] if known else len(clips) - 1))
     _strip(
         key=key,
         data=payload(
             {
-                "pictures": [encode_frames(frames) for frames in pictures],
-                "rows": drawn,
+                "pictures": [encode_frames(frames) for frames in clips],
+                "rows": encoded,
                 "names": names,
                 "scale": scale_label,
                 "fps": frames_per_second,
@@ -99,8 +100,8 @@ def film_strip(
 def encode_frames(frames: UInt8[np.ndarray, "t h w 3"]) -> str:
     """All frames side by side as one JPEG, in base64."""
     side = max(frames.shape[1:3])
-    if side > LARGEST_FRAME:
-        scale = LARGEST_FRAME / side
+    if side > MAX_FRAME_SIDE:
+        scale = MAX_FRAME_SIDE / side
         frames = np.stack(
             [cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for frame in frames]
         )
@@ -112,9 +113,9 @@ def encode_frames(frames: UInt8[np.ndarray, "t h w 3"]) -> str:
 def _encode_row(row: StripRow, picture: int) -> dict[str, object]:
     maps = np.clip(np.asarray(row.evidence, dtype=np.float32), 0, 1)
     shares = frame_shares(maps) if row.frame_shares is None else row.frame_shares
-    height, width = (min(LARGEST_MAP, side) for side in maps.shape[1:])
+    height, width = (min(MAX_MAP_SIDE, side) for side in maps.shape[1:])
     if (height, width) != maps.shape[1:]:
-        maps = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in maps])
+        maps = np.stack([cv2.resize(cells, (width, height), interpolation=cv2.INTER_AREA) for cells in maps])
     values = np.rint(255 * maps).astype(np.uint8)
     return {
         "label": row.label,
@@ -127,7 +128,7 @@ def _encode_row(row: StripRow, picture: int) -> dict[str, object]:
 
 
 def frame_shares(evidence: Float[np.ndarray, "t mh mw"]) -> Float[np.ndarray, " t"]:
-    """The share of all evidence that lies in each frame; zeros where there is none at all."""
+    """The share of the evidence in each frame; zeros if there is none."""
     sums = evidence.sum(axis=(1, 2), dtype=np.float64)
     total = sums.sum()
     return sums / total if total > 0 else sums
@@ -137,8 +138,8 @@ def _check(row: StripRow, num_frames: int) -> None:
     frames, evidence = row.frames, row.evidence
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
         raise ValueError(f"{row.label}: frames must be uint8 (t, h, w, 3); got {frames.dtype} {frames.shape}.")
-    if not 1 <= len(frames) <= MOST_FRAMES:
-        raise ValueError(f"{row.label}: the strip shows 1 to {MOST_FRAMES} frames; got {len(frames)}.")
+    if not 1 <= len(frames) <= MAX_FRAMES:
+        raise ValueError(f"{row.label}: the strip shows 1 to {MAX_FRAMES} frames; got {len(frames)}.")
     if len(frames) != num_frames:
         raise ValueError(
             f"{row.label}: all rows must have as many frames as the first, {num_frames}; got {len(frames)}."
@@ -148,7 +149,7 @@ def _check(row: StripRow, num_frames: int) -> None:
             f"{row.label}: there must be one map (h, w) for each of {num_frames} frames; got {evidence.shape}."
         )
     if not np.isfinite(evidence).all():
-        raise ValueError(f"{row.label}: the evidence holds values that are not numbers, so it cannot be drawn.")
+        raise ValueError(f"{row.label}: the evidence has values that are not numbers, so it cannot be drawn.")
     if row.frame_shares is not None and len(row.frame_shares) != num_frames:
         raise ValueError(f"{row.label}: there must be {num_frames} frame shares; got {len(row.frame_shares)}.")
     if row.frame_shares is not None and not np.isfinite(row.frame_shares).all():

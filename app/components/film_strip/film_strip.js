@@ -4,7 +4,7 @@ const BARS = 24;
 const SHARES = 20;
 const PLAYER = 280;
 
-// 256 colours from the given stops; alpha is the value itself, so that no evidence leaves the frame as it is.
+// 256 colours from the given stops; alpha is the value itself, so that no evidence leaves the frame unchanged.
 function colourTable(stops) {
   const rgb = stops.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
   return Array.from({ length: 256 }, (_, value) => {
@@ -14,7 +14,7 @@ function colourTable(stops) {
   });
 }
 
-// All maps of a row side by side, coloured once; from then on they are only blended over the frames.
+// All maps of a row side by side, coloured once; later they are only blended over the frames.
 function colourMaps(values, [frames, height, width], table) {
   const strip = surface(frames * width, height);
   const context = strip.getContext("2d");
@@ -36,12 +36,12 @@ function drawFrame(context, row, frames, t, x, y, width, height, opacity) {
   context.globalAlpha = 1;
 }
 
-// A name, or what stands before its dot where there is no room for all of it.
+// A name, or only the part before its dot if there is no room for all of it.
 function fitted(context, name, room) {
   return context.measureText(name).width <= room ? name : name.split(" · ")[0];
 }
 
-// Frames with their overlay, and under each the share of the row's evidence that lies in it.
+// Frames with their overlay, and below each its share of the evidence of the row.
 function drawRow(canvas, row, data, opacity, now, theme) {
   const available = canvas.parentElement.clientWidth;
   const cell = Math.min(data.size, Math.floor((available - SPACE * (data.frames - 1)) / data.frames));
@@ -159,13 +159,13 @@ function makeStrip(root) {
   }
 
   async function update({ data: next }) {
-    // The theme alone has changed.
+    // Only the theme has changed.
     if (next === latest && data) return draw();
     latest = next;
     const decoded = await Promise.all(
       next.pictures.map((jpeg) => createImageBitmap(new Blob([decode(jpeg)], { type: "image/jpeg" }))),
     );
-    // Newer data came while these were decoded.
+    // Newer data arrived during decoding.
     if (latest !== next) return null;
     table.splice(0, table.length, ...colourTable(next.magma));
     data = { ...next, frames: next.names.length };

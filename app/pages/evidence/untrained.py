@@ -1,4 +1,4 @@
-"""Networks of the zoo that never trained, as a control beside those that did: built when they are asked for."""
+"""Untrained networks of the zoo, as a control for trained ones: built on request."""
 
 import shutil
 import tempfile
@@ -18,12 +18,12 @@ from gte.models import MODELS, build, configure
 from gte.models.shift import shift_layers
 
 PREFIX = "untrained "
-"""Stands before the label of such a network."""
+"""Prefix of the label of such a network."""
 SEED = 0
 
 
 class _Saved:
-    """One of them as a file, which goes with it."""
+    """An untrained network in a temporary file."""
 
     def __init__(self, model: str, options: Options, like: CheckpointHeader) -> None:
         folder = Path(tempfile.mkdtemp(prefix="gte-explorer-untrained-"))
@@ -57,9 +57,9 @@ def _saved(model: str, options: Options, facts: tuple[object, ...], _like: Check
 
 
 def header_of(model: str, like: CheckpointHeader) -> CheckpointHeader:
-    """A network of the table with weights drawn by chance, always the same, for the clips and classes of another.
+    """A network of the table with random weights, always the same, for the clips and classes of another network.
 
-    It has that one's depth and width where it has such a choice.
+    It has the depth and width of that network if it has such options.
     """
     known = configure(model).options()
     options = {name: value for name, value in like.options.items() if name in known}
@@ -68,27 +68,27 @@ def header_of(model: str, like: CheckpointHeader) -> CheckpointHeader:
 
 
 def name_of(model: str) -> str:
-    """What the app calls it."""
+    """Its name in the app."""
     return PREFIX + MODELS[model].label
 
 
 def pick(like: CheckpointHeader) -> dict[str, CheckpointHeader]:
-    """A network of the zoo that never trained, by its name; none unless the reader asks for one."""
+    """Pick an untrained network of the zoo, by its name; by default none."""
     labels = {name: config.label for name, config in MODELS.items()}
     model = widgets.pick(
         url_keys.UNTRAINED,
-        "Beside them, untrained",
+        "Add an untrained network",
         [NOTHING, *labels],
         default=NOTHING,
-        words=labels | {NOTHING: "none"},
-        help="Its weights are drawn by chance, so what it shows comes from its shape alone: a control.",
+        words=labels,
+        help="Its weights are random, so its evidence comes from its architecture only: a control.",
     )
     return {} if model == NOTHING else {name_of(model): header_of(model, like)}
 
 
 def leave_room(chosen: list[str], num_others: int) -> list[str]:
-    """The first of the chosen networks, so that so many others fit beside them; says so where some are left out."""
+    """The first of the chosen networks, so that the others fit; a caption names those left out."""
     fitting = chosen[: MAX_NETWORKS - num_others]
     if len(fitting) < len(chosen):
-        st.caption(f"{chosen[-1]} is left out: {MAX_NETWORKS} networks are drawn at most.")
+        st.caption(f"{chosen[-1]} is left out: at most {MAX_NETWORKS} networks are shown.")
     return fitting

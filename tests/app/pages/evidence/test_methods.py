@@ -7,7 +7,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from analysis.attribution.methods import METHODS, find_evidence
-from app import cache, checkpoints, jobs
+from app import cache, jobs
 from app.clips import dataset_clip
 from app.pages.evidence import sanity_checks
 from gte.checkpoint_header import read_header
@@ -21,8 +21,9 @@ SECONDS = 120
 def methods_and_checks(names):
     """The contents of the two tabs, as a separate script."""
     from analysis.attribution.evidence import top_classes
-    from app import layout
-    from app.pages.evidence import methods
+    from app import cache, checkpoints, layout
+    from app.clips import dataset_clip
+    from app.pages.evidence import methods, sanity_checks
     from app.pages.evidence.finding import Finding
 
     headers, _ = checkpoints.list_checkpoints()
