@@ -1,4 +1,4 @@
-"""How a page draws a card: title, sentence, figure, and an expander with definition, code and numbers."""
+"""Cards on a page: title, sentence, figure, and an expander with definition, code and numbers."""
 
 from collections.abc import Callable, Mapping
 
@@ -17,10 +17,10 @@ def draw(
     file_name: str | None = None,
     config: Mapping[str, object] = style.PLOTLY_CONFIG,
 ) -> None:
-    """Draw it; `on_click` is called with the customdata's first entry of a mark that is clicked.
+    """Draw a card; `on_click` is called with the first entry of the customdata of a clicked mark.
 
-    `of` tells it from others of its key on the same page; `file_name` is that of its numbers, the key without one;
-    `config` is plotly's.
+    `of` distinguishes cards with the same key on one page. `file_name` is the name of the CSV file, by default the key.
+    `config` is Plotly's.
     """
     st.subheader(card.title, anchor=False)
     st.markdown(layout.plain(card.sentence))
@@ -38,7 +38,7 @@ def draw(
         st.code(card.code, "python")
         if card.table is not None:
             st.download_button(
-                "The numbers, CSV",
+                "Numbers (CSV)",
                 card.table.to_csv(index=False),
                 f"{file_name or card.key}.csv",
                 "text/csv",
@@ -49,6 +49,6 @@ def draw(
 
 def _clicked(key: str, on_click: Callable[[str], None]) -> None:
     points = st.session_state[key].selection.points
-    # A second click on the same mark deselects it: nothing is to be chosen then.
+    # A second click on the same mark deselects it, and chooses nothing.
     if points:
         on_click(points[0]["customdata"][0])

@@ -34,21 +34,21 @@ from gte.data.video.sources import (
 from gte.errors import GteError, VideoError, sentence
 from gte.files import Stamp, stamp
 
-OWN_FOLDERS = "GTE_CLIPS"
-"""The environment's list of folders whose videos, and folders of pictures, every reader may look at, as PATH is one."""
+FOLDERS_VARIABLE = "GTE_CLIPS"
+"""Environment variable with folders, separated as in PATH, whose videos and folders of images every visitor may see."""
 VIDEO_TYPES = ("mp4", "webm", "mkv", "avi", "mov", "m4v", "mpg", "mpeg", "ogv", "gif")
-DROPPED_TYPES = (*VIDEO_TYPES, "zip", "jpg", "jpeg", "png")
-MOST_LISTED = 300
-"""Entries of all allowed folders together; a folder of a whole data set would make a list that nobody can read."""
+UPLOAD_TYPES = (*VIDEO_TYPES, "zip", "jpg", "jpeg", "png")
+MAX_LISTED = 300
+"""Entries of all these folders together: a list of a whole data set would be too long to read."""
 SECONDS_LISTED = 10
 YOURS = "Your video"
-"""What a reader dropped, in the list of clips."""
+"""The name of the uploaded clip in the list of clips."""
 THUMBNAILS = 20
 THUMBNAIL_HEIGHT = 44
 GREY = 128
 NUMBERED = re.compile(r"\b(\d{6})\.(?:jpe?g|png)\b")
-"""The name under which a dropped picture is kept, by its number from 0."""
-_DROPPED = "clips: what the reader dropped"
+"""The file name of an uploaded image: its number, counted from 0."""
+_KEY = "clips: the upload of this visit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,21 +124,21 @@ def dataset_clip(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filmed:
-    """A video file or a folder of pictures."""
+class VideoSource:
+    """A video file or a folder of images."""
 
     name: str
-    """As the reader knows it."""
+    """The name that the visitor knows."""
     path: Path
     identity: tuple[Stamp, ...]
-    """Tells this state of it from any other."""
+    """The stamps of its files, which change whenever it is written again."""
     is_numbered: bool = False
-    """True if its pictures were given numbers for names when the reader dropped them."""
+    """True for uploaded images, whose files have numbers for names."""
 
     @property
     def footage(self) -> Footage:
-        """Raises VideoError, naming the file as the reader knows it."""
-        with self._as_known():
+        """Its frames. Raises VideoError with the name that the visitor knows."""
+        with self._known_name_in_errors():
             return _footage(self)
 
     @property
@@ -148,41 +148,41 @@ class Filmed:
     def read(
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int | None = None
     ) -> UInt8[np.ndarray, "t h w 3"]:
-        with self._as_known():
+        with self._known_name_in_errors():
             return self.footage.read(which, size=size)
 
     def glimpses(
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int
     ) -> Sequence[UInt8[np.ndarray, "size size 3"] | None]:
-        """Frames to get an idea of the whole, None for what is damaged. Raises VideoError."""
-        with self._as_known():
+        """Return frames for a small preview, None for damaged ones. Raises VideoError."""
+        with self._known_name_in_errors():
             return self.footage.glimpses(which, size)
 
     def clip(self, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
-        return _filmed_clip(self, stretch, num_frames, size, backwards)
+        return _video_clip(self, stretch, num_frames, size, backwards)
 
     @contextmanager
-    def _as_known(self) -> Iterator[None]:
+    def _known_name_in_errors(self) -> Iterator[None]:
         try:
             yield
         except VideoError as error:
-            told = str(error).replace(self.path.name, self.name)
-            raise VideoError(NUMBERED.sub(self._picture, told) if self.is_numbered else told) from error
+            message = str(error).replace(self.path.name, self.name)
+            raise VideoError(NUMBERED.sub(self._name_image, message) if self.is_numbered else message) from error
 
-    def _picture(self, number: re.Match[str]) -> str:
-        many = len(pictures_in(self.path)) > 1
-        return f"Picture {1 + int(number[1])} of {self.name}" if many else self.name
+    def _name_image(self, number: re.Match[str]) -> str:
+        several = len(pictures_in(self.path)) > 1
+        return f"Image {1 + int(number[1])} of {self.name}" if several else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rendered:
+class DatasetSource:
     """A test clip of a data set."""
 
     name: str
     dataset: str
     index: int
     knows_label: bool
-    """False for a network with other classes, of which it cannot be said which one the clip shows."""
+    """False for a network with other classes: the true class is then unknown."""
 
     @property
     def seconds(self) -> Float[np.ndarray, " n"]:
@@ -201,7 +201,7 @@ class Rendered:
     def glimpses(
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int
     ) -> Sequence[UInt8[np.ndarray, "size size 3"] | None]:
-        """Frames to get an idea of the whole."""
+        """Return frames for a small preview."""
         return list(self.read(which, size))
 
     def clip(self, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
@@ -209,16 +209,16 @@ class Rendered:
         return clip if self.knows_label else replace(clip, label=None)
 
 
-Source = Filmed | Rendered
+Source = VideoSource | DatasetSource
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the video")
-def _footage(source: Filmed) -> Footage:
+def _footage(source: VideoSource) -> Footage:
     return open_footage(source.path)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the video")
-def _filmed_clip(source: Filmed, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
+def _video_clip(source: VideoSource, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
     indices = stretch.sample(num_frames)
     clip = Clip.of(source.read(indices, size), indices)
     return clip.reversed(()) if backwards else clip
@@ -228,33 +228,33 @@ def _filmed_clip(source: Filmed, stretch: Stretch, num_frames: int, size: int, b
 def thumbnails(source: Source) -> UInt8[np.ndarray, "h w 3"]:
     """Draw frames at equal steps of the whole source in one row; grey where it is damaged. Raises VideoError."""
     which = Stretch(0, len(source.seconds) - 1).sample(THUMBNAILS)
-    # Of few frames each is drawn several times, because one picture alone would be drawn out over the whole width.
+    # Few frames are repeated: a single one would be stretched to the whole width.
     numbers, places = np.unique(which, return_inverse=True)
-    nothing = np.full((THUMBNAIL_HEIGHT, THUMBNAIL_HEIGHT, 3), GREY, np.uint8)
-    frames = [nothing if frame is None else frame for frame in source.glimpses(numbers, THUMBNAIL_HEIGHT)]
+    grey = np.full((THUMBNAIL_HEIGHT, THUMBNAIL_HEIGHT, 3), GREY, np.uint8)
+    frames = [grey if frame is None else frame for frame in source.glimpses(numbers, THUMBNAIL_HEIGHT)]
     return np.concatenate([frames[place] for place in places], axis=1)
 
 
-def allowed() -> dict[str, Filmed]:
-    """What the server's owner allows, by the name that links use."""
-    return _allowed(os.environ.get(OWN_FOLDERS, ""))
+def in_folders() -> dict[str, VideoSource]:
+    """Return the clips in the folders of the server's owner, by their names in links."""
+    return _in_folders(os.environ.get(FOLDERS_VARIABLE, ""))
 
 
 @st.cache_data(ttl=SECONDS_LISTED, max_entries=4, show_spinner=False)
-def _allowed(folders: str) -> dict[str, Filmed]:
-    found: dict[str, Filmed] = {}
+def _in_folders(folders: str) -> dict[str, VideoSource]:
+    sources: dict[str, VideoSource] = {}
     for text in filter(str.strip, folders.split(os.pathsep)):
         folder = Path(text).expanduser().resolve()
         for path in _listed(folder):
             name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
-            found[name] = Filmed(name=name, path=path, identity=_identity(path))
-            if len(found) == MOST_LISTED:
-                return found
-    return found
+            sources[name] = VideoSource(name=name, path=path, identity=_identity(path))
+            if len(sources) == MAX_LISTED:
+                return sources
+    return sources
 
 
 def _listed(folder: Path) -> Iterator[Path]:
-    """Videos and folders of pictures below a folder; links, which could lead anywhere, are left out."""
+    """Yield the videos and the folders of images below a folder, without symbolic links, which could lead anywhere."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural_key)
@@ -276,70 +276,70 @@ def _identity(path: Path) -> tuple[Stamp, ...]:
     if not path.is_dir():
         return (stamp(path),)
     files = pictures_in(path)
-    # Of many pictures the folder's own time tells of added and removed ones.
-    return tuple(stamp(one) for one in (path, *files[:1], *files[-1:]))
+    # The modification time of the folder changes when images are added or removed.
+    return tuple(stamp(file) for file in (path, *files[:1], *files[-1:]))
 
 
 @dataclass
-class _Dropped:
-    """What a reader dropped last, in a folder that goes when the visit is over."""
+class _Upload:
+    """The last upload of a visit, in a folder that is deleted with the visit."""
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="gte-explorer-clips-")))
-    source: Filmed | None = None
-    refusal: str = ""
-    """Why what was dropped could not be taken."""
+    source: VideoSource | None = None
+    error: str = ""
+    """Why the upload could not be used."""
 
     def __post_init__(self) -> None:
         self.close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
 
-def dropped() -> Filmed | None:
-    """What the reader dropped in this visit, if it could be taken."""
-    return st.session_state[_DROPPED].source if _DROPPED in st.session_state else None
+def uploaded() -> VideoSource | None:
+    """Return the last upload of this visit, if it could be used."""
+    return st.session_state[_KEY].source if _KEY in st.session_state else None
 
 
-def refusal() -> str:
-    """Why what the reader dropped could not be taken; nothing if it could."""
-    return st.session_state[_DROPPED].refusal if _DROPPED in st.session_state else ""
+def upload_error() -> str:
+    """Return why the last upload could not be used; empty if it could."""
+    return st.session_state[_KEY].error if _KEY in st.session_state else ""
 
 
-def take(uploaded: Sequence[UploadedFile]) -> Filmed | None:
-    """Keep what an uploader holds as files of this visit: one video, one zip of pictures, or pictures.
+def take(files: Sequence[UploadedFile]) -> VideoSource | None:
+    """Keep the files of an uploader for this visit: one video, one zip file of images, or images.
 
-    None if it holds nothing, or anything else, which `refusal` then explains.
+    Returns None for no files and for anything else, which `upload_error` then explains.
     """
-    kept: _Dropped = st.session_state.setdefault(_DROPPED, _Dropped())
-    kept.source, kept.refusal = None, ""
+    kept: _Upload = st.session_state.setdefault(_KEY, _Upload())
+    kept.source, kept.error = None, ""
     shutil.rmtree(kept.folder, ignore_errors=True)
-    if uploaded:
+    if files:
         kept.folder.mkdir()
         try:
-            name, path = _keep(uploaded, kept.folder)
-            kept.source = Filmed(name=name, path=path, identity=_identity(path), is_numbered=path.is_dir())
+            name, path = _keep(files, kept.folder)
+            kept.source = VideoSource(name=name, path=path, identity=_identity(path), is_numbered=path.is_dir())
         except (GteError, OSError) as error:
-            kept.refusal = sentence(error)
+            kept.error = sentence(error)
     return kept.source
 
 
-def _keep(uploaded: Sequence[UploadedFile], folder: Path) -> tuple[str, Path]:
-    """The name for the reader, and the file or the folder of pictures."""
-    pictures = sorted((file for file in uploaded if is_picture(file.name)), key=lambda file: natural_key(file.name))
-    if len(uploaded) == 1 and not pictures:
-        name = Path(uploaded[0].name).name
+def _keep(files: Sequence[UploadedFile], folder: Path) -> tuple[str, Path]:
+    """Write the files to a folder; return the name for the visitor, and the file or the folder of images."""
+    images = sorted((file for file in files if is_picture(file.name)), key=lambda file: natural_key(file.name))
+    if len(files) == 1 and not images:
+        name = Path(files[0].name).name
         path = folder / f"upload{Path(name).suffix.lower()}"
-        path.write_bytes(uploaded[0].getbuffer())
+        path.write_bytes(files[0].getbuffer())
         return name, _unpacked(path, name) if path.suffix == ".zip" else path
-    if len(pictures) < len(uploaded):
-        raise GteError("Drop one video, one zip file of pictures, or pictures alone; take the others away again.")
-    path = folder / "pictures"
+    if len(images) < len(files):
+        raise GteError("Upload one video, one zip file of images, or images alone; remove the other files.")
+    path = folder / "images"
     path.mkdir()
-    for number, file in enumerate(pictures):
+    for number, file in enumerate(images):
         (path / f"{number:06d}{Path(file.name).suffix.lower()}").write_bytes(file.getbuffer())
-    return (f"{len(pictures)} pictures" if len(pictures) > 1 else pictures[0].name), path
+    return (f"{len(images)} images" if len(images) > 1 else images[0].name), path
 
 
 def _unpacked(archive: Path, name: str) -> Path:
-    folder = archive.with_name("pictures")
+    folder = archive.with_name("images")
     folder.mkdir()
     try:
         unpack_pictures(archive, folder)
@@ -350,16 +350,16 @@ def _unpacked(archive: Path, name: str) -> Path:
     return folder
 
 
-def choices(source: ClipSource, yours: Filmed | None) -> Mapping[str, Source]:
-    """Every clip by its name in links: the reader's own, the rendered ones, those that the owner allows."""
-    rendered = {
-        name: Rendered(name=name, dataset=source.dataset, index=index, knows_label=source.trained_on)
+def choices(source: ClipSource, upload: VideoSource | None) -> Mapping[str, Source]:
+    """Return every clip by its name in links: the upload, the test clips, those in the owner's folders."""
+    test_clips = {
+        name: DatasetSource(name=name, dataset=source.dataset, index=index, knows_label=source.trained_on)
         for index, name in enumerate(source.classes)
     }
-    return ({YOURS: yours} if yours else {}) | rendered | allowed()
+    return ({YOURS: upload} if upload else {}) | test_clips | in_folders()
 
 
-def jpeg_of(picture: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """A picture in RGB as JPEG."""
-    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+def as_jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """Encode an RGB image as JPEG."""
+    _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
     return encoded.tobytes()

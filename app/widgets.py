@@ -151,7 +151,7 @@ def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject, k
 
 def pick_clip(source: clips.ClipSource, default: str) -> clips.Source:
     """Draw a selectbox of clips: the uploaded one, rendered ones, those in the folders of the server's owner."""
-    options = clips.choices(source, clips.dropped())
+    options = clips.choices(source, clips.uploaded())
     uploaded = options.get(clips.YOURS)
     words = {clips.YOURS: f"Yours: {uploaded.name}"} if uploaded else {}
     return options[pick(url_keys.CLIP, "Clip", list(options), default, words=words)]
@@ -209,15 +209,15 @@ def upload_clip() -> None:
     with st.popover("Upload", icon=":material/upload:", width="stretch"):
         st.file_uploader(
             "A video, a zip file of frames, or the frames themselves",
-            type=list(clips.DROPPED_TYPES),
+            type=list(clips.UPLOAD_TYPES),
             accept_multiple_files=True,
             key="upload",
             on_change=_take_clip,
             max_upload_size=MAX_VIDEO_MEGABYTES,
         )
         st.caption(CLIP_NOTE)
-        if refusal := clips.refusal():
-            st.error(layout.plain(refusal))
+        if error := clips.upload_error():
+            st.error(layout.plain(error))
 
 
 def _take_clip() -> None:

@@ -8,7 +8,7 @@ from analysis.attribution.evidence import ClassScore, preselect_layer
 from analysis.attribution.methods import METHODS
 from analysis.formatting import block_name
 from app import cache, url_keys, url_state, widgets
-from app.clips import Filmed, Source
+from app.clips import Source, VideoSource
 from gte.checkpoint_header import CheckpointHeader
 
 PREDICTED = "predicted class"
@@ -109,4 +109,4 @@ def pick_block(header: CheckpointHeader) -> str:
 
 def is_real(source: Source) -> bool:
     """True for a filmed clip, or one of unknown origin."""
-    return isinstance(source, Filmed)
+    return isinstance(source, VideoSource)

@@ -76,8 +76,8 @@ def render() -> None:
     clip_source = clips.clip_source(first)
     with upload_place:
         widgets.upload_clip()
-    if refusal := clips.refusal():
-        figure_place.error(layout.plain(refusal))
+    if error := clips.upload_error():
+        figure_place.error(layout.plain(error))
     with clip_place:
         source = widgets.pick_clip(clip_source, default=clip_source.classes[0])
     with reverse_place, st.container(height=40, border=False, vertical_alignment="center"):
@@ -296,13 +296,13 @@ def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -
         parts = ", one from each part" if max(map(len, by_frames)) <= stretch.num_frames else ""
         text += f" Triangles: the {count} given to {given}{parts}{backwards}."
     st.caption(layout.plain(text))
-    whole_clip(clips.jpeg_of(clips.thumbnails(source)), len(seconds), stretch, sampled, text)
+    whole_clip(clips.as_jpeg(clips.thumbnails(source)), len(seconds), stretch, sampled, text)
 
 
 def _links(name: str, source: Source) -> None:
     page, label = PAGES["whatif"], "What if this clip ran backwards?"
     # What the reader dropped travels as the subject of the visit, because a link to another page cannot carry it.
-    if source == clips.dropped():
+    if source == clips.uploaded():
         navigation.link(page, label, ckpt=name, experiment=TIME_EDITS)
     else:
         navigation.link(page, label, ckpt=name, experiment=TIME_EDITS, clip=source.name)

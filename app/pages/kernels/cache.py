@@ -29,27 +29,27 @@ def _cards(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
     summary = cache.kernel_summary(header, view.reading)
     match tab:
         case "moved":
-            found = [cards.moved(summary, view)]
+            drawn = [cards.moved(summary, view)]
         case "outputs":
             # What is summed already reads the same either way.
             seconds = cards.seconds_per_frame(header)
             taps = cards.centres(cache.all_taps(header, view.reading), view, seconds)
-            found = [cards.became(summary, view), taps]
+            drawn = [cards.became(summary, view), taps]
         case "layer":
-            found = layer_cards.layer_in_full(cache.history(header, view.layer), view)
+            drawn = layer_cards.layer_in_full(cache.history(header, view.layer), view)
         case "spectrum":
-            found = layer_cards.spectrum(cache.history(header, view.layer), view)
+            drawn = layer_cards.spectrum(cache.history(header, view.layer), view)
         case "training":
-            found = [cards.over_training(summary, header, view)]
+            drawn = [cards.over_training(summary, header, view)]
         case _:
             raise ValueError(f"There are no cards for {tab}.")
-    return [card for card in found if card is not None]
+    return [card for card in drawn if card is not None]
 
 
 def kernel_card_list(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
-    """Cards of the kernels page: "moved", "outputs", "layer", "spectrum", "training"; shared, so nobody writes to them.
+    """Return the cards of a tab: "moved", "outputs", "layer", "spectrum" or "training"; shared, so never written to.
 
-    What does not depend on a part of the view is not made anew for it.
+    A change of the view makes only the cards that depend on it again.
     """
     if tab not in ("layer", "spectrum"):
         view = replace(view, output=0, order="index", layer="" if tab == "outputs" else view.layer)
@@ -96,11 +96,11 @@ def _matching(first: CheckpointHeader, second: CheckpointHeader, layer: str) -> 
     if same_start(first, second):
         return by_index(cache.history(first, layer).weights.shape[1])
     clips = _pixels(first, _first_clips(first, REACH_CLIPS))
-    answers = []
+    responses = []
     for header in (first, second):
         with cache.model_of(header) as model:
-            answers.append(answers_of(model, layer, clips))
-    return by_answers(*answers)
+            responses.append(answers_of(model, layer, clips))
+    return by_answers(*responses)
 
 
 def matched_card(first: CheckpointHeader, second: CheckpointHeader, paths: Mapping[str, str], view: View) -> Card:
@@ -111,9 +111,9 @@ def matched_card(first: CheckpointHeader, second: CheckpointHeader, paths: Mappi
     """
     if (first.num_frames, first.size) != (second.num_frames, second.size):
         raise ValueError(f"{' and '.join(paths)} take clips of different sizes, so their outputs cannot be compared.")
-    one, other = (cache.history(header, view.layer) for header in (first, second))
+    first_history, second_history = (cache.history(header, view.layer) for header in (first, second))
     matching = _matching(first, second, view.layer)
-    return network_cards.matched(one, other, matching, paths, view, _first_clips(first, REACH_CLIPS))
+    return network_cards.matched(first_history, second_history, matching, paths, view, _first_clips(first, REACH_CLIPS))
 
 
 @st.cache_data(max_entries=4, show_spinner="Writing the report", hash_funcs=HASH_FUNCS)

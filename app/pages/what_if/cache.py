@@ -16,7 +16,7 @@ from analysis.interventions.experiments import StoredClip
 from analysis.interventions.kernel_edits import ChangedNetwork, MirrorLaw, Starts
 from analysis.interventions.time_edits import TimeChoice, frame_numbers
 from app import cache, checkpoints
-from app.clips import Clip, Filmed, Rendered, Source, clip_source
+from app.clips import Clip, DatasetSource, Source, VideoSource, clip_source
 from app.hashing import HASH_FUNCS
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import open_dataset
@@ -30,7 +30,7 @@ FRAMES_PER_INPUT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """The clip of the page."""
+    """The clip of the page and the part of it that is used."""
 
     source: Source
     stretch: Stretch
@@ -38,10 +38,10 @@ class Shown:
     def stored(self) -> StoredClip:
         """The clip as snippets of code read it."""
         match self.source:
-            case Rendered(dataset=dataset, index=index, knows_label=knows_label):
+            case DatasetSource(dataset=dataset, index=index, knows_label=knows_label):
                 label = open_dataset(dataset, "test").label(index) if knows_label else None
                 return StoredClip(name=dataset, stretch=self.stretch, index=index, label=label)
-            case Filmed(name=name, is_numbered=is_numbered):
+            case VideoSource(name=name, is_numbered=is_numbered):
                 # Image files are read from a folder, those of an uploaded zip file as well.
                 name = Path(name).stem if is_numbered else name
                 return StoredClip(name=name, stretch=self.stretch, frames_per_input=FRAMES_PER_INPUT)
@@ -49,7 +49,7 @@ class Shown:
 
 def played(shown: Shown, header: CheckpointHeader, choice: TimeChoice | None = None) -> Clip:
     """The frames given to a network, after the change of time if any. Raises ValueError as `frame_numbers` does."""
-    rendered = isinstance(shown.source, Rendered)
+    rendered = isinstance(shown.source, DatasetSource)
     num_stored = shown.stretch.num_frames if rendered else FRAMES_PER_INPUT * header.num_frames
     stored = shown.source.clip(shown.stretch, num_stored, header.size, backwards=False)
     which = segment_indices(len(stored.frames), header.num_frames)

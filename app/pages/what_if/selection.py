@@ -48,8 +48,8 @@ class Subject:
         with self.clip_place:
             clip = widgets.pick_clip(source, default=preferred)
         with self.stretch_place:
-            if refusal := clips.refusal():
-                st.error(layout.plain(refusal))
+            if error := clips.upload_error():
+                st.error(layout.plain(error))
             stretch = _pick_stretch(clip)
             if repeats := stretch.repeats_in_words(self.name, self.header.num_frames):
                 st.info(layout.plain(repeats))
@@ -57,7 +57,7 @@ class Subject:
 
     def carry_clip(self) -> None:
         """Keep the clip of the visit and of the URL in an experiment without a clip."""
-        options = clips.choices(clips.clip_source(self.header), clips.dropped())
+        options = clips.choices(clips.clip_source(self.header), clips.uploaded())
         url_state.resolve(url_keys.CLIP, None, url_state.one_of(options))
 
     def pick_test_clips(self) -> LabelledClips:
@@ -71,6 +71,6 @@ class Subject:
 
 def _pick_stretch(clip: clips.Source) -> Stretch:
     """The part of the clip to use; a rendered clip is short, and is only cut by a link."""
-    if isinstance(clip, clips.Filmed) or widgets.is_cut(clip):
+    if isinstance(clip, clips.VideoSource) or widgets.is_cut(clip):
         return widgets.pick_stretch(clip)
     return Stretch(0, len(clip.seconds) - 1)

@@ -242,7 +242,7 @@ def findings(two_networks, dead):
     folder.mkdir()
     source = folder / "ball 1.webm"
     write_webm(source, np.random.default_rng(0).integers(0, 256, (20, 40, 60, 3), dtype=np.uint8), fps=10)
-    filmed = clips.Filmed(name="mine/ball 1.webm", path=source, identity=(stamp(source),))
+    filmed = clips.VideoSource(name="mine/ball 1.webm", path=source, identity=(stamp(source),))
     found = []
     for path in (two_networks[""] / "gte-tiny.safetensors", dead):
         header = read_header(path)
