@@ -114,6 +114,7 @@ def test_threads_that_count_the_same_at_once_leave_one_good_file(counted, gte):
 
 
 ASK = """
+import tests.conftest  # whose checks of shapes are a part of the code that joblib compares
 from analysis.complexity import store
 from gte.models import ClipShape
 
