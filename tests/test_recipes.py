@@ -7,9 +7,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from gte.data.video.files import write_webm
 from gte.models.resnet import STAGE_DEPTHS
 from tests.published import WIDTH, flat_resnet
 
@@ -83,6 +85,27 @@ def render() -> None:
 
 ENTRY = """    "toy": PageSpec(
         key="toy", title="Toy", url_path="toy", question="How many networks are there?", module="app.pages.toy"
+    ),
+"""
+
+METHOD = '''"""Toy: the output of a block times its gradient."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from analysis.attribution.hooks import read_output_and_gradient
+
+
+def toy_map(
+    model: nn.Module, clip: Float[Tensor, "1 3 t h w"], target: int, layer: str, *, contrast: int | None = None
+) -> Float[Tensor, "t2 h2 w2"]:
+    """Multiply every cell of a block's output by its gradient."""
+    activation, gradient = read_output_and_gradient(model, layer, clip, target, contrast)
+    return (gradient * activation).sum(dim=1)[0]
+'''
+
+METHOD_ENTRY = """    "toy": Method(
+        label="Toy", paper="A toy", note="A toy.", convention="output times gradient", attribute=toy_map
     ),
 """
 
@@ -160,3 +183,18 @@ def test_a_page_is_a_file_and_an_entry(copy):
     copy.append("app/pages/toy.py", PAGE)
     copy.insert("app/navigation.py", '    "library": PageSpec(', ENTRY)
     assert copy.pytest("tests/app/test_pages.py", "-k", "every_page_opens and toy") == 2
+
+
+def test_an_attribution_method_is_a_file_and_a_line(copy, tmp_path):
+    copy.append("analysis/attribution/toy.py", METHOD)
+    table = "analysis/attribution/methods.py"
+    copy.insert(table, "\n\nclass Attribute(", "from analysis.attribution.toy import toy_map\n")
+    copy.insert(table, '    "randomcam": Method(', METHOD_ENTRY)
+    assert copy.pytest("tests/analysis/attribution", "-k", "toy and not toy_", "-m", "not slow") >= 4
+    clip = tmp_path / "clip.webm"
+    write_webm(clip, np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), dtype=np.uint8), fps=8)
+    copy.python(
+        *("-m", "analysis.attribution", "checkpoints/gte-tiny.safetensors", str(clip)),
+        *("--method", "toy", "--out", str(tmp_path / "toy.npz")),
+    )
+    assert (tmp_path / "toy.npz").is_file()
