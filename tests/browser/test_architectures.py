@@ -180,8 +180,13 @@ def test_a_measurement_shows_how_far_it_is_can_be_cancelled_and_gives_a_table(
 def test_the_chart_of_accuracy_has_gte_for_every_data_set_of_the_paper(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 3600})
     open_page(page, f"{SMALL}&view=Paper+check")
-    for dataset in ("Something-Something V1", "Something-Something V2", "Diving48"):
+    chart = page.locator(".js-plotly-plot").last
+    expect(chart).to_contain_text("GTE, 16f, 1x1")
+    # The page opens on the first data set.
+    expect(page.get_by_role("radio", name="Something-Something V1")).to_be_checked()
+    for dataset in ("Something-Something V2", "Diving48"):
         with rerun(page):
             page.get_by_role("radio", name=dataset).click()
-        expect(page.locator(".js-plotly-plot").last).to_contain_text("GTE, 16f, 1x1")
+        expect(page.get_by_text(f"Reported accuracy against cost, {dataset}")).to_be_visible()
+        expect(chart).to_contain_text("GTE, 16f, 1x1")
         expect(page).to_have_url(re.compile(re.escape(dataset.replace(" ", "+"))))
