@@ -29,13 +29,13 @@ from gte.models import COMPARED, ClipShape, applicable, build, configure, fuse, 
 from gte.models.config import NUM_CLASSES
 from gte.models.resnet import STAGE_DEPTHS, check_depth
 from gte.models.shift import LearnableTemporalShift, fold, unfold
-from tests import bench_gradcam
+from tests import bench_gradcam, bench_startup
 
 BASELINE = "2D"
 FUSED = " fused"
 COUNTED = " counted"
 
-Part = Literal["inference", "training", "shift", "memory", "profile", "gradcam", "counting"]
+Part = Literal["inference", "training", "shift", "memory", "profile", "gradcam", "counting", "startup"]
 
 
 def main(
@@ -57,7 +57,9 @@ def main(
         parts: inference: one forward pass, plain and fused; training: forward and backward; shift: LTS alone against
             nn.Conv3d with the same kernel; memory: the most that a training step needs; profile: where the time of the
             fused networks goes; gradcam: one Grad-CAM of gte against a pass each way, and against pytorch-grad-cam;
-            counting: `analysis.complexity` against one plain forward pass of what it counts.
+            counting: `analysis.complexity` against one plain forward pass of what it counts;
+            startup: the app until its first page is painted in Chromium, against an empty Streamlit app and
+            TensorBoard; it runs only when it is asked for.
         models: Names in the table of networks.
         rounds: How often everything runs; the median is printed, between the quartiles.
         frames: Frames of the clip.
@@ -91,6 +93,8 @@ def main(
             bench_gradcam.print_ratios(setting, layer, measure_in_rounds(timed, rounds))
     if "counting" in parts:
         print_counting(names, clip, depth, rounds)
+    if "startup" in parts:
+        bench_startup.print_startup(bench_startup.measure_startup(rounds))
 
 
 def print_counting(names: Sequence[str], clip: ClipShape, depth: int, rounds: int) -> None:

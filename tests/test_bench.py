@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import zoom
 
 from gte.cli import run_command
-from tests import bench, bench_gradcam
+from tests import bench, bench_gradcam, bench_startup
 
 SMALL = {"rounds": 1, "frames": 2, "size": 32, "depth": 26, "threads": 1}
 
@@ -85,3 +85,14 @@ def test_what_cannot_be_measured_is_refused_with_one_sentence(arguments, sentenc
 def test_a_network_that_the_clip_is_too_small_for_is_left_out_and_named(capsys):
     assert bench.takes(["c2d", "c3d_original"], bench.ClipShape(8, 64, 64)) == ["c2d"]
     assert "c3d_original is left out: C3D, original takes clips of at least" in capsys.readouterr().err
+
+
+def test_start_up_times_are_printed_with_their_ratio_in_each_round(capsys):
+    seconds = {"this app": [3.0, 2.0, 4.0], "empty Streamlit app": [2.0, 2.0, 2.0], "TensorBoard": [2.0, 3.0, 3.0]}
+    bench_startup.print_startup({name: np.array(times) for name, times in seconds.items()})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-6:-3] for line in lines[3:]] == [
+        ["3.00", "s", "1.50"],
+        ["2.00", "s", "1.00"],
+        ["3.00", "s", "1.50"],
+    ]
