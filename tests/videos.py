@@ -32,3 +32,41 @@ def encode(path: Path, frames: UInt8[np.ndarray, "t h w 3"], codec: str, fps: fl
         writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()
     return path
+
+
+BITS = 12
+
+
+def coded(number: int) -> UInt8[np.ndarray, "48 64 3"]:
+    """A frame that tells its number in twelve black and white squares."""
+    frame = np.zeros((48, 64, 3), np.uint8)
+    for bit in range(BITS):
+        row, column = divmod(bit, 4)
+        frame[16 * row : 16 * row + 16, 16 * column : 16 * column + 16] = 220 if number >> bit & 1 else 30
+    return frame
+
+
+def number_in(frame: UInt8[np.ndarray, "h w 3"]) -> int:
+    squares = [divmod(bit, 4) for bit in range(BITS)]
+    lit = [
+        frame[16 * row + 4 : 16 * row + 12, 16 * column + 4 : 16 * column + 12].mean() > 125 for row, column in squares
+    ]
+    return sum(1 << bit for bit in range(BITS) if lit[bit])
+
+
+def write_coded(path: Path, codec: str, count: int) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), 10.0, (64, 48))
+    assert writer.isOpened()
+    for number in range(count):
+        writer.write(coded(number))
+    writer.release()
+    return path
+
+
+def zero(path: Path, first: float, last: float) -> Path:
+    """Write zeros over a part of a file, from one share of its length to another."""
+    content = bytearray(path.read_bytes())
+    start, end = int(first * len(content)), int(last * len(content))
+    content[start:end] = bytes(end - start)
+    path.write_bytes(content)
+    return path

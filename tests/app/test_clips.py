@@ -13,7 +13,7 @@ from gte.data.video.files import write_webm
 from gte.data.video.sources import Stretch
 from gte.files import stamp
 from tests.app.opening import finding, open_page, sentences, url_of
-from tests.gte.data.video.test_sources import write_coded, zero
+from tests.videos import write_coded, zero
 
 
 def write_video(path, count=12):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jaxtyping import UInt8
 
 from gte.data.opencv import cv2
 from gte.data.sampling import segment_indices
@@ -13,34 +12,7 @@ from gte.data.video import seeking
 from gte.data.video.files import index_video, read_clip, read_frames
 from gte.data.video.sources import Stretch, natural_key, open_footage, unpack_pictures
 from gte.errors import VideoError
-
-BITS = 12
-
-
-def coded(number: int) -> UInt8[np.ndarray, "48 64 3"]:
-    """A frame that tells its number in twelve black and white squares."""
-    frame = np.zeros((48, 64, 3), np.uint8)
-    for bit in range(BITS):
-        row, column = divmod(bit, 4)
-        frame[16 * row : 16 * row + 16, 16 * column : 16 * column + 16] = 220 if number >> bit & 1 else 30
-    return frame
-
-
-def number_in(frame: UInt8[np.ndarray, "h w 3"]) -> int:
-    squares = [divmod(bit, 4) for bit in range(BITS)]
-    lit = [
-        frame[16 * row + 4 : 16 * row + 12, 16 * column + 4 : 16 * column + 12].mean() > 125 for row, column in squares
-    ]
-    return sum(1 << bit for bit in range(BITS) if lit[bit])
-
-
-def write_coded(path: Path, codec: str, count: int) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), 10.0, (64, 48))
-    assert writer.isOpened()
-    for number in range(count):
-        writer.write(coded(number))
-    writer.release()
-    return path
+from tests.videos import coded, number_in, write_coded, zero
 
 
 @pytest.fixture
@@ -83,15 +55,6 @@ def test_time_stamps_that_do_not_tell_frames_apart_allow_no_seeking(tmp_path, mo
     index = index_video(path)
     assert (index.seekable, index.info.num_frames) == (False, 40)
     assert number_in(read_frames(path, [33], index=index)[0]) == 33
-
-
-def zero(path: Path, first: float, last: float) -> Path:
-    """Write zeros over a part of a file, from one share of its length to another."""
-    content = bytearray(path.read_bytes())
-    start, end = int(first * len(content)), int(last * len(content))
-    content[start:end] = bytes(end - start)
-    path.write_bytes(content)
-    return path
 
 
 def test_a_long_video_is_read_around_its_damaged_middle_and_says_where_that_is(tmp_path, monkeypatch, all_are_long):
