@@ -6,29 +6,32 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 Direction = Literal["back", "stay", "ahead"]
-"""Where an output looks in time: at the previous frame, at its own, at the next."""
+"""Where an output channel looks in time: at the previous frame, at the current one, at the next one."""
 
 DIRECTIONS: Final[tuple[Direction, ...]] = ("back", "stay", "ahead")
-"""Left to right: the past stands left, the future right."""
+"""In the order in which figures show them: the past on the left, the future on the right."""
 
 DIRECTION_WORDS: Final[Mapping[Direction, str]] = MappingProxyType(
-    {"back": "looks back", "stay": "stays", "ahead": "looks ahead"}
+    {"back": "looks back", "stay": "now", "ahead": "looks ahead"}
 )
 DIRECTION_VERBS: Final[Mapping[Direction, str]] = MappingProxyType(
-    {"back": "look back", "stay": "stay", "ahead": "look ahead"}
+    {"back": "look back", "stay": "look at the current frame", "ahead": "look ahead"}
 )
-"""What several outputs do."""
+"""The same as verbs, for several output channels."""
 KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {**DIRECTION_WORDS, "smoothing": "smoothing", "differencing": "differencing", "mixed": "mixed"}
+    {**DIRECTION_WORDS, "averages": "averages", "subtracts": "subtracts", "mixed": "mixed"}
 )
-"""The six kinds of outputs, three of which are the directions."""
+"""The six types of output channels, three of which are the directions."""
+KIND_VERBS: Final[Mapping[str, str]] = MappingProxyType(
+    {**DIRECTION_VERBS, "averages": "average frames", "subtracts": "subtract frames", "mixed": "are mixed"}
+)
 
 COST_UNITS: Final[Mapping[int, str]] = {1: "MACs", 2: "FLOPs"}
-"""What a cost is called by how many operations one multiply-accumulate counts for."""
+"""Names of costs, by how many operations one multiply-accumulate counts for."""
 
 
 def three_digits(value: float) -> str:
-    """The number with three significant digits and never an exponent; "not a number" where there is none."""
+    """Format a number with three significant digits and no exponent; NaN is "not a number"."""
     if math.isnan(value):
         return "not a number"
     if math.isinf(value):
@@ -44,28 +47,28 @@ def three_digits(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share (1 is all of it) as a percentage with three significant digits: 0.41 is "41 %"."""
+    """Format a share between 0 and 1 as a percentage with three significant digits: 0.41 is "41 %"."""
     return f"{three_digits(100 * share)} %"
 
 
 def large_count(count: int | float) -> str:
-    """A count with two decimals and its unit, as papers print it: "1.97 T", "25.34 G", "17.97 M", "1.50 k", "640"."""
+    """Format a count as papers print it: "1.97 T", "25.34 G", "17.97 M", "1.50 k", "640"."""
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        # What rounds to the next unit is written in it: 999,999,000 is 1.00 G.
+        # A count that rounds to the next unit is written in it: 999,999,000 is 1.00 G.
         if abs(count) >= size * 0.999995:
             return f"{count / size:.2f} {unit}"
     return f"{count:.0f}"
 
 
 def in_a_row(words: Sequence[str]) -> str:
-    """One or more words as a sentence lists them: "a, b and c"."""
+    """Join one or more words as a sentence lists them: "a, b and c"."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def block_name(layer: str) -> str:
-    """The block that a layer sits in, its path up to the first number: "layer3.1" for "layer3.1.conv2.shift".
+    """Return the block of a layer, its path up to the first number: "layer3.1" for "layer3.1.conv2.shift".
 
-    "slow.layer4.2" and "features.5" are such names as well; a path without a number stays as it is.
+    "slow.layer4.2" and "features.5" are such names as well; a path without a number is returned unchanged.
     """
     parts = layer.split(".")
     numbers = [place for place, part in enumerate(parts) if part.isdigit()]
@@ -73,7 +76,7 @@ def block_name(layer: str) -> str:
 
 
 def block_names(layers: Iterable[str]) -> dict[str, str]:
-    """A short name for each of the layers, no two alike: its block's, with more of its path where blocks have several.
+    """Give each layer a short, unique name: that of its block, with more of its path if the block has several layers.
 
     "layer1.0.conv1" and "layer1.0.conv2" for "layer1.0.conv1.0.3" and "layer1.0.conv2.0.3".
     """

@@ -1,4 +1,4 @@
-"""`python -m analysis.kernels CKPT`: where the outputs of every layer look, and how far the layer drifted."""
+"""Command `python -m analysis.kernels CKPT`: directions and drift of the temporal kernels of each layer."""
 
 import math
 from pathlib import Path
@@ -10,9 +10,9 @@ from gte import checkpoint, cli
 
 
 def main(ckpt: Path, json: bool = False) -> None:
-    """Print, per layer, where the outputs of its kernels over time look and how far they drifted.
+    """Print, per layer, the directions of the output channels of its temporal kernels and their drift.
 
-    Kernels that span space as well are summed over it. What nobody knows is "unknown", in JSON null.
+    Kernels that also span space are summed over it. Unknown values are "unknown", in JSON null.
 
     Args:
         ckpt: A .safetensors file written by gte.train or gte.convert.
@@ -30,7 +30,7 @@ def main(ckpt: Path, json: bool = False) -> None:
 
 def _as_text(rows: list[dict[str, Any]]) -> str:
     width = max(12, 2 + max(len(row["block"]) for row in rows))
-    titles = f"{'outputs':>9}{'looks back':>20}{'stays':>16}{'looks ahead':>20}{'drift':>10}{'cosine':>9}"
+    titles = f"{'channels':>9}{'looks back':>20}{'now':>16}{'looks ahead':>20}{'drift':>10}{'cosine':>9}"
     lines = [f"{'layer':<{width}}{titles}"]
     for row in rows:
         unknown = math.isnan(row["back0"])

@@ -1,9 +1,9 @@
-"""What training did to the kernels over time of a network, layer by layer and snapshot by snapshot.
+"""Drift and directions of the temporal kernels of a network, for each layer and snapshot.
 
 A learnable shift is a dense convolution over three frames. At its initialisation half of the outputs read the next
-frame ("look ahead") and half the previous one ("look back"). Here every output's kernel is reduced to a few taps and
-sorted, for every snapshot that training left. Other networks have kernels over three frames or more, in space too, over
-which they are summed; where nobody knows how a layer began, everything that compares with its beginning is NaN.
+frame ("look ahead") and half the previous one ("look back"). Here the kernel of each output channel is reduced to a few
+taps and classified, for every snapshot of the training. Other networks have kernels over three frames or more, and in
+space too, over which they are summed. Where the weights before training are unknown, every comparison with them is NaN.
 """
 
 import math
@@ -21,6 +21,7 @@ from analysis.formatting import (
     Direction,
     block_names,
     percent,
+    three_digits,
 )
 from analysis.kernels.taps import (
     KINDS,
@@ -34,24 +35,25 @@ from analysis.kernels.taps import (
 )
 from gte.kernel_history import KernelHistory
 
-NO_KERNELS = (
-    "has no kernels over time: a hard shift (TSM), or no mixing of frames at all (C2D), leaves nothing to learn."
-)
-"""What is said of such a network, behind its name."""
+NO_KERNELS = "has no temporal kernels to show: a hard shift (TSM) and layers that mix no frames (C2D) learn none."
+"""The sentence about such a network, after its name."""
 
 Reading = Literal["summed", "own"]
-"""Which taps of an output are read: summed over its inputs, or those for the one input that it began with."""
+"""The taps of an output channel: the sum over its input channels, or those of the one that it reads before training."""
 READINGS: Final[tuple[Reading, ...]] = get_args(Reading)
 
 
 def read_taps(history: KernelHistory, reading: Reading = "summed") -> Float32[np.ndarray, "s o k"]:
-    """The taps of every output at each snapshot. A layer whose outputs began with no input of their own is summed."""
-    own = own_inputs(history.initial) if reading == "own" else None
-    return effective_taps(history.weights) if own is None else own_taps(history.weights, own)
+    """Return the taps of every output channel at each snapshot.
+
+    Sums over the input channels if an output channel reads none or several before training.
+    """
+    inputs = own_inputs(history.initial) if reading == "own" else None
+    return effective_taps(history.weights) if inputs is None else own_taps(history.weights, inputs)
 
 
 def reduced(history: KernelHistory, reading: Reading = "summed") -> KernelHistory:
-    """The history of the taps alone, as of a layer with one input: small, and read in the same way."""
+    """Return the history of the taps alone, as of a layer with one input channel: small, and read in the same way."""
     return replace(history, weights=read_taps(history, reading)[:, :, None, :, None])
 
 
@@ -179,29 +181,28 @@ def rows_at(rows: Sequence[Row], snapshot: int = -1) -> list[Row]:
 
 
 def is_start_known(row: Row) -> bool:
-    """Return False if nobody knows how the layer of this row began."""
+    """Return False if the weights of this row's layer before training are unknown."""
     return not math.isnan(row["back0"])
 
 
 def most_moved_layer(rows: Sequence[Row]) -> str:
-    """The layer with the largest drift at the end; the first one where none has a drift that is a number.
+    """Return the layer with the largest drift at its last snapshot; the first layer if every drift is NaN.
 
-    Where no initialisation is known it is the layer that `describe_drift` names. Raises ValueError if there is no
-    layer.
+    If no initialisation is known it is the layer that `describe_drift` names. Raises ValueError if there is none.
     """
     last = rows_at(rows)
     if not last:
-        raise ValueError("This checkpoint has no kernels over time, so none of them moved.")
+        raise ValueError("This checkpoint has no temporal kernels, so none has drifted.")
     if not any(map(is_start_known, last)):
         return _looks_away_most(last)[0]["layer"]
     return max(last, key=lambda row: -1.0 if math.isnan(row["drift"]) else row["drift"])["layer"]
 
 
 def describe_drift(rows: Sequence[Row], snapshot: int = -1) -> str:
-    """One to three sentences on a snapshot of each layer: what moved most, and what it did.
+    """One to three sentences on a snapshot of each layer: the layer that drifted most, and how its directions changed.
 
-    Where the initialisation is unknown it says so, and what the layers do now. A snapshot before the last is named by
-    its step. Raises IndexError for a snapshot that no layer has.
+    Where the weights before training are unknown they say so, and what the layers do now. A snapshot before the last is
+    named by its step. Raises IndexError for a snapshot that no layer has.
     """
     if not rows:
         return f"This network {NO_KERNELS}"
@@ -215,16 +216,16 @@ def describe_drift(rows: Sequence[Row], snapshot: int = -1) -> str:
 def _finding(last: Sequence[Row]) -> str:
     broken, whole = _split(last, lambda row: row["undefined"] or (math.isnan(row["drift"]) and is_start_known(row)))
     if not whole:
-        return "No drift can be told: the weights of every layer hold values that are not numbers."
+        return "No drift can be computed: the weights of every layer contain NaN or infinity."
     known, unknown = _split(whole, is_start_known)
     if known:
         finding = _most_moved(known)
         if unknown:
-            finding += f" How {_blocks(unknown)} began is unknown."
+            finding += f" The weights of {_blocks(unknown)} before training are unknown."
     else:
-        finding = f"How the layers began is unknown, and so is their drift. {_as_it_is(unknown)}"
+        finding = f"The weights before training are unknown, and so is the drift. {_as_it_is(unknown)}"
     if broken:
-        return f"The weights of {_blocks(broken)} hold values that are not numbers; of the others, {_lower(finding)}"
+        return f"{finding} The weights of {_blocks(broken)} contain NaN or infinity."
     return finding
 
 
@@ -235,11 +236,6 @@ def _split(rows: Sequence[Row], test: Callable[[Row], bool]) -> tuple[list[Row],
 
 def _blocks(rows: Sequence[Row]) -> str:
     return ", ".join(row["block"] for row in rows)
-
-
-def _lower(finding: str) -> str:
-    """A sentence as it goes on behind a comma; the names of layers stay as they are."""
-    return finding[0].lower() + finding[1:]
 
 
 SIDES: tuple[Direction, ...] = ("back", "ahead")
@@ -254,25 +250,22 @@ def _looks_away_most(last: Sequence[Row]) -> tuple[Row, Direction]:
 def _as_it_is(last: Sequence[Row]) -> str:
     row, side = _looks_away_most(last)
     if row[side] == 0:
-        return "Every output stays in the present."
+        return "Every output channel looks at the current frame."
     verb = DIRECTION_WORDS[side]
     if len(last) == 1:
-        return f"{percent(row[side])} of the outputs of {row['block']} {DIRECTION_VERBS[side]}."
-    return f"{row['block']} {verb} most: {percent(row[side])} of its outputs."
+        return f"{percent(row[side])} of the output channels of {row['block']} {DIRECTION_VERBS[side]}."
+    return f"{row['block']} {verb} most: {percent(row[side])} of its output channels."
 
 
 def _most_moved(last: Sequence[Row]) -> str:
     row = max(last, key=lambda row: row["drift"])
     block, only = row["block"], len(last) == 1
     if row["drift"] == 0:
-        return (
-            f"{block} has not moved from its initialisation." if only else "No layer has moved from its initialisation."
-        )
-    subject = f"{block} moved by {percent(row['drift'])} of its initial weight" if only else f"{block} moved most"
+        return f"{block} has not drifted." if only else "No layer has drifted."
+    drift = three_digits(row["drift"])
+    subject = f"{block} has a drift of {drift}" if only else f"{block} drifted most (drift {drift})"
     left = {name: float(row[f"left_{name}"]) for name in DIRECTIONS}
     name = max(DIRECTIONS, key=lambda direction: left[direction])
     if left[name] > 0:
-        return f"{subject}: {percent(left[name])} of its outputs no longer {DIRECTION_VERBS[name]}."
-    if only:
-        return f"{subject}, yet every output still looks where it began."
-    return f"{subject}, by {percent(row['drift'])} of its initial weight, yet every output still looks where it began."
+        return f"{subject}: {percent(left[name])} of its output channels no longer {DIRECTION_VERBS[name]}."
+    return f"{subject}, but no output channel changed direction."

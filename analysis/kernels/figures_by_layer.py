@@ -1,4 +1,4 @@
-"""What training did to each layer, over depth: parts of the drift, kinds of outputs, centres of mass, reach."""
+"""Figures with a row for each layer: parts of the drift, types of output channels, centres of mass, reach."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS
 PART_WORDS = dict(
     zip(
         DRIFT_PARTS,
-        ("along the initial tap", "onto other frames (softening)", "onto other channels (mixing)"),
+        ("original weight", "other frames (softening)", "other channels (mixing)"),
         strict=True,
     )
 )
@@ -45,9 +45,9 @@ _PART_MARKERS: dict[str, dict[str, Any]] = dict(
 
 
 def drift_by_depth(summary: pd.DataFrame, snapshot: int = -1, selected: str | None = None) -> go.Figure:
-    """How far each layer of `kernels.summarise` drifted, in three parts, and its cosine to the initialisation.
+    """Draw the drift of each layer of `summarise`, in three parts, and its cosine to the initialisation.
 
-    The bar is as long as the drift |W - W0| / |W0|, cut in proportion to the squares of its parts. Layers whose
+    The bar is as long as the drift |W - W0| / |W0|, divided in proportion to the squares of its parts. Layers whose
     initialisation is unknown are left out. Every mark carries its layer as customdata.
     """
     rows = at_snapshot(summary, snapshot).dropna(subset=["back0"])
@@ -61,8 +61,8 @@ def drift_by_depth(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
                 marker=_PART_MARKERS[part],
                 customdata=customdata(rows, rows[part].map(percent), rows["drift"].map(three_digits)),
                 hover=(
-                    f"<b>%{{y}}</b>: %{{customdata[1]}} of the squared drift lies {PART_WORDS[part]}<br>"
-                    "drift %{customdata[2]} of the initial norm"
+                    f"<b>%{{y}}</b>: %{{customdata[1]}} of the squared drift: {PART_WORDS[part]}<br>"
+                    "drift %{customdata[2]}"
                 ),
             ),
             row=1,
@@ -77,7 +77,7 @@ def drift_by_depth(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
             marker={"color": style.NEUTRAL, "size": 8},
             showlegend=False,
             customdata=customdata(rows, rows["cosine"].map(three_digits)),
-            hovertemplate="<b>%{y}</b>: cosine to the initialisation %{customdata[1]}<extra></extra>",
+            hovertemplate="<b>%{y}</b>: cosine to W₀ %{customdata[1]}<extra></extra>",
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
         ),
@@ -98,14 +98,14 @@ _KIND_MARKERS: dict[str, dict[str, Any]] = {
     "back": {"color": DIRECTION_COLOURS["back"], "line": {"width": 0}},
     "stay": {"color": DIRECTION_COLOURS["stay"], "line": {"width": 0}},
     "ahead": {"color": DIRECTION_COLOURS["ahead"], "line": {"width": 0}},
-    "smoothing": style.patterned("."),
-    "differencing": style.patterned("x"),
+    "averages": style.patterned("."),
+    "subtracts": style.patterned("x"),
     "mixed": style.patterned("/"),
 }
 
 
 def kinds_by_layer(summary: pd.DataFrame, snapshot: int = -1, selected: str | None = None) -> go.Figure:
-    """The six kinds of outputs in each layer at one snapshot (thick) and at the initialisation (thin, where known)."""
+    """Draw the six types of output channels in each layer at a snapshot (thick) and before training (thin)."""
     rows = at_snapshot(summary, snapshot)
     figure = go.Figure()
     for name in KINDS:
@@ -125,14 +125,14 @@ def kinds_by_layer(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
                     in_legend=when == "now",
                     customdata=customdata(rows, shares.map(percent)),
                     hover=(
-                        f"<b>%{{y}}</b>, {'at the start' if when == 'start' else 'at this snapshot'}: "
+                        f"<b>%{{y}}</b>, {'before training' if when == 'start' else 'at this snapshot'}: "
                         f"%{{customdata[1]}} {KIND_WORDS[name]}"
                     ),
                 ).update(width=height, offset=offset)
             )
     lay_out_rows(figure, rows["block"].tolist()).update_layout(barmode="overlay")
     figure.update_xaxes(
-        title_text="share of the layer's outputs",
+        title_text="share of the layer's output channels",
         range=[0, 1.004],
         tickvals=[0, 0.25, 0.5, 0.75, 1],
         tickformat=".0%",
@@ -146,34 +146,34 @@ def _glyph(name: Kind) -> str:
 
 
 def _base(rows: pd.DataFrame, prefix: str, name: Kind) -> np.ndarray:
-    """Where the bar of a kind begins: behind those before it."""
+    """Return where the bar of a type begins: after those before it."""
     before = KINDS[: KINDS.index(name)]
     return np.sum([rows[f"{prefix}{other}"].fillna(0) for other in before], axis=0) + np.zeros(len(rows))
 
 
-MOST_CENTRES = 3000
-"""Points that a figure of centres draws; of more outputs, an even selection."""
+MAX_CENTRES = 3000
+"""Points that a figure of centres draws; of more output channels, an even selection."""
 
 
 def centres_by_layer(
     centres: pd.DataFrame, selected: str | None = None, *, seconds_per_frame: float | None = None
 ) -> go.Figure:
-    """Where in time every output of every layer looks: a point each, at its centre of mass.
+    """Draw a point for each output channel of each layer at its centre of mass in time.
 
     `centres` is of `outputs.centres_table`. The grey ticks are the initialisation. With `seconds_per_frame` the axis
     says both.
     """
     blocks = list(dict.fromkeys(centres["block"]))
-    step = max(1, -(-len(centres) // MOST_CENTRES))
+    step = max(1, -(-len(centres) // MAX_CENTRES))
     drawn = centres.iloc[::step]
     place = drawn["block"].map({block: row for row, block in enumerate(blocks)}).to_numpy(dtype=float)
-    # A fixed scatter, so that points of equal centre lie side by side and each redraw is alike.
+    # A fixed scatter, so that points with the same centre do not overlap and every redraw is the same.
     jitter = (drawn["output"].to_numpy(dtype=float) * 0.618034 % 1 - 0.5) * 0.62
     figure = go.Figure()
     if drawn["centre_of_mass0"].notna().any():
         figure.add_trace(
             go.Scatter(
-                name="at the start",
+                name="before training",
                 x=drawn["centre_of_mass0"],
                 y=place,
                 mode="markers",
@@ -201,7 +201,7 @@ def centres_by_layer(
                     for row in points.to_dict("records")
                 ],
                 hovertemplate=(
-                    "<b>%{customdata[1]}</b>, output %{customdata[2]}: %{customdata[3]} frames<extra></extra>"
+                    "<b>%{customdata[1]}</b>, output channel %{customdata[2]}: %{customdata[3]} frames<extra></extra>"
                 ),
                 selected={"marker": {"opacity": 0.7}},
                 unselected={"marker": {"opacity": 0.7}},
@@ -244,12 +244,16 @@ _REACH_LINES: dict[str, dict[str, Any]] = {
 
 
 def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind = "LTS path only") -> go.Figure:
-    """How far a network sees in time: over depth, and frame by frame behind one block.
+    """Draw the reach of a network in time: over depth, and frame by frame after one block.
 
     `spreads` has rows (line, block, spread in frames), `profiles` (line, offset in frames, share); the lines are
     "start" and "learned", along the path, and "measured"; any may be missing.
     """
-    words = {"start": f"{path}, at the start", "learned": f"{path}, learned", "measured": "measured on clips"}
+    words = {
+        "start": f"{path}, before training",
+        "learned": f"{path}, at the snapshot",
+        "measured": "measured on clips",
+    }
     figure = make_subplots(cols=2, horizontal_spacing=0.15, column_widths=[0.6, 0.4])
     for line, form in _REACH_LINES.items():
         for column, table, x, y in ((1, spreads, "block", "spread"), (2, profiles, "offset", "share")):
@@ -279,14 +283,14 @@ def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind
     order = list(dict.fromkeys(spreads.loc[spreads["line"] != "measured", "block"])) or spreads["block"].tolist()
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order, showgrid=False, row=1, col=1)
     figure.update_xaxes(title_text="input frames from the centre one", zeroline=False, showgrid=False, row=1, col=2)
-    figure.update_yaxes(title_text="reach, frames (root mean square)", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="reach, frames (RMS)", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="share of the energy", rangemode="tozero", tickformat=".0%", row=1, col=2)
     return figure
 
 
 def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str]) -> go.Figure:
-    """The directions in each layer of several checkpoints, a column each, on one axis; outlines are the starts."""
-    # The deepest network first, so that its layers keep their order and the others' stand among them.
+    """Draw the directions in each layer of several checkpoints, a column each; outlines: before training."""
+    # The deepest network first: its layers keep their order, and those of the others come between them.
     deepest = sorted(summaries, key=lambda summary: -summary["block"].nunique())
     blocks = list(dict.fromkeys(block for summary in deepest for block in summary["block"]))
     figure = make_subplots(cols=len(summaries), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=list(names))
@@ -330,6 +334,6 @@ def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str])
 
 
 def _from_the_centre(rows: pd.DataFrame, name: Direction, suffix: str = "") -> pd.Series:
-    """Where the bar of a direction begins if the middle of what stays is at zero."""
+    """Return where the bar of a direction begins if the middle of "now" is at zero."""
     half = rows[f"stay{suffix}"] / 2
     return {"back": -half - rows[f"back{suffix}"], "stay": -half, "ahead": half}[name]

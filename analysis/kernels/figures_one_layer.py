@@ -1,4 +1,4 @@
-"""One layer in full: its weights, its outputs, their spectrum, and which output of another network each one is."""
+"""Figures of one layer: its weights, its output channels, their spectrum, and their partners in another network."""
 
 import math
 from collections.abc import Mapping
@@ -24,15 +24,15 @@ from analysis.plotting.rows import where
 from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS
 from gte.kernel_history import KernelHistory
 
-MOST_CELLS: Final = 128
-"""Rows and columns of a heat map; of a larger weight a cell stands for several and shows the one farthest from zero."""
+MAX_CELLS: Final = 128
+"""Rows and columns of a heat map; in a larger one a cell stands for several and shows the one farthest from zero."""
 
-MOST_CURVES: Final = 256
-"""Responses that are drawn; of more outputs, an even selection."""
+MAX_CURVES: Final = 256
+"""Responses that are drawn; of more output channels, an even selection."""
 
 
 def corner_shares(outputs: pd.DataFrame, num_taps: int, suffix: str = "") -> np.ndarray:
-    """|past|, |present| and |coming| taps of each row of `kernels.outputs_table`, as shares (o, 3); zeros give NaN."""
+    """Return the shares (o, 3) of |past|, |current| and |future| taps in `outputs_table`; zeros give NaN."""
     names = tap_names(num_taps)
     size = outputs[[f"{name}{suffix}" for name in names]].abs().to_numpy(dtype=float)
     present = num_taps // 2
@@ -42,9 +42,9 @@ def corner_shares(outputs: pd.DataFrame, num_taps: int, suffix: str = "") -> np.
 
 
 def tap_triangle(outputs: pd.DataFrame, num_taps: int, selected: int | None = None) -> go.Figure:
-    """Each output of `kernels.outputs_table` between past, present and future by the sizes of its taps.
+    """Place each output of `outputs_table` between past, present and future by the sizes of its taps.
 
-    Thin lines lead from the initialisation, where that is known. Points carry their output's number as customdata.
+    Thin lines lead from the initialisation, where known. Points carry the index of their output as customdata.
     """
     figure = go.Figure()
     now = corner_shares(outputs, num_taps)
@@ -55,7 +55,7 @@ def tap_triangle(outputs: pd.DataFrame, num_taps: int, selected: int | None = No
         lines = np.stack([start, now, gap], axis=1).reshape(-1, 3)
         figure.add_trace(
             go.Scatterternary(
-                name="from the start",
+                name="from before training",
                 **_corners(lines),
                 mode="lines",
                 line={"color": style.faded(style.NEUTRAL, 0.45), "width": 1},
@@ -79,7 +79,7 @@ def tap_triangle(outputs: pd.DataFrame, num_taps: int, selected: int | None = No
                     [row["output"], KIND_WORDS.get(row["kind"], row["kind"])] for row in rows.to_dict("records")
                 ],
                 hovertemplate=(
-                    "output %{customdata[0]}, %{customdata[1]}<br>"
+                    "output channel %{customdata[0]}, %{customdata[1]}<br>"
                     "past %{a:.0%}, present %{b:.0%}, future %{c:.0%}<extra></extra>"
                 ),
             )
@@ -92,7 +92,7 @@ def tap_triangle(outputs: pd.DataFrame, num_taps: int, selected: int | None = No
         ternary={
             "sum": 1,
             "bgcolor": style.TRANSPARENT,
-            # Past left, future right, the present on top.
+            # The past on the left, the future on the right, the present on top.
             "baxis": {**axis, "title": {"text": "◀ past", **title}},
             "aaxis": {**axis, "title": {"text": "● present", **title}},
             "caxis": {**axis, "title": {"text": "▶ future", **title}},
@@ -108,15 +108,15 @@ def _corners(shares: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " o"]) -> go.Figure:
-    """W at the initialisation, at a snapshot and the difference, a map of outputs x inputs for each tap, on one scale.
+    """Draw W₀, W at a snapshot and the difference: a heat map of outputs x inputs for each tap, on one scale.
 
-    The outputs stand in the given order. Where the initialisation is unknown there is W alone.
+    The outputs are in the given order. If the initialisation is unknown, there is only W.
     """
     weight = history.weights[snapshot]
     start = history.initial
     matrices = {"W": weight} if start is None else {"W₀": start, "W": weight, "W − W₀": weight - start}
     names = tap_names(weight.shape[2])
-    # What W₀ began with is as large as any weight: the scale ends at the largest change and lets it saturate.
+    # The weights of W₀ are as large as any: the scale ends at the largest change and lets them saturate.
     sizes = [np.nan_to_num(np.abs(matrix), nan=0, posinf=0, neginf=0) for matrix in reversed(matrices.values())]
     ends = [float(size.max()) for size in sizes]
     largest = next(filter(None, ends), 1.0)
@@ -133,14 +133,17 @@ def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " 
     )
     for row, (title, matrix) in enumerate(matrices.items(), start=1):
         for tap, name in enumerate(names):
-            cells, tall, wide = coarsened(matrix[order, :, tap, 0], MOST_CELLS)
+            cells, tall, wide = coarsened(matrix[order, :, tap, 0], MAX_CELLS)
             figure.add_trace(
                 go.Heatmap(
                     z=cells.astype(np.float32),
                     y=[_numbers(order[place : place + tall]) for place in range(0, len(order), tall)],
                     x=[_span(place, min(place + wide, matrix.shape[1])) for place in range(0, matrix.shape[1], wide)],
                     coloraxis="coloraxis",
-                    hovertemplate=f"{title}, {name}: output %{{y}}, input %{{x}}<br><b>%{{z:.3f}}</b><extra></extra>",
+                    hovertemplate=(
+                        f"{title}, {name}: output channel %{{y}}, input channel %{{x}}<br>"
+                        "<b>%{z:.3f}</b><extra></extra>"
+                    ),
                 ),
                 row=row,
                 col=tap + 1,
@@ -167,11 +170,11 @@ def weight_maps(history: KernelHistory, snapshot: int, order: Int[np.ndarray, " 
     axes: dict[str, dict[str, Any]] = {}
     for panel in range(len(matrices) * len(names)):
         row, column = divmod(panel, len(names))
-        below = {"title": {"text": "input"}} if row == len(matrices) - 1 else {}
-        beside = {"title": {"text": "output"}} if column == 0 else {}
+        below = {"title": {"text": "input channel"}} if row == len(matrices) - 1 else {}
+        left = {"title": {"text": "output channel"}} if column == 0 else {}
         number = panel + 1 if panel else ""
         axes[f"xaxis{number}"] = {**frame, "showticklabels": False, "range": [-0.5, width - 0.5], **below}
-        axes[f"yaxis{number}"] = {**frame, "nticks": 6, "range": [height - 0.5, -0.5], **beside}
+        axes[f"yaxis{number}"] = {**frame, "nticks": 6, "range": [height - 0.5, -0.5], **left}
     figure.update_layout(axes)
     return figure
 
@@ -180,8 +183,8 @@ def _frame_title(name: str, num_taps: int) -> str:
     return {"t-1": "◀ t−1", "t": "● t", "t+1": "▶ t+1"}.get(name, name) if num_taps == 3 else name
 
 
-def _span(first: int, behind: int) -> str:
-    return str(first) if behind == first + 1 else f"{first} to {behind - 1}"
+def _span(first: int, end: int) -> str:
+    return str(first) if end == first + 1 else f"{first} to {end - 1}"
 
 
 def _numbers(outputs: Int[np.ndarray, " _"]) -> str:
@@ -191,9 +194,9 @@ def _numbers(outputs: Int[np.ndarray, " _"]) -> str:
 
 
 def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) -> go.Figure:
-    """One output's taps, a panel for each reading ("summed over its inputs", ...) of `kernels.outputs_table`.
+    """Draw the taps of one output, a panel for each table of `outputs_table` (by its title).
 
-    Solid: at the snapshot; hollow: at the initialisation, where that is known.
+    Filled: at the snapshot; hollow: before training, where known.
     """
     names = tap_names(num_taps)
     figure = make_subplots(cols=len(rows), shared_yaxes=True, subplot_titles=list(rows), horizontal_spacing=0.06)
@@ -218,13 +221,13 @@ def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) ->
         if f"{names[0]}0" in table:
             figure.add_trace(
                 go.Scatter(
-                    name="at the start",
+                    name="before training",
                     x=list(names),
                     y=[float(row[f"{name}0"]) for name in names],
                     mode="markers",
                     marker={"symbol": "circle-open", "size": 17, "color": style.NEUTRAL, "line": {"width": 2}},
                     showlegend=column == 1,
-                    hovertemplate="%{x} at the start: %{y:.3g}<extra></extra>",
+                    hovertemplate="%{x} before training: %{y:.3g}<extra></extra>",
                 ),
                 row=1,
                 col=column,
@@ -237,18 +240,18 @@ def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) ->
 
 
 def singular_values(history: KernelHistory, snapshot: int) -> go.Figure:
-    """How many temporal filters (left) and how many outputs (right) of a layer are independent, now and before."""
+    """Draw the singular values of a layer: of its temporal filters (left) and of its outputs (right)."""
     figure = make_subplots(
         cols=2,
         column_widths=[0.3, 0.7],
         horizontal_spacing=0.1,
-        subplot_titles=["of (C_out·C_in) x taps: filters", "of C_out x (taps·C_in): outputs"],
+        subplot_titles=["(C_out·C_in) × taps: filters", "C_out × (taps·C_in): output channels"],
     )
     entries: list[tuple[str, np.ndarray, dict[str, Any]]] = [
         ("at this snapshot", history.weights[snapshot], {"color": style.ACCENT, "width": 3})
     ]
     if history.initial is not None:
-        entries.insert(0, ("at the start", history.initial, {"color": style.NEUTRAL, "width": 2, "dash": "dot"}))
+        entries.insert(0, ("before training", history.initial, {"color": style.NEUTRAL, "width": 2, "dash": "dot"}))
     for name, weight, line in entries:
         for column, values in ((1, temporal_singular_values(weight)), (2, output_singular_values(weight))):
             figure.add_trace(
@@ -260,7 +263,7 @@ def singular_values(history: KernelHistory, snapshot: int) -> go.Figure:
                     line=line,
                     legendgroup=name,
                     showlegend=column == 1,
-                    hovertemplate=f"number %{{x}}, {name}: %{{y:.3g}}<extra></extra>",
+                    hovertemplate=f"value %{{x}}, {name}: %{{y:.3g}}<extra></extra>",
                 ),
                 row=1,
                 col=column,
@@ -275,13 +278,13 @@ def singular_values(history: KernelHistory, snapshot: int) -> go.Figure:
 
 
 def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None = None) -> go.Figure:
-    """Each output's response to frequencies in time, as a share of its own largest; the chosen output stands out."""
+    """Draw each output's response to temporal frequencies as a share of its maximum, and highlight the chosen one."""
     frequencies, response = frequency_response(history.weights[snapshot])
     shares = response / np.maximum(response.max(axis=1, keepdims=True), 1e-12)
     bands = band(response)
-    step = math.ceil(len(shares) / MOST_CURVES)
+    step = math.ceil(len(shares) / MAX_CURVES)
     figure = go.Figure()
-    forms = {"low-pass": "solid", "all-pass": "dot", "differencing": "dash", "uneven": "dashdot"}
+    forms = {"low-pass": "solid", "all-pass": "dot", "high-pass": "dash", "uneven": "dashdot"}
     for name, dash in forms.items():
         drawn = [output for output in range(0, len(shares), step) if bands[output] == name]
         if not drawn:
@@ -300,7 +303,7 @@ def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None
     if selected is not None:
         figure.add_trace(
             go.Scatter(
-                name=f"output {selected}, {bands[selected]}",
+                name=f"output channel {selected}, {bands[selected]}",
                 x=frequencies.tolist(),
                 y=shares[selected].tolist(),
                 mode="lines",
@@ -310,26 +313,26 @@ def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None
         )
     style.style(figure)
     figure.update_xaxes(title_text="frequency, cycles per frame (0.5 is half the frame rate)", zeroline=False)
-    figure.update_yaxes(title_text="response, share of its largest", range=[0, 1.05], tickformat=".0%")
+    figure.update_yaxes(title_text="response, share of its maximum", range=[0, 1.05], tickformat=".0%")
     return figure
 
 
 def matched_centres(first: pd.DataFrame, second: pd.DataFrame, matching: Matching, names: tuple[str, str]) -> go.Figure:
-    """Where an output of one checkpoint looks against where its partner in the other one does, a point each."""
+    """Draw the centre of mass of each output of a checkpoint against that of its partner in the other one."""
     partners = second.iloc[matching.partner]
-    alike = matching.correlation if matching.correlation is not None else np.ones(len(first))
+    strength = matching.correlation if matching.correlation is not None else np.ones(len(first))
     figure = go.Figure(
         go.Scatter(
             x=first["centre_of_mass"],
             y=partners["centre_of_mass"].to_numpy(),
             mode="markers",
-            marker={"color": style.NEUTRAL, "size": 9, "opacity": 0.25 + 0.7 * alike},
+            marker={"color": style.NEUTRAL, "size": 9, "opacity": 0.25 + 0.7 * strength},
             customdata=[
-                [one, other, "by number" if matching.correlation is None else f"|correlation| {value:.2f}"]
-                for one, other, value in zip(first["output"], partners["output"], alike, strict=True)
+                [output, partner, "by index" if matching.correlation is None else f"|correlation| {value:.2f}"]
+                for output, partner, value in zip(first["output"], partners["output"], strength, strict=True)
             ],
             hovertemplate=(
-                f"{names[0]}: output %{{customdata[0]}} at %{{x:.2f}}<br>{names[1]}: output %{{customdata[1]}} at "
+                f"{names[0]}: channel %{{customdata[0]}} at %{{x:.2f}}<br>{names[1]}: channel %{{customdata[1]}} at "
                 "%{y:.2f}<br>%{customdata[2]}<extra></extra>"
             ),
             showlegend=False,

@@ -11,19 +11,18 @@ from analysis.plotting import style
 from analysis.plotting.rows import customdata
 
 LABEL_PITCH = 17
-"""Pixels that two direct labels, one above the other, need at least."""
+"""Minimum distance in pixels between two direct labels, one above the other."""
 
 
 def drift_over_training(
     summary: pd.DataFrame, selected: str | None = None, metrics: Sequence[Mapping[str, float]] = ()
 ) -> go.Figure:
-    """How far each layer is from its initialisation at every snapshot of the training, a line per layer of `summarise`.
+    """Draw the drift of each layer at every snapshot of the training, a line per layer of `summarise`.
 
-    Beneath, on the same axis, the accuracy on the validation split after each epoch, where `metrics` (those of a
-    checkpoint's header) has any.
+    Below, on the same axis, the validation accuracy after each epoch, if `metrics` (of a checkpoint's header) has any.
 
-    The labels stand at the ends of the lines, pushed apart; of more layers than fit, those that moved least have none.
-    Where the file knows both ends alone, they are marked. Layers whose initialisation is unknown have no line.
+    The labels are at the ends of the lines, moved apart; if not all fit, the layers with the smallest drift have none.
+    If the file has only two snapshots, both are marked. Layers whose initialisation is unknown have no line.
     """
     figure = go.Figure()
     layers = list(summary.dropna(subset=["back0"]).groupby("layer", sort=False))
@@ -47,7 +46,7 @@ def drift_over_training(
     figure.update_layout(margin_r=32 + round(0.58 * style.FONT_SIZE * longest), margin_t=24)
     last_step = max(summary["step"].tolist(), default=1)
     figure.update_xaxes(title_text="training step", showgrid=False, zeroline=False, range=[0, last_step])
-    # Of a handful of steps every one has a tick, and no half step has.
+    # Few steps have a tick each, so that there are no half steps.
     if last_step <= 8:
         figure.update_xaxes(dtick=1)
     top = 1.05 * max(summary["drift"].dropna().tolist(), default=0.0) or 1.0
@@ -66,7 +65,7 @@ _ACCURACY_GAP = 24
 
 
 def _add_accuracy(figure: go.Figure, metrics: Sequence[Mapping[str, float]]) -> None:
-    """A panel below the drift, which keeps its height; both share the axis of steps."""
+    """Add a panel below the drift, which keeps its height; both share the axis of steps."""
     room = _PLOT_HEIGHT + _ACCURACY_GAP + _ACCURACY_HEIGHT
     figure.add_trace(
         go.Scatter(
@@ -104,7 +103,7 @@ def _label_ends(
     room = _PLOT_HEIGHT // LABEL_PITCH
     shown = sorted(ends, key=lambda row: (row["layer"] != selected, -row["drift"]))[:room]
     shown.sort(key=lambda row: row["drift"])
-    heights = pushed_apart([row["drift"] * pixels_per_unit for row in shown], LABEL_PITCH, room * LABEL_PITCH)
+    heights = move_apart([row["drift"] * pixels_per_unit for row in shown], LABEL_PITCH, room * LABEL_PITCH)
     for row, height in zip(shown, heights, strict=True):
         chosen = row["layer"] == selected
         figure.add_annotation(
@@ -124,8 +123,8 @@ def _label_ends(
     return figure
 
 
-def pushed_apart(heights: Sequence[float], pitch: float, room: float) -> list[float]:
-    """Rising heights with at least `pitch` between them, moved as little upwards, then downwards, as `room` allows."""
+def move_apart(heights: Sequence[float], pitch: float, room: float) -> list[float]:
+    """Return rising heights at least `pitch` apart, moved up as little as possible, then down to fit into `room`."""
     placed: list[float] = []
     for height in heights:
         placed.append(max(height, placed[-1] + pitch) if placed else height)

@@ -1,4 +1,4 @@
-"""The cards of the shift-kernel explorer that need whole networks: how far one sees, and how several compare."""
+"""Cards that need whole networks: the reach of one, and the comparison of several."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class FirstClips:
 
     @property
     def words(self) -> str:
-        """How a sentence calls them."""
+        """The clips as a sentence names them."""
         return f"{'one clip' if self.count == 1 else f'{self.count} clips'} of {DATASETS[self.dataset].label}"
 
 
@@ -55,7 +55,7 @@ def first_clips(header: CheckpointHeader, dataset: str, count: int) -> Float[Ten
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What `kernels.measured_reach` gave, and how it was asked."""
+    """The result of `measured_reach` and its arguments."""
 
     table: pd.DataFrame
     blocks: tuple[str, ...]
@@ -64,23 +64,25 @@ class Measured:
 
 
 def is_chain(header: CheckpointHeader) -> bool:
-    """True if the temporal layers of a network follow one another, so that their reaches add up along a path."""
+    """Return True if the temporal layers of a network follow one another, so that their reaches add up along a path."""
     return isinstance(configure(header.model), ResNetConfig)
 
 
 def reach(histories: Sequence[KernelHistory], measured: Measured, header: CheckpointHeader, view: View) -> Card:
-    """How far the network sees."""
+    """The reach of a network in time."""
     path: PathKind = LTS_PATH if header.layers else KERNEL_PATH
     block = block_name(view.layer)
-    read = view.header(header)
-    pixels = Named("pixels", Call(first_clips, read, measured.clips.dataset, measured.clips.count))
+    file_header = view.header(header)
+    pixels = Named("pixels", Call(first_clips, file_header, measured.clips.dataset, measured.clips.count))
     model = Named("model", Part(Call(load_model, Named("path", view.path)), 0))
     by_gradient = Named(
         "measured",
         Call(measured_reach, model, pixels, list(measured.blocks), probes=measured.probes),
         measured.table,
     )
-    tables = Named("tables", Call(reach_tables, view.histories(histories), by_gradient, read, block, view.snapshot))
+    tables = Named(
+        "tables", Call(reach_tables, view.histories(histories), by_gradient, file_header, block, view.snapshot)
+    )
     spread: pd.DataFrame = tables.value[0]
     left_out = (
         "" if is_chain(header) else " This network's temporal layers do not follow one another, so no path is drawn."
@@ -93,11 +95,11 @@ def reach(histories: Sequence[KernelHistory], measured: Measured, header: Checkp
         definition=(
             f"**{path}**: a layer's energy profile is Σₒᵢ wₒᵢₖ² over its taps k, as shares; along the path through the "
             "kernels the profiles are convolved with one another. It leaves out shortcuts and the other paths, which "
-            f"pass frames unchanged, and is drawn at the start and at the chosen snapshot.{left_out} **Measured**: the "
-            "energy of the gradient of a block's centre frame with respect to every input frame, for the whole network "
-            f"as it is now, on {measured.clips.words}, along random directions of ±1 over the features. The clip ends "
-            "after a few frames, the path does not. Reach is √(Σ k² · share), in frames of the input; on the right the "
-            f"shares behind {block}."
+            f"pass frames unchanged, and is drawn before training and at the chosen snapshot.{left_out} **Measured**: "
+            "the energy of the gradient of a block's centre frame with respect to every input frame, for the whole "
+            f"network with its final weights, on {measured.clips.words}, along random directions of ±1 over the "
+            "features. The clip ends after a few frames, the path does not. Reach is √(Σ k² · share), the root mean "
+            f"square (RMS), in frames of the input; on the right the shares after {block}."
         ),
         table=spread,
     )
@@ -106,10 +108,10 @@ def reach(histories: Sequence[KernelHistory], measured: Measured, header: Checkp
 def reach_tables(
     histories: Sequence[KernelHistory], measured: pd.DataFrame, header: CheckpointHeader, block: str, snapshot: int = -1
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What `figures.reach_by_depth` draws: the reach behind every block, and the shares of the frames behind one.
+    """Return the tables that `reach_by_depth` draws: the reach after every block, and the shares of frames after one.
 
-    Along the path at the snapshot and, where known, at the start, for networks whose layers follow one another;
-    and `measured`, which is of `kernels.measured_reach`.
+    Along the path at the snapshot and, where known, before training, for networks whose layers follow one another;
+    and `measured`, from `measured_reach`.
     """
     spreads, profiles = [_spreads(measured, "measured")], [_profile(measured, block, "measured")]
     if is_chain(header):
@@ -126,7 +128,7 @@ def reach_tables(
 
 
 def _spreads(table: pd.DataFrame, line: str) -> pd.DataFrame:
-    """Reach in frames behind each block of a table of (block, offset, share)."""
+    """Return the reach in frames after each block of a table of (block, offset, share)."""
     return pd.DataFrame(
         [
             {"line": line, "block": block, "spread": spread_of(part["offset"].tolist(), part["share"].tolist())}
@@ -143,20 +145,20 @@ def _profile(table: pd.DataFrame, block: str, line: str) -> pd.DataFrame:
 def _reach_sentence(spread: pd.DataFrame, block: str) -> str:
     here = {row["line"]: row["spread"] for row in spread.to_dict("records") if row["block"] == block}
     if "measured" not in here:
-        return f"Behind {block} nothing was measured."
+        return f"Nothing was measured after {block}."
     if not all(math.isfinite(reach) for reach in here.values()):
-        return f"How far the network sees behind {block} cannot be told: weights before it are not all numbers."
-    sentence = f"Behind {block} the network sees {three_digits(here['measured'])} frames around the centre one"
+        return f"The reach after {block} cannot be computed: weights before it contain NaN or infinity."
+    sentence = f"After {block} the measured reach is {three_digits(here['measured'])} frames (RMS)"
     if "learned" not in here:
         return f"{sentence}."
-    sentence += f"; along its kernels alone it would be {three_digits(here['learned'])}"
-    return f"{sentence}, and was {three_digits(here['start'])} at the start." if "start" in here else f"{sentence}."
+    sentence += f"; the kernels alone would give {three_digits(here['learned'])}"
+    return f"{sentence}, and gave {three_digits(here['start'])} before training." if "start" in here else f"{sentence}."
 
 
 def side_by_side(summaries: Sequence[pd.DataFrame], paths: Mapping[str, str], view: View) -> Card:
-    """Two or more checkpoints at their last snapshots; the first one's layers are what the others are compared with.
+    """Compare two or more checkpoints at their last snapshots; the layers are those of the first.
 
-    `paths` has a checkpoint's file, as code names it, for the name of each.
+    `paths` has the file of each checkpoint, as code names it, by the checkpoint's name.
     """
     table = differences(summaries)
     made = [Call(summarise, Call(load_histories, path), view.reading) for path in paths.values()]
@@ -166,9 +168,10 @@ def side_by_side(summaries: Sequence[pd.DataFrame], paths: Mapping[str, str], vi
         sentence=_compare_sentence(table, list(paths)),
         call=Call(shares_side_by_side, Named("summaries", made, list(summaries)), list(paths)),
         definition=(
-            "Where the outputs of each layer look, by the centre of mass of their taps, at the last snapshot of each "
-            "checkpoint; outlines are the initialisations. The table below has the first checkpoint's values, and for "
-            "each other one the differences (other minus first) of every layer that all of them have."
+            "Directions of the output channels of each layer, by the centre of mass of their taps, at the last "
+            "snapshot of each checkpoint; outlines: before training. The table below has the values of the first "
+            "checkpoint and, for each other one, the differences (other minus first) for every layer that all of them "
+            "have."
         ),
         table=table,
     )
@@ -176,19 +179,16 @@ def side_by_side(summaries: Sequence[pd.DataFrame], paths: Mapping[str, str], vi
 
 def _compare_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
     if table.empty:
-        return "These networks share no layer by name; the columns stand side by side, and no difference can be told."
+        return "These networks have no layer of the same name, so no difference can be computed."
     column = "drift (2)"
     rows: list[dict[Any, Any]] = table.dropna(subset=[column]).to_dict("records")
     if not rows:
-        return f"How a layer began is unknown in one of them; {names[1]} is drawn beside {names[0]} as it is now."
+        return "In one of them the weights before training are unknown, so only the directions now are compared."
     row = max(rows, key=lambda row: abs(row[column]))
     if row[column] == 0:
-        return f"No layer of {names[1]} drifted more or less than in {names[0]}."
-    more = "more" if row[column] > 0 else "less"
-    return (
-        f"{row['block']} differs most: in {names[1]} it drifted by {percent(abs(row[column]))} of its initial weight "
-        f"{more} than in {names[0]}."
-    )
+        return f"Every layer has the same drift in {names[1]} as in {names[0]}."
+    first, second = three_digits(row["drift"]), three_digits(row["drift"] + row[column])
+    return f"{row['block']} differs most: drift {second} in {names[1]} against {first} in {names[0]}."
 
 
 def matched(
@@ -199,9 +199,9 @@ def matched(
     view: View,
     clips: FirstClips,
 ) -> Card:
-    """One layer of two checkpoints, output by output; `clips` are those on which they were matched, if they had to be.
+    """Compare a layer of two checkpoints, output by output; `clips` are those on which they were matched, if any.
 
-    `paths` has a checkpoint's file, as code names it, for the name of each.
+    `paths` has the file of each checkpoint, as code names it, by the checkpoint's name.
     """
     names = _two(paths)
     layers = [
@@ -212,40 +212,39 @@ def matched(
         Named(name, Call(outputs_table, layer, -1, view.reading))
         for name, layer in zip(("outputs", "outputs2"), layers, strict=True)
     ]
-    one: pd.DataFrame = outputs[0].value
-    other: pd.DataFrame = outputs[1].value
-    partners = other.iloc[matching.partner]
+    rows: pd.DataFrame = outputs[0].value
+    partners = outputs[1].value.iloc[matching.partner]
     table = pd.DataFrame(
         {
-            f"output of {names[0]}": one["output"],
-            f"output of {names[1]}": partners["output"].to_numpy(),
+            f"output channel of {names[0]}": rows["output"],
+            f"output channel of {names[1]}": partners["output"].to_numpy(),
             "correlation": matching.correlation if matching.correlation is not None else float("nan"),
-            f"kind in {names[0]}": one["kind"],
-            f"kind in {names[1]}": partners["kind"].to_numpy(),
-            f"centre in {names[0]}": one["centre_of_mass"],
+            f"type in {names[0]}": rows["kind"],
+            f"type in {names[1]}": partners["kind"].to_numpy(),
+            f"centre in {names[0]}": rows["centre_of_mass"],
             f"centre in {names[1]}": partners["centre_of_mass"].to_numpy(),
         }
     )
     block = block_name(first.layer)
-    same = float((one["kind"].to_numpy() == partners["kind"].to_numpy()).mean())
+    same = float((rows["kind"].to_numpy() == partners["kind"].to_numpy()).mean())
     if matching.correlation is None:
-        how = "matched by number, because both began with the same weights"
+        how = "matched by index, because both started from the same weights"
     else:
-        how = f"matched by their answers to the same clips (mean |correlation| {matching.correlation.mean():.2f})"
+        how = f"matched by their responses to the same clips (mean |correlation| {matching.correlation.mean():.2f})"
     return Card(
         key="matched",
-        title=f"Which output of {block} is which?",
-        sentence=f"The outputs of {block} are {how}; {percent(same)} of the pairs are of one kind.",
+        title=f"How do the output channels of {block} correspond?",
+        sentence=f"The output channels of {block} are {how}; {percent(same)} of the pairs have the same type.",
         call=Call(
             matched_centres, *outputs, Named("matching", _matching(first, matching, clips, paths), matching), names
         ),
         definition=(
-            "Each point is an output of the first checkpoint and its partner in the second. With one configuration and "
-            "one seed, output 7 of one is output 7 of the other. Otherwise numbers mean nothing, and weights cannot be "
-            "compared, because the inputs are permuted as well: then the answers of the layer's outputs to the same "
-            "clips are correlated, and partners are chosen one to one so that the sum of |correlation| is largest "
-            "(scipy's linear_sum_assignment). The fainter a point, the weaker the correlation. On the dotted line both "
-            "look at the same place in time."
+            "Each point is an output channel of the first checkpoint and its partner in the second. With the same "
+            "configuration and seed, channel 7 of one is channel 7 of the other. Otherwise the index has no meaning, "
+            "and weights cannot be compared, because the input channels are permuted as well: then the responses of "
+            "the output channels to the same clips are correlated, and partners are chosen one to one so that the sum "
+            "of |correlation| is largest (scipy's linear_sum_assignment). The fainter a point, the weaker the "
+            "correlation. On the dotted line both look at the same point in time."
         ),
         table=table,
     )
@@ -257,7 +256,7 @@ def _two(paths: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _matching(history: KernelHistory, matching: Matching, clips: FirstClips, paths: Mapping[str, str]) -> Call:
-    """How the outputs of two networks were matched."""
+    """The call that matches the outputs of two networks."""
     if matching.correlation is None:
         return Call(by_index, len(matching.partner))
     pixels = Named(

@@ -1,4 +1,4 @@
-"""One layer in full: its outputs one by one, in any order, and the weights between inputs and outputs."""
+"""Tables of output channels, their order, and weights in fewer cells."""
 
 import math
 from collections.abc import Sequence
@@ -15,30 +15,31 @@ from gte.kernel_history import KernelHistory
 
 Order = Literal["index", "drift", "shift", "norm"]
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
-"""How the outputs of a layer can be sorted: as they are, by drift or norm (largest first), from back to ahead."""
+"""Orders of the outputs of a layer: by index, by drift or norm (largest first), from back to ahead."""
 
 
 def tap_names(num_taps: int) -> tuple[str, ...]:
-    """The frames that the taps of a kernel weigh: "t-1", "t", "t+1" of three."""
+    """Return the names of the frames that the taps of a kernel weight: "t-1", "t", "t+1" for three."""
     offsets = range(-(num_taps // 2), num_taps // 2 + 1)
     return tuple("t" if offset == 0 else f"t{offset:+d}" for offset in offsets)
 
 
 def outputs_table(history: KernelHistory, snapshot: int = -1, reading: Reading = "summed") -> pd.DataFrame:
-    """One row per output of a layer, at one snapshot.
+    """Return one row per output of a layer, at one snapshot.
 
-    Columns: output; own_input (the one that it began with; missing where it has none); direction and kind; the taps,
-    by the names of their frames; centre_of_mass, in frames; drift |w - w0| / |w0| and norm |w| over all inputs; and,
-    where the initialisation is known, direction0, kind0, the taps with a 0 behind their name, centre_of_mass0.
+    Columns: output; own_input (the one that it reads at its initialisation; missing if it has none); direction and
+    kind; the taps, by the names of their frames; centre_of_mass, in frames; drift |w - w0| / |w0| and norm |w| over
+    all inputs; and, if the initialisation is known, direction0, kind0, the taps with a 0 after their name,
+    centre_of_mass0.
     """
     taps = read_taps(history, reading)
     weight, start = history.weights[snapshot], history.initial
-    own = own_inputs(start)
+    inputs = own_inputs(start)
     now = taps[snapshot]
     num_outputs = len(now)
     columns: dict[str, object] = {
         "output": range(num_outputs),
-        "own_input": pd.array([pd.NA] * num_outputs if own is None else own.tolist(), dtype="Int64"),
+        "own_input": pd.array([pd.NA] * num_outputs if inputs is None else inputs.tolist(), dtype="Int64"),
         **_described(now, ""),
         "norm": _norms(weight).tolist(),
         "drift": [math.nan] * num_outputs,
@@ -65,7 +66,7 @@ def _norms(weight: Float32[np.ndarray, "o i k 1"]) -> Float[np.ndarray, " o"]:
 
 
 def order_of(outputs: pd.DataFrame, order: Order) -> Int[np.ndarray, " o"]:
-    """The outputs of `outputs_table` in that order, by number; ties keep theirs, what is not a number comes last."""
+    """Return the indices of the outputs of `outputs_table` in that order; ties keep theirs, NaN comes last."""
     keys = {
         "index": outputs["output"],
         "drift": -outputs["drift"],
@@ -75,13 +76,13 @@ def order_of(outputs: pd.DataFrame, order: Order) -> Int[np.ndarray, " o"]:
     return np.argsort(keys[order].to_numpy(dtype=float), kind="stable")
 
 
-def coarsened(matrix: Float[np.ndarray, "o i"], most: int) -> tuple[Float[np.ndarray, "p j"], int, int]:
-    """A matrix with at most `most` rows and columns, and how many of them one cell stands for.
+def coarsened(matrix: Float[np.ndarray, "o i"], max_cells: int) -> tuple[Float[np.ndarray, "p j"], int, int]:
+    """Return a matrix with at most `max_cells` rows and columns, and how many of them one cell stands for.
 
     A cell holds the value farthest from zero among those that it stands for, sign included, so that nothing large is
     averaged away.
     """
-    tall, wide = (max(1, math.ceil(side / most)) for side in matrix.shape)
+    tall, wide = (max(1, math.ceil(side / max_cells)) for side in matrix.shape)
     if tall == wide == 1:
         return matrix, 1, 1
     rows, columns = (math.ceil(side / step) for side, step in zip(matrix.shape, (tall, wide), strict=True))
@@ -94,7 +95,7 @@ def coarsened(matrix: Float[np.ndarray, "o i"], most: int) -> tuple[Float[np.nda
 
 
 def centres_table(histories: Sequence[KernelHistory], snapshot: int = -1, reading: Reading = "summed") -> pd.DataFrame:
-    """One row per output of every layer at a snapshot (the last, where a layer has fewer).
+    """Return one row per output of every layer at a snapshot (the last, where a layer has fewer).
 
     Columns: layer, block (its short name), output, direction, centre_of_mass and centre_of_mass0, in frames; the last
     is NaN where the initialisation is unknown.
@@ -121,7 +122,7 @@ def centres_table(histories: Sequence[KernelHistory], snapshot: int = -1, readin
 
 
 def snapshot_at(steps: Sequence[int], step: int) -> int:
-    """The number of the last snapshot taken at `step` or before it; of the last one if `step` is negative."""
+    """Return the index of the last snapshot taken at `step` or before it; of the last one if `step` is negative."""
     if step < 0:
         return len(steps) - 1
     return max((place for place, taken in enumerate(steps) if taken <= step), default=0)

@@ -1,4 +1,4 @@
-"""How far a network sees in time: along its learnable shifts by arithmetic, and as a whole by measurement."""
+"""Reach of a network in time: computed along its temporal kernels, and measured for the whole network."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,14 @@ PROBES = 4
 
 
 def energy_profile(weight: Float[np.ndarray, "o i k 1"]) -> Float[np.ndarray, " k"]:
-    """How a layer's energy spreads over its taps: sum_oi w_oik^2, as shares of the whole. Zeros give NaN."""
+    """Return the share of each tap in a layer's energy, sum_oi w_oik^2. Zeros give NaN."""
     energy = np.square(weight, dtype=np.float64).sum(axis=(0, 1, 3))
     with np.errstate(invalid="ignore"):
         return energy / energy.sum()
 
 
 def path_reach(weights: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The energy profiles of the layers convolved with one another: after each layer, where its answer comes from.
+    """Convolve the energy profiles of the layers: after each layer, the frames that its output comes from.
 
     The path through the temporal kernels only, as if their signs and channels were unrelated; shortcuts and other
     paths, which pass frames unchanged, are left out. Each weight is (o, i, k, 1), of sizes of its own; each profile is
@@ -36,13 +36,13 @@ def path_reach(weights: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def spread_of(offsets: Sequence[float], shares: Sequence[float]) -> float:
-    """The root mean square of offsets in frames, weighted by shares: how far a profile reaches around the present."""
+    """Return the root mean square of offsets in frames, weighted by shares: the reach of a profile."""
     places, weights = np.asarray(offsets, dtype=float), np.asarray(shares, dtype=float)
     return float(np.sqrt((weights * places**2).sum() / weights.sum()))
 
 
 def path_table(layers: Sequence[str], weights: Sequence[np.ndarray]) -> pd.DataFrame:
-    """`path_reach` as rows: layer, offset (frames), share."""
+    """Return `path_reach` as rows: layer, offset (frames), share."""
     return pd.DataFrame(
         [
             {"layer": layer, "offset": offset - len(profile) // 2, "share": share}
@@ -55,7 +55,7 @@ def path_table(layers: Sequence[str], weights: Sequence[np.ndarray]) -> pd.DataF
 def measured_reach(
     model: nn.Module, clips: Float[Tensor, "n 3 t h w"], blocks: Sequence[str], *, seed: int = 0, probes: int = PROBES
 ) -> pd.DataFrame:
-    """How much each input frame moves the centre frame's features, behind each of the blocks, on real clips.
+    """Measure how much each input frame changes the centre frame's features after each of the blocks, on real clips.
 
     Rows: block, offset (input frames from the one in the centre), share: the energy of the gradient of the features of
     the block's centre frame with respect to that input frame, as shares over the clip. The gradient is taken along
@@ -87,7 +87,7 @@ def measured_reach(
 def _gradient_energy(
     features: Float[Tensor, "1 c t h w"], pixels: Float[Tensor, "1 3 t2 h2 w2"], generator: torch.Generator, probes: int
 ) -> Float[Tensor, " t2"]:
-    """For each input frame the energy of the gradient of the centre frame's features, over random directions."""
+    """Return for each input frame the energy of the gradient of the centre frame's features, over random directions."""
     centre = features[:, :, features.shape[2] // 2]
     total = torch.zeros(pixels.shape[2], dtype=torch.float64)
     for _ in range(probes):

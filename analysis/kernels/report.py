@@ -1,4 +1,4 @@
-"""Everything about the kernels of a checkpoint in one file: `python -m analysis.kernels.report CKPT --out FILE`."""
+"""Report on the kernels of a checkpoint in one HTML file: `python -m analysis.kernels.report CKPT --out FILE`."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,12 +28,12 @@ from gte.kernel_history import KernelHistory
 
 TABLE_COLUMNS = {
     "block": "layer",
-    "outputs": "outputs",
-    "back0": "back at start",
+    "outputs": "output channels",
+    "back0": "looked back",
     "back": "looks back",
-    "stay0": "stay at start",
-    "stay": "stays",
-    "ahead0": "ahead at start",
+    "stay0": "now, before training",
+    "stay": "now",
+    "ahead0": "looked ahead",
     "ahead": "looks ahead",
     "drift": "drift",
     "cosine": "cosine",
@@ -44,11 +44,11 @@ TABLE_COLUMNS = {
 def cards_of(
     histories: Sequence[KernelHistory], summary: pd.DataFrame, header: CheckpointHeader, view: View
 ) -> list[Card]:
-    """Every card that the kernels alone allow, in the order in which the explorer asks its questions."""
+    """Return every card that needs only the kernels, in the order of the page."""
     history = next(history for history in histories if history.layer == view.layer)
     cards = [
-        kernel_cards.moved(summary, view),
-        kernel_cards.became(summary, view),
+        kernel_cards.drift(summary, view),
+        kernel_cards.kinds(summary, view),
         kernel_cards.centres(histories, view, kernel_cards.seconds_per_frame(header)),
         *layer_cards.layer_in_full(history, view),
         *layer_cards.triangle(history, view),
@@ -65,9 +65,9 @@ def as_html(
     view: View,
     extra: Sequence[Card] = (),
 ) -> str:
-    """One self-contained page: figures that can be hovered over and saved as SVG or PNG, definitions, code, tables.
+    """Return one self-contained page: figures that can be saved as SVG or PNG, definitions, code and tables.
 
-    It loads nothing from anywhere. `extra` are further cards, such as those of `analysis.kernels.network_cards`.
+    It loads nothing from elsewhere. `extra` are further cards, such as those of `analysis.kernels.network_cards`.
     """
     markdown = MarkdownIt()
     rows = at_snapshot(summary, view.snapshot)
@@ -117,16 +117,16 @@ def main(
     order: Order = "index",
     output: int = 0,
 ) -> None:
-    """Write one HTML file with every figure of the shift-kernel explorer; it loads nothing from elsewhere.
+    """Write one HTML file with every figure of the page Shift kernels; it loads nothing from elsewhere.
 
     Args:
         ckpt: A .safetensors file written by gte.train or gte.convert.
         out: The file to write.
-        layer: The layer shown in full, by its path in the state_dict or its short name; the one that moved most.
+        layer: The layer shown in detail, by its path in the state_dict or its short name; by default the largest drift.
         step: The training step whose snapshot is shown, or the last one before it; the last snapshot if negative.
-        reading: Taps summed over the inputs, or those for the one input that an output began with.
-        order: How the outputs of the layer are sorted: index, drift, shift or norm.
-        output: The output of that layer that is shown by itself.
+        reading: Taps summed over the input channels, or those of the one that an output channel reads before training.
+        order: Sorting of the output channels of the layer: index, drift, shift or norm.
+        output: The output channel of that layer that is shown in detail.
     """
     header = read_header(ckpt)
     histories = checkpoint.load_histories(ckpt)
@@ -140,7 +140,7 @@ def main(
         raise ValueError(f"{ckpt.name} has no layer {layer}; it has {', '.join(names.values())}.")
     history = next(history for history in histories if history.layer == path)
     if not 0 <= output < history.weights.shape[1]:
-        raise ValueError(f"{names[path]} has the outputs 0 to {history.weights.shape[1] - 1}; got {output}.")
+        raise ValueError(f"{names[path]} has the output channels 0 to {history.weights.shape[1] - 1}; got {output}.")
     view = View(
         path=str(ckpt),
         layer=path,

@@ -1,11 +1,11 @@
-"""How many independent filters a layer holds, and which frequencies in time its outputs let through."""
+"""Independent temporal filters of a layer, and the frequencies that its outputs pass."""
 
 from typing import Final, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
-Band = Literal["low-pass", "all-pass", "differencing", "uneven"]
+Band = Literal["low-pass", "all-pass", "high-pass", "uneven"]
 BANDS: Final[tuple[Band, ...]] = get_args(Band)
 
 FLAT = 0.8
@@ -15,7 +15,7 @@ NUM_FREQUENCIES = 33
 
 
 def temporal_singular_values(weight: Float[np.ndarray, "o i k 1"]) -> Float[np.ndarray, " k"]:
-    """Singular values of the weight as (C_out C_in) x k, largest first: how many temporal filters are independent.
+    """Return the singular values of the weight as (C_out C_in) x k, largest first: independent temporal filters.
 
     One value above zero: every pair of channels has the same kernel, up to a factor.
     """
@@ -23,12 +23,12 @@ def temporal_singular_values(weight: Float[np.ndarray, "o i k 1"]) -> Float[np.n
 
 
 def output_singular_values(weight: Float[np.ndarray, "o i k 1"]) -> Float[np.ndarray, " r"]:
-    """Singular values of the weight as C_out x (k C_in), largest first: how many outputs are independent."""
+    """Return the singular values of the weight as C_out x (k C_in), largest first: independent outputs."""
     return np.linalg.svd(weight.reshape(len(weight), -1).astype(np.float64), compute_uv=False)
 
 
 def effective_rank(values: Float[np.ndarray, " r"]) -> float:
-    """How many singular values share the energy: (sum s^2)^2 / sum s^4, from 1 to r; 0 of a weight of zeros."""
+    """Return how many singular values share the energy: (sum s^2)^2 / sum s^4, from 1 to r; 0 for zeros."""
     energy = np.square(values)
     total = energy.sum()
     return float(total**2 / np.square(energy).sum()) if total > 0 else 0.0
@@ -37,7 +37,7 @@ def effective_rank(values: Float[np.ndarray, " r"]) -> float:
 def frequency_response(
     weight: Float[np.ndarray, "o i k 1"], num_frequencies: int = NUM_FREQUENCIES
 ) -> tuple[Float[np.ndarray, " f"], Float[np.ndarray, "o f"]]:
-    """Frequencies from 0 to 1/2 cycle per frame, and each output's response to them: sqrt(sum_i |H_oi(f)|^2).
+    """Return frequencies from 0 to 1/2 cycle per frame, and each output's response to them: sqrt(sum_i |H_oi(f)|^2).
 
     H_oi(f) = sum_j w_oij exp(2 pi i f j), j the distance in frames. It is the root of the power that comes out when
     unrelated signals of equal power go into all inputs.
@@ -52,12 +52,12 @@ def frequency_response(
 
 
 def band(response: Float[np.ndarray, "o f"]) -> Shaped[np.ndarray, " o"]:
-    """What each output lets through, by its response; the first rule that holds decides.
+    """Classify each output by its response; the first rule that applies decides.
 
     1. all-pass: the smallest value is at least 0.8 of the largest. A pure shift is, whatever its direction.
     2. low-pass: the mean power below a third of the highest frequency is larger than that above two thirds, by a tenth.
-    3. differencing: the other way round.
-    4. uneven: all else, such as a comb that lets both ends through. A response of zeros is one.
+    3. high-pass: the reverse.
+    4. uneven: everything else, such as a comb that passes both ends. A response of zeros counts as uneven.
     """
     third = max(1, response.shape[1] // 3)
     power = np.square(response)
@@ -68,4 +68,4 @@ def band(response: Float[np.ndarray, "o f"]) -> Shaped[np.ndarray, " o"]:
         low > 1.1 * high,
         high > 1.1 * low,
     ]
-    return np.asarray(np.select(rules, ["all-pass", "low-pass", "differencing"], default="uneven"))
+    return np.asarray(np.select(rules, ["all-pass", "low-pass", "high-pass"], default="uneven"))

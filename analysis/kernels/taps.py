@@ -1,4 +1,4 @@
-"""Where an output looks in time, and what it does there: effective taps, centre of mass, three directions, six kinds.
+"""Temporal kernels of output channels: effective taps, centre of mass, three directions and six types.
 
 Kernels have k taps, k odd, the middle one the frame itself. Of three taps (a1, a2, a3) the first weighs the previous
 frame and the last the next.
@@ -18,33 +18,33 @@ THRESHOLD = 1 / 3
 It is the same for kernels of more taps: an output that reads the next frame alone looks ahead, however far it could.
 """
 
-Kind = Literal["back", "stay", "ahead", "smoothing", "differencing", "mixed"]
+Kind = Literal["back", "stay", "ahead", "averages", "subtracts", "mixed"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-"""What an output does in time, the finer sorting."""
+"""What an output channel does in time; a finer classification than the directions."""
 
 CANCELLED = 1 / 3
-"""Taps whose sum is below this part of their mass answer to change: they difference."""
+"""Taps whose sum is below this part of their mass respond to change: they subtract frames."""
 DOMINANT = 1 / 2
 """A tap above this part of the mass gives the output its direction."""
 AGREED = 2 / 3
-"""Taps whose sum is above this part of their mass, and of which none is dominant, smooth."""
+"""Taps whose sum is above this part of their mass, and of which none is dominant, average frames."""
 
 _ROUNDING = 1e-6
 """(0, 2, 1) has its centre at exactly 1/3; the quotient of two rounded sums must not decide its class."""
 
 
 def effective_taps(weight: Float32[np.ndarray, "*s o i k 1"]) -> Float32[np.ndarray, "*s o k"]:
-    """Each output's kernel over time, summed over its inputs: its answer to a signal that all channels share.
+    """Sum each output channel's temporal kernel over its input channels: its response to a signal that all share.
 
     The k taps are those of frames t-k//2 to t+k//2; of three, t-1, t and t+1. Weights of opposite sign cancel, while
     many small ones of one sign add up: an output can change its direction although the one large weight that it
-    started with hardly moved.
+    started with hardly changed.
     """
     return weight[..., 0].sum(axis=-2, dtype=np.float64).astype(np.float32)
 
 
 def own_inputs(initial: Float32[np.ndarray, "o i k 1"] | None) -> Int[np.ndarray, " o"] | None:
-    """The one input that each output reads at its initialisation; None where an output reads several, or none.
+    """Return the one input that each output reads at its initialisation; None if an output reads several, or none.
 
     A learnable shift starts with one: input o mod C_in. A dense kernel has no input of its own.
     """
@@ -54,13 +54,13 @@ def own_inputs(initial: Float32[np.ndarray, "o i k 1"] | None) -> Int[np.ndarray
     return reads.argmax(axis=1) if (reads.sum(axis=1) == 1).all() else None
 
 
-def own_taps(weight: Float32[np.ndarray, "*s o i k 1"], own: Int[np.ndarray, " o"]) -> Float32[np.ndarray, "*s o k"]:
-    """Each output's taps for the one input that it began with: the diagonal of the layer."""
-    return weight[..., 0][..., np.arange(len(own)), own, :]
+def own_taps(weight: Float32[np.ndarray, "*s o i k 1"], inputs: Int[np.ndarray, " o"]) -> Float32[np.ndarray, "*s o k"]:
+    """Return each output's taps for the one input that it reads at its initialisation: the diagonal of the layer."""
+    return weight[..., 0][..., np.arange(len(inputs)), inputs, :]
 
 
 def centre_of_mass(taps: Float[np.ndarray, "*s o k"]) -> Float64[np.ndarray, "*s o"]:
-    """Where in time each output looks, in frames of its layer's input: sum(j |a_j|) / sum |a_j|, j from -k//2 to k//2.
+    """Return the centre of mass of each output in frames: sum(j |a_j|) / sum |a_j|, j from -k//2 to k//2.
 
     -1 reads the previous frame alone, 1 the next one alone. A kernel of zeros favours neither: 0. NaN stays NaN.
     Raises ValueError for an even number of taps, which has none for the present.
@@ -93,12 +93,12 @@ def direction(taps: Float[np.ndarray, "*s o k"], threshold: float = THRESHOLD) -
 def kind(taps: Float[np.ndarray, "*s o k"]) -> Shaped[np.ndarray, "*s o"]:
     """One of KINDS for each output; with the mass m = sum |a_k|, the first rule that holds decides.
 
-    1. differencing: |sum a_k| < m / 3. The taps cancel, what does not change in time gives next to nothing.
-    2. back, stay or ahead: one |a_k| > m / 2, and its frame is a past one, the present or a coming one.
-    3. smoothing: |sum a_k| >= 2 m / 3. Several frames are averaged.
-    4. mixed: all else.
+    1. subtracts: |sum a_k| < m / 3. The taps cancel: what does not change over time gives almost nothing.
+    2. back, stay or ahead: one |a_k| > m / 2, and its frame is a past, the current or a future one.
+    3. averages: |sum a_k| >= 2 m / 3. Several frames are averaged.
+    4. mixed: everything else.
 
-    A kernel of zeros stays, as it does in `direction`; one with NaN or infinity is "undefined".
+    A kernel of zeros counts as "stay", as in `direction`; one with NaN or infinity is "undefined".
     """
     values = taps.astype(np.float64)
     size = np.abs(values)
@@ -112,11 +112,11 @@ def kind(taps: Float[np.ndarray, "*s o k"]) -> Shaped[np.ndarray, "*s o"]:
     rules: list[tuple[Bool[np.ndarray, "*s o"], str]] = [
         (~np.isfinite(mass), UNDEFINED),
         (mass == 0, "stay"),
-        (_above(-agreement, -CANCELLED), "differencing"),
+        (_above(-agreement, -CANCELLED), "subtracts"),
         (dominant & (side < 0), "back"),
         (dominant & (side == 0), "stay"),
         (dominant & (side > 0), "ahead"),
-        (~_above(-agreement, -AGREED), "smoothing"),
+        (~_above(-agreement, -AGREED), "averages"),
     ]
     return np.asarray(np.select([mask for mask, _ in rules], [name for _, name in rules], default="mixed"))
 

@@ -131,7 +131,7 @@ def test_the_barcode_takes_a_single_snapshot_of_seven_taps_whose_start_is_unknow
 
 def test_the_barcode_names_both_ends_of_a_file_that_counts_no_steps() -> None:
     data, _ = sent(barcode_page, np.zeros((2, 2, 3), dtype=np.float32), [0, 0], -1)
-    assert data["moments"] == ["at the start", "now"]
+    assert data["moments"] == ["before training", "after training"]
 
 
 def test_the_barcode_survives_a_change_to_a_checkpoint_with_fewer_snapshots() -> None:
@@ -303,7 +303,7 @@ def test_the_barcode_refuses_choices_that_are_not_there(changes: dict[str, Any],
         ({"taps": np.zeros((2, 4, 1))}, r"k odd and at least 3.*got \(2, 4, 1\)"),
         ({"taps": np.zeros((2, 0, 3))}, "1 to 4096 outputs; got 0"),
         ({"steps": [0, 1, 2]}, "3 steps and 2 snapshots"),
-        ({"taps": np.full((2, 4, 3), np.nan)}, "not numbers"),
+        ({"taps": np.full((2, 4, 3), np.nan)}, "NaN or infinity"),
         ({"snapshot": 2}, "one of the 2 snapshots; got 2"),
         ({"height": 20}, "at least 120 pixels"),
         ({"shares": LayerShares(layers=["a"], shares=np.zeros((1, 1, 3)))}, "at least the 2 snapshots.*got 1"),

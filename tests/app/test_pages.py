@@ -203,9 +203,9 @@ def test_the_kernels_of_a_network_with_a_known_start_are_compared_with_it(two_ne
     at = open_page("kernels", ckpt="runs/i3d", view="Over training")
     assert not at.exception
     assert not at.error
-    assert finding(at).startswith('<p class="finding">layer1.0 moved most:')
+    assert finding(at).startswith('<p class="finding">layer1.0 drifted most (')
     assert sentences(at) == []
-    assert "the two ends alone" in " ".join(caption.value for caption in at.caption)
+    assert "only the first and the last weights" in " ".join(caption.value for caption in at.caption)
 
 
 def test_the_kernels_of_a_network_with_an_unknown_start_are_shown_as_they_are(two_networks):
@@ -213,11 +213,11 @@ def test_the_kernels_of_a_network_with_an_unknown_start_are_shown_as_they_are(tw
     at = open_page("kernels", ckpt="runs/c3d", view="Over training")
     assert not at.exception
     assert not at.error
-    assert "How the layers began is unknown, and so is their drift. layer1.0 looks ahead most" in finding(at)
+    assert "The weights before training are unknown, and so is the drift. layer1.0 looks ahead most" in finding(at)
     told = " ".join(caption.value for caption in at.caption)
     assert "each tap is the sum over its rows and columns" in told
-    assert "c3d, trained elsewhere" in told
-    assert [text for text in sentences(at) if "no course of a training" in text]
+    assert "C3D, trained elsewhere" in told
+    assert [text for text in sentences(at) if "no snapshots of its training" in text]
 
 
 def test_a_block_with_several_temporal_layers_offers_each(two_networks):

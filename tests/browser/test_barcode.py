@@ -202,7 +202,7 @@ def test_only_layers_whose_start_is_known_have_an_outline(parts: Page) -> None:
 def test_a_layer_is_named_in_full_under_the_pointer(parts: Page) -> None:
     readout = parts.locator(".readout")
     point_to(layers(parts), 100, HEAD + 10)
-    shares = "25 % look back, 25 % stay, 50 % look ahead"
+    shares = "25 % look back, 25 % now, 50 % look ahead"
     expect(readout).to_have_text(f"Layer 1 of 3, layer1.0.conv2.lts.weight: {shares}, drift 0.800")
     point_to(layers(parts), 100, HEAD + 2 * LAYER + 10)
     expect(readout).to_have_text(f"Layer 3 of 3, layer1.2.conv2.lts.weight: {shares}, drift unknown")
@@ -249,8 +249,8 @@ def test_the_nearest_point_within_twelve_pixels_is_named(parts: Page) -> None:
     choose_triangle(parts)
     readout = parts.locator(".readout")
     x, y = point(parts, 0, 0.5, 0.5)
-    named = "Output 1: previous frame 0.00, same frame 0.50, next frame 0.50"
-    for away, said in ((0, named), (11, named), (14, "Left out: 1 whose taps are all zero.")):
+    named = "Output channel 1: previous frame 0.00, current frame 0.50, next frame 0.50"
+    for away, said in ((0, named), (11, named), (14, "Not drawn: 1 with only zeros.")):
         point_to(kernels(parts), x + away, y)
         expect(readout).to_contain_text(said)
 
@@ -258,9 +258,9 @@ def test_the_nearest_point_within_twelve_pixels_is_named(parts: Page) -> None:
 def test_of_outputs_that_lie_upon_one_another_the_number_is_told(parts: Page) -> None:
     choose_triangle(parts)
     drag(parts, 0)
-    alone = "previous frame 1.00, same frame 0.00, next frame 0.00"
-    twice = "previous frame 0.00, same frame 0.00, next frame 1.00; 1 more lies here"
-    for place, said in (((0, 0, 1), f"Output 0: {twice}"), ((1, 0, 0), f"Output 2: {alone}")):
+    alone = "previous frame 1.00, current frame 0.00, next frame 0.00"
+    twice = "previous frame 0.00, current frame 0.00, next frame 1.00; 1 more at the same place"
+    for place, said in (((0, 0, 1), f"Output channel 0: {twice}"), ((1, 0, 0), f"Output channel 2: {alone}")):
         point_to(kernels(parts), *point(parts, *place))
         expect(parts.locator(".readout")).to_have_text(said)
 
@@ -280,12 +280,12 @@ def test_rows_stand_in_the_given_order_and_are_named_by_their_own_number(parts: 
     open_barcode(parts, "/?order=1")
     for place, output in enumerate([2, 0, 3, 1]):
         point_to(kernels(parts), 100, HEAD + OUTPUT * (place + 0.5))
-        expect(parts.locator(".readout")).to_contain_text(f"Output {output}:")
+        expect(parts.locator(".readout")).to_contain_text(f"Output channel {output}:")
     parts.mouse.move(0, 0)
     kernels(parts).focus()
     for output in (2, 0):
         parts.keyboard.press("ArrowDown")
-        expect(parts.locator(".readout")).to_contain_text(f"Output {output}:")
+        expect(parts.locator(".readout")).to_contain_text(f"Output channel {output}:")
 
 
 def test_outlines_run_over_drawn_neighbours_alone(parts: Page) -> None:
@@ -303,7 +303,7 @@ def test_outlines_run_over_drawn_neighbours_alone(parts: Page) -> None:
 def test_a_click_selects_an_output_and_a_second_one_lets_it_go(parts: Page) -> None:
     # Output 2 stands in the third row.
     y = HEAD + 2.5 * OUTPUT
-    for said, readout in (("4 None rows 2", "Output 2:"), ("4 None rows None", "Strength of colour")):
+    for said, readout in (("4 None rows 2", "Output channel 2:"), ("4 None rows None", "Darker: larger weight")):
         with harness.rerun(parts):
             kernels(parts).click(position={"x": 100, "y": y})
         expect(parts.get_by_text(said)).to_be_visible()
@@ -329,7 +329,7 @@ def test_the_keyboard_selects_an_output_and_it_stays_through_other_reruns(parts:
         layers(parts).click(position={"x": 100, "y": HEAD + 10})
     expect(parts.get_by_text("4 layer1.0 rows 1")).to_be_visible()
     parts.mouse.move(0, 0)
-    expect(parts.locator(".readout")).to_contain_text("Output 1:")
+    expect(parts.locator(".readout")).to_contain_text("Output channel 1:")
 
 
 def test_the_page_can_select_an_output_after_the_reader_and_another_layer_starts_without_one(parts: Page) -> None:
@@ -339,7 +339,7 @@ def test_the_page_can_select_an_output_after_the_reader_and_another_layer_starts
     with harness.rerun(parts):
         parts.get_by_text("3", exact=True).click()
     expect(parts.get_by_text("4 None rows 3")).to_be_visible()
-    expect(parts.locator(".readout")).to_contain_text("Output 3:")
+    expect(parts.locator(".readout")).to_contain_text("Output channel 3:")
     with harness.rerun(parts):
         kernels(parts).click(position={"x": 100, "y": HEAD + 10})
     expect(parts.get_by_text("4 None rows 0")).to_be_visible()

@@ -68,7 +68,7 @@ def test_an_output_clicked_among_the_rows_is_drawn_in_full_and_stays_in_the_link
         canvas.click(position={"x": 80, "y": HEAD + 60})
     output = re.search(r"output=(\d+)", page.url)
     assert output
-    expect(page.get_by_role("heading", name=f"Output {output[1]} of layer1.0")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Output channel {output[1]} of layer1.0")).to_be_visible()
     with rerun(page):
         click_row(page, "layer3.0")
     expect(page).not_to_have_url(re.compile("output="))
@@ -91,18 +91,18 @@ def test_the_report_is_saved_whole(page, tmp_path):
     open_page(page, "/kernels?view=Table")
     page.get_by_role("button", name="Export").click()
     with page.expect_download(timeout=60_000) as saved:
-        page.get_by_role("button", name="Everything in one HTML report").click()
+        page.get_by_role("button", name="Report (HTML)").click()
     path = tmp_path / saved.value.suggested_filename
     saved.value.save_as(path)
     assert path.name == "gte-tiny-kernels.html"
     text = path.read_text(encoding="utf-8")
-    assert 'id="figure-moved"' in text
+    assert 'id="figure-drift"' in text
     # It opens by itself, draws, and asks nobody for anything.
     asked: list[str] = []
     other = page.context.new_page()
     other.on("request", lambda request: asked.append(request.url))
     other.goto(path.as_uri())
-    expect(other.locator("#figure-moved .main-svg").first).to_be_visible()
+    expect(other.locator("#figure-drift .main-svg").first).to_be_visible()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     other.close()
 
@@ -125,7 +125,7 @@ def test_a_checkpoint_dropped_on_the_page_is_open_there(page, tmp_path):
         page.locator('input[type="file"]').set_input_files(path)
     expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value("yours/dropped")
     expect(page.get_by_text("a link to this page does not contain it").first).to_be_attached()
-    expect(page.locator(".finding")).to_contain_text("layer1.0 moved")
+    expect(page.locator(".finding")).to_contain_text("layer1.0 drifted")
     assert WATCHES[page].problems == []
 
 

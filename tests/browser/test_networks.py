@@ -91,8 +91,8 @@ def give(page: Page, path: Path) -> None:
 
 def test_kernels_with_a_known_start_are_compared_with_it(networks):
     open_page(networks, "/kernels?ckpt=i3d-ours")
-    expect(networks.locator(".finding")).to_contain_text("layer1.0 moved most")
-    expect(networks.get_by_text("Outline: at the start")).to_be_visible()
+    expect(networks.locator(".finding")).to_contain_text("layer1.0 drifted most")
+    expect(networks.get_by_text("Outline: before training")).to_be_visible()
     with rerun(networks):
         networks.get_by_role("slider", name="Snapshot of training").press("Home")
     expect(networks.get_by_text("step 0", exact=True)).to_be_visible()
@@ -101,11 +101,11 @@ def test_kernels_with_a_known_start_are_compared_with_it(networks):
 
 def test_kernels_with_an_unknown_start_have_no_ghost_no_drift_and_no_scrubber(in_each_theme):
     open_page(in_each_theme, "/kernels?ckpt=i3d-elsewhere")
-    expect(in_each_theme.locator(".finding")).to_contain_text("How the layers began is unknown")
+    expect(in_each_theme.locator(".finding")).to_contain_text("The weights before training are unknown")
     expect(in_each_theme.get_by_role("slider", name="Snapshot of training")).to_be_hidden()
     expect(in_each_theme.get_by_role("button", name="Play")).to_be_hidden()
-    expect(in_each_theme.get_by_text("Outline: at the start")).to_have_count(0)
-    assert "at the start" not in in_each_theme.locator(".js-plotly-plot").first.inner_text()
+    expect(in_each_theme.get_by_text("Outline: before training")).to_have_count(0)
+    assert "before training" not in in_each_theme.locator(".js-plotly-plot").first.inner_text()
     assert "drift" not in layer_in_words(in_each_theme)
     assert drawn_colours(in_each_theme.locator(".kernels canvas")) > 5
     with rerun(in_each_theme):
@@ -119,7 +119,7 @@ def test_kernels_of_five_taps_are_drawn_and_read_out_by_keyboard(networks):
     kernels = networks.locator(".kernels canvas")
     kernels.press("ArrowDown")
     readout = networks.locator(".readout")
-    expect(readout).to_have_text(re.compile(r"^Output 0: t−2 \S+, t−1 \S+, t \S+, t\+1 \S+, t\+2 \S+$"))
+    expect(readout).to_have_text(re.compile(r"^Output channel 0: t−2 \S+, t−1 \S+, t \S+, t\+1 \S+, t\+2 \S+$"))
     choose(networks, "Layer", "slow.layer4.1")
     expect(networks.get_by_text("slow.layer4.1, 128 outputs")).to_be_visible()
 
@@ -138,7 +138,7 @@ def test_a_file_of_this_project_is_opened_and_its_kernels_and_evidence_are_seen(
         networks.get_by_role("link", name="See its kernels over time").click()
     expect(networks.get_by_role("heading", level=1)).to_have_text("Shift kernels")
     expect(networks.get_by_role("combobox", name="Checkpoint")).to_have_value("yours/my-run")
-    expect(networks.locator(".finding")).to_contain_text("layer1.0 moved most")
+    expect(networks.locator(".finding")).to_contain_text("layer1.0 drifted most")
     with rerun(networks):
         networks.get_by_role("link", name="Evidence", exact=True).click()
     expect(networks.locator(".rows canvas").first).to_be_visible()
@@ -155,7 +155,7 @@ def test_a_file_from_elsewhere_is_converted_and_can_be_taken_along(networks, tmp
     assert download.value.suggested_filename == "gst.safetensors"
     with rerun(networks):
         networks.get_by_role("link", name="See its kernels over time").click()
-    expect(networks.locator(".finding")).to_contain_text("How the layers began is unknown")
+    expect(networks.locator(".finding")).to_contain_text("The weights before training are unknown")
     expect(networks.get_by_text("each tap is the sum over its rows and columns")).to_be_visible()
 
 

@@ -1,4 +1,4 @@
-"""The kernel barcode: every layer's shares and drift, and beside them one layer's kernels, scrubbed in the browser."""
+"""Kernel barcode: shares and drift of every layer, and the kernels of one layer, with a scrubber in the browser."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from analysis.kernels.drift import Row, is_start_known
 from analysis.plotting import style
 from app.components._source import encode, payload, read
 
-MOST_OUTPUTS = 4096
+MAX_OUTPUTS = 4096
 
 Form = Literal["rows", "triangle"]
 """A row for each output and a column for each tap, or a point for each output between past, present and future."""
@@ -36,7 +36,7 @@ _barcode = component(
 
 @dataclass(frozen=True, kw_only=True)
 class LayerShares:
-    """For each layer and snapshot the shares of outputs that look back, stay and look ahead, and the drift.
+    """Shares of the output channels that look back, now and ahead, and the drift, for each layer and snapshot.
 
     Raises ValueError for parts that do not belong to the same layers and snapshots.
     """
@@ -57,7 +57,7 @@ class LayerShares:
     """Names in full, as in the state_dict, for the line that reads a row out; empty: as shown."""
 
     selected: str = ""
-    """The layer whose kernels stand beside; its row is marked."""
+    """The layer whose kernels are shown; its row is marked."""
 
     def __post_init__(self) -> None:
         num = len(self.layers)
@@ -105,7 +105,7 @@ class LayerShares:
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """What the reader has chosen."""
+    """The reader's selection."""
 
     snapshot: int
     """Index of the snapshot at which the scrubber was last released."""
@@ -135,7 +135,7 @@ def kernel_barcode(
     output: int | None = None,
     on_layer: Callable[[str], None] | None = None,
 ) -> KernelChoice:
-    """Draw one layer's kernels at one of its snapshots, and with `shares` every layer beside them.
+    """Draw one layer's kernels at one of its snapshots, and with `shares` every layer next to them.
 
     As rows: an output each, a column a tap (t-1, t, t+1, or more). As a triangle: a point for each output, between the
     past, the present and the future by the sizes of its taps. The first snapshot is the initialisation, outlined or
@@ -155,7 +155,7 @@ def kernel_barcode(
     if not -len(steps) <= snapshot < len(steps):
         raise ValueError(f"snapshot must be one of the {len(steps)} snapshots; got {snapshot}.")
     first = int(np.arange(len(steps))[snapshot])
-    # Who changed the selection last? Remembered are the layer, the argument, and what came of it or of a click.
+    # The layer, the argument and the selection are remembered, to know whether the page or a click changed it last.
     before = st.session_state.get(_memory(key), ())
     selected = _within(taps.shape[1], before[2]) if before[:2] == (title, output) else output
     st.session_state[_memory(key)] = (title, output, selected)
@@ -204,7 +204,7 @@ def _within(num_outputs: int, output: int | None) -> int | None:
 
 
 def _layers(shares: LayerShares, num_snapshots: int) -> dict[str, object]:
-    """The left drawing's data at as many snapshots as the kernels have; one snapshot is one piece of each array."""
+    """Return the data of the left drawing at as many snapshots as the kernels have; each snapshot is contiguous."""
     chosen = [*range(num_snapshots - 1), -1]
     drift = shares.drift
     return {
@@ -218,9 +218,9 @@ def _layers(shares: LayerShares, num_snapshots: int) -> dict[str, object]:
 
 
 def _moments(steps: Sequence[int]) -> list[str]:
-    """What the scrubber says at each snapshot; of a file that counts no steps, start and end."""
+    """Return the label of each snapshot; those of a file that counts no steps are before and after training."""
     if list(steps) == [0, 0]:
-        return ["at the start", "now"]
+        return ["before training", "after training"]
     return [f"step {step}" for step in steps]
 
 
@@ -234,12 +234,12 @@ def _check(taps: np.ndarray, steps: Sequence[int], shares: LayerShares | None, h
             f"The barcode takes taps (snapshots, outputs, k), k odd and at least 3, the present in the middle; "
             f"got {taps.shape}."
         )
-    if not 1 <= taps.shape[1] <= MOST_OUTPUTS:
-        raise ValueError(f"The barcode shows 1 to {MOST_OUTPUTS} outputs; got {taps.shape[1]}.")
+    if not 1 <= taps.shape[1] <= MAX_OUTPUTS:
+        raise ValueError(f"The barcode shows 1 to {MAX_OUTPUTS} outputs; got {taps.shape[1]}.")
     if len(steps) != len(taps) or not len(steps):
         raise ValueError(f"There must be one step for each snapshot; got {len(steps)} steps and {len(taps)} snapshots.")
     if not np.isfinite(taps).all():
-        raise ValueError("The taps of this layer hold values that are not numbers, so they cannot be drawn.")
+        raise ValueError("The taps of this layer contain NaN or infinity, so they cannot be drawn.")
     if height < 120:
         raise ValueError(f"The barcode needs at least 120 pixels of height; got {height}.")
     if shares is not None and shares.shares.shape[1] < len(steps):

@@ -4,8 +4,8 @@ const PLAY_MS = 4000;
 const HEAD = 22;
 const MARGIN = 36;
 const LEGENDS = {
-  rows: ["Strength of colour: size of the tap. Hatched: negative.", " Outline: at the start, taps above half of the largest."],
-  triangle: ["Each dot is an output, close to the frames that weigh most in it.", " Circles: at the start of training."],
+  rows: ["Darker: larger weight. Hatched: negative.", " Outline: before training, weights above half of the largest."],
+  triangle: ["Each dot is an output channel, close to the frames with its largest weights.", " Circles: before training."],
 };
 
 // The taps of a kernel, left to right: how many frames away each reads, and which direction that is.
@@ -63,13 +63,13 @@ function arrange(width, height, outputs, numTaps) {
   return { blocks, rows, row, block, tap: Math.floor((block - MARGIN - 8) / numTaps) };
 }
 
-// What stands above a column: both glyph and words where they fit, or what tells the columns apart.
+// The heading of a column: glyph and words if they fit, or the one that distinguishes the columns.
 function headOf(glyph, words, room, numTaps) {
   if (room >= 50) return [glyph, words];
   return numTaps > 3 && room >= 28 ? ["", words] : [glyph, ""];
 }
 
-// The outputs stand as `data.order` lists them; a place is a number in that order.
+// The outputs are drawn in the order of `data.order`; a place is an index in that order.
 function drawRows(canvas, data, taps, hovered, selected, theme) {
   const width = canvas.parentElement.clientWidth;
   const { numTaps, order } = data;
@@ -151,9 +151,9 @@ function drawGhosts(context, data, plan, cornerOf, theme) {
   context.globalAlpha = 1;
 }
 
-// An output's taps for a reader: three have names, more have numbers.
+// The taps of an output in words: three have names, more have numbers.
 function inWords(taps) {
-  const names = ["previous frame", "same frame", "next frame"];
+  const names = ["previous frame", "current frame", "next frame"];
   const columns = columnsOf(taps.length);
   return Array.from(taps, (value, k) => {
     const name = taps.length === 3 ? names[k] : columns[k].words;
@@ -161,7 +161,7 @@ function inWords(taps) {
   }).join(", ");
 }
 
-const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0) || 1;
+const largest = (values) => values.reduce((sofar, value) => Math.max(sofar, Math.abs(value) || 0), 0) || 1;
 
 // The data as they arrive, with their arrays decoded and what every drawing needs worked out once.
 function prepared({ taps, layers, order, ...rest }, context) {
@@ -299,13 +299,13 @@ function makeBarcode(root) {
     if (pointed !== null) readout.textContent = layerInWords(layers, pointed, now);
     else if (named !== null) {
       const others = drawn.sharing?.(named);
-      const more = others ? `; ${others} more lie${others > 1 ? "" : "s"} here` : "";
-      readout.textContent = `Output ${named}: ${inWords(taps.subarray(numTaps * named, numTaps * (named + 1)))}${more}`;
+      const more = others ? `; ${others} more at the same place` : "";
+      readout.textContent = `Output channel ${named}: ${inWords(taps.subarray(numTaps * named, numTaps * (named + 1)))}${more}`;
     } else readout.textContent = legend();
   }
   function legend() {
     const [all, start] = LEGENDS[form];
-    const silent = drawn.silent ? ` Left out: ${drawn.silent} whose taps are all zero.` : "";
+    const silent = drawn.silent ? ` Not drawn: ${drawn.silent} with only zeros.` : "";
     return all + (data.startsKnown ? start : "") + silent;
   }
 
@@ -327,11 +327,11 @@ function makeBarcode(root) {
       find(".bar").hidden = last === 0;
       find(".body").classList.toggle("both", Boolean(data.layers));
       find(".title").textContent = data.title;
-      const keys = "Arrow keys name one output, Enter selects it.";
-      kernels.setAttribute("aria-label", `${data.title}: ${data.numTaps} taps for each output. ${keys}`);
+      const keys = "Arrow keys move to an output channel, Enter selects it.";
+      kernels.setAttribute("aria-label", `${data.title}: ${data.numTaps} taps for each output channel. ${keys}`);
       shares.setAttribute(
         "aria-label",
-        "For each layer the shares of outputs that look back, stay and look ahead. Arrow keys name one, Enter opens it.",
+        "Shares of the output channels that look back, now and ahead, for each layer. Arrow keys move to a layer, Enter opens it.",
       );
       draw();
     },

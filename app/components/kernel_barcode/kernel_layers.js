@@ -1,20 +1,21 @@
 // The left drawing: a row for each layer with the shares of its outputs and its drift.
 
-const VERBS = ["look back", "stay", "look ahead"];
+const VERBS = ["look back", "now", "look ahead"];
+const SHORT = ["back", "now", "ahead"];
 const threeDigits = new Intl.NumberFormat("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
 
-// Left to right: name, percentage, bars, percentage, drift. Where room is scarce the percentages go, and some words.
+// Left to right: name, percentage, bars, percentage, drift. Where space is scarce, percentages and some words are left out.
 function layersPlan(context, width, layers, theme) {
   context.font = `700 14px ${theme.font}`;
   const label = 12 + Math.max(...layers.names.map((name) => context.measureText(name).width));
   const drift = layers.drift ? clamp(0.2 * width, 104, 158) : 0;
   const middle = width - label - drift;
   const side = middle >= 250 ? 50 : 4;
-  const words = middle >= 280 ? VERBS : middle >= 190 ? NAMES : ["", "", ""];
+  const words = middle >= 280 ? VERBS : middle >= 190 ? SHORT : ["", "", ""];
   return { label, drift, side, half: middle / 2 - side, centre: label + middle / 2, words };
 }
 
-// A row for each layer, its bar centred on the middle of "stays": the past to the left, the future to the right.
+// A row for each layer, its bar centred on the middle of "now": the past on the left, the future on the right.
 function drawLayers(canvas, data, now, pointed, theme) {
   const { layers, colours } = data;
   const width = canvas.parentElement.clientWidth;

@@ -1,6 +1,6 @@
 // The second form of the kernels: a point for each output, between the past, the present and the future.
 
-const CORNERS = ["looks back", "stays", "looks ahead"];
+const CORNERS = ["looks back", "now", "looks ahead"];
 const REACH = 12;
 
 // How the sizes of an output's taps divide into past, present and future; null where all taps are zero.
@@ -11,7 +11,7 @@ function balance(taps, columns) {
   return all > 0 ? sums.map((sum) => sum / all) : null;
 }
 
-// The corners in CSS pixels: past left, present on top, future right; their words stand above and below.
+// The corners in CSS pixels: past left, present on top, future right; their words are above and below.
 function cornersIn(width, height) {
   const side = Math.min(width - 24, ((height - 2 * HEAD - 16) * 2) / Math.sqrt(3));
   const top = (height - (side * Math.sqrt(3)) / 2) / 2;
@@ -85,7 +85,7 @@ function drawTriangle(canvas, data, taps, hovered, selected, theme) {
     for (const place of places) circle(place.split(",").map(Number), 5);
     context.stroke();
   }
-  // The edge in the colour of the page keeps points apart that lie upon one another.
+  // An edge in the colour of the page separates points that overlap.
   context.globalAlpha = 0.85;
   context.strokeStyle = theme.paper;
   context.lineWidth = 1;
@@ -115,7 +115,7 @@ function drawTriangle(canvas, data, taps, hovered, selected, theme) {
   return {
     silent: now.filter((point) => !point).length,
     stride: 1,
-    // How many other outputs lie upon this one, as nearly all do at the start of training.
+    // How many other outputs are at the same place, as nearly all are before training.
     sharing(output) {
       if (!now[output]) return 0;
       return now.filter((point, o) => o !== output && distance(point, ...now[output].place) < 1).length;

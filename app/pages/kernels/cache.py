@@ -28,28 +28,28 @@ from gte.data.loading import to_clip
 def _cards(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
     summary = cache.kernel_summary(header, view.reading)
     match tab:
-        case "moved":
-            drawn = [cards.moved(summary, view)]
+        case "drift":
+            shown = [cards.drift(summary, view)]
         case "outputs":
-            # What is summed already reads the same either way.
+            # Taps that are already reduced give the same under either reading.
             seconds = cards.seconds_per_frame(header)
             taps = cards.centres(cache.all_taps(header, view.reading), view, seconds)
-            drawn = [cards.became(summary, view), taps]
+            shown = [cards.kinds(summary, view), taps]
         case "layer":
-            drawn = layer_cards.layer_in_full(cache.history(header, view.layer), view)
+            shown = layer_cards.layer_in_full(cache.history(header, view.layer), view)
         case "spectrum":
-            drawn = layer_cards.spectrum(cache.history(header, view.layer), view)
+            shown = layer_cards.spectrum(cache.history(header, view.layer), view)
         case "training":
-            drawn = [cards.over_training(summary, header, view)]
+            shown = [cards.over_training(summary, header, view)]
         case _:
             raise ValueError(f"There are no cards for {tab}.")
-    return [card for card in drawn if card is not None]
+    return [card for card in shown if card is not None]
 
 
 def kernel_card_list(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
-    """Return the cards of a tab: "moved", "outputs", "layer", "spectrum" or "training"; shared, so never written to.
+    """Return the cards of a tab: "drift", "outputs", "layer", "spectrum" or "training"; shared, so do not change them.
 
-    A change of the view makes only the cards that depend on it again.
+    Cards that do not depend on a part of the view are not made again for it.
     """
     if tab not in ("layer", "spectrum"):
         view = replace(view, output=0, order="index", layer="" if tab == "outputs" else view.layer)

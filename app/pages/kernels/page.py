@@ -1,4 +1,4 @@
-"""Shift kernels: what training did to the kernels over time of a checkpoint, layer by layer and over time."""
+"""The page Shift kernels: the temporal kernels of a checkpoint, layer by layer and over the training."""
 
 from collections.abc import Mapping
 
@@ -15,27 +15,24 @@ from app.components.kernel_barcode import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import tabs
 from gte.checkpoint_header import CheckpointHeader
+from gte.data import DATASETS
+from gte.models import MODELS
 
-READINGS: Mapping[str, Reading] = {"summed over inputs": "summed", "own input alone": "own"}
-ORDERS: Mapping[str, Order] = {
-    "by number": "index",
-    "by drift": "drift",
-    "from back to ahead": "shift",
-    "by norm": "norm",
-}
+READINGS: Mapping[str, Reading] = {"sum over input channels": "summed", "own channel only": "own"}
+ORDERS: Mapping[str, Order] = {"index": "index", "drift": "drift", "direction": "shift", "size": "norm"}
 
-SUMMED = "This kernel spans space as well: each tap is the sum over its rows and columns."
-NO_START = "How this layer began is unknown, so no outline marks it."
+SUMMED = "This kernel also spans space: each tap is the sum over its rows and columns."
+NO_START = "The weights of this layer before training are unknown, so it has no outline."
 
 
 def render() -> None:
     """Draw the page below its header."""
-    found = widgets.checkpoints_or_stop()
+    available = widgets.checkpoints_or_stop()
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     widgets.show_upload_result()
     with controls:
-        header = widgets.pick_checkpoint(found, width=195)
-        name = next(name for name, other in found.items() if other is header)
+        header = widgets.pick_checkpoint(available, width=195)
+        name = next(name for name, other in available.items() if other is header)
         summary = cache.kernel_summary(header)
         if summary.empty:
             widgets.upload_checkpoint()
@@ -46,12 +43,12 @@ def render() -> None:
     with controls:
         layer = widgets.pick_layer(names, default=most_moved(summary), width=140)
         reading = _pick_reading(header)
-        order = ORDERS[widgets.pick(url_keys.SORT, "Outputs", list(ORDERS), width=155)]
-        others = tabs.pick_others(found, name)
+        order = ORDERS[widgets.pick(url_keys.SORT, "Sort by", list(ORDERS), width=155)]
+        others = tabs.pick_others(available, name)
         export = st.popover("Export")
         widgets.upload_checkpoint()
     summary = cache.kernel_summary(header, reading)
-    # Its place is above the scrubber, which says of what it speaks.
+    # The finding is above the scrubber, whose snapshot it describes.
     finding = st.container()
     st.caption(layout.plain(_facts(header, layer)))
     path = checkpoints.path_in_code(header)
@@ -63,24 +60,26 @@ def render() -> None:
     if header.layers:
         question = f"Does {names[layer]} matter?"
         navigation.link(PAGES["whatif"], question, experiment=LAYER_ABLATION, ckpt=name, layer=names[layer])
-    tabs.draw(header, name, summary, view, {other: found[other] for other in others})
+    tabs.draw(header, name, summary, view, {other: available[other] for other in others})
 
 
 def _pick_reading(header: CheckpointHeader) -> Reading:
-    # Only a learnable shift begins with one input for each output.
+    # Only in a learnable shift does each output read one input before training.
     if not header.layers:
         return "summed"
-    return READINGS[widgets.pick(url_keys.TAPS, "Taps", list(READINGS), width=195)]
+    return READINGS[widgets.pick(url_keys.TAPS, "Kernel", list(READINGS), width=195)]
 
 
 def _facts(header: CheckpointHeader, layer: str) -> str:
-    accuracy = f", {percent(header.metrics[-1]['val_top1'])} in validation" if header.metrics else ""
-    trained = f"on {header.dataset}, {header.step:,} steps{accuracy}" if header.dataset else "trained elsewhere"
-    return f"{header.model}, {trained}. In the state_dict the layer is {layer}. Click a row to open its layer."
+    accuracy = f", validation accuracy {percent(header.metrics[-1]['val_top1'])}" if header.metrics else ""
+    dataset = DATASETS[header.dataset].label if header.dataset in DATASETS else header.dataset
+    trained = f"trained on {dataset}, {header.step:,} steps{accuracy}" if dataset else "trained elsewhere"
+    label = MODELS[header.model].label
+    return f"{label}, {trained}. The layer is {layer} in the state_dict. Click a row to open its layer."
 
 
 def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -> View:
-    """Layers on the left, the kernels of one on the right, one scrubber for both; returns what the reader looks at."""
+    """Draw all layers on the left and the kernels of one on the right, and return the selection."""
     taps = cache.layer_taps(header, view.layer, view.reading)
     names = block_names_of(summary)
     steps = tuple(taps.steps.tolist())
@@ -97,7 +96,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
         url_keys.OUTPUT,
         None,
         url_state.between(0, num_outputs - 1),
-        instead=f"{names[view.layer]} has the outputs 0 to {num_outputs - 1}",
+        instead=f"{names[view.layer]} has the output channels 0 to {num_outputs - 1}",
     )
     # The component opens on these; while it is on the page, it knows better what is chosen.
     opening = f"kernels: the first snapshot and form of {path}"
@@ -108,7 +107,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
         choice = kernel_barcode(
             read_taps(taps),
             steps,
-            title=f"{names[view.layer]}, {num_outputs} outputs",
+            title=f"{names[view.layer]}, {num_outputs} output channels",
             key=key,
             snapshot=min(first, len(steps) - 1),
             shares=LayerShares.from_rows(rows_of(summary), selected=names[view.layer]),
@@ -118,8 +117,8 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
             form=form,
             on_layer=lambda block: _open(block, names),
         )
-        for told, text in ((taps.spans_space, SUMMED), (not taps.starts_known, NO_START)):
-            if told:
+        for applies, text in ((taps.spans_space, SUMMED), (not taps.starts_known, NO_START)):
+            if applies:
                 st.caption(text)
         last = len(steps) - 1
         snapshot = choice.snapshot if last else 0
@@ -138,7 +137,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
 
 
 def _order(header: CheckpointHeader, view: View, key: str, first: int) -> list[int] | None:
-    """The layer's outputs as they are sorted at the snapshot where the scrubber was last released."""
+    """Return the outputs of the layer as sorted at the snapshot where the scrubber was last released."""
     if view.order == "index":
         return None
     history = cache.history(header, view.layer)
@@ -150,5 +149,5 @@ def _order(header: CheckpointHeader, view: View, key: str, first: int) -> list[i
 def _open(block: str, names: Mapping[str, str]) -> None:
     if block in names.values():
         url_state.choose(url_keys.LAYER, block)
-        # Output 7 of another layer is another output.
+        # Output channel 7 of another layer is another channel.
         url_state.choose(url_keys.OUTPUT, None)

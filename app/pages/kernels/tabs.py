@@ -1,7 +1,4 @@
-"""What the kernels page holds below its first screen: tabs that draw when they are opened, comparison and export.
-
-A tab is one entry of TABS.
-"""
+"""Tabs, comparison and export of the page Shift kernels; a tab is one entry of TABS and is drawn when opened."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,52 +21,54 @@ from gte.checkpoint_header import CheckpointHeader
 
 Others = Mapping[str, CheckpointHeader]
 
-NOT_NUMBERS = "The weights of this layer are not all numbers at this snapshot; choose an earlier one, or another layer."
-NO_COURSE = "This file holds no course of a training: {why}. The bars above show what the layers are now."
-ENDS_ALONE = "Of these layers the file knows the two ends alone; what lies between them is not in it."
-NO_OTHERS = "Choose one or more checkpoints under *Compare* above to see them side by side, on one axis."
-UPLOAD_NOTE = "{names} stays on this server for this visit only: a link to this page does not carry it."
+NOT_NUMBERS = (
+    "At this snapshot the weights of this layer contain NaN or infinity; choose an earlier snapshot or another layer."
+)
+NO_COURSE = "This file has no snapshots of its training: {why}. The bars above show the layers as they are now."
+ENDS_ALONE = "For these layers the file stores only the first and the last weights."
+NO_OTHERS = "Choose one or more checkpoints under *Compare* above to see them side by side."
+UPLOAD_NOTE = "{names} is kept on this server for this visit only: a link to this page does not include it."
 
 SHOWN = {
     "block": "layer",
-    "outputs": "outputs",
-    "back0": "back at start",
+    "outputs": "output channels",
+    "back0": "looked back",
     "back": "looks back",
-    "stay": "stays",
-    "ahead0": "ahead at start",
+    "stay": "now",
+    "ahead0": "looked ahead",
     "ahead": "looks ahead",
-    "turned": "turned",
+    "turned": "changed direction",
     "centre_of_mass": "centre, frames",
     "drift": "drift",
     "cosine": "cosine",
 }
-"""Columns of the layers' table that the page shows; the CSV has all."""
+"""Columns of the table of layers that the page shows; the CSV has all. The past tense is before training."""
 
 WHOLE = ("block", "outputs")
 SHARES = ("back0", "back", "stay", "ahead0", "ahead", "turned")
 
-MOST_OTHERS = 3
+MAX_COMPARED = 3
 
 
-def pick_others(found: Mapping[str, CheckpointHeader], name: str) -> list[str]:
-    """A popover in which the checkpoints to compare with are chosen; those that the link asks for come chosen."""
-    options = [other for other in found if other != name]
+def pick_others(available: Mapping[str, CheckpointHeader], name: str) -> list[str]:
+    """Draw a popover for the checkpoints to compare with, and return their names."""
+    options = [other for other in available if other != name]
     chosen = url_state.resolve(url_keys.COMPARE, None, url_state.some_of(options))
     with st.popover(f"Compare ({len(chosen)})" if chosen else "Compare"):
         if not options:
-            st.caption("There is no other checkpoint here; open one of yours, or train one.")
+            st.caption("There is no other checkpoint; open or train one.")
             return []
         picked = widgets.pick_several(url_keys.COMPARE, "Compare with", options)
-        if len(picked) > MOST_OTHERS:
-            st.caption(f"The first {MOST_OTHERS} are drawn: more columns could not be read.")
-    return picked[:MOST_OTHERS]
+        if len(picked) > MAX_COMPARED:
+            st.caption(f"The first {MAX_COMPARED} are drawn, so that the columns stay readable.")
+    return picked[:MAX_COMPARED]
 
 
 def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View) -> None:
-    """The inside of the export menu: figures' format, the layers' table, the report."""
-    widgets.pick_segment(url_keys.FORMAT, "A figure's own download button saves", style.FORMATS)
+    """Draw the inside of the export menu: the format of figures, the table of layers, the report."""
+    widgets.pick_segment(url_keys.FORMAT, "Figure download format", style.FORMATS)
     st.download_button(
-        "Every layer and snapshot, CSV",
+        "All layers and snapshots (CSV)",
         summary.to_csv(index=False),
         f"{header.name}-kernels.csv",
         "text/csv",
@@ -77,7 +76,7 @@ def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: Vie
         width="stretch",
     )
     st.download_button(
-        "Everything in one HTML report",
+        "Report (HTML)",
         lambda: kernel_report(header, view),
         f"{header.name}-kernels.html",
         "text/html",
@@ -91,24 +90,24 @@ def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: Vie
 
 @dataclass(frozen=True)
 class _Subject:
-    """What a tab draws."""
+    """The selection that a tab draws."""
 
     header: CheckpointHeader
     name: str
-    """As the app calls the checkpoint."""
+    """The name of the checkpoint in the app."""
     summary: pd.DataFrame
     view: View
     others: Others
 
 
 def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View, others: Others) -> None:
-    """The tabs; only the open one is computed and drawn."""
+    """Draw the tabs; only the open one is computed."""
     subject = _Subject(header, name, summary, view, others)
     widgets.draw_tabs(TABS, subject)
 
 
 def _layers(subject: _Subject) -> None:
-    for part in ("moved", "outputs"):
+    for part in ("drift", "outputs"):
         _draw(subject, kernel_card_list(subject.header, subject.view, part))
 
 
@@ -121,20 +120,20 @@ def _spectrum(subject: _Subject) -> None:
 
 
 def _of_layer(subject: _Subject, part: str) -> None:
-    found = kernel_card_list(subject.header, subject.view, part)
-    if not found:
+    shown = kernel_card_list(subject.header, subject.view, part)
+    if not shown:
         st.info(NOT_NUMBERS)
-    _draw(subject, found)
+    _draw(subject, shown)
 
 
 def _training(subject: _Subject) -> None:
-    found = kernel_card_list(subject.header, subject.view, "training")
-    if not found:
+    shown = kernel_card_list(subject.header, subject.view, "training")
+    if not shown:
         began = knows_start(subject.summary).any()
-        st.info(NO_COURSE.format(why="no step of it is counted" if began else "how the layers began is unknown"))
+        st.info(NO_COURSE.format(why="it counts no steps" if began else "the weights before training are unknown"))
     elif not subject.header.layers:
         st.caption(ENDS_ALONE)
-    _draw(subject, found)
+    _draw(subject, shown)
 
 
 def _reach(subject: _Subject) -> None:
@@ -170,13 +169,13 @@ def _compare(subject: _Subject) -> None:
             st.caption(layout.plain(f"{name} has no layer {subject.view.layer}."))
             continue
         with layout.errors_as_sentences():
-            pair = {one: paths[one] for one in (subject.name, name)}
+            pair = {chosen: paths[chosen] for chosen in (subject.name, name)}
             card = matched_card(subject.header, header, pair, subject.view)
             _draw(subject, [card], prefix=f"{name} ")
 
 
 def _comparison(table: pd.DataFrame, names: Sequence[str]) -> None:
-    """`differences` for reading: under each layer of the first checkpoint how the others differ from it."""
+    """`differences` as a table: below each layer of the first checkpoint its differences in the others."""
     parts = []
     for number, name in enumerate(names, start=1):
         suffix = f" ({number})" if number > 1 else ""
@@ -190,7 +189,7 @@ def _comparison(table: pd.DataFrame, names: Sequence[str]) -> None:
 
 
 def _columns() -> dict[str, ColumnConfig]:
-    """How the columns of SHOWN are written."""
+    """Return the formats of the columns of SHOWN."""
     shares = st.column_config.NumberColumn(format="percent")
     numbers = st.column_config.NumberColumn(format="%.3f")
     return {title: shares if column in SHARES else numbers for column, title in SHOWN.items() if column not in WHOLE}
@@ -202,7 +201,7 @@ def _table(subject: _Subject) -> None:
     known = table.dropna(axis="columns", how="all")
     st.dataframe(known, hide_index=True, column_config=_columns())
     if len(known.columns) < len(table.columns):
-        st.caption("How these layers began is unknown, so what compares with their beginning is left out.")
+        st.caption("The weights before training are unknown, so comparisons with them are left out.")
     st.caption("At the chosen snapshot. The CSV under *Export* has every column of every snapshot.")
 
 
@@ -212,7 +211,7 @@ def _read(_subject: _Subject) -> None:
 
 TABS: Mapping[str, Callable[[_Subject], None]] = {
     "Layers": _layers,
-    "Layer in full": _layer,
+    "One layer in detail": _layer,
     "Spectrum": _spectrum,
     "Over training": _training,
     "Reach": _reach,
@@ -223,7 +222,7 @@ TABS: Mapping[str, Callable[[_Subject], None]] = {
 
 
 def _draw(subject: _Subject, shown: Sequence[Card], prefix: str = "") -> None:
-    """Each card: title, sentence, figure, and an expander with definition, code and numbers."""
+    """Draw each card: title, sentence, figure, and an expander with definition, code and numbers."""
     names = block_names_of(subject.summary)
     config = style.plotly_config(st.session_state.get(url_keys.FORMAT.name) or style.FORMATS[0])
     for card in shown:

@@ -1,4 +1,4 @@
-"""Cards: sentences from the data, code that runs and gives the figure, figures that stay small, and the report."""
+"""Cards: sentences from the data, code that runs and gives the figure, small figures, and the report."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from analysis.kernels import layer_cards, network_cards, report
 from analysis.kernels.cards import View
 from analysis.kernels.drift import READINGS
 from analysis.kernels.figures_by_layer import centres_by_layer
-from analysis.kernels.figures_one_layer import MOST_CELLS, MOST_CURVES, corner_shares, weight_maps
+from analysis.kernels.figures_one_layer import MAX_CELLS, MAX_CURVES, corner_shares, weight_maps
 from analysis.kernels.matching import answers_of, by_answers, by_index
 from analysis.kernels.network_cards import FirstClips, Measured
 from analysis.kernels.outputs import centres_table, outputs_table
@@ -28,7 +28,7 @@ from tests.analysis.snippets import last_value
 from tests.moved import save_moved
 from tests.tiny import save_tiny
 
-LARGEST_BYTES = 2_000_000
+MAX_BYTES = 2_000_000
 FIRST = "layer1.0.conv2.temporal.shift"
 
 
@@ -72,7 +72,7 @@ def test_the_code_of_every_card_makes_its_figure(gte, reading, snapshot):
     header, histories, summary = everything(gte, view)
     cards = report.cards_of(histories, summary, header, view)
     assert [card.key for card in cards] == [
-        *("moved", "became", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training")
+        *("drift", "kinds", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training")
     ]
     for card in cards:
         assert shown(card.code) == card.figure.to_json()
@@ -96,7 +96,7 @@ def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
         matching = by_answers(*(answers_of(network, FIRST, pixels) for network in networks))
     card = network_cards.matched(first, second, matching, paths, view, clips)
     assert shown(card.code) == card.figure.to_json()
-    assert ("matched by number" in card.sentence) == (seed == 0)
+    assert ("matched by index" in card.sentence) == (seed == 0)
 
 
 def measure(path: Path, blocks: tuple[str, ...]) -> Measured:
@@ -118,45 +118,48 @@ def test_the_code_of_the_reach_makes_its_figure(gte, snapshot):
     assert shown(card.code) == card.figure.to_json()
 
 
-def test_weights_that_are_not_numbers_are_said_to_be_so(gte):
+def test_sentences_say_where_weights_are_not_numbers(gte):
     view = View(path=str(gte), layer=FIRST)
     header, histories, _ = everything(gte, view)
     measured = measure(gte, ("layer1.0", "layer2.0"))
     histories[0].weights[-1, 0, 0, 0] = math.nan
     reach = network_cards.reach(histories, measured, header, view)
-    assert reach.sentence.endswith("behind layer1.0 cannot be told: weights before it are not all numbers.")
+    assert "The reach after layer1.0 cannot be computed" in reach.sentence
     training = kernel_cards.over_training(summarise(histories), header, view)
     assert training is not None
-    assert training.sentence == (
-        f"At step {header.step} the weights of layer1.0 are not all numbers, so its curve ends before."
-    )
+    assert training.sentence.startswith(f"At step {header.step} the weights of layer1.0 contain NaN or infinity")
 
 
 def test_sentences_are_written_from_the_data(gte):
     view = View(path=str(gte), layer=FIRST)
     header, histories, summary = everything(gte, view)
-    said = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
+    sentences = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
     # tests.tiny adds 10 to the present tap of input 0 of every output of the first layer, and moves no other.
-    assert said["moved"].startswith("layer1.0 moved most, by")
+    assert sentences["drift"].startswith("layer1.0 drifted most (drift ")
     outputs = histories[0].weights.shape[1]
-    assert f"{outputs} of {outputs} outputs of layer1.0 put most of their weight on the present" in said["triangle"]
-    assert said["triangle"].endswith("at the start none did.")
-    assert "the largest is 10, from input 0 at t to output 0" in said["maps"]
-    assert said["output"].startswith("Output 0: looks ahead at the start, stays here")
-    assert said["frequency"].startswith(f"Of {outputs} outputs, each over all its inputs, ")
-    assert said["frequency"].endswith(f"at the start {outputs} were all-pass.")
-    assert "Of layer1.0 both ends are known alone" in said["training"]
-    assert said["centres"].startswith("The outputs of layer1.0 went farthest")
+    assert (
+        f"{outputs} of {outputs} output channels of layer1.0 put most of their weight on the current frame"
+        in sentences["triangle"]
+    )
+    assert sentences["triangle"].endswith("before training none did.")
+    assert "the largest change is 10, from input channel 0 at t to output channel 0" in sentences["maps"]
+    assert sentences["output"].startswith(
+        "Output channel 0 looked ahead before training and now looks at the current frame"
+    )
+    assert sentences["frequency"].startswith(f"Of {outputs} output channels, ")
+    assert sentences["frequency"].endswith(f"before training {outputs} were all-pass.")
+    assert "Only the first and the last weights of layer1.0 are known" in sentences["training"]
+    assert sentences["centres"].startswith("The output channels of layer1.0 moved furthest in time")
 
 
 def test_at_the_initialisation_every_sentence_says_that_nothing_moved(gte):
     view = View(path=str(gte), layer=FIRST, snapshot=0)
     header, histories, summary = everything(gte, view)
-    said = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
-    assert said["moved"] == "No layer has moved from its initialisation."
-    assert said["maps"] == "At this snapshot the weights are those of the initialisation."
-    assert said["centres"] == "Every output looks exactly where it began."
-    assert said["became"].endswith("read mainly one other frame, as at the start.")
+    sentences = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
+    assert sentences["drift"] == "No layer has drifted."
+    assert "those before training" in sentences["maps"]
+    assert sentences["centres"] == "No output channel has moved in time."
+    assert sentences["kinds"].endswith("as before training.")
 
 
 def test_half_of_the_drift_is_dated_with_the_accuracy_of_then(gte):
@@ -168,7 +171,8 @@ def test_half_of_the_drift_is_dated_with_the_accuracy_of_then(gte):
     card = kernel_cards.over_training(summarise([history]), header, View(path="x", layer=FIRST))
     assert card is not None
     assert card.sentence == (
-        "Half of layer1.0's final drift was there by step 2 of 3, at 50 % validation accuracy; it ended at 90 %."
+        "Half of the drift of layer1.0 was reached by step 2 of 3, with a validation accuracy of 50 %; the final one "
+        "is 90 %."
     )
 
 
@@ -188,8 +192,8 @@ def test_foreign_kernels_have_the_cards_that_their_files_allow(tmp_path, name, k
     summary = summarise(histories)
     cards = report.cards_of(histories, summary, header, View(path=str(path), layer=histories[0].layer))
     keys = {card.key for card in cards}
-    assert keys >= {"became", "centres", "maps", "output", "triangle", "spectrum", "frequency"}
-    assert ("moved" in keys) == ("training" in keys) == known
+    assert keys >= {"kinds", "centres", "maps", "output", "triangle", "spectrum", "frequency"}
+    assert ("drift" in keys) == ("training" in keys) == known
     assert not any("nan" in card.sentence for card in cards)
 
 
@@ -200,13 +204,13 @@ def test_a_layer_with_values_that_are_not_numbers_has_no_cards(gte):
     assert layer_cards.spectrum(history, View(path="x", layer=FIRST)) == []
     assert layer_cards.layer_in_full(history, View(path="x", layer=FIRST, snapshot=0))
     summary = summarise([history])
-    assert "No layer" not in kernel_cards.became(summary, View(path="x", layer=FIRST)).sentence
+    assert "No layer" not in kernel_cards.kinds(summary, View(path="x", layer=FIRST)).sentence
     assert kernel_cards.centres([history], View(path="x", layer=FIRST)).sentence
 
 
 def test_one_layer_alone_is_spoken_of_as_one(gte):
     summary = summarise([checkpoint.load_history(gte, FIRST)])
-    card = kernel_cards.moved(summary, View(path="x", layer=FIRST))
+    card = kernel_cards.drift(summary, View(path="x", layer=FIRST))
     assert card is not None
     assert "of 1 layers" not in card.sentence
 
@@ -220,14 +224,14 @@ def test_figures_of_the_largest_layers_stay_under_two_megabytes():
         view = View(path="x", layer="layer4.2")
         in_full, spectrum = layer_cards.layer_in_full(history, view), layer_cards.spectrum(history, view)
         for card in [*in_full, *spectrum]:
-            assert len(str(card.figure.to_json())) < LARGEST_BYTES, card.key
-        said = " ".join(card.sentence for card in in_full)
-        # What is left out is said where the figure stands.
-        assert ("A cell stands for" in said) == (max(outputs, inputs) > MOST_CELLS)
+            assert len(str(card.figure.to_json())) < MAX_BYTES, card.key
+        sentences = " ".join(card.sentence for card in in_full)
+        # The sentence says what is left out.
+        assert ("A cell stands for" in sentences) == (max(outputs, inputs) > MAX_CELLS)
         [curves] = [card for card in spectrum if card.key == "frequency"]
-        assert ("One output in 2 is drawn." in curves.sentence) == (outputs > MOST_CURVES)
+        assert ("One output channel in 2 is drawn." in curves.sentence) == (outputs > MAX_CURVES)
         table = centres_table([history] * 8)
-        assert len(str(centres_by_layer(table).to_json())) < LARGEST_BYTES
+        assert len(str(centres_by_layer(table).to_json())) < MAX_BYTES
 
 
 def test_a_heat_map_names_the_outputs_in_the_order_asked_for(gte):
@@ -252,7 +256,7 @@ def test_the_report_holds_everything_and_loads_nothing(gte, capsys):
     assert "Wrote out/report.html" in capsys.readouterr().err
     text = Path("out/report.html").read_text(encoding="utf-8")
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", text)
-    for key in ("moved", "became", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training"):
+    for key in ("drift", "kinds", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training"):
         assert f'id="figure-{key}"' in text
     summary = summarise(checkpoint.load_histories(gte), "own")
     assert summary.to_csv(index=False).splitlines()[1] in text
@@ -262,10 +266,10 @@ def test_the_report_holds_everything_and_loads_nothing(gte, capsys):
 def test_the_report_of_what_it_cannot_show_is_one_sentence(gte, capsys, tmp_path):
     bare = save_tiny(tmp_path / "bare.safetensors", "c2d")
     out = tmp_path / "no.html"
-    with pytest.raises(cli.GteError, match="has no kernels over time"):
+    with pytest.raises(cli.GteError, match="has no temporal kernels"):
         report.main(bare, out=out)
     with pytest.raises(ValueError, match=r"has no layer layer9; it has layer1\.0"):
         report.main(gte, out=out, layer="layer9")
-    with pytest.raises(ValueError, match="has the outputs 0 to"):
+    with pytest.raises(ValueError, match="has the output channels 0 to"):
         report.main(gte, out=out, output=99)
     assert not out.exists()

@@ -41,7 +41,7 @@ def test_drift_over_training_is_a_line_per_layer_labelled_at_its_end(summary):
     ]
 
 
-def test_labels_of_lines_that_end_together_are_pushed_apart(summary):
+def test_labels_of_lines_that_end_together_are_move_apart(summary):
     start = [AHEAD, BACK]
     crowd = summarise(
         [kernel_history(start, start, layer=f"layer{number}.0.conv2.temporal.shift") for number in range(30)]
@@ -64,7 +64,7 @@ def test_labels_of_lines_that_end_together_are_pushed_apart(summary):
     ],
 )
 def test_labels_keep_a_pitch_of_ten_in_a_room_of_a_hundred(heights, placed):
-    assert figures.pushed_apart(heights, 10, 100) == placed
+    assert figures.move_apart(heights, 10, 100) == placed
 
 
 def test_what_is_not_a_number_or_has_no_start_has_no_label_and_no_line():

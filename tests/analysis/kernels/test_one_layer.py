@@ -44,18 +44,18 @@ def history(*snapshots, layer="layer1.0.conv2.temporal.shift", known=True):
         ([1, 0, 0], "back"),
         ([0, 0, -3], "ahead"),
         ([1, 3, 1], "stay"),
-        ([1, 1, 1], "smoothing"),
-        ([1, 2, 1], "smoothing"),  # the present has half of the mass, and not more
-        ([0, 1, 1], "smoothing"),
-        ([1, 0, -1], "differencing"),
-        ([-1, 2, -1], "differencing"),
-        ([0, -1, 1], "differencing"),
+        ([1, 1, 1], "averages"),
+        ([1, 2, 1], "averages"),  # the present has half of the mass, and not more
+        ([0, 1, 1], "averages"),
+        ([1, 0, -1], "subtracts"),
+        ([-1, 2, -1], "subtracts"),
+        ([0, -1, 1], "subtracts"),
         ([2, 1, 0], "back"),
-        ([1, 2, -3], "differencing"),
-        ([3, 3, -1.2], "smoothing"),  # |sum| is two thirds of the mass, exactly
+        ([1, 2, -3], "subtracts"),
+        ([3, 3, -1.2], "averages"),  # |sum| is two thirds of the mass, exactly
         ([3, 3, -1.3], "mixed"),
         ([2, 0, -1], "back"),  # |sum| is one third of the mass, exactly: no difference yet
-        ([2, 0, -1.1], "differencing"),
+        ([2, 0, -1.1], "subtracts"),
         ([0, 0, 0], "stay"),
         ([math.nan, 0, 1], "undefined"),
         ([math.inf, 0, 1], "undefined"),
@@ -82,7 +82,7 @@ def test_a_kind_does_not_depend_on_the_scale_and_turns_round_with_time(taps, sca
 
 def test_kinds_of_longer_kernels_take_the_side_of_the_largest_tap():
     taps = np.array([[3.0, 0, 0, 1, 1], [0, 0, 0, 1, 0], [1, 1, 1, 1, 1], [0, 1, -2, 1, 0]], dtype=np.float32)
-    assert kind(taps).tolist() == ["back", "ahead", "smoothing", "differencing"]
+    assert kind(taps).tolist() == ["back", "ahead", "averages", "subtracts"]
 
 
 def test_the_diagonal_is_the_input_that_each_output_began_with():
@@ -148,7 +148,7 @@ def test_the_table_of_outputs_has_their_taps_kinds_and_drifts_by_hand():
     assert table["own_input"].tolist() == [0, 1]
     assert table[["t-1", "t", "t+1"]].to_numpy().tolist() == [[1, 0, 1], [3, 0, 4]]
     assert table[["t-10", "t0", "t+10"]].to_numpy().tolist() == [[0, 0, 1], [1, 0, 0]]
-    assert table["kind"].tolist() == ["smoothing", "ahead"]
+    assert table["kind"].tolist() == ["averages", "ahead"]
     assert table["kind0"].tolist() == ["ahead", "back"]
     assert table["norm"].tolist() == pytest.approx([math.sqrt(2), 5])
     assert table["drift"].tolist() == pytest.approx([1, math.sqrt(4 + 16)])
@@ -239,7 +239,7 @@ def test_the_response_of_known_filters_is_the_one_of_the_textbook():
     full = frequency_response(taps.reshape(4, 1, 3, 1))[1]
     assert band(full).tolist() == ["all-pass", "low-pass", "uneven", "uneven"]
     first_difference = np.array([[[-1.0, 1, 0]]], dtype=np.float32)[..., None]
-    assert band(frequency_response(first_difference)[1]).tolist() == ["differencing"]
+    assert band(frequency_response(first_difference)[1]).tolist() == ["high-pass"]
     assert band(frequency_response(np.zeros((1, 1, 3, 1), dtype=np.float32))[1]).tolist() == ["uneven"]
 
 

@@ -29,7 +29,7 @@ def captions(at: AppTest) -> str:
 
 
 @pytest.mark.parametrize(
-    ("tab", "figures"), [("Layers", 3), ("Layer in full", 3), ("Spectrum", 2), ("Over training", 1), ("Reach", 1)]
+    ("tab", "figures"), [("Layers", 3), ("One layer in detail", 2), ("Spectrum", 2), ("Over training", 1), ("Reach", 1)]
 )
 def test_every_tab_draws_its_figures_each_with_definition_and_code(two_networks, tab, figures):
     at = open_page("kernels", view=tab)
@@ -65,10 +65,10 @@ def test_snippets_name_no_folder_of_the_server(two_networks):
 def test_the_diagonal_and_the_sums_are_two_readings_of_one_layer(two_networks):
     path = two_networks[""] / "gte-tiny.safetensors"
     summary = summarise(checkpoint.load_histories(path), "own")
-    at = open_page("kernels", taps="own input alone")
-    assert at.selectbox(key="taps").value == "own input alone"
+    at = open_page("kernels", taps="own channel only")
+    assert at.selectbox(key="taps").value == "own channel only"
     assert drift_finding(summary) in finding(at)
-    assert "for the one input that it began with" in " ".join(text.value for text in at.markdown)
+    assert "for its own channel" in " ".join(text.value for text in at.markdown)
 
 
 def test_other_networks_kernels_have_no_diagonal_to_choose(two_networks):
@@ -79,10 +79,10 @@ def test_other_networks_kernels_have_no_diagonal_to_choose(two_networks):
 
 def test_a_step_in_the_link_is_the_snapshot_that_is_shown(two_networks):
     at = open_page("kernels", view="Layers", step="0")
-    assert "No layer has moved from its initialisation." in " ".join(text.value for text in at.markdown)
+    assert "No layer has drifted." in " ".join(text.value for text in at.markdown)
     assert url_of(at)["step"] == ["0"]
     late = open_page("kernels", view="Layers", step="3")
-    assert "layer1.0 moved most" in " ".join(text.value for text in late.markdown)
+    assert "layer1.0 drifted most" in " ".join(text.value for text in late.markdown)
     assert "step" not in url_of(late)
 
 
@@ -91,8 +91,8 @@ def test_a_step_in_the_link_is_the_snapshot_that_is_shown(two_networks):
     [
         ("step", "soon", "the last step is shown."),
         ("step", "99999", "the last step is shown."),
-        ("output", "1000", "layer1.0 has the outputs 0 to "),
-        ("output", "x", "layer1.0 has the outputs 0 to "),
+        ("output", "1000", "layer1.0 has the output channels 0 to "),
+        ("output", "x", "layer1.0 has the output channels 0 to "),
         ("view", "Nope", "“Layers” is shown instead."),
         ("layer", "layer9.9", "“layer1.0” is shown instead."),
         ("form", "circle", "rows are shown."),
@@ -121,8 +121,8 @@ def test_a_link_may_name_the_layer_as_the_state_dict_does(two_networks, page):
 
 def test_the_finding_and_the_order_are_those_of_the_snapshot_that_is_shown(two_networks):
     at = open_page("kernels", step="0")
-    assert "At step 0: No layer has moved from its initialisation." in finding(at)
-    assert "layer1.0 moved most" in finding(open_page("kernels"))
+    assert "At step 0: No layer has drifted." in finding(at)
+    assert "layer1.0 drifted most" in finding(open_page("kernels"))
 
 
 def test_of_a_comparison_what_is_here_is_drawn_and_the_rest_is_told(two_networks):
@@ -135,13 +135,13 @@ def test_of_a_comparison_what_is_here_is_drawn_and_the_rest_is_told(two_networks
 
 
 def test_an_output_in_the_link_is_the_one_whose_taps_are_drawn(two_networks):
-    at = open_page("kernels", view="Layer in full", output="3")
-    assert "Output 3 of layer1.0" in [title.value for title in at.subheader]
+    at = open_page("kernels", view="One layer in detail", output="3")
+    assert "Output channel 3 of layer1.0" in [title.value for title in at.subheader]
 
 
 def test_the_order_of_the_outputs_is_kept_in_the_link(two_networks):
-    at = open_page("kernels", sort="by norm", view="Layer in full")
-    assert at.selectbox(key="sort").value == "by norm"
+    at = open_page("kernels", sort="size", view="One layer in detail")
+    assert at.selectbox(key="sort").value == "size"
     assert any("order_of(outputs, 'norm')" in block.value for block in at.code)
 
 
@@ -153,7 +153,7 @@ def test_comparison_asks_for_a_checkpoint_and_then_draws_both(two_networks):
     assert not at.error
     assert charts(at) == 2
     titles = [title.value for title in at.subheader]
-    assert titles == ["How do they compare?", "Which output of layer1.0 is which?"]
+    assert titles == ["How do they compare?", "How do the output channels of layer1.0 correspond?"]
     [table] = at.dataframe
     assert [*table.value.columns][:3] == ["layer", "checkpoint", "looks back"]
     # Of each layer first the one, then what the other one has more or less of.
@@ -163,7 +163,7 @@ def test_comparison_asks_for_a_checkpoint_and_then_draws_both(two_networks):
 
 def test_a_network_without_temporal_kernels_is_said_to_be_no_match(two_networks):
     at = open_page("kernels", view="Compare", compare=["c2d-tiny"])
-    assert any("c2d-tiny has no kernels over time" in text.replace("\\", "") for text in sentences(at))
+    assert any("c2d-tiny has no temporal kernels" in text.replace("\\", "") for text in sentences(at))
     assert charts(at) == 0
 
 
@@ -194,12 +194,12 @@ def test_weights_that_are_not_numbers_get_a_sentence_and_the_rest_stays(two_netw
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     tensors[f"model/{FIRST}.weight"][0, 0, 0] = math.nan
     save_file(tensors, path, metadata)
-    at = open_page("kernels", view="Layer in full", layer="layer1.0")
+    at = open_page("kernels", view="One layer in detail", layer="layer1.0")
     assert not at.exception
     assert NOT_NUMBERS in sentences(at)
-    other = open_page("kernels", view="Layer in full", layer="layer1.1")
-    assert charts(other) == 3
-    assert "hold values that are not numbers" in finding(other)
+    other = open_page("kernels", view="One layer in detail", layer="layer1.1")
+    assert charts(other) == 2
+    assert "contain NaN or infinity" in finding(other)
     assert not open_page("kernels", view="Layers", layer="layer1.1").exception
 
 
@@ -213,10 +213,10 @@ def test_a_checkpoint_without_a_history_has_its_two_ends(two_networks):
     at = open_page("kernels", view="Over training")
     assert not at.exception
     assert not at.error
-    assert "both ends are known alone" in " ".join(text.value for text in at.markdown)
+    assert "Only the first and the last weights" in " ".join(text.value for text in at.markdown)
 
 
-@pytest.mark.parametrize("tab", ["Layers", "Layer in full", "Spectrum", "Reach"])
+@pytest.mark.parametrize("tab", ["Layers", "One layer in detail", "Spectrum", "Reach"])
 @pytest.mark.parametrize("name", ["slowfast_4x16", "c3d_original", "p3d"])
 def test_foreign_kernels_of_any_length_open_in_every_tab(two_networks, name, tab):
     save_moved(two_networks[""] / "other.safetensors", name, known=False)
