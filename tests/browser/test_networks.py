@@ -25,9 +25,9 @@ from pathlib import Path
 
 sys.path.insert(0, {root!r})
 
-from app import resources
+from app import checkpoints
 
-resources.FOLDERS = {{"": Path({folder!r}) / "checkpoints", "runs/": Path({folder!r}) / "runs"}}
+checkpoints.FOLDERS = {{"": Path({folder!r}) / "checkpoints", "runs/": Path({folder!r}) / "runs"}}
 exec(compile(Path({script!r}).read_text(), {script!r}, "exec"), {{"__name__": "__main__", "__file__": {script!r}}})
 """
 
@@ -283,7 +283,7 @@ def test_a_link_to_a_checkpoint_that_is_not_here_is_told_on_the_evidence_page(vi
 
 
 def test_whoever_takes_the_subject_away_goes_on_with_the_next(visit):
-    open_page(visit, "/evidence?ckpt=i3d-elsewhere&visit=i3d-elsewhere&visit=slowfast")
+    open_page(visit, "/evidence?ckpt=i3d-elsewhere&networks=i3d-elsewhere&networks=slowfast")
     expect(on_top(visit)).to_have_text("i3d-elsewhere")
     visit.get_by_role("button", name="Options").click()
     with rerun(visit):
