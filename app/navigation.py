@@ -37,22 +37,22 @@ PAGES: dict[str, PageSpec] = {
         title="Start",
         heading="What is a learnable shift?",
         url_path="start",
-        question="Each output of the layer weighs three frames: the previous one, its own and the next. Training "
-        "learns the three weights; here they are yours.",
+        question="Each output frame is a weighted sum of the previous, the current and the next frame. Training "
+        "learns the weights; here you set them.",
         module="app.pages.start",
     ),
     "kernels": PageSpec(
         key="kernels",
         title="Shift kernels",
         url_path="kernels",
-        question="What did training do to it?",
+        question="What did training do to the kernels?",
         module="app.pages.kernels.page",
     ),
     "evidence": PageSpec(
         key="evidence",
         title="Evidence",
         url_path="evidence",
-        question="Which pixels and frames count?",
+        question="Which pixels and frames matter?",
         module="app.pages.evidence.page",
     ),
     "whatif": PageSpec(
@@ -66,14 +66,14 @@ PAGES: dict[str, PageSpec] = {
         key="architectures",
         title="Architectures",
         url_path="architectures",
-        question="What does time cost?",
+        question="What does temporal modelling cost?",
         module="app.pages.architectures.page",
     ),
     "library": PageSpec(
         key="library",
         title="Library",
         url_path="library",
-        question="What do I have?",
+        question="Your checkpoints",
         module="app.pages.library",
     ),
 }

@@ -1,4 +1,4 @@
-"""Library: the checkpoints that are here, what their headers say, and the runs that made them."""
+"""Library: the available checkpoints, their headers, and the runs that made them."""
 
 import re
 
@@ -15,10 +15,10 @@ from gte.data import DATASETS
 from gte.errors import CheckpointError
 from gte.models import MODELS
 
-NO_METRICS = "This checkpoint holds no metrics: no epoch was complete when it was written."
+NO_METRICS = "This checkpoint has no metrics: no epoch was complete when it was saved."
 
 
-SOURCE = re.compile(r"(?P<told>.*?)\s*Its SHA-256 is (?P<digest>[0-9a-f]{64})\.", re.DOTALL)
+SOURCE = re.compile(r"(?P<text>.*?)\s*Its SHA-256 is (?P<digest>[0-9a-f]{64})\.", re.DOTALL)
 """How the header of a converted checkpoint says what it was made from."""
 
 DIGEST_GROUP = 32
@@ -70,7 +70,7 @@ def render() -> None:
             command = str(header.environment.get("command", "made by an unknown command"))
             st.code(command, language=None, wrap_lines=True)
         st.table(_facts(header), border="horizontal", hide_header=True)
-    with st.expander("Everything in its header"):
+    with st.expander("All metadata"):
         st.json({"options": header.options, "training": header.training, "environment": header.environment})
     _links(header, name)
 
@@ -89,9 +89,9 @@ def _finding(found: dict[str, CheckpointHeader]) -> str:
     many = f"{len(found)} checkpoints" if len(found) > 1 else "One checkpoint"
     scored = {name: header.metrics[-1]["val_top1"] for name, header in found.items() if header.metrics}
     if not scored:
-        return f"{many}, with no accuracy of any."
+        return f"{many}, none with a known accuracy."
     best = max(scored, key=lambda name: scored[name])
-    return f"{many}. {best} answers best: {percent(scored[best])} of its validation clips."
+    return f"{many}. {best} is most accurate: {percent(scored[best])} of its validation clips."
 
 
 def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
@@ -110,7 +110,7 @@ def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
 def _source(text: str) -> None:
     """What a converted checkpoint was made from; the SHA-256 of that file breaks between groups of its digits alone."""
     parts = SOURCE.fullmatch(text)
-    st.info(layout.plain(parts["told"] if parts else text))
+    st.info(layout.plain(parts["text"] if parts else text))
     if parts:
         digest = parts["digest"]
         groups = [digest[at : at + DIGEST_GROUP] for at in range(0, len(digest), DIGEST_GROUP)]
@@ -127,7 +127,7 @@ def _facts(header: CheckpointHeader) -> pd.DataFrame:
         "Epochs": len(header.metrics),
         "Steps": f"{header.step:,}",
         "LTS layers": len(header.layers),
-        "Made": str(environment.get("date", "unknown"))[:10],
+        "Created": str(environment.get("date", "unknown"))[:10],
         "Source revision": f"{str(environment.get('revision', 'unknown'))[:12]}{modified}",
         "Machine": environment.get("machine", "unknown"),
         **training,

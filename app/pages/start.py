@@ -1,4 +1,4 @@
-"""Start: three sliders shift a picture of time; below it what training did, and cards that lead on."""
+"""Start: a kernel to set by hand, what training did to the kernels of a network, and links to the other pages."""
 
 from collections.abc import Mapping
 
@@ -22,11 +22,11 @@ SHIPPED = "gte-tiny"
 KERNELS_HEIGHT = 260
 
 CARDS = {
-    "kernels": "Every learned kernel of a checkpoint, layer by layer, and how it drifted while it was trained.",
-    "evidence": "Grad-CAM over the frames of a clip, one of ours or a video of yours, GTE above C2D.",
-    "whatif": "A clip played backwards, GTE above C2D; kernels mirrored, blended, silenced; what each layer is worth.",
+    "kernels": "Every learned kernel of a checkpoint, layer by layer, and its drift during training.",
+    "evidence": "Grad-CAM over the frames of a clip, one of ours or a video of yours, GTE and C2D side by side.",
+    "whatif": "A clip played backwards, GTE and C2D side by side; kernels reversed, blended, zeroed; layers replaced.",
     "architectures": "Parameters and multiply-accumulates of every network, counted on the PyTorch models.",
-    "library": "The checkpoints that are here and the runs that made them; open one of yours.",
+    "library": "The checkpoints on this server and the runs that made them; open your own.",
 }
 
 
@@ -35,7 +35,7 @@ def render() -> None:
     shift_toy(dataset_clip(*TOY_CLIP, TOY_FRAMES, TOY_SIZE).frames, key="toy")
     with layout.errors_as_sentences():
         _training()
-    st.header("Where to go from here")
+    st.header("Where to go next")
     navigation.cards(CARDS)
 
 

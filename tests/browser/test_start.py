@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import harness
 
-AHEAD = "Each output frame shows the next frame: the picture slides towards the past."
+AHEAD = "Each output frame shows the next frame: everything happens one frame earlier."
 
 CELLS = """
 (canvas) => {
@@ -112,7 +112,7 @@ def test_the_toy_opens_looking_ahead_and_says_so_and_each_preset_shows_what_it_s
     page.get_by_role("button", name="stays").click()
     before, after = cells(page)
     assert abs(after - before).max() <= 1
-    page.get_by_role("button", name="smooth").click()
+    page.get_by_role("button", name="averages").click()
     before, after = cells(page)
     assert abs(after[1:7] - (before[:6] + 2 * before[1:7] + before[2:]) / 4)[..., :].max() <= 3
 
@@ -147,7 +147,7 @@ def test_the_toy_rests_for_readers_who_want_no_motion_and_its_sliders_never_ask_
     runs = num_runs(page)
     for value in (-1, -0.5, 0.5, 1):
         drag(page.get_by_role("slider", name="a1"), value)
-    page.get_by_role("button", name="difference").click()
+    page.get_by_role("button", name="subtracts").click()
     page.wait_for_timeout(300)
     assert num_runs(page) == runs
     expect(page.locator(".toy .words")).to_contain_text("only what changes is left")
@@ -179,7 +179,7 @@ def test_the_toy_moves_by_itself_until_it_is_paused(page: Page) -> None:
 
 def test_what_the_reader_set_in_the_toy_survives_a_rerun(page: Page) -> None:
     open_start(page)
-    page.locator(".toy").get_by_role("button", name="smooth").click()
+    page.locator(".toy").get_by_role("button", name="averages").click()
     said = page.locator(".toy .words").inner_text()
     with harness.rerun(page):
         page.get_by_role("slider", name="Snapshot of training").fill("0")

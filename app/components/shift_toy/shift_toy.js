@@ -8,8 +8,8 @@ const PRESETS = [
   ["looks back", [1, 0, 0], "◀", "back"],
   ["looks ahead", [0, 0, 1], "▶", "ahead"],
   ["stays", [0, 1, 0], "●", "stay"],
-  ["smooth", [0.25, 0.5, 0.25]],
-  ["difference", [-1, 1, 0]],
+  ["averages", [0.25, 0.5, 0.25]],
+  ["subtracts", [-1, 1, 0]],
 ];
 // What the toy shows by itself until somebody touches it: ahead, stay, back, and so on.
 const TOUR = [1, 2, 0, 2];
@@ -50,9 +50,9 @@ function sentence([back, stay, ahead], times) {
     const flip = used[0] < 0 ? ", with its sign turned" : "";
     const rest = `${dim}${flip}`;
     if (!near(stay, 0)) return `Each output frame shows the same frame${rest}: time is left as it is.`;
-    const [word, end] = near(back, 0) ? ["next", "past"] : ["previous", "future"];
+    const [word, end] = near(back, 0) ? ["next", "earlier"] : ["previous", "later"];
     const which = many ? `the frame ${times} steps ${near(back, 0) ? "ahead" : "back"}` : `the ${word} frame`;
-    return `Each output frame shows ${which}${rest}: the picture slides towards the ${end}.`;
+    return `Each output frame shows ${which}${rest}: everything happens ${times === 1 ? "one frame" : `${times} frames`} ${end}.`;
   }
   const sum = back + stay + ahead;
   if (used.some((value) => value < 0) && used.some((value) => value > 0)) {
@@ -110,7 +110,7 @@ function makeToy(root) {
   const tapSliders = TAPS.map(([hue, glyph, words, title], k) =>
     slider(hue, glyph, words, title, -1, 1, 0.05, (value) => set({ taps: state.taps.with(k, value) })),
   );
-  const timesSlider = slider("", "", "apply it", "How many times the kernel is applied", 1, 7, 1, (times) => set({ times }));
+  const timesSlider = slider("", "", "Layers in a row", "How many times the kernel is applied", 1, 7, 1, (times) => set({ times }));
 
   const ticker = clock((passed) => {
     state.cursor += passed;
@@ -159,7 +159,7 @@ function makeToy(root) {
       output.textContent = state.taps[k].toFixed(2).replace("-", "−");
     });
     slideTo(timesSlider.input, state.times);
-    timesSlider.output.textContent = state.times === 1 ? "once" : `${state.times} times`;
+    timesSlider.output.textContent = String(state.times);
     play.textContent = state.playing ? "Pause" : "Play";
     const words = sentence(state.from ? PRESETS[TOUR[state.tour]][1] : state.taps, state.times);
     if (find(".words").textContent !== words) find(".words").textContent = words;
