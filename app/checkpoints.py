@@ -54,8 +54,10 @@ _KEY = "uploads: the checkpoints of this visit"
 
 def folders() -> dict[str, Path]:
     """Return every folder that is searched for checkpoints, by the prefix of their names."""
-    own = [Path(name).expanduser() for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name.strip()]
-    return FOLDERS | {f"{folder.resolve().name}/": folder for folder in own}
+    further = [
+        Path(name).expanduser() for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name.strip()
+    ]
+    return FOLDERS | {f"{folder.resolve().name}/": folder for folder in further}
 
 
 def list_checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointError]]:

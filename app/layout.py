@@ -64,10 +64,10 @@ def finding(text: str) -> None:
 
 @contextmanager
 def errors_as_sentences() -> Iterator[None]:
-    """Show an error of the block as one sentence and go on behind it; never a traceback.
+    """Show an error of the block as one sentence and go on after it; never a traceback.
 
-    What a person can mend (GteError, ValueError, OSError) is shown in its own words. Anything else is a defect: it is
-    logged, and the reader is told so. A page's body stands in it already; a fragment needs it for its own reruns.
+    What a person can mend (GteError, ValueError, OSError) is shown in its own words. Anything else is a defect: it
+    is logged, and the page says so. The body of a page runs in it already; a fragment needs it for its own reruns.
     """
     try:
         yield
@@ -79,5 +79,5 @@ def errors_as_sentences() -> Iterator[None]:
 
 
 def plain(text: str) -> str:
-    """Escape what Streamlit's texts would read as Markdown, such as a file name with stars or a dollar sign."""
+    """Escape what Streamlit would read as Markdown, such as a file name with stars or a dollar sign."""
     return re.sub(r"([\\`*\[\]<$~]|(?<![^\W_])_|_(?![^\W_])|:(?=\w))", r"\\\1", text)

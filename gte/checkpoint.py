@@ -163,5 +163,5 @@ def _kernel_history(file: Any, header: CheckpointHeader, layer: str, module: nn.
 
 def _like(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors in the precision of the network's own."""
-    own = model.state_dict()
-    return {key: tensor.to(own[key].dtype) if key in own else tensor for key, tensor in state.items()}
+    state_dict = model.state_dict()
+    return {key: tensor.to(state_dict[key].dtype) if key in state_dict else tensor for key, tensor in state.items()}

@@ -82,10 +82,10 @@ class TrainConfig:
             )
         if self.dataset not in DATASETS:
             raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {self.dataset}.")
-        own = [option for option in configure(self.model).options() if option != "num_classes"]
-        if others := [option for option in self.options if option not in own]:
+        known = [option for option in configure(self.model).options() if option != "num_classes"]
+        if others := [option for option in self.options if option not in known]:
             raise ValueError(
-                f"{self.model} takes the options {', '.join(own)}; got {', '.join(others)}, perhaps from the "
+                f"{self.model} takes the options {', '.join(known)}; got {', '.join(others)}, perhaps from the "
                 "preset. Replace them with --model-options."
             )
         network = configure(self.model, **self.options)
@@ -146,11 +146,11 @@ class TrainConfig:
 
         A field that they lack is newer than that run and had its default value there.
         """
-        own = self.facts()
+        current = self.facts()
         return [
             part.name
             for part in fields(self)
-            if part.name in own and own[part.name] != facts.get(part.name, part.default)
+            if part.name in current and current[part.name] != facts.get(part.name, part.default)
         ]
 
 

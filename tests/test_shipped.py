@@ -11,7 +11,7 @@ from gte.evaluate import evaluate
 from tests.browser.harness import ROOT
 
 NAMES = ("gte-tiny", "c2d-tiny")
-MOST_BYTES = 4_000_000
+MAX_BYTES = 4_000_000
 NUM_CLIPS = 140
 """Of the test split: seventy scenes, each forwards and backwards."""
 
@@ -20,7 +20,7 @@ NUM_CLIPS = 140
 def test_a_shipped_checkpoint_is_small_and_says_how_it_was_made(name):
     path = ROOT / "checkpoints" / f"{name}.safetensors"
     _, header = load_model(path)
-    assert path.stat().st_size < MOST_BYTES
+    assert path.stat().st_size < MAX_BYTES
     assert header.environment["modified"] is False
     assert header.environment["command"].startswith("python -m gte.train tiny")
     assert len(header.metrics) == header.training["epochs"]

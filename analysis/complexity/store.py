@@ -27,8 +27,8 @@ MAX_COUNTS = 512
 
 def folder() -> Path:
     """Return the folder of the counts."""
-    if own := os.environ.get(FOLDER_VARIABLE, "").strip():
-        return Path(own).expanduser() / "complexity"
+    if chosen := os.environ.get(FOLDER_VARIABLE, "").strip():
+        return Path(chosen).expanduser() / "complexity"
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":

@@ -16,7 +16,7 @@ from gte.models import recording
 COMPARED_COLUMNS = ("back", "stay", "ahead", "turned", "centre_of_mass", "drift", "cosine")
 """What the layers of two checkpoints are compared by."""
 
-MOST_POSITIONS = 4096
+MAX_POSITIONS = 4096
 """Places in time and space, evenly taken, at which two layers' outputs are compared."""
 
 
@@ -85,7 +85,7 @@ def _standardised(answers: Float[Tensor, "o p"]) -> Float[Tensor, "o p"]:
 
 
 def answers_of(model: nn.Module, layer: str, clips: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, "o p"]:
-    """What each output of a layer gives at up to MOST_POSITIONS places of the clips; leaves no hook behind.
+    """What each output of a layer gives at up to MAX_POSITIONS places of the clips; leaves no hook behind.
 
     Two networks of equal strides are read at the same places. Raises AttributeError for an unknown layer.
     """
@@ -96,5 +96,5 @@ def answers_of(model: nn.Module, layer: str, clips: Float[Tensor, "n 3 t h w"]) 
             # Folded frames (n·t, o, h, w), or a clip (n, o, t, h, w): outputs first, then every place.
             kept.append(outputs[layer].float().transpose(0, 1).flatten(1))
     places = torch.cat(kept, dim=1)
-    chosen = torch.linspace(0, places.shape[1] - 1, min(MOST_POSITIONS, places.shape[1])).round().long()
+    chosen = torch.linspace(0, places.shape[1] - 1, min(MAX_POSITIONS, places.shape[1])).round().long()
     return places[:, chosen]

@@ -161,12 +161,12 @@ def side_by_side(summaries: Sequence[pd.DataFrame], paths: Mapping[str, str], vi
     `paths` has the file of each checkpoint, as code names it, by the checkpoint's name.
     """
     table = differences(summaries)
-    made = [Call(summarise, Call(load_histories, path), view.reading) for path in paths.values()]
+    summary_calls = [Call(summarise, Call(load_histories, path), view.reading) for path in paths.values()]
     return Card(
         key="compare",
         title="How do they compare?",
         sentence=_compare_sentence(table, list(paths)),
-        call=Call(shares_side_by_side, Named("summaries", made, list(summaries)), list(paths)),
+        call=Call(shares_side_by_side, Named("summaries", summary_calls, list(summaries)), list(paths)),
         definition=(
             "Directions of the output channels of each layer, by the centre of mass of their taps, at the last "
             "snapshot of each checkpoint; outlines: before training. The table below has the values of the first "

@@ -1,4 +1,4 @@
-"""Where names stand beside the points of a scatter, so that no name lies on a point or on another name."""
+"""Placement of names next to the points of a scatter plot, so that no name covers a point or another name."""
 
 import math
 from collections.abc import Sequence
@@ -108,6 +108,6 @@ def _place(radius: float, side: Side, rise: int) -> Place:
     return Place(side, away if side == "left" else -away, rise)
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def _overlap(box: Box, other: Box) -> bool:
     """True if two boxes share a point."""
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]

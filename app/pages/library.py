@@ -34,17 +34,17 @@ def render() -> None:
     with upload:
         widgets.upload_checkpoint(width="stretch")
     widgets.show_upload_result()
-    found, _ = checkpoints.list_checkpoints()
-    if not found:
+    headers, _ = checkpoints.list_checkpoints()
+    if not headers:
         st.info(checkpoints.NO_CHECKPOINT)
         return
     with summary:
-        layout.finding(_finding(found))
-        rows = pd.DataFrame([_row(name, header) for name, header in found.items()])
+        layout.finding(_finding(headers))
+        rows = pd.DataFrame([_row(name, header) for name, header in headers.items()])
         st.dataframe(rows, hide_index=True)
     with choice:
-        header = widgets.pick_checkpoint(found)
-    name = next(name for name, other in found.items() if other is header)
+        header = widgets.pick_checkpoint(headers)
+    name = next(name for name, other in headers.items() if other is header)
     with download:
         st.download_button(
             "Download",
@@ -85,9 +85,9 @@ def _yours(name: str) -> None:
     st.button(f"Remove {layout.plain(name)}", on_click=remove, icon=":material/delete:")
 
 
-def _finding(found: dict[str, CheckpointHeader]) -> str:
-    many = f"{len(found)} checkpoints" if len(found) > 1 else "One checkpoint"
-    scored = {name: header.metrics[-1]["val_top1"] for name, header in found.items() if header.metrics}
+def _finding(headers: dict[str, CheckpointHeader]) -> str:
+    many = f"{len(headers)} checkpoints" if len(headers) > 1 else "One checkpoint"
+    scored = {name: header.metrics[-1]["val_top1"] for name, header in headers.items() if header.metrics}
     if not scored:
         return f"{many}, none with a known accuracy."
     best = max(scored, key=lambda name: scored[name])

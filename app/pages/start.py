@@ -70,7 +70,7 @@ def _kernels(header: CheckpointHeader) -> tuple[list[Row], list[KernelHistory]]:
     return measure_drift(histories), [reduced(history) for history in histories]
 
 
-def pick(found: Mapping[str, CheckpointHeader]) -> str | None:
+def pick(headers: Mapping[str, CheckpointHeader]) -> str | None:
     """The shipped checkpoint with learnable shifts, or else the first that has some; None where there is none."""
-    shifting = [name for name, header in found.items() if header.layers]
+    shifting = [name for name, header in headers.items() if header.layers]
     return SHIPPED if SHIPPED in shifting else next(iter(shifting), None)

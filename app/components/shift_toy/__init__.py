@@ -9,8 +9,8 @@ from app.components._source import encode, payload, read
 
 LONGEST_CLIP = 12
 """Frames; more than about eight rows hide a shift by one."""
-LARGEST_SIDE = 128
-"""Pixels; the clip is sent uncompressed and mixed anew at every move of a slider."""
+MAX_SIDE = 128
+"""Pixels; the clip is sent uncompressed and mixed again at every move of a slider."""
 GRID = 8
 """The toy's channels are chosen among GRID x GRID parts of the frame."""
 NUM_CHANNELS = 16
@@ -79,5 +79,5 @@ def _check(frames: np.ndarray) -> None:
     num_frames, height, width, _ = frames.shape
     if not 2 <= num_frames <= LONGEST_CLIP:
         raise ValueError(f"The toy shows 2 to {LONGEST_CLIP} frames; got {num_frames}. Sample fewer.")
-    if not GRID <= min(height, width) <= max(height, width) <= LARGEST_SIDE:
-        raise ValueError(f"The toy's frames have {GRID} to {LARGEST_SIDE} pixels a side; got {height} x {width}.")
+    if not GRID <= min(height, width) <= max(height, width) <= MAX_SIDE:
+        raise ValueError(f"The toy's frames have {GRID} to {MAX_SIDE} pixels a side; got {height} x {width}.")

@@ -55,7 +55,7 @@ TOO_LARGE = (
 
 def render() -> None:
     """Draw the page below its header."""
-    found = widgets.checkpoints_or_stop()
+    headers = widgets.checkpoints_or_stop()
     # What is drawn first depends on later controls, so the places come before their contents.
     with st.container(horizontal=True, vertical_alignment="bottom"):
         clip_place, upload_place, class_place, layer_place, reverse_place, options_place, export_place = (
@@ -63,8 +63,8 @@ def render() -> None:
         )
     work_place, figure_place, stretch_place, below = (st.container() for _ in range(4))
     with options_place, st.popover("Options", width="stretch"):
-        chosen = controls.pick_networks(found)
-        control = untrained.pick(found[chosen[0]]) if chosen else {}
+        chosen = controls.pick_networks(headers)
+        control = untrained.pick(headers[chosen[0]]) if chosen else {}
         chosen = untrained.leave_room(chosen, len(control))
         shared = controls.pick_scale()
         method = controls.pick_method()
@@ -72,7 +72,7 @@ def render() -> None:
     if not chosen:
         st.info("Choose at least one network.")
         return
-    first = found[chosen[0]]
+    first = headers[chosen[0]]
     clip_source = clips.clip_source(first)
     with upload_place:
         widgets.upload_clip()
@@ -107,7 +107,7 @@ def render() -> None:
     with class_place:
         target = controls.pick_class(first, _scores(first, clip))
     with figure_place:
-        findings = _find_all(settings, {name: found[name] for name in chosen} | control, target)
+        findings = _find_all(settings, {name: headers[name] for name in chosen} | control, target)
     if not findings:
         methods.give_up()
         return

@@ -185,6 +185,6 @@ def _warp(picture: np.ndarray, extent: float, place: _Place) -> np.ndarray:
 def _noise_bank(side: int) -> UInt8[np.ndarray, "s s 3"]:
     """Return Gaussian noise around 128 from which frames cut a piece: new noise costs more than the image."""
     rng = np.random.default_rng(20240229)
-    shared, own = rng.standard_normal((side, side, 1)), rng.standard_normal((side, side, 3))
-    noise = _NOISE_BANK_SD * (0.75 * shared + 0.66 * own)
+    shared, coloured = rng.standard_normal((side, side, 1)), rng.standard_normal((side, side, 3))
+    noise = _NOISE_BANK_SD * (0.75 * shared + 0.66 * coloured)
     return np.clip(np.round(128 + noise), 0, 255).astype(np.uint8)
