@@ -56,8 +56,9 @@ function sentence([back, stay, ahead], times) {
   }
   const sum = back + stay + ahead;
   if (used.some((value) => value < 0) && used.some((value) => value > 0)) {
+    const edge = near(back, 0) ? "the last frame has no next frame" : "frame 1 has no previous frame";
     return near(sum, 0)
-      ? "Each output frame subtracts one moment from another: only what changes is left."
+      ? `Each output frame subtracts one moment from another: only what changes is left (${edge}).`
       : "Each output frame weighs one moment against another: what changes stands out.";
   }
   const names = [[back, "the previous"], [stay, "its own"], [ahead, "the next"]];
