@@ -165,7 +165,7 @@ def test_a_file_of_another_type_gets_one_sentence_in_place_of_the_last(networks,
     open_page(networks, "/library")
     give(networks, save_tiny(tmp_path / "first.safetensors", "gte"))
     give(networks, path)
-    [told] = alerts_about(networks, "is no checkpoint", "is open as")
+    [told] = alerts_about(networks, "is not a checkpoint", "is open as")
     assert told.startswith("wrong.txt is not a checkpoint; choose a file that ends in .safetensors,")
 
 
