@@ -116,7 +116,7 @@ def main(rounds: int = 11) -> None:
 
 def measure(browser: harness.Browser, bare: harness.Server, app: harness.Server, rounds: int) -> None:
     """Take turns between the empty page and each tab of the kernels page."""
-    for view in ("Layers", "Layer in full"):
+    for view in ("Layers", "One layer in detail"):
         times: dict[str, list[float]] = {"an empty page": [], "another layer": [], "another snapshot": []}
         with harness.watched_page(browser, bare) as simple, harness.watched_page(browser, app) as page:
             harness.open_page(simple)

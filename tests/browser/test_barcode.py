@@ -207,7 +207,7 @@ def test_a_layer_is_named_in_full_under_the_pointer(parts: Page) -> None:
     point_to(layers(parts), 100, HEAD + 2 * LAYER + 10)
     expect(readout).to_have_text(f"Layer 3 of 3, layer1.2.conv2.lts.weight: {shares}, drift unknown")
     parts.mouse.move(0, 0)
-    expect(readout).to_contain_text("Strength of colour")
+    expect(readout).to_contain_text("Darker: larger weight")
 
 
 def test_arrow_keys_and_enter_open_a_layer(parts: Page) -> None:
@@ -351,7 +351,7 @@ def test_the_page_can_select_an_output_after_the_reader_and_another_layer_starts
     with harness.rerun(parts):
         parts.get_by_text("Other layer").click()
     expect(parts.get_by_text("4 None rows None")).to_be_visible()
-    expect(parts.locator(".readout")).to_contain_text("Strength of colour")
+    expect(parts.locator(".readout")).to_contain_text("Darker: larger weight")
 
 
 @pytest.mark.parametrize("width", [1280, 800, 600])

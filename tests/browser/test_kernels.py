@@ -25,7 +25,7 @@ def click_row(page: Page, layer: str) -> None:
 
 
 def test_a_click_on_a_row_opens_its_layer_everywhere_and_stays_in_the_link(page):
-    open_page(page, "/kernels?view=Layer+in+full")
+    open_page(page, "/kernels?view=One+layer+in+detail")
     with rerun(page):
         click_row(page, "layer2.1")
     expect(page).to_have_url(re.compile(r"layer=layer2\.1"))
@@ -62,7 +62,7 @@ def test_scrubbing_sends_nothing_until_it_is_released_and_then_the_link_has_the_
 
 
 def test_an_output_clicked_among_the_rows_is_drawn_in_full_and_stays_in_the_link(page):
-    open_page(page, "/kernels?view=Layer+in+full&layer=layer1.0")
+    open_page(page, "/kernels?view=One+layer+in+detail&layer=layer1.0")
     canvas = page.locator(".kernels canvas")
     with rerun(page):
         canvas.click(position={"x": 80, "y": HEAD + 60})
@@ -131,5 +131,5 @@ def test_a_checkpoint_dropped_on_the_page_is_open_there(page, tmp_path):
 
 def test_two_checkpoints_are_compared_from_a_link(page):
     open_page(page, "/kernels?view=Compare&compare=c2d-tiny")
-    expect(page.get_by_text("c2d-tiny has no kernels over time")).to_be_visible()
+    expect(page.get_by_text("c2d-tiny has no temporal kernels")).to_be_visible()
     expect(page.get_by_role("button", name="Compare (1)")).to_be_visible()
