@@ -110,18 +110,18 @@ def test_kernels_with_an_unknown_start_have_no_ghost_no_drift_and_no_scrubber(in
     assert drawn_colours(in_each_theme.locator(".kernels canvas")) > 5
     with rerun(in_each_theme):
         in_each_theme.get_by_role("tab", name="Over training").click()
-    assert [text for text in alerts(in_each_theme) if "no course of a training" in text]
+    assert [text for text in alerts(in_each_theme) if "no snapshots of its training" in text]
 
 
 def test_kernels_of_five_taps_are_drawn_and_read_out_by_keyboard(networks):
     open_page(networks, "/kernels?ckpt=slowfast&layer=fast.conv1")
-    expect(networks.get_by_text("fast.conv1, 2 outputs")).to_be_visible()
+    expect(networks.get_by_text("fast.conv1, 2 output channels")).to_be_visible()
     kernels = networks.locator(".kernels canvas")
     kernels.press("ArrowDown")
     readout = networks.locator(".readout")
     expect(readout).to_have_text(re.compile(r"^Output channel 0: t−2 \S+, t−1 \S+, t \S+, t\+1 \S+, t\+2 \S+$"))
     choose(networks, "Layer", "slow.layer4.1")
-    expect(networks.get_by_text("slow.layer4.1, 128 outputs")).to_be_visible()
+    expect(networks.get_by_text("slow.layer4.1, 128 output channels")).to_be_visible()
 
 
 def test_a_file_of_this_project_is_opened_and_its_kernels_and_evidence_are_seen(networks, tmp_path):
@@ -240,7 +240,7 @@ def test_checkpoint_and_layer_travel_by_the_navigation_and_a_step_back_finds_the
     go(visit, "Shift kernels")
     expect(checkpoint_of(visit)).to_have_value(RUN)
     expect(visit.get_by_role("combobox", name="Layer")).to_have_value("layer2.1")
-    expect(visit.get_by_text("layer2.1, 32 outputs")).to_be_visible()
+    expect(visit.get_by_text("layer2.1, 32 output channels")).to_be_visible()
     with rerun(visit):
         visit.go_back()
     go(visit, "Shift kernels")

@@ -150,6 +150,6 @@ def test_a_layer_is_chosen_by_name_and_stays_in_the_link(page):
     open_page(page, "/kernels")
     choose(page, "Layer", "layer2.0")
     expect(page).to_have_url(re.compile(r"layer=layer2\.0"))
-    expect(page.get_by_text("layer2.0, 8 outputs")).to_be_visible()
+    expect(page.get_by_text("layer2.0, 8 output channels")).to_be_visible()
     open_page(page, page.url)
-    expect(page.get_by_text("layer2.0, 8 outputs")).to_be_visible()
+    expect(page.get_by_text("layer2.0, 8 output channels")).to_be_visible()
