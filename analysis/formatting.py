@@ -60,7 +60,7 @@ def large_count(count: int | float) -> str:
     return f"{count:.0f}"
 
 
-def in_a_row(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """Join one or more words as a sentence lists them: "a, b and c"."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 

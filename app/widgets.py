@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from analysis.formatting import in_a_row
+from analysis.formatting import join_words
 from app import checkpoints, clips, layout, url_keys, url_state
 from app.url_keys import Key
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
@@ -240,7 +240,7 @@ def upload_checkpoint(width: Literal["stretch", "content"] = "content") -> None:
         )
         st.caption(SIZE_NOTE.format(suffix=SUFFIX, megabytes=checkpoints.MAX_MEGABYTES, most=checkpoints.MAX_OPEN))
         if checkpoints.foreign_allowed():
-            types = in_a_row(checkpoints.file_types())
+            types = join_words(checkpoints.file_types())
             layouts = layout.plain("; ".join(by_publisher(published.label for published in LAYOUTS)))
             st.caption(FOREIGN_NOTE.format(types=types, layouts=layouts))
         else:
@@ -278,7 +278,7 @@ def by_publisher(labels: Iterable[str]) -> list[str]:
     for label in labels:
         publisher, _, network = label.partition(": ")
         networks.setdefault(publisher, []).append(network)
-    return [f"{in_a_row(labels)} from {publisher}" for publisher, labels in networks.items()]
+    return [f"{join_words(labels)} from {publisher}" for publisher, labels in networks.items()]
 
 
 def format_numbers(

@@ -25,7 +25,7 @@ from analysis.block_diagram.layout import (
     text_width,
 )
 from analysis.block_diagram.recorder import Operator
-from analysis.formatting import in_a_row
+from analysis.formatting import join_words
 from analysis.plotting import style as palette
 from analysis.plotting.call import Call, Named
 from gte import cli
@@ -218,7 +218,7 @@ def finding(graph: BlockGraph) -> str:
     share = f"{num_learned:,} of its {graph.parameters:,} parameters" if num_learned else "none of its parameters"
     normed = ", those of BatchNorm included" if any("BatchNorm" in operator.followers for operator in mixing) else ""
     read = "reads" if len(mixing) == 1 else "read"
-    return f"In {graph.block} of {graph.label}, {in_a_row(descriptions)} {read} other frames, with {share}{normed}."
+    return f"In {graph.block} of {graph.label}, {join_words(descriptions)} {read} other frames, with {share}{normed}."
 
 
 def table(graph: BlockGraph) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from fractions import Fraction
 import pandas as pd
 from torch import nn
 
-from analysis.formatting import in_a_row, three_digits
+from analysis.formatting import join_words, three_digits
 from gte.models import on_meta_device
 from gte.models.shift import (
     TAPS,
@@ -326,7 +326,7 @@ def formulas_finding(table: pd.DataFrame) -> str:
     comparisons = [
         f"{label} has {three_digits(rows[name]['of_c2d'])} times as many" for name, label in COMPARED_WITH_C2D.items()
     ]
-    return f"For the 3x3 convolution C2D and TSM have {rows['c2d']['value']:,} parameters; {in_a_row(comparisons)}."
+    return f"For the 3x3 convolution C2D and TSM have {rows['c2d']['value']:,} parameters; {join_words(comparisons)}."
 
 
 def gte_explanation(numbers: Numbers) -> str:

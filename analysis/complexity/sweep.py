@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.complexity.counting import count_by_torch
 from analysis.complexity.published import GTE_RANGE, printed
-from analysis.formatting import COST_UNITS, in_a_row, large_count
+from analysis.formatting import COST_UNITS, join_words, large_count
 from gte.models import ClipShape, Options, applicable, configure
 from gte.models.designs import GroupedSpatioTemporal
 from gte.models.resnet import ResNetConfig
@@ -102,10 +102,10 @@ def why_not_compared(options: Options, with_head: bool = True) -> str:
         return ""
     fewest, most = (printed(value, "params", PRINTED_DIGITS) for value in GTE_RANGE)
     ours = configure("gte").options()
-    setting = in_a_row([text.format(ours[name]) for name, text in OPTIONS_IN_WORDS.items()])
+    setting = join_words([text.format(ours[name]) for name, text in OPTIONS_IN_WORDS.items()])
     return (
         f"The paper's {fewest} to {most} are for ResNet-50 on Something-Something V1. They are compared with "
-        f"{setting}, the classifier counted, and not with {in_a_row(deviations)}."
+        f"{setting}, the classifier counted, and not with {join_words(deviations)}."
     )
 
 
@@ -133,7 +133,7 @@ def sweep_finding(
     return " ".join(
         [
             f"GTE has the fewest parameters, {large_count(least['params'])}, at t = {least['t']}"
-            f"{f'; it has {in_a_row(ends)}' if ends else ''}.",
+            f"{f'; it has {join_words(ends)}' if ends else ''}.",
             _macs_between(gte, flops_per_mac),
             *(_met(gte, value) for value in reported),
             *([CONTRADICTION] if reported else []),
@@ -158,7 +158,7 @@ def _met(rows: Sequence[dict[Any, Any]], value: float) -> str:
     text = printed(value, "params", PRINTED_DIGITS)
     there = [row["t"] for row in rows if printed(row["params"], "params", PRINTED_DIGITS) == text]
     if there:
-        return f"The reported {text} is reached at t = {in_a_row(there)}."
+        return f"The reported {text} is reached at t = {join_words(there)}."
     near = sorted(sorted(rows, key=lambda row: abs(row["params"] - value))[:2], key=lambda row: row["params"])
     sides = [f"{row['t']} ({large_count(row['params'])})" for row in near]
-    return f"The reported {text} is reached at no t; nearest are t = {in_a_row(sides)}."
+    return f"The reported {text} is reached at no t; nearest are t = {join_words(sides)}."

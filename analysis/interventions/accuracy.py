@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from torch import Tensor, nn
 
 from analysis.formatting import block_name
-from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers, changes, knows_start
+from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers, changes, has_start
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, frame_numbers
 from analysis.progress import Report, no_report
 from gte.data import open_dataset
@@ -203,7 +203,7 @@ def time_finding(table: pd.DataFrame) -> str:
 
 def ablation_settings(network: Network, layer: str) -> tuple[str, ...]:
     """The settings that replace the kernels of a layer."""
-    known = knows_start(network.model, layer, network.starts)
+    known = has_start(network.model, layer, network.starts)
     return ("initial", "identity", "zero") if known else ("present", "zero")
 
 

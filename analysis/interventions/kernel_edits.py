@@ -194,7 +194,7 @@ def changes(
     return {f"{layer}.weight": kernels_set_to(modules[layer], setting, blend, starts.get(layer)) for layer in layers}
 
 
-def knows_start(model: nn.Module, layer: str, starts: Starts = NO_STARTS) -> bool:
+def has_start(model: nn.Module, layer: str, starts: Starts = NO_STARTS) -> bool:
     """True if the kernels of a temporal layer before training are known."""
     module = temporal_layers(model)[layer]
     return layer in starts or (isinstance(module, TemporalKernel) and module.initial_kernel() is not None)
@@ -203,7 +203,7 @@ def knows_start(model: nn.Module, layer: str, starts: Starts = NO_STARTS) -> boo
 def settings_for(model: nn.Module, layers: Iterable[str] | None = None, starts: Starts = NO_STARTS) -> list[str]:
     """The settings that all of these temporal layers have, by default every layer; none if there is no layer."""
     names = list(temporal_layers(model) if layers is None else layers)
-    known = all(knows_start(model, layer, starts) for layer in names)
+    known = all(has_start(model, layer, starts) for layer in names)
     return [name for name, setting in SETTINGS.items() if names and (known or not setting.needs_start)]
 
 

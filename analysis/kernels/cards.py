@@ -16,7 +16,7 @@ from analysis.kernels.drift import DRIFT_PARTS, Reading
 from analysis.kernels.figures_by_layer import MAX_CENTRES, centres_by_layer, drift_by_depth, kinds_by_layer
 from analysis.kernels.figures_over_training import drift_over_training
 from analysis.kernels.outputs import Order, centres_table
-from analysis.kernels.summary import at_snapshot, knows_course, knows_start, summarise
+from analysis.kernels.summary import at_snapshot, has_history, has_start, summarise
 from analysis.kernels.taps import KINDS, THRESHOLD
 from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
@@ -201,7 +201,7 @@ def _centres_sentence(table: pd.DataFrame, seconds_per_frame: float | None) -> s
 
 def over_training(summary: pd.DataFrame, header: CheckpointHeader, view: View) -> Card | None:
     """The drift over the training. None if the file has no snapshots of it."""
-    if not knows_course(summary):
+    if not has_history(summary):
         return None
     return Card(
         key="training",
@@ -219,7 +219,7 @@ def over_training(summary: pd.DataFrame, header: CheckpointHeader, view: View) -
 def _training_sentence(summary: pd.DataFrame, header: CheckpointHeader, layer: str) -> str:
     rows = summary.loc[summary["layer"] == layer]
     block = block_name(layer)
-    if not knows_start(rows).all():
+    if not has_start(rows).all():
         return f"The weights of {block} before training are unknown, so it is unknown when they changed."
     if broken := rows.loc[rows["drift"].isna(), "step"].tolist():
         return f"At step {broken[0]:,} the weights of {block} contain NaN or infinity, so its curve ends before that."

@@ -64,7 +64,7 @@ def by_index(num_outputs: int) -> Matching:
     return Matching(partner=np.arange(num_outputs), correlation=None)
 
 
-def by_answers(first: Float[Tensor, "o p"], second: Float[Tensor, "q p"]) -> Matching:
+def by_responses(first: Float[Tensor, "o p"], second: Float[Tensor, "q p"]) -> Matching:
     """Match outputs by |correlation| of their answers at the same places, one to one, the sum as large as possible.
 
     Weights cannot be compared across seeds: the inputs are permuted too. A correlation of -1 counts as much as one of
@@ -84,7 +84,7 @@ def _standardised(answers: Float[Tensor, "o p"]) -> Float[Tensor, "o p"]:
     return torch.where(length > 0, centred / length.clamp(min=1e-300), torch.zeros_like(centred))
 
 
-def answers_of(model: nn.Module, layer: str, clips: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, "o p"]:
+def responses_of(model: nn.Module, layer: str, clips: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, "o p"]:
     """What each output of a layer gives at up to MAX_POSITIONS places of the clips; leaves no hook behind.
 
     Two networks of equal strides are read at the same places. Raises AttributeError for an unknown layer.

@@ -14,7 +14,7 @@ from analysis.formatting import block_name, percent, three_digits
 from analysis.kernels.cards import View
 from analysis.kernels.figures_by_layer import PathKind, reach_by_depth, shares_side_by_side
 from analysis.kernels.figures_one_layer import matched_centres
-from analysis.kernels.matching import Matching, answers_of, by_answers, by_index, differences
+from analysis.kernels.matching import Matching, by_index, by_responses, differences, responses_of
 from analysis.kernels.outputs import outputs_table
 from analysis.kernels.reach import measured_reach, path_table, spread_of
 from analysis.kernels.summary import summarise
@@ -263,4 +263,4 @@ def _matching(history: KernelHistory, matching: Matching, clips: FirstClips, pat
         "pixels", Call(first_clips, Call(read_header, next(iter(paths.values()))), clips.dataset, clips.count)
     )
     models = [Part(Call(load_model, path), 0) for path in paths.values()]
-    return Call(by_answers, *(Call(answers_of, model, history.layer, pixels) for model in models))
+    return Call(by_responses, *(Call(responses_of, model, history.layer, pixels) for model in models))

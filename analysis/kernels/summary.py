@@ -44,12 +44,12 @@ def block_names_of(summary: pd.DataFrame) -> dict[str, str]:
     return dict(zip(summary["layer"].tolist(), summary["block"].tolist(), strict=True))
 
 
-def knows_course(summary: pd.DataFrame) -> bool:
+def has_history(summary: pd.DataFrame) -> bool:
     """True if the layers' way through training is known: where they began, and at which step they were elsewhere."""
-    return bool((summary["step"].to_numpy(dtype=int)[knows_start(summary)] > 0).any())
+    return bool((summary["step"].to_numpy(dtype=int)[has_start(summary)] > 0).any())
 
 
-def knows_start(rows: pd.DataFrame) -> Bool[np.ndarray, " r"]:
+def has_start(rows: pd.DataFrame) -> Bool[np.ndarray, " r"]:
     """For each row of `summarise`, False if nobody knows how its layer began."""
     return rows["back0"].notna().to_numpy(dtype=bool)
 

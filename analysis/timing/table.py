@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.formatting import in_a_row, three_digits
+from analysis.formatting import join_words, three_digits
 from analysis.timing.plan import Measurement
 
 REFERENCE = "c2d"
@@ -107,12 +107,12 @@ def finding(measurement: Measurement, macs: Mapping[str, int], selected: str = "
     if above:
         verb = "takes" if len(above) == 1 else "take"
         text += (
-            f" {in_a_row(above)} {verb} longer than {'its' if len(above) == 1 else 'their'} MACs would at "
+            f" {join_words(above)} {verb} longer than {'its' if len(above) == 1 else 'their'} MACs would at "
             f"{base['label']}'s rate, which points to memory traffic and overheads rather than arithmetic."
         )
     below = [row["label"] for row in compared.values() if row["time_ratio_high"] < row["mac_ratio"]]
     if below:
-        text += f" {in_a_row(below)} {'does' if len(below) == 1 else 'do'} more MACs per second than {base['label']}."
+        text += f" {join_words(below)} {'does' if len(below) == 1 else 'do'} more MACs per second than {base['label']}."
     return text
 
 

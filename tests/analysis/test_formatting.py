@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from analysis.formatting import block_name, block_names, in_a_row, large_count, percent, three_digits
+from analysis.formatting import block_name, block_names, join_words, large_count, percent, three_digits
 from gte.models import MODELS, temporal_layers
 
 
@@ -27,7 +27,7 @@ def test_numbers_have_three_significant_digits_and_no_exponent(value, text):
 
 @pytest.mark.parametrize(("words", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
 def test_words_are_listed_as_in_a_sentence(words, text):
-    assert in_a_row(words) == text
+    assert join_words(words) == text
 
 
 def test_a_share_is_written_in_percent():

@@ -14,7 +14,7 @@ from analysis.complexity import counting, figures
 from analysis.complexity import tables as cost_tables
 from analysis.complexity.cards import Setting
 from analysis.complexity.counting import Complexity, Uncountable
-from analysis.formatting import COST_UNITS, in_a_row, large_count
+from analysis.formatting import COST_UNITS, join_words, large_count
 from analysis.plotting import style
 from app import cache, layout, url_keys, widgets
 from app.pages.architectures import block_diagram, tabs
@@ -157,7 +157,7 @@ def _setting_note(setting: Setting) -> str:
     """Say whether views multiply the cost and the classifier is left out; empty for the paper's setting."""
     parts = [f"{setting.views} views of each video multiply the cost"] if setting.views > 1 else []
     parts += [] if setting.with_head else ["the classifier is left out"]
-    return layout.plain(f"{in_a_row(parts).capitalize()}.") if parts else ""
+    return layout.plain(f"{join_words(parts).capitalize()}.") if parts else ""
 
 
 def _controls() -> _Chosen:

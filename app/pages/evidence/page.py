@@ -7,7 +7,7 @@ import streamlit as st
 
 from analysis.attribution.evidence import ClassScore, NotNumbersError, preselect_layer, top_classes
 from analysis.attribution.methods import METHODS
-from analysis.formatting import in_a_row, percent
+from analysis.formatting import join_words, percent
 from app import cache, clips, layout, navigation, url_keys, widgets
 from app.clips import Source
 from app.components.film_strip import StripRow, film_strip
@@ -287,7 +287,7 @@ def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -
     by_frames: dict[tuple[int, ...], list[str]] = {}
     for finding in findings:
         by_frames.setdefault(tuple(finding.clip.indices.tolist()), []).append(finding.name)
-    sampled = {in_a_row(names): frames for frames, names in by_frames.items()}
+    sampled = {join_words(names): frames for frames, names in by_frames.items()}
     text = stretch.in_words(seconds)
     if sampled and stretch.num_frames > 1:
         given = "each network" if len(sampled) > 1 else next(iter(sampled))

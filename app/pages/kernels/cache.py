@@ -11,7 +11,7 @@ from torch import Tensor
 from analysis.formatting import block_name
 from analysis.kernels import cards, layer_cards, network_cards, report
 from analysis.kernels.cards import View
-from analysis.kernels.matching import Matching, answers_of, by_answers, by_index, same_start
+from analysis.kernels.matching import Matching, by_index, by_responses, responses_of, same_start
 from analysis.kernels.network_cards import FirstClips, Measured
 from analysis.kernels.reach import PROBES, measured_reach
 from analysis.kernels.summary import summarise
@@ -99,8 +99,8 @@ def _matching(first: CheckpointHeader, second: CheckpointHeader, layer: str) -> 
     responses = []
     for header in (first, second):
         with cache.model_of(header) as model:
-            responses.append(answers_of(model, layer, clips))
-    return by_answers(*responses)
+            responses.append(responses_of(model, layer, clips))
+    return by_responses(*responses)
 
 
 def matched_card(first: CheckpointHeader, second: CheckpointHeader, paths: Mapping[str, str], view: View) -> Card:

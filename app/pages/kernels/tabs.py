@@ -11,7 +11,7 @@ from analysis.kernels import network_cards
 from analysis.kernels.cards import View
 from analysis.kernels.drift import NO_KERNELS
 from analysis.kernels.matching import COMPARED_COLUMNS
-from analysis.kernels.summary import at_snapshot, block_names_of, knows_start
+from analysis.kernels.summary import at_snapshot, block_names_of, has_start
 from analysis.plotting import style
 from analysis.plotting.card import Card
 from app import cache, cards, checkpoints, layout, url_keys, url_state, widgets
@@ -129,7 +129,7 @@ def _of_layer(subject: _Subject, part: str) -> None:
 def _training(subject: _Subject) -> None:
     shown = kernel_card_list(subject.header, subject.view, "training")
     if not shown:
-        began = knows_start(subject.summary).any()
+        began = has_start(subject.summary).any()
         st.info(NO_COURSE.format(why="it counts no steps" if began else "the weights before training are unknown"))
     elif not subject.header.layers:
         st.caption(ENDS_ALONE)

@@ -15,7 +15,7 @@ from analysis.kernels.cards import View
 from analysis.kernels.drift import READINGS
 from analysis.kernels.figures_by_layer import centres_by_layer
 from analysis.kernels.figures_one_layer import MAX_CELLS, MAX_CURVES, corner_shares, weight_maps
-from analysis.kernels.matching import answers_of, by_answers, by_index
+from analysis.kernels.matching import by_index, by_responses, responses_of
 from analysis.kernels.network_cards import FirstClips, Measured
 from analysis.kernels.outputs import centres_table, outputs_table
 from analysis.kernels.reach import measured_reach
@@ -93,7 +93,7 @@ def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
     else:
         networks = [checkpoint.load_model(path)[0] for path in paths.values()]
         pixels = network_cards.first_clips(read_header(gte), clips.dataset, clips.count)
-        matching = by_answers(*(answers_of(network, FIRST, pixels) for network in networks))
+        matching = by_responses(*(responses_of(network, FIRST, pixels) for network in networks))
     card = network_cards.matched(first, second, matching, paths, view, clips)
     assert shown(card.code) == card.figure.to_json()
     assert ("matched by index" in card.sentence) == (seed == 0)

@@ -14,8 +14,8 @@ from analysis.kernels.summary import (
     at_the_end,
     block_names_of,
     drift_finding,
-    knows_course,
-    knows_start,
+    has_history,
+    has_start,
     most_moved,
     summarise,
 )
@@ -254,7 +254,7 @@ def test_finding_on_a_network_of_which_one_start_is_unknown_names_that_layer():
     unknown = "The weights of layer2.0 before training are unknown."
     assert says(drift_finding(rows), "layer1.0 has a drift of 1", "50 %", unknown)
     assert most_moved(rows) == moved.layer
-    assert knows_start(rows).tolist() == [True, True, False]
+    assert has_start(rows).tolist() == [True, True, False]
 
 
 def test_finding_on_an_unknown_start_names_the_layers_whose_weights_are_not_numbers():
@@ -266,12 +266,12 @@ def test_finding_on_an_unknown_start_names_the_layers_whose_weights_are_not_numb
 
 def test_a_course_is_known_where_a_start_and_a_later_step_are():
     start = [[AHEAD]]
-    assert knows_course(summarise([history(start, start)]))
-    assert not knows_course(summarise([history(start)]))
-    assert not knows_course(summarise([history(start, known=False)]))
+    assert has_history(summarise([history(start, start)]))
+    assert not has_history(summarise([history(start)]))
+    assert not has_history(summarise([history(start, known=False)]))
     # Of a file that counts no steps both ends are at step 0.
     ends = KernelHistory(layer="layer1.0", steps=np.array([0, 0]), weights=np.zeros((2, 1, 1, 3, 1), dtype=np.float32))
-    assert not knows_course(summarise([ends]))
+    assert not has_history(summarise([ends]))
 
 
 def test_layers_of_one_block_have_short_names_of_their_own():

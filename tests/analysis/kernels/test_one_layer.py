@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from analysis.kernels.drift import DRIFT_PARTS, READINGS, drift_parts, read_taps, reduced
-from analysis.kernels.matching import answers_of, by_answers, differences, same_start
+from analysis.kernels.matching import by_responses, differences, responses_of, same_start
 from analysis.kernels.outputs import centres_table, coarsened, order_of, outputs_table, snapshot_at, tap_names
 from analysis.kernels.reach import energy_profile, measured_reach, path_reach, path_table, spread_of
 from analysis.kernels.spectrum import (
@@ -314,7 +314,7 @@ def test_outputs_that_were_permuted_and_negated_are_found_again():
     answers = torch.randn(6, 200, generator=generator)
     order = [3, 1, 5, 0, 4, 2]
     other = -2 * answers[order] + 0.1 * torch.randn(6, 200, generator=generator)
-    matching = by_answers(answers, other)
+    matching = by_responses(answers, other)
     assert [order[partner] for partner in matching.partner] == [0, 1, 2, 3, 4, 5]
     assert matching.correlation is not None
     assert (matching.correlation > 0.99).all()
@@ -322,28 +322,28 @@ def test_outputs_that_were_permuted_and_negated_are_found_again():
 
 def test_the_correlation_of_a_match_is_numpy_s():
     first, second = torch.randn(2, 50), torch.randn(2, 50)
-    matching = by_answers(first, second)
+    matching = by_responses(first, second)
     assert matching.correlation is not None
     expected = [abs(np.corrcoef(first[o], second[p])[0, 1]) for o, p in enumerate(matching.partner)]
     assert matching.correlation.tolist() == pytest.approx(expected)
 
 
 def test_an_output_that_never_changes_has_a_partner_without_correlation():
-    matching = by_answers(torch.tensor([[1.0, 1, 1], [0, 1, 2]]), torch.tensor([[0.0, 1, 2], [5, 1, 0]]))
+    matching = by_responses(torch.tensor([[1.0, 1, 1], [0, 1, 2]]), torch.tensor([[0.0, 1, 2], [5, 1, 0]]))
     assert matching.correlation is not None
     assert matching.correlation[0] == 0
 
 
 def test_fewer_partners_than_outputs_are_refused():
     with pytest.raises(ValueError, match="Every one of the 3 outputs needs a partner; the other layer has 2"):
-        by_answers(torch.rand(3, 5), torch.rand(2, 5))
+        by_responses(torch.rand(3, 5), torch.rand(2, 5))
 
 
 def test_the_answers_of_a_layer_are_its_outputs_at_every_place():
     model = build("gte", **tiny_options("gte")).eval()
     layer = next(name for name, module in model.named_modules() if isinstance(module, LearnableTemporalShift))
     clips = torch.rand(2, 3, 4, 32, 32)
-    answers = answers_of(model, layer, clips)
+    answers = responses_of(model, layer, clips)
     shift = model.get_submodule(layer)
     assert isinstance(shift, LearnableTemporalShift)
     assert answers.shape == (shift.out_channels, 2 * 4 * 8 * 8)
