@@ -130,7 +130,7 @@ def test_architectures_open_on_the_paper_s_setting_and_follow_the_controls(folde
     before = finding(at)
     at.selectbox(key="t").set_value("1/2").run()
     assert large_count(at.dataframe[0].value.set_index("Network").loc["GTE", "Parameters"]) == "19.15 M"
-    assert "of C2D" in finding(at) != before
+    assert "times C2D" in finding(at) != before
 
 
 def test_what_a_link_asks_of_the_controls_in_vain_is_told(folders):
@@ -299,7 +299,7 @@ def test_architectures_open_on_the_compared_networks_and_take_others_from_a_link
     described = at.table[-1].value
     # No line breaks inside a clip.
     assert described.loc["I3D", "Native clip"].split("\N{NO-BREAK SPACE}") == ["8", "x", "224", "x", "224"]
-    assert "Carreira" in described.loc["I3D", "Paper"]
+    assert "Carreira" in described.loc["I3D", "Source"]
 
 
 def test_a_network_that_takes_no_clip_so_small_is_counted_at_its_own_and_says_so(folders):
@@ -317,7 +317,7 @@ def test_slowfast_on_a_short_clip_is_marked_with_what_each_pathway_sees(folders)
     assert at.dataframe[0].value["Network"].tolist() == ["C2D", "SlowFast 4x16 †"]
     [told] = [caption.value for caption in at.caption if "SlowFast" in caption.value]
     assert "its slow pathway sees 2 and its fast one 9 of 9 frames" in told
-    assert "its published figures hold at 32 x 256 x 256" in told
+    assert "its published figures are for 32 x 256 x 256" in told
     # It needs the least of all, which is no finding.
     assert finding(at).startswith('<p class="finding">C2D needs')
     at.number_input(key="frames").set_value(32).run()
@@ -329,7 +329,7 @@ def test_architectures_without_gte_or_c2d_name_the_cheapest_and_the_dearest(fold
     at = open_page("architectures", **SMALL, compared=["TSM", "C3D"])
     assert not at.exception
     assert "TSM needs" in finding(at)
-    assert "the least of these, and C3D" in finding(at)
+    assert "the fewest of these, and C3D" in finding(at)
     at.pills(key="compared").set_value([]).run()
     assert sentences(at)[-1] == "Choose at least one network."
 

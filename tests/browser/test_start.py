@@ -239,12 +239,16 @@ def test_the_barcode_plays_to_the_last_snapshot_and_reports_it(parts: Page) -> N
 def test_an_output_of_the_barcode_names_its_taps_under_the_pointer_and_the_keyboard(parts: Page) -> None:
     kernels = parts.locator(".kernels canvas")
     kernels.hover(position={"x": 60, "y": 30})
-    expect(parts.locator(".readout")).to_have_text("Output 0: previous frame 0.00, same frame 1.00, next frame 0.50")
+    expect(parts.locator(".readout")).to_have_text(
+        "Output channel 0: previous frame 0.00, current frame 1.00, next frame 0.50"
+    )
     parts.mouse.move(0, 0)
     kernels.focus()
     parts.keyboard.press("ArrowDown")
     parts.keyboard.press("ArrowDown")
-    expect(parts.locator(".readout")).to_have_text("Output 1: previous frame −0.50, same frame 0.00, next frame 0.50")
+    expect(parts.locator(".readout")).to_have_text(
+        "Output channel 1: previous frame −0.50, current frame 0.00, next frame 0.50"
+    )
 
 
 def test_a_click_on_a_layer_of_the_barcode_reaches_the_page(parts: Page) -> None:

@@ -296,10 +296,10 @@ def test_a_small_network_learns_a_few_clips_by_heart(config, monkeypatch):
 
 
 SHORT = """
-from gte.data import motionpairs
+from gte.data.motionpairs import dataset
 from gte.train import main, run_command
 
-motionpairs.SPLITS["val"] = 2
+dataset.SPLITS["val"] = 2
 run_command(main, prog="python -m gte.train")
 """
 """The same command with as short a validation as above."""

@@ -126,7 +126,7 @@ def test_a_file_that_takes_too_long_is_stopped(tmp_path, temporary):
 
 def test_a_file_that_breaks_the_process_that_reads_it_is_said_to(tmp_path):
     assert outcome(-11, b"") == (
-        "made the process that read it fail (signal 11); it is damaged, or no file of tensors. Save it again."
+        "made the process that read it fail (signal 11); it is damaged or no file of tensors. Save it again."
     )
     assert "status 1" in outcome(1, b"anything")
     hostile = outcome(REFUSED, b"asks\x1b[2J for\n\n" + b"x" * 1000)
@@ -139,7 +139,7 @@ def test_what_is_no_file_or_too_large_is_refused_before_it_is_opened(tmp_path):
         read_tensors(tmp_path / "gone.pth")
     with (tmp_path / "huge.pth").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(WeightsError, match=r"huge\.pth has 4\.0 GiB, and files of at most 4 GiB are opened"):
+    with pytest.raises(WeightsError, match=r"huge\.pth has 4\.0 GiB; at most 4 GiB are opened"):
         read_tensors(tmp_path / "huge.pth")
 
 
@@ -242,7 +242,7 @@ def test_dead_objects_take_the_place_of_what_publishers_leave_beside_their_weigh
 
 @pytest.mark.parametrize("version", ["2.5.1", "1.13.0+cu117"])
 def test_a_torch_whose_weights_only_does_not_hold_opens_nothing(version):
-    with pytest.raises(WeightsError, match=r"is opened with torch 2\.6 or newer alone; this is torch"):
+    with pytest.raises(WeightsError, match=r"is opened only with torch 2\.6 or newer; this is torch"):
         check_torch(version)
 
 

@@ -37,19 +37,19 @@ def test_its_worth_is_asked_and_no_other_layer_offered(one_layer):
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="layer").options == [LAYER]
-    assert f"{LAYER} is" in finding(at)
-    assert f"{LAYER} is the only layer of runs/one that looks at other frames" in captions(at)
-    assert not [button for button in at.button if "every layer" in button.label]
+    assert f"{LAYER} does not matter here" in finding(at)
+    assert f"{LAYER} is the only layer of runs/one that uses other frames" in captions(at)
+    assert not [button for button in at.button if "all layers" in button.label]
 
 
 def test_its_kernels_are_changed_without_a_choice_of_layers(one_layer):
-    at = open_page("whatif", ckpt="runs/one", experiment=KERNEL_EDITS, setting="nothing")
+    at = open_page("whatif", ckpt="runs/one", experiment=KERNEL_EDITS, setting="zeroed")
     assert not at.exception
     assert not at.error
-    assert f"{LAYER}: nothing." in finding(at)
+    assert f"{LAYER}: zeroed." in finding(at)
     assert not [box for box in at.selectbox if box.key in (url_keys.WHERE.name, "layer")]
-    assert "Mirroring every kernel undoes the reversal" in markdown(at)
-    assert "labelled clips are right, as learned" in markdown(with_results(at))
+    assert "Reversing every kernel undoes the reversed clip" in markdown(at)
+    assert "test clips" in markdown(with_results(at))
 
 
 @pytest.mark.parametrize("page", ["kernels", "evidence", "whatif"])
