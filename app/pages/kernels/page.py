@@ -31,7 +31,7 @@ def render() -> None:
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     widgets.show_upload_result()
     with controls:
-        header = widgets.pick_checkpoint(available, width=195)
+        header = widgets.pick_checkpoint(available, width=175)
         name = next(name for name, other in available.items() if other is header)
         summary = cache.kernel_summary(header)
         if summary.empty:
@@ -41,9 +41,9 @@ def render() -> None:
         return
     names = block_names_of(summary)
     with controls:
-        layer = widgets.pick_layer(names, default=most_moved(summary), width=140)
+        layer = widgets.pick_layer(names, default=most_moved(summary), width=130)
         reading = _pick_reading(header)
-        order = ORDERS[widgets.pick(url_keys.SORT, "Sort by", list(ORDERS), width=155)]
+        order = ORDERS[widgets.pick(url_keys.SORT, "Sort by", list(ORDERS), width=110)]
         others = tabs.pick_others(available, name)
         export = st.popover("Export")
         widgets.upload_checkpoint()
@@ -67,7 +67,7 @@ def _pick_reading(header: CheckpointHeader) -> Reading:
     # Only in a learnable shift does each output read one input before training.
     if not header.layers:
         return "summed"
-    return READINGS[widgets.pick(url_keys.TAPS, "Kernel", list(READINGS), width=195)]
+    return READINGS[widgets.pick(url_keys.TAPS, "Kernel", list(READINGS), width=215)]
 
 
 def _facts(header: CheckpointHeader, layer: str) -> str:
