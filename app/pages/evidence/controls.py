@@ -99,10 +99,11 @@ def pick_block(header: CheckpointHeader) -> str:
     in_full = {layer: block_name(layer) for layer in cache.temporal_layers(header)}
     return widgets.pick(
         url_keys.LAYER,
-        "Layer (frames × rows × columns)",
+        "Layer",
         list(shapes),
         default=preselect_layer(shapes),
         words=words,
+        help="After each name the size of its map: frames × rows × columns.",
         aliases=in_full,
     )
 
