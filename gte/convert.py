@@ -19,6 +19,7 @@ from gte.cli import run_command, say
 from gte.data import open_dataset
 from gte.environment import environment_facts
 from gte.errors import GteError, WeightsError
+from gte.files import sha256
 from gte.kernel_history import HISTORY
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import ClipShape, configure
@@ -26,7 +27,7 @@ from gte.models.config import ModelConfig
 from gte.models.memory import on_meta_device
 from gte.models.shift import shift_layers
 from gte.train_config import TrainConfig
-from gte.weights.inflation import check_resnet, describe_random, inflate, sha256
+from gte.weights.inflation import check_resnet, describe_random, inflate
 from gte.weights.published import Colours, Layout, load_published, recognise, set_normalization
 from gte.weights.safe_load import ForeignFile, read_tensors
 from gte.weights.state_dicts import INSIDE, Contents, are, contents_of, listed, not_finite, printable, some_of

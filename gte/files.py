@@ -1,5 +1,6 @@
-"""Atomic writes, so that a reader sees the old file or the new one, and stamps that tell states of a file apart."""
+"""Atomic writes, so that a reader sees the old file or the new one; stamps and digests that tell files apart."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,12 @@ def stamp(path: Path) -> Stamp:
     """Return what changes whenever a file is written again. Raises OSError if there is none."""
     status = path.stat()
     return str(path), status.st_mtime_ns, status.st_size
+
+
+def sha256(path: Path) -> str:
+    """Return the digest of a file, in hexadecimal. Raises OSError if there is none."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -1,8 +1,6 @@
-"""Counts kept on disk by joblib, in the folder that GTE_CACHE names or in the user's cache folder."""
+"""Counts kept on disk by joblib, which unpickles its files: only their user may be able to write in the folder."""
 
 import hashlib
-import os
-import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -11,10 +9,8 @@ from typing import Any
 from joblib import Memory
 
 from analysis.complexity.counting import Complexity, checked, count
+from analysis.stored_results import cache_folder
 from gte.models import ClipShape, Options
-
-FOLDER_VARIABLE = "GTE_CACHE"
-"""Environment variable with the folder; joblib unpickles its files, so it must be one that only its user can write."""
 
 LIBRARIES = ("torch", "torchvision", "fvcore")
 """Libraries whose versions change the networks or the counts."""
@@ -23,19 +19,6 @@ SOURCES = (Path(__file__).parent, Path(__file__).parents[2] / "gte" / "models")
 
 MAX_COUNTS = 512
 """Counts that are kept, about 5 kB each; the ones not read for the longest time are deleted first."""
-
-
-def folder() -> Path:
-    """Return the folder of the counts."""
-    if chosen := os.environ.get(FOLDER_VARIABLE, "").strip():
-        return Path(chosen).expanduser() / "complexity"
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "gte-explorer" / "complexity"
 
 
 @cache
@@ -51,7 +34,7 @@ def stored(name: str, options: Options, clip: ClipShape) -> Complexity:
     """Return `count`, from disk if it is there for this revision. Raises ValueError as `count` does."""
     key = name, checked(name, options, clip).options(), clip, revision()
     try:
-        memory = Memory(folder(), verbose=0, compress=True)
+        memory = Memory(cache_folder() / "complexity", verbose=0, compress=True)
     except OSError:
         # Without a folder that can be written, nothing is kept.
         return _count(*key)

@@ -46,6 +46,10 @@ class ClipDataset(Protocol):
         """Return the class of a clip, without decoding or rendering it."""
         ...
 
+    def scene_number(self, index: int) -> int:
+        """Return the number of what a clip shows; a clip and its reversal show the same scene."""
+        ...
+
     def frames(self, index: int, which: FrameNumbers) -> UInt8[np.ndarray, "t h w 3"]:
         """Return these frames in RGB; no other frame is decoded or rendered."""
         ...

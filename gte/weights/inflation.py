@@ -7,7 +7,6 @@ p3d and gst_large equal the 2D network on the three middle frames of a still cli
 consensus, and on no frame at all of a clip of eight.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from gte.errors import WeightsError
+from gte.files import sha256
 from gte.models import MODELS
 from gte.models.config import ModelConfig
 from gte.models.designs import FrameByFrame
@@ -79,12 +79,6 @@ def describe_random(network: nn.Module, random: tuple[str, ...]) -> str:
     """Return the end of a sentence: the parameters of a new network that no file has filled."""
     message = f"at random are {some_of(random)}" if random else "nothing is at random"
     return f"{message}, and LTS is the temporal shift" if shift_layers(network) else message
-
-
-def sha256(path: Path) -> str:
-    """Return the digest of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _imagenet(depth: int) -> tuple[Path, State]:

@@ -77,9 +77,13 @@ class MotionPairs:
 
     def label(self, index: int) -> int:
         """Return the class of clip `index`, without rendering it."""
-        scene, backwards = self._scene_number(index)
+        scene, backwards = self._place(index)
         label = scene % len(CLASSES)
         return label ^ 1 if backwards else label
+
+    def scene_number(self, index: int) -> int:
+        """Return the number of the scene of clip `index` within its split; both its directions have the same."""
+        return self._place(index)[0]
 
     def frames(self, index: int, which: FrameNumbers) -> UInt8[np.ndarray, "t h w 3"]:
         """Return the frames of clip `index` with these numbers (0 to 23, any order), in RGB."""
@@ -101,12 +105,12 @@ class MotionPairs:
 
     def scene(self, index: int) -> Scene:
         """Return the scene of clip `index`, in the direction of time of the first class of its pair."""
-        number, _ = self._scene_number(index)
+        number, _ = self._place(index)
         pair = number % len(CLASSES) // 2
         stream = np.random.SeedSequence((self.seed, _STREAM[self.split], number))
         return draw_scene(list(MOTIONS.values())[pair], np.random.Generator(np.random.Philox(stream)))
 
-    def _scene_number(self, index: int) -> tuple[int, bool]:
+    def _place(self, index: int) -> tuple[int, bool]:
         """Return the scene that clip `index` shows, and whether it is the second clip of that scene."""
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of {len(self)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis import stored_results
 from analysis.complexity import counting, store
 from gte.models import configure
 from tests.analysis.tiny_counts import SMALL, TINY, tiny_count
@@ -22,7 +23,7 @@ def gte() -> counting.Complexity:
 @pytest.fixture
 def counted(tmp_path, monkeypatch):
     """The names of the networks that were counted, with an empty cache."""
-    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(stored_results.FOLDER_VARIABLE, str(tmp_path))
     names = []
 
     def count(name, options, clip):
@@ -35,7 +36,7 @@ def counted(tmp_path, monkeypatch):
 
 
 def files() -> list[Path]:
-    return list(store.folder().rglob("output.pkl"))
+    return list(stored_results.cache_folder().rglob("output.pkl"))
 
 
 def test_a_count_is_read_from_disk_and_equals_the_first(counted, gte):
@@ -85,7 +86,7 @@ def test_a_damaged_file_is_counted_again_and_replaced(damage, counted, gte):
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(counted, tmp_path, monkeypatch, gte):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(store.FOLDER_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(stored_results.FOLDER_VARIABLE, str(tmp_path / "file"))
     assert store.stored("gte", TINY, SMALL) == gte
 
 
@@ -132,10 +133,3 @@ def test_two_processes_that_count_the_same_at_once_get_the_same_and_leave_one_go
     assert len(files()) == 1
     assert store.stored("gte", TINY, SMALL) == gte
     assert not counted
-
-
-def test_the_cache_is_below_the_user_s_cache_folder(monkeypatch, tmp_path):
-    monkeypatch.delenv(store.FOLDER_VARIABLE)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("sys.platform", "linux")
-    assert store.folder() == tmp_path / "gte-explorer" / "complexity"

@@ -30,6 +30,7 @@ def test_every_data_set_opens_and_says_what_its_clips_are(name: str, split: Spli
     assert len(dataset.twins) == len(dataset.flip) == num_classes == len(set(dataset.classes))
     assert all(-1 <= twin < num_classes for twin in dataset.twins)
     assert 0 <= dataset.label(0) < num_classes
+    assert dataset.scene_number(0) >= 0
     frames = dataset.frames(0, [2, 0])
     assert frames.dtype == np.uint8
     assert frames.shape == (2, 32, 32, 3)

@@ -50,6 +50,7 @@ def test_the_test_split_is_closed_under_reversal_and_partners_are_of_twin_classe
     assert len(dataset) == 1400
     for index in range(half):
         assert dataset.twins[dataset.label(index)] == dataset.label(index + half)
+        assert dataset.scene_number(index) == dataset.scene_number(index + half) == index
 
 
 def test_a_shortened_test_split_is_closed_under_reversal_too():
