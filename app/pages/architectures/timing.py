@@ -22,6 +22,9 @@ from gte.models import applicable
 
 MAX_ROUNDS, MAX_CLIPS = 51, 16
 
+MEASURE, MEASURE_AGAIN = "Measure speed", "Measure again"
+"""The buttons."""
+
 BEFORE = "About {duration} on an ordinary processor, in a separate process; other programs on this machine add noise."
 NATIVE = "* takes no clip as small as {clip}; it is timed and counted at its native one, and not drawn with the others."
 WHOLE = "One pass of the whole network is timed, classifier included; each of the views chosen above takes one pass."
@@ -48,10 +51,10 @@ def render(names: Sequence[str], setting: Setting) -> None:
     macs = _macs(plan)
     duration = in_words(seconds_expected(plan, macs))
     key, work = ("timing", plan), partial(process.run_in_child, plan)
-    measurement = jobs.offer(key, "Measure speed", work, lane="both", note=BEFORE.format(duration=duration))
+    measurement = jobs.offer(key, MEASURE, work, lane="both", note=BEFORE.format(duration=duration))
     if measurement is not None:
         _draw(measurement, macs)
-        jobs.renew(key, "Measure again", work, lane="both")
+        jobs.renew(key, MEASURE_AGAIN, work, lane="both")
 
 
 def _macs(plan: Plan) -> dict[str, int]:
