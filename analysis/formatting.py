@@ -31,7 +31,7 @@ COST_UNITS: Final[Mapping[int, str]] = {1: "MACs", 2: "FLOPs"}
 
 
 def three_digits(value: float) -> str:
-    """Format a number with three significant digits and no exponent; NaN is "not a number"."""
+    """Format a number with three significant digits, no exponent and a minus sign; NaN is "not a number"."""
     if math.isnan(value):
         return "not a number"
     if math.isinf(value):
@@ -43,7 +43,7 @@ def three_digits(value: float) -> str:
     rounded = round(value, 2 - magnitude)
     decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
     text = f"{rounded:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
 def percent(share: float) -> str:

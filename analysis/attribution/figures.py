@@ -31,7 +31,7 @@ def class_bars(scores: Sequence[ClassScore], selected: int | None = None) -> go.
     )
     figure = lay_out_rows(go.Figure(bars), names, size="medium")
     figure.update_layout(margin_t=8, margin_r=NUMBER_ROOM, showlegend=False)
-    figure.update_xaxes(title_text="probability", range=[0, 1], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=True)
+    figure.update_xaxes(title_text="probability", range=[0, 1], **style.percent_ticks(0, 0.5, 1), zeroline=True)
     return figure
 
 

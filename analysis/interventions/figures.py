@@ -77,7 +77,7 @@ def answers_before_and_after(effects: Sequence[Effect], after: str) -> go.Figure
         height=height, margin_r=24, margin_t=64, legend={"y": 1, "yref": "container", "yanchor": "top"}
     )
     figure.update_annotations(x=0, xanchor="left", font_size=style.FONT_SIZE)
-    figure.update_xaxes(range=[-0.02, 1.02], tickvals=[0, 0.5, 1], tickformat=".0%")
+    figure.update_xaxes(range=[-0.02, 1.02], **style.percent_ticks(0, 0.5, 1))
     figure.update_xaxes(title_text="probability", row=len(effects), col=1)
     figure.update_yaxes(autorange="reversed", ticklabelstandoff=8)
     return figure
@@ -97,7 +97,7 @@ def setting_bars(table: pd.DataFrame, num_classes: int, marked: str) -> go.Figur
     colours = [style.ACCENT if setting == marked else style.NEUTRAL for setting in table["setting"]]
     figure = lay_out_rows(go.Figure(_accuracy_bars(names, table["top1"].tolist(), colours)), names, size="medium")
     figure.update_layout(margin_t=8, showlegend=False)
-    figure.update_xaxes(title_text="top-1 accuracy", range=[0, 1.14], tickvals=[0, 0.5, 1], tickformat=".0%")
+    figure.update_xaxes(title_text="top-1 accuracy", range=[0, 1.14], **style.percent_ticks(0, 0.5, 1))
     figure.add_vline(x=1 / num_classes, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL}, layer="below")
     return figure
 
@@ -134,7 +134,7 @@ def damage_by_layer(table: pd.DataFrame, num_classes: int) -> go.Figure:
     height = max(style.CHART_HEIGHTS["medium"], ROW_PITCH * len(order) + 100)
     figure.update_layout(height=height, margin_t=32, showlegend=False)
     figure.update_annotations(font_size=style.FONT_SIZE)
-    figure.update_xaxes(range=[0, 1.25], tickvals=[0, 0.5, 1], tickformat=".0%")
+    figure.update_xaxes(range=[0, 1.25], **style.percent_ticks(0, 0.5, 1))
     return figure
 
 
@@ -153,7 +153,7 @@ def blend_curve(table: pd.DataFrame, blend: float, num_classes: int) -> go.Figur
     style.style(figure, size="medium")
     figure.update_layout(margin_t=8, showlegend=False)
     figure.update_xaxes(title_text="blend: 0 is untrained, 1 trained", dtick=0.25, zeroline=False)
-    figure.update_yaxes(title_text="top-1 accuracy", range=[0, 1.05], tickformat=".0%")
+    figure.update_yaxes(title_text="top-1 accuracy", range=[0, 1.05], **style.percent_ticks(0, 0.25, 0.5, 0.75, 1))
     figure.add_hline(y=1 / num_classes, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL})
     figure.add_vline(x=blend, line={"width": 1.5, "color": style.NEUTRAL})
     return figure
@@ -187,5 +187,5 @@ def accuracy_by_change(table: pd.DataFrame) -> go.Figure:
     figure.update_layout(height=style.CHART_HEIGHTS["medium"] + 60, barmode="stack", margin_t=72)
     figure.update_layout(legend={"y": 1, "yref": "container", "yanchor": "top"})
     figure.update_annotations(font_size=style.FONT_SIZE)
-    figure.update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1], tickformat=".0%", title_text="share of the clips")
+    figure.update_xaxes(range=[0, 1], **style.percent_ticks(0, 0.5, 1), title_text="share of the clips")
     return figure

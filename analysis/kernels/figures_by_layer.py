@@ -133,9 +133,9 @@ def kinds_by_layer(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
     lay_out_rows(figure, rows["block"].tolist()).update_layout(barmode="overlay")
     figure.update_xaxes(
         title_text="share of the layer's output channels",
-        range=[0, 1.004],
-        tickvals=[0, 0.25, 0.5, 0.75, 1],
-        tickformat=".0%",
+        # Wider than the data: otherwise the last label has no room and is left out.
+        range=[0, 1.03],
+        **style.percent_ticks(0, 0.25, 0.5, 0.75, 1),
         zeroline=False,
     )
     return mark_row(figure, rows["layer"].tolist(), selected)
@@ -230,8 +230,8 @@ def centres_by_layer(
 
 
 def _when(frames: float, seconds_per_frame: float | None) -> str:
-    text = three_digits(frames).replace("-", "−")
-    return f"{text} ({three_digits(frames * seconds_per_frame).replace('-', '−')} s)" if seconds_per_frame else text
+    text = three_digits(frames)
+    return f"{text} ({three_digits(frames * seconds_per_frame)} s)" if seconds_per_frame else text
 
 
 PathKind = Literal["LTS path only", "temporal kernels only"]

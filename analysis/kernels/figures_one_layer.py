@@ -199,6 +199,7 @@ def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) ->
     Filled: at the snapshot; hollow: before training, where known.
     """
     names = tap_names(num_taps)
+    labels = [name.replace("-", "−") for name in names]
     figure = make_subplots(cols=len(rows), shared_yaxes=True, subplot_titles=list(rows), horizontal_spacing=0.06)
     for column, table in enumerate(rows.values(), start=1):
         row = table.iloc[output]
@@ -207,12 +208,12 @@ def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) ->
             value = float(row[name])
             figure.add_trace(
                 go.Scatter(
-                    x=[name, name],
+                    x=[labels[place]] * 2,
                     y=[0, value],
                     mode="lines+markers",
                     line={"color": DIRECTION_COLOURS[side], "width": 4},
                     marker={"size": [0, 13], "color": DIRECTION_COLOURS[side]},
-                    hovertemplate=f"{name}: {three_digits(value)}<extra></extra>",
+                    hovertemplate=f"{labels[place]}: {three_digits(value)}<extra></extra>",
                     showlegend=False,
                 ),
                 row=1,
@@ -222,7 +223,7 @@ def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) ->
             figure.add_trace(
                 go.Scatter(
                     name="before training",
-                    x=list(names),
+                    x=labels,
                     y=[float(row[f"{name}0"]) for name in names],
                     mode="markers",
                     marker={"symbol": "circle-open", "size": 17, "color": style.NEUTRAL, "line": {"width": 2}},
@@ -233,6 +234,8 @@ def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) ->
                 col=column,
             )
     style.style(figure, size="medium", categories="x")
+    # The legend above the titles of the panels.
+    figure.update_layout(height=280, margin_t=84, legend_y=1.18)
     figure.update_xaxes(showgrid=False, range=[-0.6, num_taps - 0.4])
     figure.update_yaxes(zeroline=True, zerolinecolor=style.NEUTRAL)
     figure.update_yaxes(title_text="weight", col=1)
@@ -296,7 +299,7 @@ def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None
                 x=np.tile(np.append(frequencies, np.nan), len(drawn)).astype(np.float32),
                 y=np.concatenate([shares[drawn], gap], axis=1).ravel().astype(np.float32),
                 mode="lines",
-                line={"color": style.faded(style.NEUTRAL, 0.35), "width": 1, "dash": dash},
+                line={"color": style.faded(style.NEUTRAL, 0.6), "width": 1, "dash": dash},
                 hoverinfo="skip",
             )
         )
@@ -313,7 +316,11 @@ def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None
         )
     style.style(figure)
     figure.update_xaxes(title_text="frequency, cycles per frame (0.5 is half the frame rate)", zeroline=False)
-    figure.update_yaxes(title_text="response, share of its maximum", range=[0, 1.05], tickformat=".0%")
+    # Wider than the data: otherwise the last label has no room and is left out.
+    figure.update_xaxes(range=[0, 0.515])
+    figure.update_yaxes(
+        title_text="response, share of its maximum", range=[0, 1.05], **style.percent_ticks(0, 0.25, 0.5, 0.75, 1)
+    )
     return figure
 
 

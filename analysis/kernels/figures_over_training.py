@@ -87,8 +87,7 @@ def _add_accuracy(figure: go.Figure, metrics: Sequence[Mapping[str, float]]) -> 
         yaxis2={
             "domain": [0, _ACCURACY_HEIGHT / room],
             "range": [0, 1.03],
-            "tickformat": ".0%",
-            "nticks": 4,
+            **style.percent_ticks(0, 0.5, 1),
             "title": {"text": "top-1", **text},
             "tickfont": {"size": style.FONT_SIZE},
             "zeroline": False,

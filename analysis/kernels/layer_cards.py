@@ -165,8 +165,9 @@ def _maps_sentence(history: KernelHistory, snapshot: int) -> str:
     if not size.any():
         return "At this snapshot the weights are those before training."
     output, source, tap, _ = np.unravel_index(int(size.argmax()), size.shape)
-    value = three_digits(float(change[output, source, tap, 0])).replace("-", "−")
-    largest = f"{value}, from input channel {source} at {names[tap]} to output channel {output}"
+    value = three_digits(float(change[output, source, tap, 0]))
+    frame = names[tap].replace("-", "−")
+    largest = f"{value}, from input channel {source} at {frame} to output channel {output}"
     if start is None:
         return f"The largest weight is {largest}; the weights before training are unknown."
     parts = drift_parts(weight[None], start)[0]

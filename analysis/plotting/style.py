@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb, sequential
 
-from analysis.formatting import Direction
+from analysis.formatting import Direction, percent
 
 BACK: Final = "#1F6FC4"
 STAY: Final = "#808A96"
@@ -105,6 +105,11 @@ PLOTLY_CONFIG: Final[dict[str, object]] = {
 
 FORMATS: Final = ("SVG", "PNG")
 """What a figure's download button can save."""
+
+
+def percent_ticks(*shares: float) -> dict[str, Any]:
+    """Return the ticks of an axis of shares, labelled as text writes them: 0.5 is "50 %"."""
+    return {"tickvals": shares, "ticktext": [percent(share) for share in shares]}
 
 
 def plotly_config(form: str) -> dict[str, object]:

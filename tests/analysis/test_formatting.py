@@ -14,7 +14,7 @@ from gte.models import MODELS, temporal_layers
         (99.96, "100"),
         (1234.5, "1,230"),
         (0.000123456, "0.000123"),
-        (-0.5, "-0.5"),
+        (-0.5, "−0.5"),
         (0.0, "0"),
         (float("nan"), "not a number"),
         (float("inf"), "infinite"),

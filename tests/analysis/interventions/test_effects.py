@@ -85,7 +85,7 @@ def evidence(values: list[float]) -> Evidence:
             [2.0, 4.0, 6.0, 8.0],
             "keeps its position (rank correlation 1), and its peak value is 2 times the original one",
         ),
-        ([1.0, 0.5, 0.2, 0.1], "is elsewhere (rank correlation -1)"),
+        ([1.0, 0.5, 0.2, 0.1], "is elsewhere (rank correlation −1)"),
         ([1.0, 3.0, 4.0, 2.0], "is elsewhere (rank correlation 0.4)"),
         ([0.0, 0.0, 0.0, 0.0], "No evidence is left"),
     ],
