@@ -281,14 +281,12 @@ def by_publisher(labels: Iterable[str]) -> list[str]:
     return [f"{join_words(labels)} from {publisher}" for publisher, labels in networks.items()]
 
 
-def format_numbers(
-    frame: pd.DataFrame, formats: Mapping[str, NumberFormat], missing: Mapping[str, str] = MappingProxyType({})
-) -> Styler:
+def format_numbers(frame: pd.DataFrame, formats: Mapping[str, NumberFormat]) -> Styler:
     """Format columns as text and keep their numbers, so that a click on a heading sorts by number.
 
-    An absent number shows what `missing` has for the column. Raises KeyError for a column that is not in the table.
+    Raises KeyError for a column that is not in the table.
     """
     styler = frame.astype(dict.fromkeys(formats, "Float64")).style
     for column, write in formats.items():
-        styler.format(write, na_rep=missing.get(column, ""), subset=[column])
+        styler.format(write, na_rep="", subset=[column])
     return styler

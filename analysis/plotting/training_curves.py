@@ -33,7 +33,7 @@ def training_curves(metrics: Sequence[Mapping[str, float]]) -> go.Figure:
     style.style(figure, size="medium")
     figure.update_xaxes(title_text="epoch", showgrid=False, zeroline=False, dtick=_whole_step(len(epochs)))
     figure.update_yaxes(title_text="top-1", range=[0, 1.03], **style.percent_ticks(0, 0.5, 1), row=1, col=1)
-    figure.update_yaxes(title_text="loss, nats", rangemode="tozero", row=1, col=2)
+    figure.update_yaxes(title_text="loss", rangemode="tozero", row=1, col=2)
     return figure
 
 

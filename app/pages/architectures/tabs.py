@@ -167,8 +167,8 @@ FORMULA_SHARES = ("1/16", "1/8", "1/4", "3/8", "1/2", "5/8", "3/4", "7/8")
 def _formulas(_subject: Subject) -> None:
     with st.container(horizontal=True):
         numbers = Numbers(
-            in_channels=int(_slider(url_keys.IN_CHANNELS, "C_i, input channels", CHANNELS_IN, "256")),
-            out_channels=int(_slider(url_keys.OUT_CHANNELS, "C_o, output channels", CHANNELS_OUT, "256")),
+            in_channels=int(_slider(url_keys.IN_CHANNELS, "C_i, inputs", CHANNELS_IN, "256")),
+            out_channels=int(_slider(url_keys.OUT_CHANNELS, "C_o, outputs", CHANNELS_OUT, "256")),
             kernel=int(_slider(url_keys.KERNEL, "k, pixels", KERNELS, "3")),
             taps=int(_slider(url_keys.NUM_TAPS, "k_T, frames", TAPS_OFFERED, "3")),
             share=Fraction(_slider(url_keys.FORMULA_SHARE, "t", FORMULA_SHARES, "1/4")),
@@ -261,6 +261,7 @@ def _check(subject: Subject) -> None:
         hide_index=True,
         column_config=accuracy_columns(COST_UNITS[flops_per_mac]),
         height="content",
+        placeholder="–",
     )
     sources = dict.fromkeys((row["who"], row["source"]) for row in table.to_dict("records"))
     st.caption(layout.plain(accuracy.ACCURACY_NOTE))
@@ -273,7 +274,7 @@ def _check_rows(frame: pd.DataFrame) -> pd.DataFrame:
         {
             "Reported": [_unbroken(row["printed"]) for row in rows],
             "Counted": [_unbroken(large_count(row["counted"])) for row in rows],
-            "Difference": [_unbroken(f"{100 * row['difference']:+.2f} %") for row in rows],
+            "Difference": [_unbroken(f"{100 * row['difference']:+.2f} %".replace("-", "−")) for row in rows],
             "Verdict": [layout.plain(f"{row['verdict']}. {row['note']}".rstrip(". ")) for row in rows],
             "Reported by": [_breakable(layout.plain(f"{row['who']}, {row['where']}")) for row in rows],
         },
@@ -314,23 +315,23 @@ def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
     counts = dict.fromkeys((unit, "Parameters"), large_count)
     percents = dict.fromkeys(("Top-1", "Top-5"), "{:g} %".format)
     numbers = percents | {"Crop": "{:.0f}".format, "Printed": "{:g} G".format} | counts
-    return widgets.format_numbers(frame, numbers, missing={"Crop": "?", "Top-5": "–", "Printed": "–"})
+    return widgets.format_numbers(frame, numbers)
 
 
 def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:
     """Return widths in pixels with which the table does not scroll sideways."""
     return {
-        "Network": st.column_config.Column(width=82),
+        "Network": st.column_config.Column(width=80),
         "Top-1": st.column_config.Column(width=66, help="Percent of answers that are right, as reported"),
         "Top-5": st.column_config.Column(width=60, help="Percent with the right answer among five, as reported"),
-        "Reported by": st.column_config.Column(width=110),
-        "Quoted from": st.column_config.Column(width=92, help="Whose figure it is, where another one is repeated"),
+        "Reported by": st.column_config.Column(width=112),
+        "Quoted from": st.column_config.Column(width=104, help="Whose figure it is, where another one is repeated"),
         "Frames": st.column_config.Column(width=46, help="Frames of a clip, as reported"),
-        "Crop": st.column_config.Column(width=44, help="Height and width of a frame in pixels; ? where not stated"),
+        "Crop": st.column_config.Column(width=40, help="Height and width of a frame in pixels, as far as stated"),
         "Views": st.column_config.Column(width=50, help="Clips of each video x crops of each clip"),
-        "Printed": st.column_config.Column(width=62, help="MACs of one view in thousand millions, as printed"),
+        "Printed": st.column_config.Column(width=58, help="MACs of one view in thousand millions, as printed"),
         unit: st.column_config.Column(f"{unit}, here", width=82, help=f"{unit} of all views, counted here"),
-        "Parameters": st.column_config.Column("Params", width=72, help="Learnable numbers, counted here"),
+        "Parameters": st.column_config.Column("Params", width=68, help="Learnable numbers, counted here"),
     }
 
 
