@@ -152,7 +152,7 @@ def cost_sweep(options: Options, frames: int, size: int, views: int, with_head: 
     return sweep.sweep(dict(options), ClipShape(frames, size, size), views=views, with_head=with_head)
 
 
-@st.cache_data(max_entries=1, show_spinner="Counting the networks of the paper")
+@st.cache_data(max_entries=1, show_spinner="Counting the networks with printed figures")
 def paper_check() -> pd.DataFrame:
     """Return printed figures of complexity with the counted ones."""
     return published.paper_check()

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
+import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from analysis.plotting import style
 from analysis.plotting.card import Card, CardWithCode
-from app import layout
+from analysis.plotting.figure_pack import PaperFigure, from_card
+from app import layout, paper, widgets
 
 
 def draw(
@@ -22,29 +25,48 @@ def draw(
     `of` distinguishes cards with the same key on one page. `file_name` is the name of the CSV file, by default the key.
     `config` is Plotly's.
     """
+    key = f"card {of} {card.key} {card.title}"
+    paper.add(from_card(card), key)
     st.subheader(card.title, anchor=False)
     st.markdown(layout.plain(card.sentence))
-    key = f"card {of} {card.key} {card.title}"
-    st.plotly_chart(
-        card.figure,
-        key=key,
-        on_select=(lambda: _clicked(key, on_click)) if on_click else "ignore",
-        selection_mode="points",
-        config=dict(config),
-        alt=card.sentence,
-    )
+    _plot(card.figure, card.sentence, key, on_click, config)
     with st.expander("Definition, formula and code"):
         st.markdown(card.definition)
         st.code(card.code, "python")
         if card.table is not None:
-            st.download_button(
-                "Numbers (CSV)",
-                card.table.to_csv(index=False),
-                f"{file_name or card.key}.csv",
-                "text/csv",
-                key=f"csv {key}",
-                on_click="ignore",
-            )
+            widgets.download_csv("Numbers (CSV)", card.table, f"{file_name or card.key}.csv", key=key)
+
+
+def chart(
+    figure: go.Figure,
+    title: str,
+    caption: str,
+    *,
+    key: str,
+    on_click: Callable[[str], None] | None = None,
+    definition: str = "",
+    table: pd.DataFrame | None = None,
+) -> None:
+    """Draw a figure that the page gives its words to.
+
+    `title` names its files in a figure pack; `caption` is read out by screen readers. `on_click` as in `draw`.
+    """
+    drawn = PaperFigure(title=title, caption=caption, draw=lambda _width: figure, definition=definition, table=table)
+    paper.add(drawn, key)
+    _plot(figure, caption, key, on_click, style.PLOTLY_CONFIG)
+
+
+def _plot(
+    figure: go.Figure, alt: str, key: str, on_click: Callable[[str], None] | None, config: Mapping[str, object]
+) -> None:
+    st.plotly_chart(
+        figure,
+        key=key,
+        on_select=(lambda: _clicked(key, on_click)) if on_click else "ignore",
+        selection_mode="points",
+        config=dict(config),
+        alt=alt,
+    )
 
 
 def _clicked(key: str, on_click: Callable[[str], None]) -> None:

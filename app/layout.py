@@ -13,6 +13,9 @@ from gte.errors import GteError, sentence
 
 logger = logging.getLogger(__name__)
 
+FIGURES = "layout: figures in view, by title"
+"""Entry of the session state for the figures that a page has drawn in its last run."""
+
 STYLE = """
 <style>
 .page-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 20px; color: inherit; }
@@ -44,6 +47,7 @@ def draw_page(key: str, heading: str, question: str, load: Callable[[], Callable
     `load` returns the function that draws the body.
     """
     url_state.arrive(key)
+    st.session_state.pop(FIGURES, None)
     st.html(STYLE)
     st.html(f'<header class="page-header"><h1>{html.escape(heading)}</h1><p>{html.escape(question)}</p></header>')
     notices = st.container()

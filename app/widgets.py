@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
+from analysis import columns
 from analysis.formatting import join_words
 from app import checkpoints, clips, layout, url_keys, url_state
 from app.url_keys import Key
@@ -290,3 +291,23 @@ def format_numbers(frame: pd.DataFrame, formats: Mapping[str, NumberFormat]) -> 
     for column, write in formats.items():
         styler.format(write, na_rep="", subset=[column])
     return styler
+
+
+def download_csv(label: str, table: pd.DataFrame, file_name: str, *, key: str, in_popover: bool = False) -> None:
+    """Draw a button that saves a table as CSV, and next to it what its columns mean.
+
+    `in_popover` is for places within a popover, which cannot have another one.
+    """
+    with st.container(horizontal=not in_popover, vertical_alignment="center"):
+        width: Width | Literal["content"] = "stretch" if in_popover else "content"
+        st.download_button(
+            label,
+            lambda: columns.to_csv(table),
+            file_name,
+            "text/csv",
+            key=f"csv {key}",
+            on_click="ignore",
+            width=width,
+        )
+        with st.expander("Columns of the CSV") if in_popover else st.popover("Columns"):
+            st.html(columns.dictionary([table]).to_html(index=False, border=0, justify="left"))

@@ -21,6 +21,10 @@ class MeasurementError(GteError):
     """A measurement in a process of its own was refused, or the process ended before it had a result."""
 
 
+class DrawingError(GteError):
+    """Figures cannot be drawn as files: no browser is there, or it failed."""
+
+
 def sentence(error: Exception) -> str:
     """One line that a person can read; an OSError keeps its file name but not its number."""
     if isinstance(error, OSError) and error.strerror:

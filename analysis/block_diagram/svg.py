@@ -63,14 +63,18 @@ LOOKS: Mapping[str, Look] = {
     "page": Look(ink="currentColor", paper=None, fonts="inherit", framed=False),
     "light": Look(ink="#0F1216", paper="#FFFFFF"),
     "dark": Look(ink="#E8ECF0", paper="#14181D"),
+    "paper": Look(ink="#000000", paper=None, fonts="Arial, Helvetica, sans-serif", framed=False),
 }
-"""page: in the colour and font of a page; light and dark: files for slides."""
+"""page: in the colour and font of a page; light and dark: files for slides; paper: for a figure with a caption."""
 
 ACCENT, ON_ACCENT = palette.TEMPORAL_COST, "#FFFFFF"
 
 
 def draw(graph: BlockGraph, look: Look = LOOKS["light"]) -> str:
-    """Draw the diagram as self-contained SVG text; screen readers get it as a sentence."""
+    """Draw the diagram as self-contained SVG text; screen readers get it as a sentence.
+
+    The group of each box has the path of its layer inside the block as `data-layer`.
+    """
     layout = arrange(graph)
     heading = f"{graph.label}, block {graph.block}"
     foot = f"{AXES}; {SOLID}" if any(operator.temporal for operator in graph.operators) else AXES
@@ -153,7 +157,8 @@ def _arrow(points: Sequence[tuple[float, float]]) -> str:
 def _operator(graph: BlockGraph, place: int, layout: Layout, look: Look) -> str:
     operator, box = graph.operators[place], layout.boxes[place]
     drawn = _shape(graph, place, box, look)
-    return f"<g><title>{html.escape(details(operator))}</title>{drawn}</g>"
+    layer = f' data-layer="{html.escape(operator.path)}"' if operator.path else ""
+    return f"<g{layer}><title>{html.escape(details(operator))}</title>{drawn}</g>"
 
 
 def _shape(graph: BlockGraph, place: int, box: Box, look: Look) -> str:

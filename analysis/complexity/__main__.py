@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from analysis import columns
 from analysis.complexity.accuracy import ACCURACY_NOTE, accuracy_against_cost, datasets
 from analysis.complexity.counting import Complexity, Uncountable, count_each, per_video
 from analysis.complexity.formulas import Numbers, formula_table, formulas_finding, gte_explanation
@@ -99,7 +100,7 @@ def main(
             frame, words = _part(part, counts, options, clip, numbers, views, not no_head)
             results[part] = _plain_rows(frame)
         if csv:
-            print(frame.to_csv(index=False), end="")
+            print(columns.to_csv(frame), end="")
         elif markdown:
             print("".join(f"{line}\n" for line in (words and [words, ""]) or []) + _markdown(frame), end="\n\n")
         elif plain:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
+from analysis import columns
 from analysis.formatting import three_digits
 from analysis.kernels import cards as kernel_cards
 from analysis.kernels import layer_cards
@@ -100,7 +101,7 @@ def as_html(
             for card in [*cards_of(histories, summary, header, view), *extra]
         ],
         layers=shown.to_html(index=False, border=0, na_rep="unknown", float_format=three_digits),
-        csv=summary.to_csv(index=False),
+        csv=columns.to_csv(summary),
         plotly=get_plotlyjs(),
         revision=source_revision(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),

@@ -3,6 +3,7 @@
 import pandas as pd
 from tqdm import tqdm
 
+from analysis import columns
 from analysis.complexity.counting import conv_linear_macs
 from analysis.timing.plan import DEFAULT_ROUNDS, Plan, as_plain, cores, in_words, run, seconds_expected
 from analysis.timing.table import finding, table, what_was_measured
@@ -72,7 +73,7 @@ def main(
     if json:
         cli.print_json(as_plain(measurement) | {"macs": macs})
     elif csv:
-        print(rows.to_csv(index=False), end="")
+        print(columns.to_csv(rows), end="")
     else:
         print(what_was_measured(measurement))
         width = max(len(label) for label in rows["label"]) + 3

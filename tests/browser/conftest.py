@@ -1,6 +1,5 @@
 """One server and one Chromium for all browser tests; a fresh page for each of them."""
 
-import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -43,11 +42,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium; where none is installed its tests are skipped, unless REQUIRE_BROWSER is set, as in CI."""
-    if harness.find_chromium() is None:
-        sentence = "No Chromium is installed; on Debian: apt-get install chromium-headless-shell"
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail(sentence)
-        pytest.skip(sentence)
+    harness.need_chromium()
     with harness.chromium() as browser:
         yield browser
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 from weakref import WeakKeyDictionary
 
+import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -43,6 +44,15 @@ Theme = Literal["light", "dark"]
 def find_chromium() -> str | None:
     """Return the path of an installed Chromium or Chrome, None where there is none."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def need_chromium() -> None:
+    """Skip the test where no Chromium is installed; let it fail if REQUIRE_BROWSER is set, as in CI."""
+    if find_chromium() is None:
+        sentence = "No Chromium is installed; on Debian: apt-get install chromium-headless-shell"
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
 
 
 @dataclass(frozen=True)

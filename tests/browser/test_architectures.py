@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,31 @@ def test_the_diagram_takes_the_colours_of_the_theme_and_is_saved_for_slides(
         assert re.fullmatch(rf"tsm-layer\d\.\d-{theme}\.svg", download.value.suggested_filename)
         saved = Path(download.value.path()).read_text(encoding="utf-8")
         assert "Temporal shift" in "".join(ElementTree.fromstring(saved).itertext())
+
+
+def test_a_click_on_a_box_of_the_diagram_opens_its_layer_below(page: Page) -> None:
+    open_page(page, f"{SMALL}&drawn=layer2.0&view=Varying+t")
+    with rerun(page):
+        page.get_by_role("button", name="Open conv2.temporal.shift").click()
+    expect(page).to_have_url(re.compile("box=conv2.temporal.shift"))
+    expect(page).to_have_url(re.compile("block=layer2.0"))
+    expect(page.get_by_role("tab", name="Cost by layer")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_text("Layers of layer2.0")).to_be_in_viewport()
+
+
+def test_the_figures_in_view_are_saved_for_a_paper(page: Page) -> None:
+    open_page(page, SMALL)
+    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Figures for a paper (ZIP)").click()
+    save = page.get_by_role("button", name=re.compile(r"Save 3 figures"))
+    expect(save).to_be_visible(timeout=60_000)
+    with page.expect_download() as download:
+        save.click()
+    assert download.value.suggested_filename == "figures-architectures.zip"
+    with zipfile.ZipFile(download.value.path()) as packed:
+        names = packed.namelist()
+    assert sum(name.endswith("-85mm.pdf") for name in names) == 3
+    assert "architectures-what-does-temporal-modelling-cost-180mm.svg" in names
 
 
 NOTE_WHAT_GROWS = """

@@ -1,6 +1,23 @@
 // The drawing takes colour and font from the page around it, so that a change of theme needs no message.
 export default (component) => {
+  const { svg, clickable, scrollTo } = component.data;
   const section = component.parentElement.querySelector("section");
-  const drawn = new DOMParser().parseFromString(component.data.svg, "image/svg+xml").documentElement;
-  section.replaceChildren(document.importNode(drawn, true));
+  const drawn = document.importNode(new DOMParser().parseFromString(svg, "image/svg+xml").documentElement, true);
+  section.replaceChildren(drawn);
+  if (!clickable) return;
+  for (const box of drawn.querySelectorAll("[data-layer]")) {
+    const open = () => {
+      component.setTriggerValue("layer", box.dataset.layer);
+      document.querySelector(`.st-key-${scrollTo}`)?.scrollIntoView({ behavior: "smooth", block: "start" });
+    };
+    box.setAttribute("tabindex", "0");
+    box.setAttribute("role", "button");
+    box.setAttribute("aria-label", `Open ${box.dataset.layer}`);
+    box.onclick = open;
+    box.onkeydown = (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      open();
+    };
+  }
 };

@@ -9,7 +9,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from streamlit.components.v2 import component
 
+from analysis.attribution.strip_figure import strip_figure, strip_table
 from analysis.plotting import style
+from analysis.plotting.figure_pack import PaperFigure
+from app import paper
 from app.components._source import encode, payload, read
 
 MAX_FRAMES = 64
@@ -55,13 +58,14 @@ def film_strip(
     scale_label: str = "maximum of the clip",
     frames_per_second: float = 4.0,
     largest_frame: int = 224,
+    title: str = "Evidence in the frames",
 ) -> None:
     """Draw the rows with one opacity slider, one colour scale, frame bars and a player.
 
     Frames are magma where there is evidence, and unchanged elsewhere. The bars of all rows share one scale.
     `frame_names` are above the frames, by default 1, 2, ...; `largest_frame` is the maximum side of a frame in CSS
-    pixels. A click on a frame, or Play, opens the player, which plays all rows together. Raises ValueError for wrong
-    sizes.
+    pixels. A click on a frame, or Play, opens the player, which plays all rows together. `title` names the files of
+    the figure for a paper. Raises ValueError for wrong sizes.
     """
     if not rows:
         raise ValueError("The film strip needs at least one row.")
@@ -73,6 +77,7 @@ def film_strip(
         raise ValueError(f"There must be one name for each of the {num_frames} frames; got {len(names)}.")
     if not 0 < frames_per_second <= 60:
         raise ValueError(f"frames_per_second must lie between 0 and 60; got {frames_per_second}.")
+    paper.add(_for_paper(rows, names, scale_label, title), key)
     clips: list[np.ndarray] = []
     encoded = []
     for row in rows:
@@ -97,6 +102,20 @@ def film_strip(
     )
 
 
+def _for_paper(rows: Sequence[StripRow], names: Sequence[str], scale_label: str, title: str) -> PaperFigure:
+    labels, evidence = [row.label for row in rows], [np.asarray(row.evidence, dtype=np.float32) for row in rows]
+    shares = [_shares(row) for row in rows]
+    return PaperFigure(
+        title=title,
+        caption=" ".join(f"{row.label}: {row.note}" for row in rows),
+        draw=lambda width: strip_figure(labels, [row.frames for row in rows], evidence, shares, width, scale_label),
+        definition="The frames given to each network, from left to right, with their evidence over them: magma, more "
+        "opaque for stronger evidence. Bars: the share of the row's evidence in each frame, on one scale; the largest "
+        "is written.",
+        table=strip_table(labels, evidence, shares, names),
+    )
+
+
 def encode_frames(frames: UInt8[np.ndarray, "t h w 3"]) -> str:
     """All frames side by side as one JPEG, in base64."""
     side = max(frames.shape[1:3])
@@ -112,7 +131,6 @@ def encode_frames(frames: UInt8[np.ndarray, "t h w 3"]) -> str:
 
 def _encode_row(row: StripRow, picture: int) -> dict[str, object]:
     maps = np.clip(np.asarray(row.evidence, dtype=np.float32), 0, 1)
-    shares = frame_shares(maps) if row.frame_shares is None else row.frame_shares
     height, width = (min(MAX_MAP_SIDE, side) for side in maps.shape[1:])
     if (height, width) != maps.shape[1:]:
         maps = np.stack([cv2.resize(cells, (width, height), interpolation=cv2.INTER_AREA) for cells in maps])
@@ -123,8 +141,13 @@ def _encode_row(row: StripRow, picture: int) -> dict[str, object]:
         "picture": picture,
         "maps": encode(values),
         "shape": values.shape,
-        "shares": [float(share) for share in shares],
+        "shares": _shares(row),
     }
+
+
+def _shares(row: StripRow) -> list[float]:
+    maps = np.clip(np.asarray(row.evidence, dtype=np.float32), 0, 1)
+    return [float(share) for share in (frame_shares(maps) if row.frame_shares is None else row.frame_shares)]
 
 
 def frame_shares(evidence: Float[np.ndarray, "t mh mw"]) -> Float[np.ndarray, " t"]:

@@ -1,6 +1,7 @@
 """Block diagram on the page Architectures: choice of network and block, the drawing, and its download."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -8,7 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 from analysis.block_diagram import graph as block_graph
 from analysis.block_diagram import svg
 from analysis.block_diagram.graph import BlockGraph
-from app import cache, layout, url_keys, url_state, widgets
+from analysis.plotting.figure_pack import PaperFigure
+from app import cache, layout, paper, url_keys, url_state, widgets
 from app.components.block_diagram import block_diagram
 from gte.errors import sentence
 from gte.models import MODELS, ClipShape, applicable
@@ -17,6 +19,11 @@ SHOWN_FIRST = "gte"
 
 SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}
 """Downloads, by the look of the drawing."""
+
+TABS_PLACE = "architectures-tabs"
+"""Key of the container below, to which a click on a box scrolls."""
+
+CLICK = "Click a box to see what it costs."
 
 NATIVE = "{label} takes no clip as small as {clip}; the shapes are those of its native clip, {native}."
 
@@ -29,12 +36,17 @@ def show(name: str) -> None:
 
 
 def render(
-    names: Sequence[str], options: Mapping[str, int | float], clip: ClipShape, reasons: Collection[str] = ()
+    names: Sequence[str],
+    options: Mapping[str, int | float],
+    clip: ClipShape,
+    reasons: Collection[str] = (),
+    on_layer: Mapping[str, Callable[[str, str], None]] = MappingProxyType({}),
 ) -> str:
     """Draw one block of a network; opens on GTE, or on the first of `names` where GTE is none of them.
 
     `options` that a network does not have are left out; `reasons` are those that the page has given already why a
-    network cannot have them. Returns the network that is drawn.
+    network cannot have them. `on_layer` has a function for each network whose boxes can be clicked; it gets the block
+    and the layer in it. Returns the network that is drawn.
     """
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
@@ -42,7 +54,7 @@ def render(
     # A network that cannot have these options leaves the rest of the page as it is.
     with layout.errors_as_sentences():
         try:
-            _render(name, tuple(applicable(name, options).items()), clip, controls)
+            _render(name, tuple(applicable(name, options).items()), clip, controls, on_layer.get(name))
         except ValueError as error:
             if sentence(error) not in reasons:
                 raise
@@ -50,29 +62,42 @@ def render(
     return name
 
 
-def _render(name: str, options: cache.Options, clip: ClipShape, controls: DeltaGenerator) -> None:
+def _render(
+    name: str,
+    options: cache.Options,
+    clip: ClipShape,
+    controls: DeltaGenerator,
+    on_layer: Callable[[str, str], None] | None,
+) -> None:
     with controls:
         block = _pick_block(name, options)
         graph = _graph(name, options, clip, block)
         _save(graph)
-    block_diagram(svg.draw(graph, svg.LOOKS["page"]), key=f"diagram of {name}")
+    block_diagram(
+        svg.draw(graph, svg.LOOKS["page"]),
+        key=f"diagram of {name}",
+        on_layer=(lambda layer: on_layer(block, layer)) if on_layer else None,
+        scroll_to=TABS_PLACE,
+    )
     legend = f"{svg.AXES}; {svg.SOLID}. {svg.finding(graph)}"
     if graph.at_native:
         legend += " " + NATIVE.format(label=graph.label, clip=clip, native=graph.clip)
-    st.caption(layout.plain(legend))
+    st.caption(layout.plain(f"{legend} {CLICK}" if on_layer else legend))
     with st.expander("Definition, numbers and code"):
         st.markdown(svg.DEFINITION)
         table = svg.table(graph)
         st.dataframe(table, hide_index=True, height="content")
         st.code(svg.snippet(graph, dict(options)), "python")
-        st.download_button(
-            "Table (CSV)",
-            table.to_csv(index=False),
-            f"{graph.network}-{graph.block}.csv",
-            "text/csv",
-            key="csv of the block",
-            on_click="ignore",
-        )
+        widgets.download_csv("Table (CSV)", table, f"{graph.network}-{graph.block}.csv", key="block")
+    drawn = PaperFigure(
+        title=f"One block of {graph.label}, {graph.block}",
+        caption=legend,
+        draw=lambda _width: svg.draw(graph, svg.LOOKS["paper"]),
+        definition=svg.DEFINITION,
+        code=svg.snippet(graph, dict(options)),
+        table=table,
+    )
+    paper.add(drawn, "block diagram")
 
 
 def _pick_network(names: Sequence[str]) -> str:

@@ -4,19 +4,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis.complexity import counting, figures
 from analysis.complexity import tables as cost_tables
 from analysis.complexity.cards import Setting
 from analysis.complexity.counting import Complexity, Uncountable
 from analysis.formatting import COST_UNITS, join_words, large_count
-from analysis.plotting import style
-from app import cache, layout, url_keys, widgets
+from app import cache, cards, layout, paper, url_keys, widgets
+from app.navigation import PAGES
 from app.pages.architectures import block_diagram, tabs
 from gte.models import MODELS, ClipShape
 from gte.models.config import NUM_CLASSES, Kind
@@ -79,15 +81,18 @@ def render() -> None:
     """Draw the page below its header."""
     chosen = _controls()
     counts = _count(chosen)
-    _first_screen(counts, chosen)
-    tabs.draw(tabs.Subject(counts, chosen.setting))
+    export = _first_screen(counts, chosen)
+    with st.container(key=block_diagram.TABS_PLACE):
+        tabs.draw(tabs.Subject(counts, chosen.setting))
+    with export:
+        paper.offer(PAGES["architectures"].title)
     if chosen.names:
         with st.expander("What these networks are"):
             st.table(_descriptions(chosen.names), border="horizontal")
 
 
-def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -> None:
-    """Draw the finding, the bars and their table, and the block diagram."""
+def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -> DeltaGenerator:
+    """Draw the finding, the bars and their table, and the block diagram; return the place of the export menu."""
     refused = _refused(counts)
     if counts:
         layout.finding(cost_tables.costs_finding(counts, chosen.setting.flops_per_mac))
@@ -97,12 +102,22 @@ def _first_screen(counts: Sequence[Complexity | Uncountable], chosen: _Chosen) -
     with st.grid(2, min_column_width=MIN_COLUMN_WIDTH, gap="medium"):
         costs, diagram = st.container(), st.container()
         with diagram:
-            drawn = block_diagram.render(chosen.names, chosen.setting.options, chosen.setting.clip, refused)
+            drawn = block_diagram.render(
+                chosen.names,
+                chosen.setting.options,
+                chosen.setting.clip,
+                refused,
+                {item.name: partial(tabs.open_layer, item) for item in counts if isinstance(item, Complexity)},
+            )
         with costs:
             if counts:
                 _costs(counts, chosen, drawn)
             else:
                 st.info(NO_NETWORK)
+            with st.container(horizontal=True):
+                if counts:
+                    widgets.download_csv("Table (CSV)", cost_tables.table(counts), "complexity.csv", key="complexity")
+                return st.popover("Export")
 
 
 def _refused(counts: Sequence[Complexity | Uncountable]) -> dict[str, list[str]]:
@@ -118,13 +133,14 @@ def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: s
     """Draw the bars, with a band at the network of the diagram, their table, and notes."""
     table = cost_tables.table(counts)
     unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
-    st.plotly_chart(
+    cards.chart(
         figures.cost_bars(table, cost_tables.REFERENCE, drawn, flops_per_mac=flops_per_mac),
+        "What does temporal modelling cost?",
+        cost_tables.costs_finding(counts, flops_per_mac),
         key="cost",
-        on_select=_draw_clicked,
-        selection_mode="points",
-        config=style.PLOTLY_CONFIG,
-        alt=cost_tables.costs_finding(counts, flops_per_mac),
+        on_click=block_diagram.show,
+        definition=READING,
+        table=table,
     )
     st.dataframe(
         _rows(table, flops_per_mac, unit), hide_index=True, column_config=column_widths(unit), height="content"
@@ -135,7 +151,6 @@ def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: s
         st.caption(layout.plain(NATIVE_NOTE.format(clip=chosen.setting.clip)))
     if notes := [item.note for item in counts if isinstance(item, Complexity) and item.note]:
         st.caption(layout.plain(f"{figures.NOTE_MARK} {' '.join(notes)}"))
-    st.download_button("Table (CSV)", table.to_csv(index=False), "complexity.csv", "text/csv", on_click="ignore")
     with st.expander("How this is counted"):
         st.markdown(READING)
         st.markdown("**Operators that fvcore did not count**, and how often each occurs:")
@@ -143,14 +158,6 @@ def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: s
             {row["label"]: row["uncounted"] for row in table.to_dict("records") if row["uncounted"]},
             border="horizontal",
         )
-
-
-def _draw_clicked() -> None:
-    """Show the network whose bar was clicked in the diagram."""
-    points = st.session_state["cost"].selection.points
-    # A second click on the same bar deselects it: the diagram stays.
-    if points:
-        block_diagram.show(points[0]["customdata"][0])
 
 
 def _setting_note(setting: Setting) -> str:

@@ -16,11 +16,13 @@ from analysis.complexity.cards import Setting
 from analysis.complexity.counting import Complexity, Uncountable
 from analysis.complexity.formulas import Numbers
 from analysis.formatting import COST_UNITS, large_count, percent, three_digits
+from analysis.plotting import style
 from app import cache, cards, checkpoints, layout, navigation, url_keys, url_state, widgets
 from app.navigation import PAGES
 from app.pages.architectures import block_diagram, timing
 from gte.checkpoint_header import CheckpointHeader
 
+COST_BY_LAYER = "Cost by layer"
 ALL_STAGES = "All stages"
 
 NOTHING_CHOSEN = "Choose at least one network."
@@ -83,6 +85,20 @@ def _by_layer(subject: Subject) -> None:
     _block(item, block, subject.setting)
 
 
+def open_layer(item: Complexity, block: str, layer: str) -> None:
+    """Show what a layer of a block costs in the next run, in the tab Cost by layer."""
+    stage = next((other.stage for other in item.layers if other.block == block), ALL_STAGES)
+    choices = {
+        url_keys.VIEW: COST_BY_LAYER,
+        url_keys.NETWORK: item.label,
+        url_keys.STAGE: stage,
+        url_keys.BLOCK: block,
+        url_keys.BOX: layer,
+    }
+    for key, value in choices.items():
+        url_state.choose(key, value, of=f"{item.name} {block}" if key is url_keys.BOX else "")
+
+
 def _open_stage(stage: str) -> None:
     url_state.choose(url_keys.STAGE, stage)
 
@@ -110,17 +126,16 @@ def _block(item: Complexity, block: str, setting: Setting) -> None:
     )
     st.markdown(layout.plain(cost_tables.block_finding(item, block, setting.flops_per_mac)))
     readable = widgets.format_numbers(shown, {"Parameters": large_count, unit: large_count, "Share": percent})
+    box = url_state.resolve(url_keys.BOX, None, url_state.one_of(frame["layer"].tolist()), of=f"{item.name} {block}")
+    readable.apply(lambda row: [MARKED if row["Layer"] == box else ""] * len(row), axis=1)
     st.dataframe(readable, hide_index=True, column_config=BLOCK_COLUMNS, height="content")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            "Layers of the block (CSV)",
-            frame.to_csv(index=False),
-            f"{item.name}-{block}.csv",
-            "text/csv",
-            on_click="ignore",
-        )
+        widgets.download_csv("Layers of the block (CSV)", frame, f"{item.name}-{block}.csv", key="layers")
         _links(item, block)
 
+
+MARKED = f"background-color: {style.ROW_BAND}; font-weight: 600"
+"""Of the row of the layer whose box was clicked in the diagram."""
 
 SHORT_KINDS = {layers.KINDS["norm"]: "norm, pooling"}
 """Short names of kinds that do not fit into a column."""
@@ -245,9 +260,7 @@ def _check(subject: Subject) -> None:
     frame = cache.paper_check()
     st.markdown(layout.plain(published.check_finding(frame)))
     st.table(_check_rows(frame), border="horizontal")
-    st.download_button(
-        "Table (CSV)", frame.to_csv(index=False), "paper-check.csv", "text/csv", key="csv check", on_click="ignore"
-    )
+    widgets.download_csv("Table (CSV)", frame, "paper-check.csv", key="check")
     st.caption(
         "Counted at the setting of each figure, whatever is chosen above: convolutions and linear layers, one view. "
         "*same*: ours rounds to the printed figure; *close*: within 3 %."
@@ -344,7 +357,7 @@ def _measured(subject: Subject) -> None:
 
 
 TABS: Mapping[str, Callable[[Subject], None]] = {
-    "Cost by layer": _by_layer,
+    COST_BY_LAYER: _by_layer,
     "Table 1, interactive": _formulas,
     "Varying t": _sweep,
     "Paper check": _check,

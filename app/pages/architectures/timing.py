@@ -12,11 +12,12 @@ from analysis.complexity.cards import Setting
 from analysis.complexity.counting import Complexity
 from analysis.formatting import large_count, three_digits
 from analysis.plotting import style
+from analysis.plotting.figure_pack import from_card
 from analysis.timing import process
 from analysis.timing.cards import timing_card
 from analysis.timing.plan import DEFAULT_ROUNDS, Measurement, Plan, as_plain, cores, in_words, seconds_expected
 from analysis.timing.table import what_was_measured
-from app import cache, jobs, layout, url_keys, widgets
+from app import cache, jobs, layout, paper, url_keys, widgets
 from gte import cli
 from gte.models import applicable
 
@@ -73,6 +74,7 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
     card = timing_card(measurement, macs)
     assert card.table is not None
     layout.finding(card.sentence)
+    paper.add(from_card(card), "timing")
     st.plotly_chart(card.figure, key="timing", config=style.PLOTLY_CONFIG, alt=card.sentence)
     st.dataframe(
         rows(card.table),
@@ -87,14 +89,7 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
     notes += [f"{item.label}: {item.reason}" for item in measurement.untimed]
     st.caption(layout.plain(" ".join(notes)))
     with st.container(horizontal=True):
-        st.download_button(
-            "Table (CSV)",
-            card.table.to_csv(index=False),
-            "timing.csv",
-            "text/csv",
-            key="csv of the timing",
-            on_click="ignore",
-        )
+        widgets.download_csv("Table (CSV)", card.table, "timing.csv", key="timing")
         st.download_button(
             "All rounds (JSON)",
             cli.as_json(as_plain(measurement) | {"macs": dict(macs)}),

@@ -195,6 +195,7 @@ def _draw(finding: Finding, results: dict[str, Evidence]) -> None:
     film_strip(
         [_row(finding, evidence) for evidence in results.values()],
         key=f"methods {finding.name}",
+        title=f"Evidence of {finding.name} by every method",
         scale_label="maximum of the row",
         frames_per_second=FRAMES_PER_SECOND,
         largest_frame=FRAME_SIDE,

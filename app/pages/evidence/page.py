@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.attribution.evidence import ClassScore, NotNumbersError, preselect_layer, top_classes
 from analysis.attribution.methods import METHODS
 from analysis.formatting import join_words, percent
-from app import cache, clips, layout, navigation, url_keys, widgets
+from app import cache, clips, layout, navigation, paper, url_keys, widgets
 from app.clips import Source
 from app.components.film_strip import StripRow, film_strip
 from app.components.whole_clip import whole_clip
@@ -121,11 +121,15 @@ def render() -> None:
         _draw(findings, shared)
     with thumbnails_place:
         _draw_whole(source, stretch, findings)
-    with export_place, st.popover("Export", width="stretch"):
+    with export_place:
+        export_menu = st.popover("Export", width="stretch")
+    with export_menu:
         maximum = _maximum(findings) if shared else None
         export.menu(findings, source, stretch, maximum)
     with below:
         tabs.draw(tabs.Comparison(findings, shared, method))
+        with export_menu:
+            paper.offer(PAGES["evidence"].title, join_words([finding.name for finding in findings]))
         _links(chosen[0], source)
 
 

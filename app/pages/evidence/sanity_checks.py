@@ -19,8 +19,7 @@ from analysis.attribution.sanity_checks.frame_order import FrameOrder, change_fr
 from analysis.attribution.sanity_checks.localization import Localization, localize
 from analysis.attribution.sanity_checks.weight_randomization import SEEDS, Randomisation, randomise
 from analysis.formatting import percent, three_digits
-from analysis.plotting import style
-from app import cache, jobs, layout
+from app import cache, cards, jobs, layout
 from app.clips import clip_source
 from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence.finding import Finding
@@ -153,6 +152,7 @@ def _draw_frame_order(findings: Sequence[Finding], results: Sequence[FrameOrder]
         film_strip(
             rows,
             key=f"frame order {finding.name}",
+            title=f"Evidence of {finding.name} with frames in another order",
             scale_label="maximum of the three",
             frames_per_second=FRAMES_PER_SECOND,
             largest_frame=FRAME_SIDE,
@@ -224,7 +224,7 @@ def _draw_charts(name: str, findings: Sequence[Finding], results: Sequence[Any],
             with st.container():
                 verdict = result.verdict()
                 _write_verdict(finding, verdict)
-                st.plotly_chart(chart, key=f"{name} {finding.name}", config=style.PLOTLY_CONFIG, alt=verdict)
+                cards.chart(chart, f"{CHECKS[name].title} {finding.name}", verdict, key=f"{name} {finding.name}")
 
 
 CHECKS: Mapping[str, Check] = {

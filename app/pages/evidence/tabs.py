@@ -9,8 +9,7 @@ import streamlit as st
 from analysis.attribution import spacetime
 from analysis.attribution.figures import class_bars
 from analysis.attribution.methods import METHODS
-from analysis.plotting import style
-from app import layout, url_keys, widgets
+from app import cards, layout, url_keys, widgets
 from app.pages.evidence import methods, sanity_checks
 from app.pages.evidence.finding import Finding
 
@@ -68,7 +67,9 @@ def _class_bars(finding: Finding) -> None:
         classes = f"{COUNTS[len(scores)]} most probable classes" if len(scores) > 1 else "one class"
         st.markdown(f"The {classes} of **{layout.plain(finding.name)}**")
         bars = class_bars(scores, selected=finding.evidence.target)
-        st.plotly_chart(bars, key=f"top {finding.name}", config=style.PLOTLY_CONFIG)
+        cards.chart(
+            bars, f"The {classes} of {finding.name}", f"Probabilities of {finding.name}.", key=f"top {finding.name}"
+        )
 
 
 def _space_time(comparison: Comparison) -> None:
@@ -84,7 +85,7 @@ def _space_time(comparison: Comparison) -> None:
         reduction,
         shared=comparison.shared_scale,
     )
-    st.plotly_chart(figure, key="space-time", config=style.PLOTLY_CONFIG, alt=text)
+    cards.chart(figure, "Evidence in space and time", text, key="space-time", definition=SLICES)
     st.markdown(SLICES + (FAINT if comparison.shared_scale and len(drawn) > 1 else ""))
 
 

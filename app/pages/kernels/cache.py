@@ -11,11 +11,13 @@ from torch import Tensor
 from analysis.formatting import block_name
 from analysis.kernels import cards, layer_cards, network_cards, report
 from analysis.kernels.cards import View
+from analysis.kernels.first_screen import first_screen
 from analysis.kernels.matching import Matching, by_index, by_responses, responses_of, same_start
 from analysis.kernels.network_cards import FirstClips, Measured
 from analysis.kernels.reach import PROBES, measured_reach
 from analysis.kernels.summary import summarise
 from analysis.plotting.card import Card
+from analysis.plotting.figure_pack import PaperFigure, from_card
 from app import cache
 from app.clips import clip_source, dataset_clip
 from app.hashing import HASH_FUNCS
@@ -54,6 +56,13 @@ def kernel_card_list(header: CheckpointHeader, view: View, tab: str) -> list[Car
     if tab not in ("layer", "spectrum"):
         view = replace(view, output=0, order="index", layer="" if tab == "outputs" else view.layer)
     return _cards(header, view, tab)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def first_screen_figures(header: CheckpointHeader, view: View) -> list[PaperFigure]:
+    """Return the figures for a paper of what the page draws above its tabs; shared, so do not change them."""
+    summary = cache.kernel_summary(header, view.reading)
+    return [from_card(card) for card in first_screen(summary, cache.history(header, view.layer), view)]
 
 
 REACH_CLIPS = 4

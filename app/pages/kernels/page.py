@@ -10,10 +10,11 @@ from analysis.kernels.cards import View
 from analysis.kernels.drift import NO_KERNELS, Reading, read_taps
 from analysis.kernels.outputs import Order, order_of, outputs_table, snapshot_at
 from analysis.kernels.summary import block_names_of, drift_finding, most_moved, rows_of
-from app import cache, checkpoints, layout, navigation, url_keys, url_state, widgets
+from app import cache, checkpoints, layout, navigation, paper, url_keys, url_state, widgets
 from app.components.kernel_barcode import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import tabs
+from app.pages.kernels.cache import first_screen_figures
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.models import MODELS
@@ -61,6 +62,8 @@ def render() -> None:
         question = f"Does {names[layer]} matter?"
         navigation.link(PAGES["whatif"], question, experiment=LAYER_ABLATION, ckpt=name, layer=names[layer])
     tabs.draw(header, name, summary, view, {other: available[other] for other in others})
+    with export:
+        paper.offer(PAGES["kernels"].title, header.name, others=first_screen_figures(header, view))
 
 
 def _pick_reading(header: CheckpointHeader) -> Reading:

@@ -67,13 +67,8 @@ def pick_others(available: Mapping[str, CheckpointHeader], name: str) -> list[st
 def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View) -> None:
     """Draw the inside of the export menu: the format of figures, the table of layers, the report."""
     widgets.pick_segment(url_keys.FORMAT, "Figure download format", style.FORMATS)
-    st.download_button(
-        "All layers and snapshots (CSV)",
-        summary.to_csv(index=False),
-        f"{header.name}-kernels.csv",
-        "text/csv",
-        on_click="ignore",
-        width="stretch",
+    widgets.download_csv(
+        "All layers and snapshots (CSV)", summary, f"{header.name}-kernels.csv", key="kernels", in_popover=True
     )
     st.download_button(
         "Report (HTML)",

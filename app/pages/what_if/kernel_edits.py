@@ -152,6 +152,7 @@ def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Cho
             for label, evidence in (("as trained", before), (choice.words, after))
         ],
         key="changed strip",
+        title="Evidence before and after the change",
         scale_label="maximum of both",
         largest_frame=FRAME_SIDE,
     )

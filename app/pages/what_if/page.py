@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from app import url_keys, url_state, widgets
-from app.navigation import KERNEL_EDITS, LAYER_ABLATION, TIME_EDITS
+from app import paper, url_keys, url_state, widgets
+from app.navigation import KERNEL_EDITS, LAYER_ABLATION, PAGES, TIME_EDITS
 from app.pages.what_if import kernel_edits, layer_ablation, time_edits
 from app.pages.what_if.selection import Subject
 
@@ -33,6 +33,8 @@ def render() -> None:
     if url_state.link_names(url_keys.LAYER) and not url_state.link_names(url_keys.EXPERIMENT):
         url_state.choose(url_keys.EXPERIMENT, LAYER_ABLATION)
     widgets.draw_tabs(TABS, subject, url_keys.EXPERIMENT)
+    with controls, st.popover("Export"):
+        paper.offer(PAGES["whatif"].title, subject.name)
 
 
 TABS: Mapping[str, Callable[[Subject], None]] = {

@@ -1,11 +1,12 @@
 """The block diagram on the page Architectures, run without a browser."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 from streamlit.testing.v1 import AppTest
 
-from tests.app.opening import SMALL, open_page, sentences
+from tests.app.opening import SMALL, open_page, sentences, url_of
 
 
 def drawing(at: AppTest) -> str:
@@ -66,3 +67,16 @@ def test_a_link_to_a_block_that_does_not_exist_is_reported(folders):
     at = open_page("architectures", **SMALL, compared="C2D", drawn="layer9.9")
     assert not at.exception
     assert ["layer9.9" in text for text in sentences(at)] == [True]
+
+
+def test_the_layer_of_a_box_is_marked_in_the_cost_by_layer(folders):
+    link = {"view": "Cost by layer", "network": "GTE", "stage": "layer2", "block": "layer2.0"}
+    at = open_page("architectures", **SMALL, compared=["C2D", "GTE"], **link, box="conv2.temporal.shift")
+    assert not at.exception
+    assert sentences(at) == []
+    assert url_of(at)["box"] == ["conv2.temporal.shift"]
+    # Every box of a layer is a row of the table that it opens.
+    boxes = re.findall('data-layer="([^"]+)"', drawing(open_page("architectures", **SMALL, drawn="layer2.0")))
+    table = next(frame.value for frame in at.dataframe if "Layer" in frame.value)
+    assert "conv2.temporal.shift" in boxes
+    assert set(boxes) <= set(table["Layer"])

@@ -1,0 +1,267 @@
+"""Figure pack: figures for a paper as SVG and PDF, with their points, captions and code, in one ZIP file."""
+
+import asyncio
+import base64
+import io
+import os
+import re
+import shutil
+import textwrap
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis import columns
+from analysis.plotting import style
+from analysis.plotting.card import Card, CardWithCode
+from analysis.progress import Report, no_report
+from gte.environment import source_revision
+from gte.errors import DrawingError
+
+WIDTHS: Final = (85, 180)
+"""Millimetres: one and two columns of a journal's page."""
+
+PIXELS_PER_MM: Final = 96 / 25.4
+"""CSS pixels."""
+
+SCALE: Final = (7.5 * 96 / 72) / style.FONT_SIZE
+"""Figures are laid out around text of FONT_SIZE pixels and then reduced as a whole, until that text has 7.5 points."""
+
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chromium-headless-shell")
+"""Commands that can draw; others, and those of Windows and macOS, are found by kaleido."""
+
+CHARACTER_WIDTH, LINE_HEIGHT = 7.4, 18
+"""Pixels of a letter of FONT_SIZE, and of a line."""
+
+NO_BROWSER: Final = (
+    "Figures become SVG and PDF in Chrome or Chromium, and the machine that runs this program has neither; install one "
+    "(Debian: apt-get install chromium; elsewhere: kaleido_get_chrome, or google.com/chrome), or name it in "
+    "BROWSER_PATH, and try again."
+)
+
+_AXIS: Final = {"gridcolor": "#DDDDDD", "zerolinecolor": "#808080", "linecolor": "#000000", "tickcolor": "#000000"}
+TEMPLATE: Final = go.layout.Template(
+    layout={
+        "font": {"family": "Arial, Helvetica, sans-serif", "color": "#000000"},
+        "paper_bgcolor": style.TRANSPARENT,
+        "plot_bgcolor": style.TRANSPARENT,
+        "colorway": [style.NEUTRAL],
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+    }
+)
+"""The look on paper: black text and no background."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperFigure:
+    """A figure and what a paper needs with it."""
+
+    title: str
+    """Its files are named after it."""
+    caption: str
+    """What to look for, written from the data."""
+    draw: Callable[[float], go.Figure | str]
+    """Draws it for a width in pixels; as an SVG drawing of its own size, or as a figure."""
+    definition: str = ""
+    """What is drawn, as Markdown."""
+    code: str = ""
+    """Python that draws it."""
+    table: pd.DataFrame | None = None
+    """Its numbers; by default the points that the figure draws."""
+
+
+def from_card(card: Card | CardWithCode) -> PaperFigure:
+    """Return the figure of a card, which is not changed."""
+    return PaperFigure(
+        title=card.title,
+        caption=card.sentence,
+        draw=lambda _width: card.figure,
+        definition=card.definition,
+        code=card.code,
+        table=card.table,
+    )
+
+
+def pack(
+    figures: Sequence[PaperFigure], *, about: str, checkpoint: str = "", prefix: str = "", report: Report = no_report
+) -> bytes:
+    """Return a ZIP file with every figure, its points, caption and code, and the meaning of the columns.
+
+    `about` says in captions.md what the figures are about; `checkpoint` becomes the first column of every table;
+    `prefix` is how the names of the files begin, by default that name. Raises ValueError without figures and
+    DrawingError where no browser can draw them.
+    """
+    if not figures:
+        raise ValueError("There must be at least one figure; got none. Open a tab that draws one.")
+    stems = file_stems([figure.title for figure in figures], prefix or checkpoint)
+    files: dict[str, str | bytes] = {}
+    files |= asyncio.run(_render(dict(zip(stems, figures, strict=True)), report))
+    tables = []
+    for stem, figure in zip(stems, figures, strict=True):
+        table = _points_of(figure) if figure.table is None else figure.table
+        if checkpoint and "checkpoint" not in table:
+            table = table.assign(checkpoint=checkpoint)[["checkpoint", *table.columns]]
+        tables.append(table)
+        files[f"{stem}.csv"] = columns.to_csv(table)
+        if figure.code:
+            files[f"{stem}.py"] = f"{figure.code}\n"
+    files["captions.md"] = _captions(dict(zip(stems, figures, strict=True)), about)
+    files["columns.csv"] = columns.dictionary(tables).to_csv(index=False)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in sorted(files):
+            packed.writestr(name, files[name])
+    return content.getvalue()
+
+
+def file_stems(titles: Sequence[str], prefix: str = "") -> list[str]:
+    """Return a name for the files of each figure: prefix and title in small letters, digits, dots and hyphens."""
+    stems: list[str] = []
+    for title in titles:
+        stem = re.sub(r"[^a-z0-9.]+", "-", f"{prefix} {title}".lower()).strip("-.")
+        number = sum(re.sub(r"-\d+$", "", other) == stem for other in stems)
+        stems.append(f"{stem}-{number + 1}" if number else stem)
+    return stems
+
+
+def for_paper(figure: go.Figure, width: float) -> go.Figure:
+    """Return a copy of a figure in the look of paper, `width` pixels wide before it is reduced by SCALE."""
+    height = figure.layout.height or style.CHART_HEIGHTS["large"]
+    drawn = go.Figure(figure).update_layout(template=TEMPLATE, width=width, height=height)
+    columns_drawn = {axis.domain for axis in drawn.select_xaxes() if axis.domain}
+    room = width / max(len(columns_drawn), 1) / CHARACTER_WIDTH
+    lines = 1
+    # Titles of panels stand beside one another, each no wider than its panel.
+    for title in drawn.select_annotations({"xref": "paper", "yref": "paper", "showarrow": False, "textangle": None}):
+        wrapped = textwrap.wrap(title.text, max(8, int(room)), break_long_words=False)
+        title.update(text="<br>".join(wrapped), font_size=style.FONT_SIZE)
+        lines = max(lines, len(wrapped))
+    if lines > 1:
+        extra = (lines - 1) * LINE_HEIGHT
+        drawn.update_layout(height=height + extra, margin_t=(drawn.layout.margin.t or style.MARGINS["t"]) + extra)
+    return drawn
+
+
+def points(figure: go.Figure) -> pd.DataFrame:
+    """Return what the traces of a figure draw, a row for each mark, with the titles of its axes.
+
+    Columns: series, those of x, y, z, a, b, c that occur, x_axis and y_axis.
+    """
+    return pd.concat([_points(figure, trace) for trace in figure.data] or [pd.DataFrame()], ignore_index=True)
+
+
+def _points(figure: go.Figure, trace: Any) -> pd.DataFrame:
+    values = trace.to_plotly_json()
+    drawn = {name: list(trace[name]) for name in ("x", "y", "a", "b", "c") if values.get(name) is not None}
+    if values.get("z") is not None:
+        rows = [list(row) for row in trace["z"]]
+        across, down = (drawn.get("x") or list(range(len(rows[0])))), (drawn.get("y") or list(range(len(rows))))
+        drawn = {
+            "x": [x for _ in down for x in across],
+            "y": [y for y in down for _ in across],
+            "z": [value for row in rows for value in row],
+        }
+    table = pd.DataFrame(drawn)
+    table.insert(0, "series", values.get("name") or "")
+    for axis in ("x", "y"):
+        if axis in drawn:
+            number = (values.get(f"{axis}axis") or axis)[1:]
+            table[f"{axis}_axis"] = figure.layout[f"{axis}axis{number}"].title.text or ""
+    return table
+
+
+def _points_of(figure: PaperFigure) -> pd.DataFrame:
+    drawn = figure.draw(_layout_width(WIDTHS[0]))
+    return points(drawn) if isinstance(drawn, go.Figure) else pd.DataFrame()
+
+
+def _layout_width(millimetres: float) -> float:
+    return millimetres * PIXELS_PER_MM / SCALE
+
+
+async def _render(figures: Mapping[str, PaperFigure], report: Report) -> dict[str, bytes]:
+    """Draw every figure in one browser, at each width as SVG and PDF; return the files by name."""
+    # kaleido is needed here alone, and brings a tenth of a second of imports.
+    import kaleido
+    from choreographer.errors import BrowserClosedError, BrowserFailedError, ChromeNotFoundError
+    from kaleido.errors import KaleidoError
+
+    files: dict[str, bytes] = {}
+    total = len(figures) * len(WIDTHS)
+    try:
+        report(0.0, "Starting the browser that draws")
+        # MathJax would be loaded from another server.
+        async with kaleido.Kaleido(path=find_browser(), mathjax=False) as browser:
+            for number, (stem, figure) in enumerate(figures.items()):
+                for place, millimetres in enumerate(WIDTHS):
+                    report((number * len(WIDTHS) + place) / total, f"{figure.title} {millimetres} mm")
+                    drawn = figure.draw(_layout_width(millimetres))
+                    name = f"{stem}-{millimetres}mm"
+                    if isinstance(drawn, str):
+                        svg, pages = _widened(drawn, millimetres)
+                        files[f"{name}.svg"] = svg.encode()
+                    else:
+                        pages = for_paper(drawn, _layout_width(millimetres))
+                        svg = await browser.calc_fig(pages, opts={"format": "svg"})
+                        files[f"{name}.svg"] = _in_millimetres(svg.decode(), millimetres).encode()
+                    files[f"{name}.pdf"] = await browser.calc_fig(pages, opts={"format": "pdf", "scale": SCALE})
+    except ChromeNotFoundError:
+        raise DrawingError(NO_BROWSER) from None
+    except (KaleidoError, BrowserClosedError, BrowserFailedError, TimeoutError) as error:
+        raise DrawingError(f"The browser that draws the figures failed ({type(error).__name__}); try again.") from error
+    return files
+
+
+def find_browser() -> str | None:
+    """Return the path of a browser; None leaves the search to kaleido, which also knows BROWSER_PATH."""
+    if os.environ.get("BROWSER_PATH"):
+        return None
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+_SIZE = re.compile(r'width="([\d.]+)" height="([\d.]+)"')
+
+
+def _in_millimetres(svg: str, width: float) -> str:
+    """State the size of a drawing in millimetres; its viewBox stays."""
+    found = _SIZE.search(svg)
+    assert found is not None
+    height = width * float(found[2]) / float(found[1])
+    return f'{svg[: found.start()]}width="{width:g}mm" height="{height:.2f}mm"{svg[found.end() :]}'
+
+
+def _widened(svg: str, millimetres: float) -> tuple[str, go.Figure]:
+    """Centre a drawing on paper of a width, reduced like the figures or until it fits; return it, and as a figure."""
+    found = _SIZE.search(svg)
+    assert found is not None
+    own, height = float(found[1]), float(found[2])
+    width = max(own, _layout_width(millimetres))
+    sized = f'width="{width:.2f}" height="{height:g}"{svg[found.end() :]}'
+    sized = re.sub(r'viewBox="[^"]*"', f'viewBox="{(own - width) / 2:.2f} 0 {width:.2f} {height:g}"', sized, count=1)
+    sized = svg[: found.start()] + sized
+    reduced = _layout_width(millimetres) / width
+    image = {"source": f"data:image/svg+xml;base64,{base64.b64encode(sized.encode()).decode()}", "sizing": "stretch"}
+    image |= {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "sizex": 1, "sizey": 1}
+    figure = go.Figure(layout={"images": [image], "margin": dict.fromkeys("lrtb", 0)})
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    figure.update_layout(template=TEMPLATE, width=width * reduced, height=height * reduced)
+    return _in_millimetres(sized, millimetres), figure
+
+
+def _captions(figures: Mapping[str, PaperFigure], about: str) -> str:
+    """Return the captions of all figures as Markdown."""
+    made = f"GTE Explorer, {source_revision()}, {datetime.now(UTC):%Y-%m-%d}"
+    parts = [
+        f"# {about}",
+        f"Drawn by {made}. Every figure is there as SVG and PDF, {' and '.join(map(str, WIDTHS))} mm wide, its points "
+        "as CSV and the code that draws it as .py; columns.csv says what the columns mean.",
+    ]
+    for stem, figure in figures.items():
+        parts += [f"## {figure.title}", f"Files: {stem}", figure.caption, figure.definition]
+    return "\n\n".join(filter(None, parts)) + "\n"
