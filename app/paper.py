@@ -68,4 +68,4 @@ def offer(page: str, name: str = "", *, others: Sequence[PaperFigure] = ()) -> N
 
 
 def _numbers(figure: PaperFigure) -> str:
-    return "" if figure.table is None else figure.table.to_json()
+    return "" if figure.table is None else figure.table.to_csv()

@@ -102,11 +102,12 @@ def pack(
     stems = file_stems([figure.title for figure in figures], prefix or checkpoint)
     files: dict[str, str | bytes] = {}
     files |= asyncio.run(_render(dict(zip(stems, figures, strict=True)), report))
-    tables = []
+    tables: list[pd.DataFrame] = []
     for stem, figure in zip(stems, figures, strict=True):
         table = _points_of(figure) if figure.table is None else figure.table
         if checkpoint and "checkpoint" not in table:
-            table = table.assign(checkpoint=checkpoint)[["checkpoint", *table.columns]]
+            table = table.copy()
+            table.insert(0, "checkpoint", checkpoint)
         tables.append(table)
         files[f"{stem}.csv"] = columns.to_csv(table)
         if figure.code:
@@ -134,18 +135,18 @@ def for_paper(figure: go.Figure, width: float) -> go.Figure:
     """Return a copy of a figure in the look of paper, `width` pixels wide before it is reduced by SCALE."""
     height = figure.layout.height or style.CHART_HEIGHTS["large"]
     drawn = go.Figure(figure).update_layout(template=TEMPLATE, width=width, height=height)
-    columns_drawn = {axis.domain for axis in drawn.select_xaxes() if axis.domain}
-    room = width / max(len(columns_drawn), 1) / CHARACTER_WIDTH
+    panels = [axis.domain or (0, 1) for axis in drawn.select_xaxes()]
     lines = 1
-    # Titles of panels stand beside one another, each no wider than its panel.
+    # Titles of panels stand next to one another, each no wider than its panel.
     for title in drawn.select_annotations({"xref": "paper", "yref": "paper", "showarrow": False, "textangle": None}):
-        wrapped = textwrap.wrap(title.text, max(8, int(room)), break_long_words=False)
+        room = next((end - first for first, end in panels if first <= title.x <= end), 1) * width
+        wrapped = textwrap.wrap(title.text, max(8, int(room / CHARACTER_WIDTH)), break_long_words=False)
         title.update(text="<br>".join(wrapped), font_size=style.FONT_SIZE)
         lines = max(lines, len(wrapped))
     if lines > 1:
         extra = (lines - 1) * LINE_HEIGHT
         drawn.update_layout(height=height + extra, margin_t=(drawn.layout.margin.t or style.MARGINS["t"]) + extra)
-    return drawn
+    return drawn.update_yaxes(title_standoff=6)
 
 
 def points(figure: go.Figure) -> pd.DataFrame:

@@ -17,7 +17,9 @@ SHARES = [0.0, 0.75, 0.25, 0.0]
 
 def decoded(source: str) -> np.ndarray:
     png = np.frombuffer(base64.b64decode(source.removeprefix("data:image/png;base64,")), np.uint8)
-    return cv2.cvtColor(cv2.imdecode(png, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    image = cv2.imdecode(png, cv2.IMREAD_COLOR)
+    assert image is not None
+    return np.asarray(image)[..., ::-1]
 
 
 @pytest.mark.parametrize("width", [450.0, 952.0])
