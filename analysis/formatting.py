@@ -51,6 +51,17 @@ def percent(share: float) -> str:
     return f"{three_digits(100 * share)} %"
 
 
+def power_of_ten(value: float) -> str:
+    """Format a positive number with a power of ten: "4.2 · 10⁻⁸"."""
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits} · 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+def p_value_in_words(value: float) -> str:
+    """Format a p-value with two significant digits, below a thousandth as a power of ten: "p = 1.9 · 10⁻⁶"."""
+    return f"p = {value:.2g}" if value >= 1e-3 else f"p = {power_of_ten(value)}" if value > 0 else "p < 10⁻³⁰⁰"
+
+
 def large_count(count: int | float) -> str:
     """Format a count as papers print it: "1.97 T", "25.34 G", "17.97 M", "1.50 k", "640"."""
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):

@@ -188,6 +188,11 @@ def of_visit() -> Uploads:
     return st.session_state[_KEY]
 
 
+def is_uploaded(header: CheckpointHeader) -> bool:
+    """Return True for a checkpoint of this visit alone, of which nothing may be kept."""
+    return header.path in {other.path for other in opened().values()}
+
+
 def opened() -> dict[str, CheckpointHeader]:
     """Return the checkpoints that this visit has opened, by name."""
     return of_visit().opened if _KEY in st.session_state else {}

@@ -108,6 +108,8 @@ SPEED = Key("speed", "speed", "whatif", text, default="2 x")
 BESIDE = Key("beside", "network to compare with", "whatif", several)
 WHERE = Key("where", "choice of layers", "whatif", text)
 SETTING = Key("setting", "setting of the kernels", "whatif", text)
+CHANGED_BY_TIME = Key("changed_by_time", "change whose clips are listed", "whatif", text)
+CHANGED_BY_SETTING = Key("changed_by_setting", "setting whose clips are listed", "whatif", text)
 BLEND = Key("blend", "blend", "whatif", decimal, default=0.5)
 
 DEPTH = Key("depth", "depth", "architectures", text, default="50")

@@ -1,8 +1,12 @@
 """The checkpoints that ship keep what their README promises."""
 
+import pandas as pd
 import pytest
 import torch
 
+from analysis.interventions.accuracy import LabelledClips, Step, settings_accuracy
+from analysis.interventions.experiments import load_network
+from analysis.interventions.layer_ablation import ALL_LAYERS, layer_ablation, stored_ablation
 from gte.checkpoint import load_model
 from gte.data.loading import to_clip
 from gte.data.motionpairs.dataset import MotionPairs
@@ -47,3 +51,33 @@ def test_the_shipped_c2d_answers_a_clip_and_its_reversal_alike():
                 model(to_clip(clips.frames(number, which))[None]) for number in (index, index + NUM_CLIPS // 2)
             )
         assert (forwards - backwards).abs().max() <= 1e-5 * forwards.abs().max()
+
+
+def test_the_stored_result_of_the_layers_belongs_to_the_shipped_gte():
+    path = ROOT / "checkpoints" / "gte-tiny.safetensors"
+    _, header = load_model(path)
+    clips = LabelledClips(dataset="motionpairs", num_clips=280, num_frames=header.num_frames, size=header.size)
+    table = stored_ablation(path, clips)
+    assert table is not None, "Run python -m analysis.interventions checkpoints/gte-tiny.safetensors --store"
+    assert set(table["layer"]) == {*header.layers, ALL_LAYERS}
+    assert set(table["num_scenes"]) == {280}
+    assert table["right"].iloc[0] >= 270
+
+
+@pytest.mark.slow
+def test_the_stored_result_of_the_layers_is_what_the_command_computes():
+    path = ROOT / "checkpoints" / "gte-tiny.safetensors"
+    network = load_network("gte-tiny", str(path))
+    clips = LabelledClips(dataset="motionpairs", num_clips=16, num_frames=8, size=112)
+    stored = stored_ablation(path, clips)
+    assert stored is not None
+    pd.testing.assert_frame_equal(stored, layer_ablation(network, None, clips))
+
+
+@pytest.mark.slow
+def test_mixing_carries_what_the_shipped_gte_learned_and_own_taps_do_not():
+    network = load_network("gte-tiny", str(ROOT / "checkpoints" / "gte-tiny.safetensors"))
+    clips = LabelledClips(dataset="motionpairs", num_clips=112, num_frames=8, size=112)
+    table = settings_accuracy(network, None, [Step("own_reset"), Step("unmixed")], clips)
+    # Counted with other code as well.
+    assert table["right"].tolist() == [111, 111, 69]

@@ -9,24 +9,27 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Int, UInt8
-from scipy.stats import binomtest
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from analysis.formatting import block_name
-from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers, changes, has_start
+from analysis.formatting import p_value_in_words
+from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers, changes
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, frame_numbers
 from analysis.progress import Report, no_report
+from analysis.statistics import SIGNIFICANT, paired_p_value, sum_by_scene, sum_interval
 from gte.data import open_dataset
 from gte.data.loading import to_clips
 from gte.data.sampling import segment_indices
 from gte.models import temporal_layers
 
-SIGNIFICANT: Final = 0.05
-"""Significance level, divided by the number of comparisons."""
 BLENDS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+AS_FILMED: Final = "As filmed"
+"""The label of clips without a change of time."""
 MAX_KEPT_BYTES = 256_000_000
 """Size of the frames of all clips up to which they are kept; larger ones are read again for each pass."""
+
+ANSWERS: Final = "answers"
+"""The column with the most probable class of every clip, which tables for readers leave out."""
 
 Batch = UInt8[np.ndarray, "_ t h w 3"]
 
@@ -72,6 +75,11 @@ class LabelledClips:
         data = open_dataset(self.dataset, "test", self.size)
         return torch.tensor([data.label(index) for index in range(self.num_clips)])
 
+    def scenes(self) -> Int[np.ndarray, " n"]:
+        """The scene of every clip; a clip and its reversal show the same one."""
+        data = open_dataset(self.dataset, "test", self.size)
+        return np.array([data.scene_number(index) for index in range(self.num_clips)])
+
     def twins(self) -> Int[Tensor, " n"]:
         """The reversed class of every clip, or -1."""
         return torch.tensor(open_dataset(self.dataset, "test", self.size).twins)[self.labels()]
@@ -114,34 +122,62 @@ def predictions(
         clips = to_clips(torch.from_numpy(batch))
         with network.lock:
             logits = answers(network.model, clips, changed or {})
-        if not logits.isfinite().all():
-            raise ValueError(
-                f"The output of {network.name} is not a number, so it has no accuracy; choose another network."
-            )
-        predicted.append(logits.argmax(1))
+        predicted.append(predicted_class(network.name, logits))
     return torch.cat(predicted)
 
 
-def chance_of_flips(lost: int, gained: int) -> float:
-    """The p-value of the exact McNemar test for clips whose answer became wrong (lost) and right (gained)."""
-    return 1.0 if lost + gained == 0 else float(binomtest(lost, lost + gained, 0.5).pvalue)
+def predicted_class(name: str, logits: Float[Tensor, "n classes"]) -> Int[Tensor, " n"]:
+    """The most probable class of each clip. Raises ValueError for NaN, with the name of the network."""
+    if not logits.isfinite().all():
+        raise ValueError(f"The output of {name} is not a number, so it has no accuracy; choose another network.")
+    return logits.argmax(1)
 
 
-def _row(before: Int[Tensor, " n"], after: Int[Tensor, " n"], clips: LabelledClips) -> dict[str, Any]:
-    """Compare the answers after a change with those before."""
+def compare_answers(before: Int[Tensor, " n"], after: Int[Tensor, " n"], clips: LabelledClips) -> dict[str, Any]:
+    """Compare the answers after a change with those before, as a row of a table.
+
+    `lost` and `gained` count clips whose answer became wrong and right. `low` and `high` are the 95 % interval of lost
+    minus gained, `p_value` is that of the exact test; both are over scenes (`analysis.statistics`).
+    """
     labels, twins = clips.labels(), clips.twins()
     was, now = before == labels, after == labels
-    lost, gained = int((was & ~now).sum()), int((~was & now).sum())
+    losses = sum_by_scene((was.int() - now.int()).numpy(), clips.scenes())
+    low, high = sum_interval(losses)
     return {
         "num_clips": clips.num_clips,
+        "num_scenes": len(losses),
         "right": int(now.sum()),
         "twin": int((after == twins).sum()),
         "top1": int(now.sum()) / clips.num_clips,
         "unchanged": int((before == after).sum()),
-        "lost": lost,
-        "gained": gained,
-        "chance": chance_of_flips(lost, gained),
+        "lost": int((was & ~now).sum()),
+        "gained": int((~was & now).sum()),
+        "low": low,
+        "high": high,
+        "p_value": paired_p_value(losses),
+        ANSWERS: tuple(after.tolist()),
     }
+
+
+def changed_clips(before: Sequence[int], after: Sequence[int], clips: LabelledClips) -> pd.DataFrame:
+    """The clips whose answer changed, as text for readers: those that became wrong first, then those that became right.
+
+    `before` and `after` are the most probable classes of the clips.
+    """
+    classes, labels = open_dataset(clips.dataset, "test", clips.size).classes, clips.labels().tolist()
+    rows = [
+        {
+            "Clip": index,
+            "True class": classes[label],
+            "Before": classes[was],
+            "After": classes[now],
+            "Result": "lost" if was == label else "gained" if now == label else "wrong before and after",
+        }
+        for index, (label, was, now) in enumerate(zip(labels, before, after, strict=True))
+        if was != now
+    ]
+    order = ("lost", "gained", "wrong before and after")
+    return pd.DataFrame(sorted(rows, key=lambda row: order.index(row["Result"])))
 
 
 def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
@@ -152,7 +188,7 @@ def usual_choices(num_frames: int) -> dict[str, TimeChoice | None]:
     """The changes of time for test clips, by the label of their row; the first is no change."""
     middle = num_frames // 2
     choices = {
-        "As filmed": None,
+        AS_FILMED: None,
         "Reverse": TimeChoice(change="reverse"),
         "Shuffle": TimeChoice(change="shuffle"),
         "Freeze": TimeChoice(change="freeze", frame=middle),
@@ -186,9 +222,19 @@ def time_accuracy(
             before = after if before is None else before
             flipped = int((after == twins[before]).sum())
             rows.append(
-                {"network": network.name, "change": name, **_row(before, after, test_clips), "flipped": flipped}
+                {
+                    "network": network.name,
+                    "change": name,
+                    **compare_answers(before, after, test_clips),
+                    "flipped": flipped,
+                }
             )
     return pd.DataFrame(rows)
+
+
+def change_label(network: str, change: str) -> str:
+    """The label of a row of `time_accuracy`."""
+    return f"{network}: {change}"
 
 
 def time_finding(table: pd.DataFrame) -> str:
@@ -199,36 +245,6 @@ def time_finding(table: pd.DataFrame) -> str:
         f"{row['num_clips']} clips and leaves it unchanged on {row['unchanged']}."
         for row in rows
     )
-
-
-def ablation_settings(network: Network, layer: str) -> tuple[str, ...]:
-    """The settings that replace the kernels of a layer."""
-    known = has_start(network.model, layer, network.starts)
-    return ("initial", "identity", "zero") if known else ("present", "zero")
-
-
-def layer_ablation(
-    network: Network, layers: Sequence[str] | None, clips: LabelledClips, report: Report = no_report
-) -> pd.DataFrame:
-    """The accuracy on test clips when the kernels of each of the layers alone are replaced, by default of every layer.
-
-    Rows: layer, setting (the first is "learned"), and the columns of right, lost and gained clips. The network is left
-    unchanged, bit for bit.
-    """
-    layers = list(temporal_layers(network.model)) if layers is None else layers
-    steps = [(layer, setting) for layer in layers for setting in ablation_settings(network, layer)]
-    batches = clips.as_filmed()
-    before = predictions(network, batches, tick=partial(report, 0.0, "as trained"))
-    rows: list[dict[str, Any]] = []
-    for number, (layer, setting) in enumerate(steps, start=1):
-        if not rows or rows[-1]["layer"] != layer:
-            rows.append({"layer": layer, "setting": "learned", **_row(before, before, clips)})
-        tick = partial(report, number / (len(steps) + 1), f"{block_name(layer)}: {SETTINGS[setting].label}")
-        with network.lock:
-            changed = changes(network.model, [layer], setting, starts=network.starts)
-        after = predictions(network, batches, changed, tick)
-        rows.append({"layer": layer, "setting": setting, **_row(before, after, clips)})
-    return pd.DataFrame(rows)
 
 
 def every_step(settings: Sequence[str]) -> list[Step]:
@@ -251,13 +267,13 @@ def settings_accuracy(
     layers = list(temporal_layers(network.model)) if layers is None else layers
     batches, others = clips.as_filmed(), [step for step in steps if step.setting != "learned"]
     before = predictions(network, batches, tick=partial(report, 0.0, "as trained"))
-    rows = [{"setting": "learned", "blend": 1.0, **_row(before, before, clips)}]
+    rows = [{"setting": "learned", "blend": 1.0, **compare_answers(before, before, clips)}]
     for number, (setting, blend) in enumerate(others, start=1):
         with network.lock:
             changed = changes(network.model, layers, setting, blend, network.starts)
         tick = partial(report, number / (len(others) + 1), SETTINGS[setting].in_words(blend))
         after = predictions(network, batches, changed, tick)
-        rows.append({"setting": setting, "blend": blend, **_row(before, after, clips)})
+        rows.append({"setting": setting, "blend": blend, **compare_answers(before, after, clips)})
     return pd.DataFrame(rows)
 
 
@@ -273,7 +289,8 @@ def setting_finding(table: pd.DataFrame) -> str:
         return f"With {words} the accuracy stays at {_right(row)} test clips."
     change = "falls" if after < before else "rises"
     sentence = f"With {words} the accuracy {change} from {before} to {_right(row)} test clips"
-    return f"{sentence}." if row["chance"] <= SIGNIFICANT else f"{sentence}, which is not significant."
+    judged = "" if row["p_value"] <= SIGNIFICANT else ", not significant"
+    return f"{sentence} ({p_value_in_words(row['p_value'])}{judged})."
 
 
 def blend_finding(table: pd.DataFrame) -> str:
@@ -288,48 +305,9 @@ def blend_finding(table: pd.DataFrame) -> str:
     )
 
 
-def ablation_finding(table: pd.DataFrame, block: str) -> str:
-    """One sentence on one layer of `layer_ablation`: the worst replacement, and whether it is significant."""
-    rows = _records(table)
-    trained, others = rows[0], rows[1:]
-    worst = min(others, key=lambda row: row["right"])
-    right = f"the trained network is right on {_right(trained)} clips"
-    if worst["right"] >= trained["right"]:
-        return f"{block} does not matter here: {right}, and any replacement does as well."
-    sentence = f"{right}, with {SETTINGS[worst['setting']].words} on {worst['right']}"
-    if worst["chance"] > SIGNIFICANT / len(others):
-        return f"These clips do not show whether {block} matters: {sentence}, which is not significant."
-    return f"{block} matters: {sentence}."
-
-
-def ablation_details(table: pd.DataFrame) -> str:
-    """One sentence on the rows of one layer of `layer_ablation`: clips lost and gained in each setting."""
-    parts = [
-        f"with {SETTINGS[row['setting']].words} {row['lost']} are lost and {row['gained']} gained"
-        for row in _records(table)
-        if row["setting"] != "learned"
-    ]
-    return f"Of {table['num_clips'].iloc[0]} clips, {', '.join(parts)}."
-
-
 def resolution(num_clips: int, dataset: str) -> str:
     """The number of clips, and the share of a single one."""
     return f"{num_clips} test clips of {dataset}, equally many per class: one clip is {100 / num_clips:.2g} %."
-
-
-def layers_finding(table: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """One sentence on all layers of `layer_ablation`: the most important one, and how many are significant."""
-    rows = [row for row in _records(table) if row["setting"] != "learned"]
-    significant = {
-        row["layer"] for row in rows if row["chance"] <= SIGNIFICANT / len(rows) and row["lost"] > row["gained"]
-    }
-    worst = min(rows, key=lambda row: row["right"])
-    more = "" if significant else " Use more clips to detect smaller effects."
-    return (
-        f"{names[worst['layer']]} matters most: with {SETTINGS[worst['setting']].words} {worst['lost']} clips are lost "
-        f"and {worst['gained']} gained. The loss is significant in {len(significant)} of {len(set(table['layer']))} "
-        f"layers.{more}"
-    )
 
 
 def settings_finding(table: pd.DataFrame) -> str:

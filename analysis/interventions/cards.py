@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.interventions import accuracy, figures
-from analysis.interventions.accuracy import LabelledClips, Step
+from analysis.interventions.accuracy import ANSWERS, LabelledClips, Step
 from analysis.interventions.effects import ROUNDING, Effect, changes_in_words, effects_table
 from analysis.interventions.experiments import StoredClip, kernel_effect, load_network, mirror_effects, time_effect
 from analysis.interventions.kernel_edits import SETTINGS, MirrorLaw
+from analysis.interventions.layer_ablation import layer_ablation, layer_details, layers_finding
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, in_words
 from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
@@ -22,27 +23,30 @@ largest over all classes, relative to the largest logit before: up to {ROUNDING:
 are added in another order.
 """
 TEST_CLIPS = """
-The dotted line is chance. Significance is the exact test of McNemar at 5 % on the clips whose answer changed between
-right and wrong, divided by the number of comparisons.
+The dotted line is chance. A change of accuracy is tested on the clips whose answer became wrong (lost) or right
+(gained). Scenes are compared, a clip and its reversal together: with one clip per scene this is the exact test of
+McNemar.
 """
 OVER_THE_DATA = """
 The same test clips under each change of time. **True class** is the class of the clip as filmed, **reversed class** the
 class of the clip played backwards. A network that averages over frames without mixing them gives the same answer to a
 reversed or shuffled clip.
 """
-ABLATION = (
-    """
-Only the kernels of this layer are replaced; all later layers stay as trained.
+ABLATION = """
+Only the kernels of this layer, or of all layers together, are replaced; everything else stays as trained.
 
-- **Untrained shift**: the kernels before training. If little is lost, the layer needs *a* shift, but not the one that
-  it learned.
-- **No shift**: every output reads its original inputs in the current frame. If little is lost, the layer does not need
-  other frames. For kernels whose values before training are unknown there is **current frame only** instead: their
-  weights are summed at the current frame.
-- **Zeroed**: the layer outputs zeros. If little is lost, the other paths do the work.
+- **Untrained shift** asks whether what the layer *learned* matters: its kernels are those from before training. They
+  are not known for every layer.
+- **Current frame only** asks whether it needs *other frames*: the trained weights of each kernel are summed at the
+  current frame.
+- **Zeroed** asks whether the network needs the *path*: the layer outputs zeros.
+
+A dot is the number of test clips that become wrong minus those that become right; the line is its 95 % interval
+(Bonett and Price 2012). Scenes are the unit: a clip and its reversal count as one. The test is exact (McNemar's, where
+there is one clip per scene), and p-values are corrected for all questions asked (Holm). A filled dot is significant at
+5 %. A hollow dot says that **no difference was found**: the interval shows how large it may still be. One layer may be
+replaceable because others do its work, so read the row of all layers as well.
 """
-    + TEST_CLIPS
-)
 BLEND = """
 The kernels W₀ + b·(W − W₀) over the blend b, with W₀ before and W after training: b = 0 is before training, 1 after
 training, and above 1 the change continues in a straight line. The vertical line is the blend of the page, the dotted
@@ -143,7 +147,7 @@ def accuracy_over_time(table: pd.DataFrame, evaluated: Sequence[Evaluated]) -> C
             ),
         ),
         definition=OVER_THE_DATA,
-        table=table,
+        table=table.drop(columns=ANSWERS),
     )
 
 
@@ -174,7 +178,7 @@ def accuracy_over_settings(
             sentence=accuracy.settings_finding(table),
             call=Call(figures.setting_bars, known, evaluated.num_classes, marked),
             definition=f"{rules}\n{TEST_CLIPS}",
-            table=table,
+            table=table.drop(columns=ANSWERS),
         )
     ]
     if "blend" in settings:
@@ -186,36 +190,40 @@ def accuracy_over_settings(
                 sentence=accuracy.blend_finding(table),
                 call=Call(figures.blend_curve, known, blend, evaluated.num_classes),
                 definition=BLEND,
-                table=where(table, (table["setting"] == "blend").to_numpy()),
+                table=where(table, (table["setting"] == "blend").to_numpy()).drop(columns=ANSWERS),
             )
         )
     return cards
 
 
 def ablation_of_layer(table: pd.DataFrame, layer: str, block: str, evaluated: Evaluated) -> Card:
-    """Show the accuracy without one layer, from `accuracy.layer_ablation`; `block` is its short name."""
+    """Show the clips lost without one layer, from `layer_ablation` of it or of all; `block` is its short name."""
+    rows = where(table, (table["layer"] == layer).to_numpy())
+    asked = None if set(table["layer"]) != {layer} else [layer]
     return Card(
         key=f"ablation-{block}",
-        title=f"Accuracy without the kernels of {block}",
-        sentence=accuracy.ablation_details(table),
-        call=Call(figures.setting_bars, _ablation(table, [layer], evaluated), evaluated.num_classes, "learned"),
+        title=f"Clips lost without the kernels of {block}",
+        sentence=layer_details(table, layer),
+        call=Call(figures.losses_of_layer, _ablation(table, asked, evaluated), layer),
         definition=ABLATION,
-        table=table,
+        table=rows.drop(columns=ANSWERS),
     )
 
 
-def ablation_of_all(table: pd.DataFrame, names: Mapping[str, str], evaluated: Evaluated) -> Card:
-    """Show the accuracy without each layer, from `accuracy.layer_ablation`; `names` are the layers' short ones."""
+def ablation_of_all(
+    table: pd.DataFrame, names: Mapping[str, str], evaluated: Evaluated, marked: str | None = None
+) -> Card:
+    """Show the clips lost without each layer, from `layer_ablation`; `names` are the layers' short ones."""
     return Card(
         key="ablation",
-        title="Every layer, most important first",
-        sentence=accuracy.layers_finding(table, names),
-        call=Call(figures.damage_by_layer, _ablation(table, None, evaluated), evaluated.num_classes),
+        title="Every layer",
+        sentence=layers_finding(table, names),
+        call=Call(figures.losses_by_layer, _ablation(table, None, evaluated), marked),
         definition=ABLATION,
-        table=table,
+        table=table.drop(columns=ANSWERS),
     )
 
 
 def _ablation(table: pd.DataFrame, layers: list[str] | None, evaluated: Evaluated) -> Named:
     network, clips = Named("network", evaluated.network), Named("clips", evaluated.clips)
-    return Named("table", Call(accuracy.layer_ablation, network, layers, clips), table)
+    return Named("table", Call(layer_ablation, network, layers, clips), table)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from analysis.attribution.evidence import Evidence, NotNumbersError, rank_correlation
-from analysis.formatting import percent, three_digits
+from analysis.formatting import percent, power_of_ten, three_digits
 
 ROUNDING: Final = 1e-5
 """Differences of logits up to this part of the largest are rounding errors, from the order of additions."""
@@ -35,11 +35,7 @@ def relative_difference(before: Float[Tensor, "*n c"], after: Float[Tensor, "*n 
 
 def in_powers_of_ten(share: float) -> str:
     """A share in words: a percentage from a thousandth on, a power of ten below it, "4.2 · 10⁻⁸"."""
-    if share == 0 or share >= 1e-3:
-        return percent(share)
-    digits, exponent = f"{share:.1e}".split("e-")
-    raised = str(int(exponent)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{digits} · 10⁻{raised}"
+    return percent(share) if share == 0 or share >= 1e-3 else power_of_ten(share)
 
 
 @dataclass(frozen=True, kw_only=True)

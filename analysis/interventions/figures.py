@@ -7,10 +7,12 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.formatting import block_names, percent, three_digits
+from analysis.interventions.accuracy import change_label
 from analysis.interventions.effects import Effect, classes_of_interest, role_of
 from analysis.interventions.kernel_edits import SETTINGS
+from analysis.interventions.layer_ablation import ALL_LAYERS, NO_DIFFERENCE, verdict
 from analysis.plotting import style
-from analysis.plotting.rows import ROW_PITCH, lay_out_rows, row_bars, where
+from analysis.plotting.rows import ROW_PITCH, every_name, lay_out_rows, mark_row, row_bars, where
 
 ROW = 22
 """Height in pixels of a class in a panel of answers."""
@@ -83,59 +85,121 @@ def answers_before_and_after(effects: Sequence[Effect], after: str) -> go.Figure
     return figure
 
 
-def _accuracy_bars(names: Sequence[str], shares: Sequence[float], colours: Sequence[str]) -> go.Bar:
-    numbers = [percent(share) for share in shares]
-    return row_bars(
-        names, shares, marker={"color": list(colours)}, hover="<b>%{y}</b>: %{text} correct", numbers=numbers
-    )
-
-
 def setting_bars(table: pd.DataFrame, num_classes: int, marked: str) -> go.Figure:
-    """The accuracy in each setting except the blend, one of them highlighted; the dotted line is chance."""
+    """The accuracy in each setting except the blend, one of them highlighted; the dotted line is chance.
+
+    Each bar carries the label of its setting.
+    """
     table = where(table, (table["setting"] != "blend").to_numpy())
     names = [SETTINGS[setting].label for setting in table["setting"]]
     colours = [style.ACCENT if setting == marked else style.NEUTRAL for setting in table["setting"]]
-    figure = lay_out_rows(go.Figure(_accuracy_bars(names, table["top1"].tolist(), colours)), names, size="medium")
+    bars = row_bars(
+        names,
+        table["top1"],
+        marker={"color": colours},
+        hover="<b>%{y}</b>: %{text} correct",
+        customdata=[[name] for name in names],
+        numbers=[percent(share) for share in table["top1"]],
+    )
+    figure = lay_out_rows(go.Figure(bars), names, size="medium")
     figure.update_layout(margin_t=8, showlegend=False)
     figure.update_xaxes(title_text="top-1 accuracy", range=[0, 1.14], **style.percent_ticks(0, 0.5, 1))
     figure.add_vline(x=1 / num_classes, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL}, layer="below")
     return figure
 
 
-def damage_by_layer(table: pd.DataFrame, num_classes: int) -> go.Figure:
-    """The accuracy with each layer alone replaced, lowest first, one panel per setting; the dotted line is chance."""
-    names = block_names(dict.fromkeys(table["layer"]))
-    changed = where(table, (table["setting"] != "learned").to_numpy())
-    settings = list(dict.fromkeys(changed["setting"]))
-    lowest = {layer: changed["top1"][changed["layer"] == layer].min() for layer in changed["layer"]}
-    order = sorted(lowest, key=lambda layer: lowest[layer])
-    rows = [names[layer] for layer in order]
+def losses_of_layer(table: pd.DataFrame, layer: str) -> go.Figure:
+    """The clips lost by each replacement of one layer, with 95 % intervals, from `layer_ablation`."""
+    rows = _questions(table, [layer])
+    names = [SETTINGS[setting].label for setting in rows["setting"]]
+    figure = go.Figure(_losses(names, rows))
+    lay_out_rows(figure, names, size="medium")
+    figure.update_layout(margin_t=8, showlegend=False, height=ROW_PITCH * 2 * len(names) + 70)
+    _count_clips(figure, rows)
+    return figure.update_xaxes(title_text=f"clips lost of {rows['num_clips'].iloc[0]}")
+
+
+def losses_by_layer(table: pd.DataFrame, marked: str | None = None) -> go.Figure:
+    """The clips lost by each replacement of each layer, with 95 % intervals, from `layer_ablation`.
+
+    There is a panel for each question, and one with an axis of its own for all layers together. A dot is filled where
+    the difference is significant. The row of the layer `marked` has a band.
+    """
+    layers = [layer for layer in dict.fromkeys(table["layer"]) if layer != ALL_LAYERS]
+    names = block_names(layers) | {ALL_LAYERS: ALL_LAYERS}
+    groups = [layers, *([[ALL_LAYERS]] if ALL_LAYERS in set(table["layer"]) else [])]
+    settings = list(dict.fromkeys(_questions(table, layers)["setting"]))
     figure = make_subplots(
+        rows=len(groups),
         cols=len(settings),
         shared_yaxes=True,
         horizontal_spacing=0.03,
-        subplot_titles=[SETTINGS[s].label for s in settings],
+        vertical_spacing=0.14,
+        row_heights=[len(layers) + 1, 2][: len(groups)],
+        subplot_titles=[SETTINGS[setting].label for setting in settings],
     )
-    for column, setting in enumerate(settings, start=1):
-        in_setting = where(changed, (changed["setting"] == setting).to_numpy())
-        top1 = dict(zip(in_setting["layer"], in_setting["top1"], strict=True))
-        shares = [float(top1[layer]) for layer in order]
-        figure.add_trace(_accuracy_bars(rows, shares, [style.NEUTRAL] * len(rows)), row=1, col=column)
-        figure.add_shape(
-            x0=1 / num_classes,
-            x1=1 / num_classes,
-            y0=0,
-            y1=1,
-            xref="x" if column == 1 else f"x{column}",
-            yref="paper",
-            line={"dash": "dot", "color": style.NEUTRAL},
-        )
-    lay_out_rows(figure, rows, size="medium")
-    height = max(style.CHART_HEIGHTS["medium"], ROW_PITCH * len(order) + 100)
-    figure.update_layout(height=height, margin_t=32, showlegend=False)
+    for row, group in enumerate(groups, start=1):
+        rows = _questions(table, group)
+        for column, setting in enumerate(settings, start=1):
+            asked = where(rows, (rows["setting"] == setting).to_numpy())
+            figure.add_trace(_losses([names[layer] for layer in asked["layer"]], asked), row=row, col=column)
+        _count_clips(figure, rows, row)
+        order = [names[layer] for layer in group]
+        figure.update_yaxes(categoryorder="array", categoryarray=order, row=row, **every_name(order))
+    style.style(figure, categories="y")
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticklabelstandoff=8)
+    figure.update_layout(height=ROW_PITCH * (len(layers) + 3) + 150, margin_t=32, showlegend=False)
     figure.update_annotations(font_size=style.FONT_SIZE)
-    figure.update_xaxes(range=[0, 1.25], **style.percent_ticks(0, 0.5, 1))
-    return figure
+    middle = len(settings) // 2 + 1
+    title = f"clips lost of {table['num_clips'].iloc[0]}"
+    figure.update_xaxes(title_text=title, row=len(groups), col=middle)
+    return mark_row(figure, layers, marked)
+
+
+def _questions(table: pd.DataFrame, layers: Sequence[str]) -> pd.DataFrame:
+    """The rows of these layers that ask a question."""
+    asked = (table["setting"] != "learned") & table["layer"].isin(layers)
+    return where(table, asked.to_numpy())
+
+
+def _losses(names: Sequence[str], rows: pd.DataFrame) -> go.Scatter:
+    """A dot with its interval for each row, filled where the difference is significant."""
+    losses = (rows["lost"] - rows["gained"]).to_numpy()
+    significant = [verdict(row) != NO_DIFFERENCE for row in rows.to_dict("records")]
+    return go.Scatter(
+        x=losses,
+        y=list(names),
+        mode="markers",
+        marker={
+            "size": 10,
+            "color": [style.ACCENT if found else style.TRANSPARENT for found in significant],
+            "line": {"width": 2, "color": [style.ACCENT if found else style.NEUTRAL for found in significant]},
+        },
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": rows["high"].to_numpy() - losses,
+            "arrayminus": losses - rows["low"].to_numpy(),
+            "color": style.NEUTRAL,
+            "thickness": 1.5,
+            "width": 4,
+        },
+        customdata=[
+            [row["lost"], row["gained"], f"{row['low']:.0f} to {row['high']:.0f}", verdict(row)]
+            for row in rows.to_dict("records")
+        ],
+        hovertemplate="<b>%{y}</b>: %{customdata[0]} lost, %{customdata[1]} gained<br>"
+        "95 %: %{customdata[2]} clips, %{customdata[3]}<extra></extra>",
+    )
+
+
+def _count_clips(figure: go.Figure, rows: pd.DataFrame, row: int | None = None) -> None:
+    """Give the axes of a row of panels one range, with a line at no loss."""
+    low, high = min(0.0, rows["low"].min()), max(1.0, rows["high"].max())
+    margin = 0.06 * (high - low)
+    figure.update_xaxes(
+        range=[low - margin, high + margin], zeroline=True, zerolinewidth=1.5, zerolinecolor=style.NEUTRAL, row=row
+    )
 
 
 def blend_curve(table: pd.DataFrame, blend: float, num_classes: int) -> go.Figure:
@@ -160,7 +224,10 @@ def blend_curve(table: pd.DataFrame, blend: float, num_classes: int) -> go.Figur
 
 
 def accuracy_by_change(table: pd.DataFrame) -> go.Figure:
-    """Clips answered with the true class, the reversed class and others, per network and change of time."""
+    """Clips answered with the true class, the reversed class and others, per network and change of time.
+
+    Each bar carries its `change_label`.
+    """
     networks = list(dict.fromkeys(table["network"]))
     figure = make_subplots(cols=len(networks), shared_yaxes=True, horizontal_spacing=0.08, subplot_titles=networks)
     for column, network in enumerate(networks, start=1):
@@ -177,6 +244,7 @@ def accuracy_by_change(table: pd.DataFrame) -> go.Figure:
                     name=name,
                     marker=marker,
                     hover=f"<b>%{{y}}</b>: %{{x:.1%}} of the clips, {name}",
+                    customdata=[[change_label(network, change)] for change in rows["change"]],
                     legend_group=name,
                     in_legend=column == 1,
                 ),

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -43,12 +43,8 @@ class Kernels:
 
     @property
     def start(self) -> Kernel:
-        """The kernels before training. Raises ValueError if they are unknown."""
-        if self.initial is None:
-            raise ValueError(
-                "Neither the layer nor its file has these kernels before training; choose a setting that does not need "
-                "them."
-            )
+        """The kernels before training, where they are known."""
+        assert self.initial is not None
         return self.initial
 
 
@@ -64,13 +60,33 @@ class Setting:
     """The new kernels, in one sentence."""
     kernel: Callable[[Kernels, float], Kernel]
     """(kernels, blend) to the new kernels; blend matters if `takes_blend`."""
-    needs_start: bool = False
-    """True if it uses the kernels before training, which are not known for every layer."""
+    fits: Callable[[Kernels], bool] = lambda kernels: True
+    """False for kernels that cannot be set to it, such as those whose values before training are unknown."""
     takes_blend: bool = False
 
     def in_words(self, blend: float) -> str:
         """The setting and, if it takes one, the blend: "blend 0.5"."""
         return f"{self.label} {blend:g}" if self.takes_blend else self.label
+
+
+def _start_is_known(kernels: Kernels) -> bool:
+    return kernels.initial is not None
+
+
+def _own_inputs(kernels: Kernels) -> Bool[Tensor, "o i"]:
+    """Inputs that an output reads before training."""
+    return (kernels.start != 0).flatten(TAP_DIM).any(TAP_DIM)
+
+
+def _mixes_channels(kernels: Kernels) -> bool:
+    """True if each output read one input before training, its own, and can read others after it."""
+    return kernels.initial is not None and kernels.start.shape[1] > 1 and bool((_own_inputs(kernels).sum(1) == 1).all())
+
+
+def _with_own(kernels: Kernels, own: Kernel, others: Kernel) -> Kernel:
+    """Take each output's weights for its own input from one kernel, and those for other inputs from another."""
+    mask = _own_inputs(kernels)
+    return torch.where(mask.view(*mask.shape, *[1] * (own.dim() - TAP_DIM)), own, others)
 
 
 def _at_current_frame(kernel: Kernel) -> Kernel:
@@ -93,14 +109,14 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         rule="The kernels before training: for a learnable shift the hard shift, in which half of the outputs read the "
         "next frame and half the previous one.",
         kernel=lambda kernels, blend: kernels.start,
-        needs_start=True,
+        fits=_start_is_known,
     ),
     "identity": Setting(
         label="no shift",
         words="no shift",
         rule="Identity: each output reads its original inputs, one for a learnable shift, in the current frame.",
         kernel=lambda kernels, blend: _at_current_frame(kernels.start),
-        needs_start=True,
+        fits=_start_is_known,
     ),
     "present": Setting(
         label="current frame only",
@@ -121,13 +137,29 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         rule="The taps of every kernel in reverse order: (a1, a2, a3) becomes (a3, a2, a1).",
         kernel=lambda kernels, blend: kernels.learned.flip(TAP_DIM),
     ),
+    "unmixed": Setting(
+        label="mixing removed",
+        words="mixing removed",
+        rule="Each output keeps the trained taps for its own input, the one that the untrained shift reads; its "
+        "weights to all other inputs are zero.",
+        kernel=lambda kernels, blend: _with_own(kernels, kernels.learned, torch.zeros_like(kernels.learned)),
+        fits=_mixes_channels,
+    ),
+    "own_reset": Setting(
+        label="own taps reset",
+        words="own taps reset",
+        rule="Each output reads its own input by the untrained shift again; its trained weights to all other inputs "
+        "are kept.",
+        kernel=lambda kernels, blend: _with_own(kernels, kernels.start, kernels.learned),
+        fits=_mixes_channels,
+    ),
     "blend": Setting(
         label="blend",
         words="a blend of untrained and trained kernels",
         rule="W₀ + b·(W − W₀), with W₀ before and W after training: b = 0 is before training, 1 after training, and "
         "above 1 the change continues in a straight line.",
         kernel=lambda kernels, blend: torch.lerp(kernels.start, kernels.learned, blend),
-        needs_start=True,
+        fits=_start_is_known,
         takes_blend=True,
     ),
 }
@@ -175,11 +207,22 @@ def kernels_set_to(layer: nn.Module, setting: str, blend: float = 1.0, start: Te
         raise ValueError(f"Kernels can be set to {', '.join(SETTINGS)}; got {setting!r}.")
     if not 0 <= blend <= MAX_BLEND:
         raise ValueError(f"A blend is between 0 and {MAX_BLEND:g}; got {blend:g}.")
-    kernel = SETTINGS[setting].kernel(kernels_of(layer, start), blend)
+    kernels = kernels_of(layer, start)
+    if not SETTINGS[setting].fits(kernels):
+        raise ValueError(_why_not(setting, kernels))
+    kernel = SETTINGS[setting].kernel(kernels, blend)
     if isinstance(layer, TemporalKernel):
         return layer.weight_with(kernel)
     assert isinstance(layer, nn.Conv3d)
     return torch.empty_like(layer.weight.detach()).copy_(kernel)
+
+
+def _why_not(setting: str, kernels: Kernels) -> str:
+    if kernels.initial is None:
+        reason = "neither the layer nor its file has them before training"
+    else:
+        reason = "their outputs had no single input of their own before training, or have no other one"
+    return f"These kernels have no setting {SETTINGS[setting].label!r}: {reason}. Choose another setting."
 
 
 def changes(
@@ -194,17 +237,11 @@ def changes(
     return {f"{layer}.weight": kernels_set_to(modules[layer], setting, blend, starts.get(layer)) for layer in layers}
 
 
-def has_start(model: nn.Module, layer: str, starts: Starts = NO_STARTS) -> bool:
-    """True if the kernels of a temporal layer before training are known."""
-    module = temporal_layers(model)[layer]
-    return layer in starts or (isinstance(module, TemporalKernel) and module.initial_kernel() is not None)
-
-
 def settings_for(model: nn.Module, layers: Iterable[str] | None = None, starts: Starts = NO_STARTS) -> list[str]:
     """The settings that all of these temporal layers have, by default every layer; none if there is no layer."""
-    names = list(temporal_layers(model) if layers is None else layers)
-    known = all(has_start(model, layer, starts) for layer in names)
-    return [name for name, setting in SETTINGS.items() if names and (known or not setting.needs_start)]
+    modules = temporal_layers(model)
+    kernels = [kernels_of(modules[name], starts.get(name)) for name in (modules if layers is None else layers)]
+    return [name for name, setting in SETTINGS.items() if kernels and all(map(setting.fits, kernels))]
 
 
 def answers(

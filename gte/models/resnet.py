@@ -128,10 +128,24 @@ class VideoResNet(nn.Module):
         frames = fold(self.normalize(clip)).contiguous(memory_format=torch.channels_last)
         # The ReLU after the pool and not before: the same numbers, a quarter of the pixels.
         clip = unfold(self.relu(self.maxpool(self.bn1(self.conv1(frames)))), num_frames)
-        clip = self.layer4(self.layer3(self.layer2(self.layer1(clip))))
+        return self.classify(self.layer4(self.layer3(self.layer2(self.layer1(clip)))))
+
+    def classify(self, clip: Float[Tensor, "n c t h w"]) -> Float[Tensor, "n classes"]:
+        """Return the logits for the output of the last block."""
+        num_frames = int(clip.shape[2])  # a tensor while fvcore traces
         features = self.avgpool(fold(clip)).flatten(1)  # (n·t, channels)
         logits = self.fc(self.dropout(features))
         return logits.unflatten(0, (-1, num_frames)).mean(1)
+
+    def blocks(self) -> dict[str, Bottleneck]:
+        """Return the bottlenecks by name ("layer3.1"), in the order in which they run."""
+        stages = {"layer1": self.layer1, "layer2": self.layer2, "layer3": self.layer3, "layer4": self.layer4}
+        return {
+            f"{name}.{number}": block
+            for name, stage in stages.items()
+            for number, block in enumerate(stage)
+            if isinstance(block, Bottleneck)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,24 +63,40 @@ def test_the_blend_moves_answer_evidence_and_accuracy_and_stays_in_the_link(page
     expect(counted).to_have_text(accuracy)
 
 
-def test_a_layer_is_tested_in_the_background_cancelled_and_tested_again(page):
+def test_the_layers_of_a_shipped_network_have_their_verdicts_at_once(page):
     open_page(page, "/kernels?layer=layer2.0")
     with rerun(page):
         page.get_by_role("link", name="Does layer2.0 matter?").click()
     assert open_tab(page) == "Which layers matter?"
-    expect(page.locator(".js-plotly-plot").first).to_contain_text("untrained shift", timeout=WORK_MILLISECONDS)
-    expect(page.locator(".finding")).to_contain_text("layer2.0")
-    test_all = page.get_by_role("button", name="Test all layers")
+    expect(page.locator(".finding")).to_contain_text("layer2.0: ")
+    expect(page.get_by_text("The trained network is right on 27")).to_be_visible()
+    charts = page.locator(".js-plotly-plot")
+    expect(charts.first).to_contain_text("untrained shift")
+    expect(charts.nth(1)).to_contain_text("all layers")
+    expect(page.get_by_role("button", name="Test all layers")).to_be_hidden()
+
+
+def test_settings_are_tested_in_the_background_cancelled_and_tested_again(page):
+    open_page(page, "/whatif?experiment=Change+the+network&setting=zeroed")
+    expect(page.get_by_text(re.compile(r"the accuracy .* of 56 test clips"))).to_be_visible(timeout=WORK_MILLISECONDS)
+    run_all = page.get_by_role("button", name="Run all settings on 56 test clips")
     for _ in range(2):
         with rerun(page):
-            test_all.click()
+            run_all.click()
         expect(page.get_by_role("progressbar")).to_be_visible()
         with rerun(page):
             page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_text("Cancelled; no result was kept.")).to_be_visible()
-    page.reload()
-    expect(page.locator(".js-plotly-plot").first).to_contain_text("untrained shift")
-    assert open_tab(page) == "Which layers matter?"
+    with rerun(page):
+        run_all.click()
+    bars = page.locator(".js-plotly-plot").filter(has_text="top-1 accuracy").first
+    expect(bars).to_contain_text("mixing removed", timeout=WORK_MILLISECONDS)
+    with rerun(page):
+        bars.locator(".point").last.click()
+    expect(
+        page.get_by_text(re.compile(r"own taps reset: \d+ of 56 answers changed|own taps reset: no answer"))
+    ).to_be_visible()
+    expect(page).to_have_url(re.compile("changed_by_setting=own"))
 
 
 def test_a_dropped_video_and_its_stretch_are_the_subject_of_both_pages(page, tmp_path):

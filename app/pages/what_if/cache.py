@@ -10,13 +10,14 @@ from torch import Tensor
 from analysis.attribution.evidence import Evidence
 from analysis.attribution.methods import find_evidence
 from analysis.interventions import kernel_edits
-from analysis.interventions.accuracy import LabelledClips, Network, Step
+from analysis.interventions.accuracy import LabelledClips, Step
 from analysis.interventions.cards import Evaluated
 from analysis.interventions.experiments import StoredClip
-from analysis.interventions.kernel_edits import ChangedNetwork, MirrorLaw, Starts
+from analysis.interventions.kernel_edits import ChangedNetwork, MirrorLaw
 from analysis.interventions.time_edits import TimeChoice, frame_numbers
 from app import cache, checkpoints
-from app.clips import Clip, DatasetSource, Source, VideoSource, clip_source
+from app.ablation import starts
+from app.clips import Clip, DatasetSource, Source, VideoSource
 from app.hashing import HASH_FUNCS
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import open_dataset
@@ -64,12 +65,6 @@ def mixes_frames(header: CheckpointHeader) -> bool:
         return kernel_edits.mixes_frames(model)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
-def starts(header: CheckpointHeader) -> Starts:
-    """Return the untrained kernels of layers that do not hold them, as far as the file has them; never written to."""
-    return kernel_edits.stored_starts(header.path)
-
-
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
 def settings_of(header: CheckpointHeader, layers: tuple[str, ...]) -> list[str]:
     """Return the settings that the kernels of all of these temporal layers have in common."""
@@ -107,23 +102,6 @@ def mirror_law(header: CheckpointHeader, clip: Clip) -> MirrorLaw:
     """Return the logits of the network with every kernel reversed for the reversed clip, and the original ones."""
     with cache.model_of(header) as model:
         return kernel_edits.mirror_law(model, to_clip(clip.frames)[None])
-
-
-def network(name: str, header: CheckpointHeader) -> Network:
-    """A shared network for background jobs."""
-    model, lock = cache.model_and_lock(header)
-    return Network(name=name, model=model, lock=lock, starts=starts(header))
-
-
-def labelled_clips(header: CheckpointHeader, clips_per_class: int) -> LabelledClips:
-    """The first test clips of each class of the data set of a network."""
-    source = clip_source(header)
-    return LabelledClips(
-        dataset=source.dataset,
-        num_clips=clips_per_class * len(source.classes),
-        num_frames=header.num_frames,
-        size=header.size,
-    )
 
 
 def evaluated(name: str, header: CheckpointHeader, clips: LabelledClips) -> Evaluated:

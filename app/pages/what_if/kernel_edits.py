@@ -8,14 +8,15 @@ import streamlit as st
 from analysis.attribution.evidence import NotNumbersError, preselect_layer
 from analysis.interventions import accuracy
 from analysis.interventions import cards as intervention_cards
-from analysis.interventions.accuracy import LabelledClips, Step
+from analysis.interventions.accuracy import ANSWERS, LabelledClips, Step
 from analysis.interventions.effects import Effect, evidence_in_words
 from analysis.interventions.kernel_edits import MAX_BLEND, SETTINGS
 from analysis.kernels.summary import block_names_of, most_moved
-from app import cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
+from app import ablation, cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
 from app.clips import Clip
 from app.components.film_strip import StripRow, film_strip
 from app.pages.what_if import cache as whatif_resources
+from app.pages.what_if import changed_clips
 from app.pages.what_if.cache import Change
 from app.pages.what_if.selection import Subject
 from gte.checkpoint_header import CheckpointHeader
@@ -161,7 +162,7 @@ def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Cho
 
 def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
     """The accuracy with this change, in the background as soon as it is chosen."""
-    network = whatif_resources.network(subject.name, subject.header)
+    network = ablation.network(subject.name, subject.header)
     change = choice.change
     key = ("setting", stamp(subject.header.path), change, clips)
     last = st.session_state.get(_LATEST)
@@ -184,7 +185,7 @@ def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
 def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
     """The accuracy on test clips in every setting, the blend as a curve."""
     header, layers = subject.header, choice.change.layers
-    network = whatif_resources.network(subject.name, header)
+    network = ablation.network(subject.name, header)
     steps = accuracy.every_step(choice.settings)
     note = accuracy.resolution(clips.num_clips, DATASETS[clips.dataset].label)
     table = jobs.offer(
@@ -201,5 +202,19 @@ def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> N
     with st.grid(2, min_column_width=480):
         for card in drawn:
             with st.container():
-                cards.draw(card, file_name=f"{header.name}-{card.key}")
-    st.caption(note)
+                cards.draw(
+                    card,
+                    on_click=_list_clips if card.key == "settings" else None,
+                    file_name=f"{header.name}-{card.key}",
+                )
+    st.caption(f"{note} Click a bar to list the clips whose answer changed.")
+    answers = {row["setting"]: row[ANSWERS] for row in table.to_dict("records") if row["setting"] != "blend"}
+    changed_clips.draw(
+        url_keys.CHANGED_BY_SETTING,
+        {SETTINGS[setting].label: (answers["learned"], after) for setting, after in answers.items()},
+        clips,
+    )
+
+
+def _list_clips(label: str) -> None:
+    url_state.choose(url_keys.CHANGED_BY_SETTING, label)

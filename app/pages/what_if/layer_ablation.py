@@ -1,15 +1,17 @@
-"""The tab Which layers matter? of the page What if: accuracy with the kernels of one layer replaced."""
+"""The tab Which layers matter? of the page What if: clips lost when the kernels of a layer, or of all, are replaced."""
 
+import pandas as pd
 import streamlit as st
 
-from analysis.interventions import accuracy
 from analysis.interventions import cards as intervention_cards
+from analysis.interventions.accuracy import LabelledClips
+from analysis.interventions.layer_ablation import layer_ablation, layer_finding, power, verdict_table
 from analysis.kernels.summary import block_names_of, most_moved
-from app import cache, cards, jobs, layout, navigation, widgets
+from app import ablation, cache, cards, jobs, layout, navigation, widgets
 from app.clips import clip_source
 from app.navigation import PAGES
 from app.pages.what_if import cache as whatif_resources
-from app.pages.what_if.selection import Subject
+from app.pages.what_if.selection import CLIPS_PER_CLASS, Subject
 from gte.data import DATASETS
 from gte.files import stamp
 
@@ -35,35 +37,37 @@ def draw(subject: Subject) -> None:
         dataset = DATASETS[clip_source(header).dataset].label
         st.info(layout.plain(NO_LABELS.format(name=name, dataset=dataset)))
         return
-    clips = subject.pick_test_clips()
-    network = whatif_resources.network(name, header)
-    evaluated = whatif_resources.evaluated(name, header, clips)
-    note = accuracy.resolution(clips.num_clips, DATASETS[clips.dataset].label)
-    key = (stamp(header.path), clips)
-    table = jobs.offer(
-        ("ablation", *key, layer),
-        f"Does {names[layer]} matter?",
-        lambda report: accuracy.layer_ablation(network, [layer], clips, report),
+    clips = subject.pick_test_clips(CLIPS_PER_CLASS[-1])
+    verdicts = st.container()
+    every = ablation.offer_table(name, header, clips, "Test all layers")
+    with verdicts:
+        table = _test_layer(subject, layer, names[layer], clips) if every is None else every
+        if table is not None:
+            layout.finding(layer_finding(table, layer, names[layer]))
+            st.caption(power(table))
+            evaluated = whatif_resources.evaluated(name, header, clips)
+            with st.grid(2, min_column_width=480):
+                with st.container():
+                    st.dataframe(verdict_table(table, layer), hide_index=True, width="stretch")
+                    link = f"See the kernels of {names[layer]}"
+                    navigation.link(PAGES["kernels"], link, ckpt=name, layer=names[layer])
+                with st.container():
+                    card = intervention_cards.ablation_of_layer(table, layer, names[layer], evaluated)
+                    cards.draw(card, file_name=f"{header.name}-{card.key}")
+    if every is not None:
+        evaluated = whatif_resources.evaluated(name, header, clips)
+        card = intervention_cards.ablation_of_all(every, names, evaluated, layer)
+        cards.draw(card, file_name=f"{header.name}-{card.key}")
+
+
+def _test_layer(subject: Subject, layer: str, block: str, clips: LabelledClips) -> pd.DataFrame | None:
+    """The result for one layer, in the background as soon as it is chosen."""
+    network = ablation.network(subject.name, subject.header)
+    return jobs.offer(
+        ("ablation", stamp(subject.header.path), clips, layer),
+        f"Does {block} matter?",
+        lambda report: layer_ablation(network, [layer], clips, report),
         lane="quick",
-        note=note,
+        note=f"Its kernels are replaced, on {clips.num_clips} test clips.",
         at_once=True,
     )
-    if table is not None:
-        layout.finding(accuracy.ablation_finding(table, names[layer]))
-        st.caption(note)
-        card = intervention_cards.ablation_of_layer(table, layer, names[layer], evaluated)
-        cards.draw(card, file_name=f"{header.name}-{card.key}")
-    if len(names) > 1:
-        every = jobs.offer(
-            ("ablation of all", *key),
-            "Test all layers",
-            lambda report: accuracy.layer_ablation(network, list(names), clips, report),
-            lane="slow",
-            note=f"{len(names)} layers, one after another, in the background.",
-        )
-        if every is not None:
-            card = intervention_cards.ablation_of_all(every, names, evaluated)
-            cards.draw(card, file_name=f"{header.name}-{card.key}")
-    else:
-        st.caption(layout.plain(f"{names[layer]} is the only layer of {name} that uses other frames."))
-    navigation.link(PAGES["kernels"], f"See the kernels of {names[layer]}", ckpt=name, layer=names[layer])

@@ -7,8 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.interventions.accuracy import LabelledClips
-from app import clips, layout, url_keys, url_state, widgets
-from app.pages.what_if import cache as whatif_resources
+from app import ablation, clips, layout, url_keys, url_state, widgets
 from app.pages.what_if.cache import Shown
 from gte.checkpoint_header import CheckpointHeader
 from gte.data.video.sources import Stretch
@@ -60,13 +59,14 @@ class Subject:
         options = clips.choices(clips.clip_source(self.header), clips.uploaded())
         url_state.resolve(url_keys.CLIP, None, url_state.one_of(options))
 
-    def pick_test_clips(self) -> LabelledClips:
-        """Pick the number of test clips."""
+    def pick_test_clips(self, per_class: int = CLIPS_PER_CLASS[0]) -> LabelledClips:
+        """Pick the number of test clips; `per_class` is the default, one of CLIPS_PER_CLASS."""
         classes = len(clips.clip_source(self.header).classes)
-        counts = {str(count * classes): count for count in CLIPS_PER_CLASS}
+        counts = {str(count * classes): count * classes for count in CLIPS_PER_CLASS}
+        default = str(per_class * classes)
         with self.controls:
-            chosen = widgets.pick(url_keys.TEST_CLIPS, "Test clips", list(counts), width=115)
-        return whatif_resources.labelled_clips(self.header, counts[chosen])
+            chosen = widgets.pick(url_keys.TEST_CLIPS, "Test clips", list(counts), default, width=115)
+        return ablation.labelled_clips(self.header, counts[chosen])
 
 
 def _pick_stretch(clip: clips.Source) -> Stretch:

@@ -13,11 +13,13 @@ from jaxtyping import UInt8
 from analysis.attribution.evidence import NotNumbersError
 from analysis.interventions import accuracy
 from analysis.interventions import cards as intervention_cards
+from analysis.interventions.accuracy import ANSWERS, AS_FILMED, change_label
 from analysis.interventions.effects import Effect, theorem
 from analysis.interventions.time_edits import SPEEDS, TIME_CHANGES, TimeChoice, in_words, is_reordering
-from app import cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
+from app import ablation, cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
 from app.clips import Clip
 from app.pages.what_if import cache as whatif_resources
+from app.pages.what_if import changed_clips
 from app.pages.what_if.selection import Subject
 from gte.data import DATASETS
 from gte.files import stamp
@@ -167,7 +169,7 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
         header = subject.checkpoints[name]
         clips = replace(first, num_frames=header.num_frames, size=header.size)
         evaluated.append(whatif_resources.evaluated(name, header, clips))
-        networks.append(whatif_resources.network(name, header))
+        networks.append(ablation.network(name, header))
     clips = [item.clips for item in evaluated]
     note = accuracy.resolution(first.num_clips, DATASETS[first.dataset].label)
     table = jobs.offer(
@@ -180,5 +182,15 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
     if table is None:
         heading.subheader("Over the data set", anchor=False)
     else:
-        cards.draw(intervention_cards.accuracy_over_time(table, evaluated))
-        st.caption(note)
+        card = intervention_cards.accuracy_over_time(table, evaluated)
+        cards.draw(card, on_click=lambda label: url_state.choose(url_keys.CHANGED_BY_TIME, label))
+        st.caption(f"{note} Click a bar to list the clips whose answer changed.")
+        answers = {(row["network"], row["change"]): row[ANSWERS] for row in table.to_dict("records")}
+        changed_clips.draw(
+            url_keys.CHANGED_BY_TIME,
+            {
+                change_label(network, change): (answers[network, AS_FILMED], after)
+                for (network, change), after in answers.items()
+            },
+            first,
+        )

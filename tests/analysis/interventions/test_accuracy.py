@@ -3,23 +3,22 @@
 import pandas as pd
 import pytest
 import torch
-from scipy.stats import binomtest
 
 from analysis.interventions import figures
 from analysis.interventions.accuracy import (
     LabelledClips,
     Network,
-    ablation_finding,
-    chance_of_flips,
+    changed_clips,
+    compare_answers,
     every_step,
-    layer_ablation,
-    layers_finding,
+    setting_finding,
     settings_accuracy,
     settings_finding,
     time_accuracy,
     time_finding,
 )
 from analysis.interventions.kernel_edits import settings_for
+from gte.data import open_dataset
 from gte.models import build, temporal_layers
 from tests.plots import traces
 from tests.tiny import tiny_options
@@ -38,11 +37,43 @@ def test_the_clips_hold_each_class_equally_often_and_know_their_reversed_classes
     assert sum(len(batch) for batch in clips.batches()) == 28
 
 
-@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (5, 0), (3, 2), (1, 9)])
-def test_chance_is_the_exact_test_of_the_clips_that_flipped(lost, gained):
-    expected = binomtest(lost, lost + gained).pvalue if lost + gained else 1
-    assert chance_of_flips(lost, gained) == pytest.approx(expected)
-    assert chance_of_flips(5, 0) == pytest.approx(2 / 2**5)
+def test_answers_are_compared_clip_by_clip_and_scene_by_scene():
+    labels = CLIPS.labels()
+    before, after = labels.clone(), labels.clone()
+    before[0], after[1:8] = CLIPS.twins()[0], CLIPS.twins()[1:8]
+    row = compare_answers(before, after, CLIPS)
+    assert (row["num_clips"], row["num_scenes"]) == (14, 14)
+    assert (row["right"], row["twin"], row["lost"], row["gained"], row["unchanged"]) == (7, 7, 7, 1, 6)
+    # Eight scenes differ, seven in one direction: 2 * (1 + 8) / 2⁸.
+    assert row["p_value"] == pytest.approx(18 / 256)
+    assert row["low"] < 6 < row["high"]
+    assert row["answers"] == tuple(after.tolist())
+
+
+def test_a_clip_and_its_reversal_are_one_scene():
+    clips = LabelledClips(dataset="motionpairs", num_clips=1400, num_frames=4, size=32)
+    scenes = clips.scenes()
+    assert len(set(scenes)) == 700
+    labels = clips.labels()
+    after = labels.clone()
+    # Six clips of three scenes: 2 / 2³, where six clips of six scenes would give 2 / 2⁶.
+    after[[0, 1, 2, 700, 701, 702]] = clips.twins()[[0, 1, 2, 700, 701, 702]]
+    row = compare_answers(labels, after, clips)
+    assert (row["lost"], row["num_scenes"], row["p_value"]) == (6, 700, 2 / 2**3)
+
+
+def test_the_clips_that_changed_are_listed_with_the_lost_ones_first():
+    classes = open_dataset("motionpairs", "test", 32).classes
+    labels = CLIPS.labels().tolist()
+    before, after = list(labels), list(labels)
+    before[0], before[2], after[2], after[5] = 9, 8, 9, 1
+    table = changed_clips(before, after, CLIPS)
+    assert table.to_numpy().tolist() == [
+        [5, classes[5], classes[5], classes[1], "lost"],
+        [0, classes[0], classes[9], classes[0], "gained"],
+        [2, classes[2], classes[8], classes[9], "wrong before and after"],
+    ]
+    assert changed_clips(labels, labels, CLIPS).empty
 
 
 def test_no_order_changes_what_c2d_answers_on_any_clip():
@@ -65,22 +96,6 @@ def test_work_ends_where_its_report_raises():
         time_accuracy([network("c2d")], [CLIPS], cancel)
 
 
-@pytest.mark.parametrize(("name", "settings"), [("gte", 3), ("c3d", 2)])
-def test_every_layer_is_replaced_alone_and_in_every_setting(name, settings):
-    subject = network(name)
-    before = {key: value.clone() for key, value in subject.model.state_dict().items()}
-    layers = list(temporal_layers(subject.model))[:2]
-    table = layer_ablation(subject, layers, CLIPS)
-    assert all(torch.equal(value, before[key]) for key, value in subject.model.state_dict().items())
-    assert table["layer"].tolist() == [layer for layer in layers for _ in range(settings + 1)]
-    assert table.loc[table["setting"] == "learned", ["lost", "gained"]].to_numpy().sum() == 0
-    trained = table["right"].iloc[0]
-    assert (trained - table["lost"] + table["gained"] == table["right"]).all()
-    names = {layer: layer for layer in layers}
-    assert "matters most" in layers_finding(table, names)
-    assert len(traces(figures.damage_by_layer(table, 14))) == settings
-
-
 def test_the_blend_has_the_untrained_and_the_trained_kernels():
     subject = network("gte")
     settings = settings_for(subject.model)
@@ -89,7 +104,7 @@ def test_the_blend_has_the_untrained_and_the_trained_kernels():
     assert rows["blend", 0.0] == rows["initial", 1.0]
     assert rows["blend", 1.0] == rows["learned", 1.0]
     assert settings_finding(table).startswith("The trained network is right on")
-    assert len(traces(figures.setting_bars(table, 14, "zero"))[0]["y"]) == 6
+    assert len(traces(figures.setting_bars(table, 14, "zero"))[0]["y"]) == 8
     assert traces(figures.blend_curve(table, 0.5, 14))[0]["x"].tolist() == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]
 
 
@@ -98,27 +113,21 @@ def test_a_network_whose_output_is_not_a_number_gives_a_sentence():
     with torch.no_grad():
         subject.model.get_parameter("fc.weight").fill_(torch.nan)
     with pytest.raises(ValueError, match="The output of gte is not a number"):
-        layer_ablation(subject, [], CLIPS)
+        settings_accuracy(subject, [], [], CLIPS)
 
 
-@pytest.mark.parametrize(
-    ("right", "words"),
-    [
-        ((50, 50, 50, 51), "layer1.0 does not matter here: the trained network is right on 50 of 56 clips"),
-        ((50, 49, 50, 48), "with zeroed kernels on 48, which is not significant"),
-        (
-            (50, 49, 20, 48),
-            "layer1.0 matters: the trained network is right on 50 of 56 clips, with no shift on 20.",
-        ),
-    ],
-)
-def test_the_finding_names_the_worst_replacement_and_whether_it_is_significant(right, words):
-    table = pd.DataFrame(
-        {
-            "setting": ("learned", "initial", "identity", "zero"),
-            "right": right,
-            "num_clips": 56,
-            "chance": [chance_of_flips(max(0, right[0] - now), 0) for now in right],
-        }
+def test_a_change_of_accuracy_has_its_p_value():
+    labels, twins = CLIPS.labels(), CLIPS.twins()
+    trained = {"setting": "learned", "blend": 1.0, **compare_answers(labels, labels, CLIPS)}
+
+    def finding(num_lost: int) -> str:
+        after = torch.cat([twins[:num_lost], labels[num_lost:]])
+        row = {"setting": "zero", "blend": 1.0, **compare_answers(labels, after, CLIPS)}
+        return setting_finding(pd.DataFrame([trained, row]))
+
+    assert finding(0) == "With zeroed kernels the accuracy stays at 14 of 14 test clips."
+    assert (
+        finding(5)
+        == "With zeroed kernels the accuracy falls from 14 to 9 of 14 test clips (p = 0.062, not significant)."
     )
-    assert words in ablation_finding(table, "layer1.0")
+    assert finding(12) == "With zeroed kernels the accuracy falls from 14 to 2 of 14 test clips (p = 4.9 · 10⁻⁴)."

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from analysis.attribution.gradcam import grad_cam
-from analysis.interventions.accuracy import LabelledClips, Network, every_step, layer_ablation, settings_accuracy
+from analysis.interventions.accuracy import LabelledClips, Network, every_step, settings_accuracy
 from analysis.interventions.kernel_edits import (
     SETTINGS,
     ChangedNetwork,
@@ -20,10 +20,11 @@ from analysis.interventions.kernel_edits import (
     settings_for,
     stored_starts,
 )
+from analysis.interventions.layer_ablation import layer_ablation
 from gte import checkpoint
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import build, temporal_layers
-from gte.models.shift import shift_layers
+from gte.models.shift import LearnableTemporalShift, shift_layers
 from gte.models.temporal import SpatioTemporalConv
 from tests.tiny import save_tiny, tiny_clip, tiny_header, tiny_options
 
@@ -40,12 +41,18 @@ def moved(name: str = "gte") -> nn.Module:
     return model
 
 
+MIXING = ("unmixed", "own_reset")
+"""Settings of kernels that mix channels."""
+
+
 @pytest.mark.parametrize("name", FORMS)
-def test_every_form_of_lts_can_be_set_to_everything(name):
+def test_every_form_of_lts_can_be_set_to_everything_that_its_kernels_have(name):
     model = moved(name)
-    assert settings_for(model) == list(SETTINGS)
+    has_one_input = name in ("gte_shared", "gte_depthwise")
+    settings = [setting for setting in SETTINGS if not (has_one_input and setting in MIXING)]
+    assert settings_for(model) == settings
     for layer in shift_layers(model).values():
-        weights = {setting: kernels_set_to(layer, setting) for setting in SETTINGS}
+        weights = {setting: kernels_set_to(layer, setting) for setting in settings}
         assert all(weight.shape == layer.weight.shape for weight in weights.values())
         assert torch.equal(weights["learned"], layer.weight)
         assert not weights["zero"].any()
@@ -55,6 +62,23 @@ def test_every_form_of_lts_can_be_set_to_everything(name):
         assert set(weights["initial"].sum(dim=(1, 2, 3)).tolist()) == {1}
         assert torch.equal(weights["present"][:, :, 1], layer.weight.detach().sum(dim=2))
         assert not weights["present"][:, :, [0, 2]].any()
+
+
+def test_mixing_and_own_taps_are_removed_and_put_back_apart():
+    # Four outputs of two inputs: outputs 0 and 2 read input 0, 1 and 3 input 1; the first half looks ahead.
+    layer = LearnableTemporalShift(2, 4)
+    with torch.no_grad():
+        layer.weight.copy_(torch.arange(1.0, 25).view(4, 2, 3, 1))
+    unmixed, reset = (kernels_set_to(layer, setting)[..., 0].tolist() for setting in MIXING)
+    none, ahead, back = [0, 0, 0], [0, 0, 1], [1, 0, 0]
+    assert unmixed == [[[1, 2, 3], none], [none, [10, 11, 12]], [[13, 14, 15], none], [none, [22, 23, 24]]]
+    assert reset == [[ahead, [4, 5, 6]], [[7, 8, 9], ahead], [back, [16, 17, 18]], [[19, 20, 21], back]]
+
+
+def test_kernels_without_an_input_of_their_own_have_no_mixing_to_remove():
+    layer = next(iter(shift_layers(moved("gte_depthwise")).values()))
+    with pytest.raises(ValueError, match="no setting 'mixing removed': their outputs had no single input"):
+        kernels_set_to(layer, "unmixed")
 
 
 def test_mirrored_taps_stand_in_the_opposite_order():
@@ -85,7 +109,7 @@ def test_other_kernels_over_time_are_mirrored_and_have_no_start(name):
     taps = mirrored.chunk(3) if isinstance(layer, SpatioTemporalConv) else mirrored.unbind(2)
     assert isinstance(kernel, torch.Tensor)
     assert all(torch.equal(one, kernel.select(2, 2 - tap)) for tap, one in enumerate(taps))
-    with pytest.raises(ValueError, match="Neither the layer nor its file has these kernels"):
+    with pytest.raises(ValueError, match="neither the layer nor its file has them before training"):
         kernels_set_to(layer, "initial")
 
 
@@ -206,7 +230,8 @@ def test_a_stored_start_makes_the_settings_that_need_one_possible(tmp_path):
     checkpoint.save(header.path, header, model, KernelSnapshots.start(model), kernel_init=starts)
     read = stored_starts(header.path)
     assert set(read) == set(temporal_layers(model))
-    assert settings_for(model, starts=read) == list(SETTINGS)
+    # Each output starts with many inputs, so none is its own.
+    assert settings_for(model, starts=read) == [setting for setting in SETTINGS if setting not in MIXING]
     layer, start = next(iter(read.items()))
     learned = temporal_layers(model)[layer].weight
     assert isinstance(learned, torch.Tensor)
@@ -218,7 +243,7 @@ def test_a_stored_start_makes_the_settings_that_need_one_possible(tmp_path):
     assert torch.equal(still[:, :, 1], initial.sum(dim=2))
     network = Network(name="i3d", model=model, starts=read)
     clips = LabelledClips(dataset="motionpairs", num_clips=2, num_frames=4, size=32)
-    assert layer_ablation(network, [layer], clips)["setting"].tolist() == ["learned", "initial", "identity", "zero"]
+    assert layer_ablation(network, [layer], clips)["setting"].tolist() == ["learned", "initial", "present", "zero"]
 
 
 def test_of_kernels_that_span_space_no_start_is_stored(tmp_path):

@@ -1,0 +1,266 @@
+"""Which layers matter: the test clips that are lost when the kernels of a layer, or of all, are replaced.
+
+Three replacements ask three questions: does what the layer learned matter, does it need other frames, does the network
+need the path through it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from analysis.formatting import join_words, p_value_in_words, percent
+from analysis.interventions.accuracy import ANSWERS, LabelledClips, Network, compare_answers, predicted_class
+from analysis.interventions.kernel_edits import SETTINGS, changes, settings_for
+from analysis.interventions.resumed import ResumedPasses
+from analysis.progress import Report, no_report
+from analysis.statistics import SIGNIFICANT, holm, smallest_loss
+from analysis.stored_results import load_result, save_result
+from gte.data.loading import to_clips
+from gte.models import temporal_layers
+
+NUM_CLIPS: Final = 280
+"""Test clips by default, of which a loss of 2 % can be significant; results are stored for so many."""
+ALL_LAYERS: Final = "all layers"
+"""In the column of layers: all of them are replaced together."""
+MATTERS: Final = "matters"
+BETTER_WITHOUT: Final = "better without"
+NO_DIFFERENCE: Final = "no difference found"
+"""Verdicts. A difference that is not found may still be there."""
+KIND: Final = "layers"
+"""Kind of stored results."""
+VERSION: Final = 1
+"""Raised when the computation changes, so that stored results are computed again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question about a layer, and what a loss of clips says about it."""
+
+    asks: str
+    subject: str
+    """What matters if clips are lost, in a sentence."""
+
+
+QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
+    {
+        "initial": Question(asks="Does what it learned matter?", subject="what it learned"),
+        "present": Question(asks="Does it need other frames?", subject="its look at other frames"),
+        "zero": Question(asks="Does the network need the path?", subject="the path"),
+    }
+)
+"""By the setting of kernels that asks it."""
+
+
+class Loss(NamedTuple):
+    """Test clips that become wrong minus those that become right, with the 95 % interval."""
+
+    lost: int
+    low: float
+    high: float
+    num_clips: int
+
+
+def layer_ablation(
+    network: Network, layers: Sequence[str] | None, clips: LabelledClips, report: Report = no_report
+) -> pd.DataFrame:
+    """The answers to test clips when the kernels of each of the layers alone are replaced.
+
+    By default they are every layer and, where there are several, all of them together (`ALL_LAYERS`). Rows: layer,
+    setting (the first is "learned"), and the columns of `compare_answers`; `p_holm` is the p-value corrected for all
+    rows but the learned ones. The network is left unchanged, bit for bit.
+    """
+    return _as_table(_answers(network, layers, clips, report), clips)
+
+
+def _answers(
+    network: Network, layers: Sequence[str] | None, clips: LabelledClips, report: Report
+) -> dict[tuple[str, str], Int[Tensor, " n"]]:
+    """The most probable class of every clip, by layer and setting."""
+    model = network.model
+    groups: dict[str, tuple[str, ...]] = {
+        layer: (layer,) for layer in (temporal_layers(model) if layers is None else layers)
+    }
+    if layers is None and len(groups) > 1:
+        groups[ALL_LAYERS] = tuple(groups)
+    changed: dict[tuple[str, str], Mapping[str, Tensor]] = {}
+    with network.lock:
+        for name, group in groups.items():
+            changed[name, "learned"] = {}
+            for setting in settings_for(model, group, network.starts):
+                if setting in QUESTIONS:
+                    changed[name, setting] = changes(model, group, setting, starts=network.starts)
+    answers: dict[tuple[str, str], list[Tensor]] = {key: [] for key in changed}
+    done = 0
+    for batch in clips.batches():
+        step = f"clips {done + 1} to {done + len(batch)} of {clips.num_clips}"
+        report(done / clips.num_clips, step)
+        with network.lock:
+            passes = ResumedPasses(model, to_clips(torch.from_numpy(batch)))
+        for number, (key, weights) in enumerate(changed.items()):
+            # Here the work can be cancelled, and others who use the network have their turn.
+            report((done + len(batch) * number / len(changed)) / clips.num_clips, step)
+            with network.lock:
+                logits = passes.logits_with(weights) if weights else passes.logits
+            answers[key].append(predicted_class(network.name, logits))
+        done += len(batch)
+    return {key: torch.cat(parts) for key, parts in answers.items()}
+
+
+def _as_table(answers: Mapping[tuple[str, str], Int[Tensor, " n"]], clips: LabelledClips) -> pd.DataFrame:
+    rows = [
+        {"layer": layer, "setting": setting, **compare_answers(answers[layer, "learned"], after, clips)}
+        for (layer, setting), after in answers.items()
+    ]
+    asked = [row["p_value"] for row in rows if row["setting"] != "learned"]
+    corrected = iter(holm(asked))
+    return pd.DataFrame([row | {"p_holm": 1.0 if row["setting"] == "learned" else next(corrected)} for row in rows])
+
+
+def store_ablation(path: Path, table: pd.DataFrame, clips: LabelledClips, *, shipped: bool = False) -> Path:
+    """Store the answers of `layer_ablation` of every layer, and return the file. Raises OSError as `save_result`."""
+    rows = _records(table)
+    answers = [{"layer": row["layer"], "setting": row["setting"], ANSWERS: row[ANSWERS]} for row in rows]
+    return save_result(path, KIND, _settings(clips), answers, shipped=shipped)
+
+
+def stored_ablation(path: Path, clips: LabelledClips) -> pd.DataFrame | None:
+    """Return `layer_ablation` of every layer from stored answers to these clips or to more; None if there are none."""
+    for count in {clips.num_clips, max(clips.num_clips, NUM_CLIPS)}:
+        stored = load_result(path, KIND, _settings(replace(clips, num_clips=count)))
+        if stored is not None:
+            answers = {(row["layer"], row["setting"]): torch.tensor(row[ANSWERS]) for row in stored}
+            return _as_table({key: after[: clips.num_clips] for key, after in answers.items()}, clips)
+    return None
+
+
+def _settings(clips: LabelledClips) -> dict[str, Any]:
+    return {"version": VERSION, **asdict(clips)}
+
+
+def losses_by_layer(table: pd.DataFrame) -> dict[str, dict[str, Loss]]:
+    """The losses of `layer_ablation`, by layer and by the setting that asks the question."""
+    losses: dict[str, dict[str, Loss]] = {}
+    for row in _records(table):
+        if row["setting"] != "learned":
+            loss = Loss(row["lost"] - row["gained"], row["low"], row["high"], row["num_clips"])
+            losses.setdefault(row["layer"], {})[row["setting"]] = loss
+    return losses
+
+
+def verdict(row: Mapping[Any, Any]) -> str:
+    """The verdict of a row of `layer_ablation`."""
+    if row["p_holm"] > SIGNIFICANT or row["lost"] == row["gained"]:
+        return NO_DIFFERENCE
+    return MATTERS if row["lost"] > row["gained"] else BETTER_WITHOUT
+
+
+def layer_finding(table: pd.DataFrame, layer: str, name: str) -> str:
+    """One sentence for each verdict on one layer of `layer_ablation`; `name` is its short one."""
+    rows = [row for row in _records(table) if row["layer"] == layer and row["setting"] != "learned"]
+    parts = [
+        f"{QUESTIONS[row['setting']].subject} matters, with {SETTINGS[row['setting']].words} {_loss(row)}"
+        for row in rows
+        if verdict(row) == MATTERS
+    ]
+    parts += [
+        f"with {SETTINGS[row['setting']].words} it is better: {_loss(row)}"
+        for row in rows
+        if verdict(row) == BETTER_WITHOUT
+    ]
+    if alike := [QUESTIONS[row["setting"]].subject for row in rows if verdict(row) == NO_DIFFERENCE]:
+        parts.append(f"no difference was found for {join_words(alike)}")
+    if "initial" not in [row["setting"] for row in rows]:
+        parts.append("what it learned cannot be tested, because its kernels before training are unknown")
+    return f"{name}: {'; '.join(parts)}."
+
+
+def layer_details(table: pd.DataFrame, layer: str) -> str:
+    """One sentence on the rows of one layer of `layer_ablation`: clips lost and gained in each setting."""
+    parts = [
+        f"with {SETTINGS[row['setting']].words} {row['lost']} are lost and {row['gained']} gained"
+        for row in _records(table)
+        if row["layer"] == layer and row["setting"] != "learned"
+    ]
+    return f"Of {table['num_clips'].iloc[0]} clips, {', '.join(parts)}."
+
+
+def verdict_table(table: pd.DataFrame, layer: str) -> pd.DataFrame:
+    """The questions about one layer of `layer_ablation` with their verdicts, as text for readers."""
+    return pd.DataFrame(
+        [
+            {
+                "Question": QUESTIONS[row["setting"]].asks,
+                "Kernels": SETTINGS[row["setting"]].label,
+                "Right": f"{row['right']} of {row['num_clips']}",
+                "Clips lost (95 %)": f"{row['lost'] - row['gained']} ({row['low']:.0f} to {row['high']:.0f})",
+                "p (Holm)": p_value_in_words(row["p_holm"]).removeprefix("p = "),
+                "Verdict": verdict(row),
+            }
+            for row in _records(table)
+            if row["layer"] == layer and row["setting"] != "learned"
+        ]
+    )
+
+
+def layers_finding(table: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """One sentence for each question on all layers of `layer_ablation`; `names` are the short ones."""
+    return " ".join(
+        f"{question.asks} {_over_layers([row for row in _records(table) if row['setting'] == setting], names)}"
+        for setting, question in QUESTIONS.items()
+        if setting in set(table["setting"])
+    )
+
+
+def _over_layers(rows: Sequence[Mapping[Any, Any]], names: Mapping[str, str]) -> str:
+    alone = [row for row in rows if row["layer"] != ALL_LAYERS]
+    matter = [row for row in alone if verdict(row) == MATTERS]
+    layers = f"{len(alone)} layer{'' if len(alone) == 1 else 's'}"
+    if matter:
+        most = max(matter, key=lambda row: row["lost"] - row["gained"])
+        sentence = f"Yes in {len(matter)} of {layers}, most in {names[most['layer']]}, where {_loss(most)}"
+    else:
+        sentence = f"No difference was found in any of {layers}"
+    for row in rows:
+        if row["layer"] == ALL_LAYERS:
+            together = "no difference was found either" if verdict(row) == NO_DIFFERENCE else _loss(row)
+            sentence += f"; with all replaced together {together}"
+    return f"{sentence}."
+
+
+def _loss(row: Mapping[Any, Any]) -> str:
+    net = row["lost"] - row["gained"]
+    change, low, high = ("lost", row["low"], row["high"]) if net >= 0 else ("gained", -row["high"], -row["low"])
+    return f"{abs(net)} of {row['num_clips']} clips are {change} (95 %: {low:.0f} to {high:.0f})"
+
+
+def power(table: pd.DataFrame) -> str:
+    """The clips of `layer_ablation`, and the smallest loss that could be significant, with and without correction."""
+    trained = _records(table)[0]
+    num_asked = sum(setting != "learned" for setting in table["setting"])
+    candidates = min(trained["right"], trained["num_scenes"])
+    scenes = f" of {trained['num_scenes']} scenes" if trained["num_scenes"] != trained["num_clips"] else ""
+    sentence = f"The trained network is right on {trained['right']} of {trained['num_clips']} test clips{scenes}. "
+    alone, corrected = smallest_loss(candidates), smallest_loss(candidates, num_asked)
+    if alone is None:
+        return f"{sentence}That is too few to show any loss at 5 %."
+    sentence += f"The smallest loss that they can show at 5 % is {_clips(alone, trained)} for a single question"
+    if num_asked == 1:
+        return f"{sentence}."
+    if corrected is None:
+        return f"{sentence}; they are too few for the {num_asked} questions asked here."
+    return f"{sentence}, and {_clips(corrected, trained)} for the {num_asked} asked here (Holm)."
+
+
+def _clips(count: int, trained: Mapping[Any, Any]) -> str:
+    return f"{count} clips ({percent(count / trained['num_clips'])})"
+
+
+def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    return table.to_dict("records")

@@ -1,0 +1,78 @@
+"""Clips lost without layers, for several pages: stored results, and a background job where none is stored."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from analysis.interventions import kernel_edits
+from analysis.interventions.accuracy import LabelledClips, Network
+from analysis.interventions.kernel_edits import Starts
+from analysis.interventions.layer_ablation import (
+    NUM_CLIPS,
+    Loss,
+    layer_ablation,
+    losses_by_layer,
+    store_ablation,
+    stored_ablation,
+)
+from analysis.progress import Report
+from app import cache, checkpoints, jobs
+from app.clips import clip_source
+from app.hashing import HASH_FUNCS
+from gte.checkpoint_header import CheckpointHeader
+from gte.files import stamp
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
+def starts(header: CheckpointHeader) -> Starts:
+    """Return the untrained kernels of layers that do not hold them, as far as the file has them; never written to."""
+    return kernel_edits.stored_starts(header.path)
+
+
+def network(name: str, header: CheckpointHeader) -> Network:
+    """A shared network for background jobs."""
+    model, lock = cache.model_and_lock(header)
+    return Network(name=name, model=model, lock=lock, starts=starts(header))
+
+
+def labelled_clips(header: CheckpointHeader, num_clips: int = NUM_CLIPS) -> LabelledClips:
+    """The first test clips of the data set of a network."""
+    dataset = clip_source(header).dataset
+    return LabelledClips(dataset=dataset, num_clips=num_clips, num_frames=header.num_frames, size=header.size)
+
+
+def offer_table(name: str, header: CheckpointHeader, clips: LabelledClips, label: str) -> pd.DataFrame | None:
+    """Return `layer_ablation` of every layer if it is stored; else draw the job that computes it."""
+    table = stored_ablation(header.path, clips)
+    if table is not None:
+        return table
+    subject, is_kept = network(name, header), not checkpoints.is_uploaded(header)
+
+    def work(report: Report) -> pd.DataFrame:
+        computed = layer_ablation(subject, None, clips, report)
+        if is_kept:
+            store_ablation(header.path, computed, clips)
+        return computed
+
+    note = f"Each layer is replaced in turn, on {clips.num_clips} test clips."
+    return jobs.offer(("ablation of all", stamp(header.path), clips), label, work, lane="slow", note=note)
+
+
+def can_be_tested(header: CheckpointHeader) -> bool:
+    """Return True for a network with temporal kernels and with the classes of the test clips."""
+    return bool(cache.temporal_layers(header)) and clip_source(header).trained_on
+
+
+def losses(header: CheckpointHeader) -> Mapping[str, Mapping[str, Loss]] | None:
+    """Return the clips lost by layer and by setting of its kernels, if they are stored; None if they are not."""
+    table = stored_ablation(header.path, labelled_clips(header)) if can_be_tested(header) else None
+    return None if table is None else losses_by_layer(table)
+
+
+def offer_losses(name: str, header: CheckpointHeader) -> Mapping[str, Mapping[str, Loss]] | None:
+    """Return `losses` if they are stored; else draw the job that computes them, if the network can be tested."""
+    if not can_be_tested(header):
+        return None
+    table = offer_table(name, header, labelled_clips(header), "Measure the importance of every layer")
+    return None if table is None else losses_by_layer(table)
