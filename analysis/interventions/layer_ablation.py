@@ -255,7 +255,9 @@ def power(table: pd.DataFrame) -> str:
         return f"{sentence}."
     if corrected is None:
         return f"{sentence}; they are too few for the {num_asked} questions asked here."
-    return f"{sentence}, and {_clips(corrected, trained)} for the {num_asked} asked here (Holm)."
+    return (
+        f"{sentence}, and at most {_clips(corrected, trained)} after Holm's correction for the {num_asked} asked here."
+    )
 
 
 def _clips(count: int, trained: Mapping[Any, Any]) -> str:

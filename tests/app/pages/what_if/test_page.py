@@ -176,11 +176,6 @@ def test_the_changes_run_on_test_clips_on_request(two_networks):
     assert not at.dataframe
     at.selectbox(key="changed_by_time").set_value("c2d-tiny: Reverse").run()
     assert "c2d-tiny: Reverse: no answer changed." in captions(at)
-    at.selectbox(key="changed_by_time").set_value("gte-tiny: Freeze").run()
-    assert not at.exception
-    [clips] = [element.value for element in at.dataframe]
-    assert f"gte-tiny: Freeze: {len(clips)} of 56 answers changed." in captions(at)
-    assert (clips["Before"] != clips["After"]).all()
 
 
 def test_the_clips_that_a_setting_changes_are_listed(two_networks):
@@ -192,7 +187,7 @@ def test_the_clips_that_a_setting_changes_are_listed(two_networks):
     assert not at.exception
     [clips] = [element.value for element in at.dataframe]
     assert f"zeroed: {len(clips)} of 56 answers changed." in captions(at)
-    assert (clips.loc[clips["Result"] == "lost", "Before"] == clips.loc[clips["Result"] == "lost", "True class"]).all()
+    assert all((row["Before"] == row["True class"]) == (row["Result"] == "lost") for row in clips.to_dict("records"))
 
 
 def test_an_uploaded_video_can_be_reversed_and_slowed_down(two_networks, tmp_path):
@@ -255,7 +250,7 @@ def test_a_layer_of_a_link_is_tested(two_networks, link):
     assert at.selectbox(key="layer").value == "layer2.0"
     assert "layer2.0" in finding(at)
     assert "of 280 test clips. " in captions(at)
-    assert "7 clips (2.5 %) for the 3 asked here (Holm)" in captions(at) or "too few to show any loss" in captions(at)
+    assert "at most 7 clips (2.5 %) after" in captions(at) or "too few to show any loss" in captions(at)
     [verdicts] = [element.value for element in at.dataframe]
     assert verdicts["Kernels"].tolist() == ["untrained shift", "current frame only", "zeroed"]
 
