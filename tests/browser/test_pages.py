@@ -71,6 +71,7 @@ def address(name: str) -> str:
 def test_every_page_opens_without_an_error_and_fits_the_window(page, name, width):
     page.set_viewport_size({"width": width, "height": 800})
     open_page(page, address(name))
+    expect(page).to_have_title(f"{PAGES[name].title} · GTE Explorer")
     expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[name].heading or PAGES[name].title)
     assert alerts(page) == []
     assert page.evaluate(OVERHANG) <= 0
