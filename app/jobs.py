@@ -40,6 +40,11 @@ class Job:
         self.cancelled, self.over = threading.Event(), threading.Event()
         self._work, self._queue, self._last_seen = work, queue, time.monotonic()
 
+    @property
+    def is_active(self) -> bool:
+        """True while it waits or runs and nobody has cancelled it."""
+        return not self.over.is_set() and not self.cancelled.is_set()
+
     def leave(self, visitor: str) -> None:
         """Remove a visitor; without any, the job ends at its next report."""
         self.visitors.discard(visitor)
@@ -128,6 +133,16 @@ def queue() -> Queue:
 
 def _visitor() -> str:
     return context.session_id if (context := get_script_run_ctx()) else ""
+
+
+def find(key: Hashable) -> Job | None:
+    """Return the job of this key, if there is one."""
+    return queue().jobs.get(key)
+
+
+def start(key: Hashable, work: Callable[[Report], object], *, lane: Lane) -> None:
+    """Start a job for this visitor, or join it, without drawing it."""
+    queue().start(key, work, _visitor(), lane)
 
 
 def leave(key: Hashable) -> None:

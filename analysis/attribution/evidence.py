@@ -134,8 +134,8 @@ class Evidence:
         return facts | ({"note": self.note} if self.note else {})
 
 
-Explain = Callable[[nn.Module, Float[Tensor, "1 3 t h w"]], Evidence]
-"""(network, clip) to its evidence, with method, class and layer chosen beforehand."""
+Explain = Callable[[nn.Module, Float[Tensor, "1 3 t h w"], int], Evidence]
+"""(network, clip, class) to its evidence, with method and layer chosen beforehand."""
 
 
 def upsample(evidence: Float[Tensor, "t h w"], size: tuple[int, int, int], maximum: float) -> Float[Tensor, "t2 h2 w2"]:

@@ -1,122 +1,184 @@
-"""Deletion test: does the network need the marked pixels? Compared with randomly weighted maps."""
+"""Deletion test: does the network need the marked pixels more than those of maps that know less?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
-from analysis.attribution.evidence import Evidence
+from analysis.attribution.evidence import Explain
 from analysis.attribution.hooks import block_of
 from analysis.attribution.randomcam import weigh_randomly
-from analysis.formatting import three_digits
+from analysis.attribution.sanity_checks.clips import CheckClips
+from analysis.attribution.sanity_checks.verdict import (
+    Verdict,
+    from_lists,
+    mean_of,
+    signed,
+    to_lists,
+    too_few,
+)
+from analysis.formatting import join_words
 from analysis.progress import Report, no_report
+from analysis.statistics import Interval
 from gte.models import recording
 
 Way = Literal["deletion", "insertion"]
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
 
-STEPS = 16
-"""Equal parts in which pixels are deleted or inserted."""
-SEEDS = 5
-"""RandomCAMs of the same block to compare with."""
-MIN_DIFFERENCE = 0.01
+SHARES: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+"""Shares of the pixels that are deleted or inserted: closer together where the curves are steep."""
+RANDOM_MAPS: Final = 20
+"""RandomCAMs of the same block: beating all of them by chance has a probability of 1 in 21."""
+MIN_DIFFERENCE: Final = 0.01
 """Areas that differ by less count as equal: the answer of an untrained network hardly depends on the clip."""
-BLUR_PART = 1 / 16
+BLUR_PART: Final = 1 / 16
 """Standard deviation of the blur at the start of insertion, as a part of the frame's height."""
-EVIDENCE = "evidence"
+
+EVIDENCE: Final = "evidence"
+RIVALS: Final = ("reversed class", "mean activation", "pixel motion")
+"""Maps that the evidence must beat: of the same method for the opposite class, of the block without any class, and of
+the clip without any network."""
+RANDOM: Final = "random weights"
+"""The mean of the RandomCAMs, the fourth rival."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeletionInsertion:
-    """The curves of a map and of RandomCAMs."""
+    """The probability of the class while pixels are deleted or inserted in the order of several maps."""
 
-    table: pd.DataFrame
-    """Rows: order ("evidence" or "RandomCAM, seed 0", ...), way, share (of pixels, from 0 to 1), probability."""
-    method: str
-    """Label of the method."""
+    shares: tuple[float, ...]
+    probabilities: Float[np.ndarray, "clips orders ways shares"]
+    """Orders: evidence, RIVALS, RandomCAMs; missing where the map of an order is empty."""
 
-    def areas(self, way: Way) -> tuple[float, list[float]]:
-        """The area under the curve of the evidence, and of each RandomCAM, in [0, 1]."""
-        rows = self.table.loc[self.table["way"] == way]
-        by_order = {
-            str(order): float(np.trapezoid(curve["probability"], curve["share"]))
-            for order, curve in rows.groupby("order", sort=False)
+    def areas(self) -> Float[np.ndarray, "clips orders ways"]:
+        """The area under each curve, in [0, 1]."""
+        return np.trapezoid(self.probabilities, self.shares, axis=-1)
+
+    def advantages(self) -> dict[str, dict[Way, Float[np.ndarray, " clips"]]]:
+        """By how much the evidence is better than each rival: its area is smaller (deletion) or larger (insertion)."""
+        areas = self.areas() * np.array([-1.0, 1.0])
+        own, random = areas[:, 0], areas[:, 1 + len(RIVALS) :].mean(axis=1)
+        others = {name: areas[:, place] for place, name in enumerate(RIVALS, start=1)} | {RANDOM: random}
+        return {
+            name: {way: own[:, place] - other[:, place] for place, way in enumerate(WAYS)}
+            for name, other in others.items()
         }
-        return by_order.pop(EVIDENCE), list(by_order.values())
 
-    def verdict(self) -> str:
-        """One sentence on whether the evidence does better than random weights."""
-        deleted, random_deleted = self.areas("deletion")
-        inserted, random_inserted = self.areas("insertion")
-        falls, rises = deleted < min(random_deleted), inserted > max(random_inserted)
-        numbers = (
-            f"Area under the deletion curve {three_digits(deleted)} against {_range(random_deleted)} (lower is "
-            f"better), under the insertion curve {three_digits(inserted)} against {_range(random_inserted)} (higher is "
-            "better)."
-        )
-        alike = all(
-            max(areas) - min(areas) < MIN_DIFFERENCE
-            for areas in ((deleted, *random_deleted), (inserted, *random_inserted))
-        )
-        if alike:
-            return f"Undecided: the order of the pixels hardly changes the probability. {numbers}"
-        others = f"all of {len(random_deleted)} randomly weighted maps of the same block"
-        if falls and rises:
-            return f"Passed: {self.method} beats {others}, on both tests. {numbers}"
-        if falls or rises:
-            way = "deletion" if falls else "insertion"
-            return f"Partly passed: {self.method} beats {others} on {way} only. {numbers}"
-        return f"Not passed: {self.method} beats {others} on neither test. {numbers}"
+    def wins(self) -> dict[str, int]:
+        """On how many clips the evidence, and each rival, beats every RandomCAM in both ways."""
+        areas = self.areas() * np.array([-1.0, 1.0])
+        first = 1 + len(RIVALS)
+        best = areas[:, first:].max(axis=1)
+        return {name: int((areas[:, place] > best).all(axis=1).sum()) for place, name in enumerate((EVIDENCE, *RIVALS))}
 
+    def differences(self) -> dict[str, dict[Way, tuple[float, Interval]]]:
+        """The mean advantage over each rival and its paired 95 % interval; without rivals that lack clips."""
+        return {
+            name: {way: mean_of(values) for way, values in ways.items()}
+            for name, ways in self.advantages().items()
+            if int((~np.isnan(ways["deletion"])).sum()) > 1
+        }
 
-def _range(areas: Sequence[float]) -> str:
-    return f"{three_digits(min(areas))} to {three_digits(max(areas))}"
+    @property
+    def verdict(self) -> Verdict:
+        """Passed if the evidence is better than each rival, in both ways."""
+        areas = self.areas()
+        known = ~np.isnan(areas[:, 0, 0])
+        if verdict := too_few(int(known.sum()), len(known), "evidence to sort the pixels by"):
+            return verdict
+        spread = np.nanmax(areas[known], axis=1) - np.nanmin(areas[known], axis=1)
+        if float(spread.mean()) < MIN_DIFFERENCE:
+            return Verdict(state="cannot tell", numbers="The order of the pixels hardly changes the probability.")
+        differences = self.differences()
+        lowest = {name: min(interval.low for _, interval in ways.values()) for name, ways in differences.items()}
+        highest = {name: min(interval.high for _, interval in ways.values()) for name, ways in differences.items()}
+        beaten = [name for name in differences if lowest[name] > 0]
+        lost = [name for name in differences if highest[name] <= 0]
+        unclear = [name for name in differences if name not in (*beaten, *lost)]
+        parts = []
+        if beaten:
+            parts.append(f"Better than {join_words(beaten)}")
+        if lost:
+            parts.append(f"not better than {join_words(lost)}")
+        if unclear:
+            parts.append(f"no clear difference to {join_words(unclear)}")
+        weakest = min(differences, key=lambda name: highest[name])
+        numbers = ", ".join(f"{way} {signed(*value)}" for way, value in differences[weakest].items())
+        text = "; ".join(parts)
+        numbers = f"{text[0].upper()}{text[1:]}. Area gained against {weakest}: {numbers} ({int(known.sum())} clips)."
+        state = "not passed" if lost else "cannot tell" if unclear or len(differences) <= len(RIVALS) else "passed"
+        return Verdict(state=state, numbers=numbers)
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data for a JSON file."""
+        return {"shares": list(self.shares), "probabilities": to_lists(self.probabilities)}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "DeletionInsertion":
+        """The reverse of `as_data`."""
+        return cls(shares=tuple(data["shares"]), probabilities=from_lists(data["probabilities"]))
 
 
 def delete_and_insert(
     model: nn.Module,
-    clip: Float[Tensor, "1 3 t h w"],
-    evidence: Evidence,
+    clips: CheckClips,
+    explain: Explain,
     layer: str,
     *,
-    seeds: int = SEEDS,
-    steps: int = STEPS,
+    random_maps: int = RANDOM_MAPS,
+    shares: tuple[float, ...] = SHARES,
     report: Report = no_report,
 ) -> DeletionInsertion:
-    """The probability of the class while pixels are deleted or inserted, strongest evidence first.
+    """The probability of each clip's class while pixels are deleted or inserted, those with most evidence first.
 
-    Deleted pixels take the clip's average colour; insertion starts from the blurred clip. Compared with RandomCAMs of
-    the block `layer`. Raises ValueError without evidence to sort the pixels by. The model is left unchanged. Petsiuk et
-    al. 2018, section 3.2.
+    Deleted pixels take the clip's average colour; insertion starts from the blurred clip. The evidence is compared with
+    that for the reversed class, with the mean activation of the block `layer`, with the motion of the pixels and with
+    RandomCAMs of the block. The model is left unchanged. Petsiuk et al. 2018, section 3.2.
     """
-    if evidence.is_empty:
-        raise ValueError(f"{evidence.finding()} So there is no order in which to delete or insert pixels.")
-    with torch.no_grad(), recording({layer: block_of(model, layer)}) as outputs:
-        model(clip)
-    maps = {EVIDENCE: evidence.map} | {
-        f"RandomCAM, seed {seed}": weigh_randomly(outputs[layer], seed) for seed in range(seeds)
-    }
-    average = clip.mean(dim=(2, 3, 4), keepdim=True).expand_as(clip)
-    starts: dict[Way, tuple[Tensor, Tensor]] = {"deletion": (clip, average), "insertion": (_blurred(clip), clip)}
-    rows: list[dict[str, object]] = []
-    for number, (order, values) in enumerate(maps.items()):
-        ranking = _ranking(values, clip.shape)
-        for way in WAYS:
-            report((number + WAYS.index(way) / 2) / len(maps), f"{way}, {order}")
-            for step in range(steps + 1):
-                changed = ranking < step / steps * ranking.numel()
-                before, after = starts[way]
-                with torch.no_grad():
-                    logits = model(torch.where(changed, after, before))[0]
-                probability = float(logits.double().softmax(dim=0)[evidence.target])
-                rows.append({"order": order, "way": way, "share": step / steps, "probability": probability})
-    return DeletionInsertion(table=pd.DataFrame(rows), method=evidence.label)
+    orders = (EVIDENCE, *RIVALS, *(f"seed {seed}" for seed in range(random_maps)))
+    probabilities = np.full((len(clips), len(orders), len(WAYS), len(shares)), np.nan)
+    for number in range(len(clips)):
+        clip, target = clips.pixels[number : number + 1], clips.targets[number]
+        with torch.no_grad(), recording({layer: block_of(model, layer)}) as outputs:
+            model(clip)
+        maps = [
+            explain(model, clip, target).map,
+            explain(model, clip, clips.rivals[number]).map,
+            outputs[layer][0].mean(dim=0).relu(),
+            pixel_motion(clip),
+            *(weigh_randomly(outputs[layer], seed) for seed in range(random_maps)),
+        ]
+        average = clip.mean(dim=(2, 3, 4), keepdim=True).expand_as(clip)
+        ways = ((clip, average), (_blurred(clip), clip))
+        ends = _probabilities(model, torch.cat([clip, average, ways[1][0]]), target)
+        for place, values in enumerate(maps):
+            report((number + place / len(maps)) / len(clips), f"clip {number + 1} of {len(clips)}")
+            if float(values.max()) == 0:
+                continue
+            changed = (
+                _ranking(values, clip.shape) < torch.tensor(shares[1:-1])[:, None, None, None] * clip[0, 0].numel()
+            )
+            batch = torch.cat([torch.where(changed[:, None], after, before) for before, after in ways])
+            inner = _probabilities(model, batch, target).reshape(len(ways), -1)
+            for way, (first, last) in enumerate(((0, 1), (2, 0))):
+                probabilities[number, place, way] = [ends[first], *inner[way], ends[last]]
+    return DeletionInsertion(shares=shares, probabilities=probabilities)
+
+
+def pixel_motion(clip: Float[Tensor, "1 3 t h w"]) -> Float[Tensor, "t h w"]:
+    """The absolute difference of each pixel to the frames before and after, the mean over colours: no network."""
+    steps = (clip[0, :, 1:] - clip[0, :, :-1]).abs().mean(dim=0)  # (t - 1, h, w)
+    edge = torch.zeros_like(clip[0, 0, :1])
+    return torch.cat([edge, steps]) + torch.cat([steps, edge])
+
+
+def _probabilities(model: nn.Module, clips: Float[Tensor, "n 3 t h w"], target: int) -> Float[np.ndarray, " n"]:
+    with torch.no_grad():
+        return model(clips).double().softmax(dim=1)[:, target].numpy()
 
 
 def _ranking(evidence: Float[Tensor, "t2 h2 w2"], shape: torch.Size) -> Int[Tensor, "t h w"]:

@@ -1,115 +1,219 @@
 """Figures of the sanity checks of evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-import pandas as pd
+import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.attribution.sanity_checks.deletion_insertion import EVIDENCE, WAYS
-from analysis.attribution.sanity_checks.weight_randomization import KEPT, LOST
+from analysis.attribution.methods import METHODS
+from analysis.attribution.sanity_checks.deletion_insertion import RIVALS, WAYS, DeletionInsertion
+from analysis.attribution.sanity_checks.frame_order import ALIKE, FrameOrder
+from analysis.attribution.sanity_checks.localization import BASELINE, Localization
+from analysis.attribution.sanity_checks.verdict import in_words, mean_of, signed
+from analysis.attribution.sanity_checks.weight_randomization import KEPT, Randomisation
 from analysis.formatting import percent
 from analysis.plotting import style
 from analysis.plotting.rows import lay_out_rows, row_bars
+from analysis.statistics import Interval
+
+ROW_OFFSET = 0.16
+"""Distance of the two marks of a row from its middle, in rows."""
 
 
-def randomisation_curve(stages: pd.DataFrame) -> go.Figure:
-    """`Randomisation.by_stage`: the correlation with the original map, the range of the seeds as error bars."""
-    figure = go.Figure(
-        go.Scatter(
-            x=stages["part"],
-            y=stages["mean"],
-            error_y={
-                "array": stages["max"] - stages["mean"],
-                "arrayminus": stages["mean"] - stages["min"],
-                "color": style.NEUTRAL,
-                "thickness": 1.5,
-            },
-            mode="lines+markers",
-            line={"color": style.ACCENT, "width": 2},
-            marker={"size": 7},
-            hovertemplate="randomised down to %{x}: %{y:.2f}<extra></extra>",
-        )
+def randomisation_curve(result: Randomisation) -> go.Figure:
+    """|ρ| with the original map at each stage, with its 95 % interval over clips, and the share of empty maps.
+
+    The stage that decides has a filled mark; what is to its right destroys the block itself.
+    """
+    stages = [stage for stage in range(len(result.parts)) if (~np.isnan(result.by_clip(stage))).sum() > 1]
+    parts = [result.parts[stage] for stage in stages]
+    means, intervals = zip(*(mean_of(result.by_clip(stage)) for stage in stages), strict=True) if stages else ((), ())
+    figure = go.Figure()
+    figure.add_bar(
+        name="share of empty maps",
+        x=list(result.parts),
+        y=[result.empty_share(stage) for stage in range(len(result.parts))],
+        marker=style.HATCHED,
+        hovertemplate="down to %{x}: %{y:.0%} of the maps are empty<extra></extra>",
+    )
+    figure.add_scatter(
+        name="|ρ| with the original map",
+        x=parts,
+        y=means,
+        error_y=_error_bars(means, intervals),
+        mode="lines+markers",
+        line={"color": style.ACCENT, "width": 2},
+        marker={
+            "size": 10,
+            "symbol": ["circle" if stage == result.decisive else "circle-open" for stage in stages],
+        },
+        customdata=[in_words(*pair) for pair in zip(means, intervals, strict=True)],
+        hovertemplate="down to %{x}: |ρ| %{customdata}<extra></extra>",
     )
     style.style(figure, size="medium", categories="x")
-    figure.update_layout(margin_t=8, showlegend=False)
-    figure.update_xaxes(title_text="weights randomised down to", tickangle=-45, showgrid=False)
-    figure.update_yaxes(
-        title_text="rank correlation",
-        range=[min(-0.55, float(stages["min"].to_numpy(float).min()) - 0.05), 1.1],
-        tickvals=[-1, -0.5, 0, 0.5, 1],
-        zeroline=True,
+    figure.update_layout(margin_t=8, legend_y=1.12)
+    figure.update_xaxes(
+        title_text="weights randomised down to",
+        tickangle=-45,
+        showgrid=False,
+        categoryorder="array",
+        categoryarray=list(result.parts),
     )
-    for limit in (LOST, KEPT):
-        figure.add_hline(y=limit, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL}, layer="below")
+    figure.update_yaxes(title_text="|ρ|, share", range=[0, 1.05], tickvals=[0, 0.5, 1])
+    figure.add_hline(y=KEPT, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL}, layer="below")
     return figure
 
 
-def deletion_insertion_curves(table: pd.DataFrame, method: str) -> go.Figure:
-    """`DeletionInsertion.table`: the probability while pixels are deleted and inserted, with RandomCAMs to compare."""
+def advantages(result: DeletionInsertion) -> go.Figure:
+    """By how much the evidence beats each rival, in deletion and in insertion, with paired 95 % intervals."""
+    differences = result.differences()
+    names = list(differences)
+    figure = go.Figure()
+    for way, offset, symbol in zip(WAYS, (-ROW_OFFSET, ROW_OFFSET), ("circle", "circle-open"), strict=True):
+        values = [differences[name][way] for name in names]
+        means = [mean for mean, _ in values]
+        figure.add_scatter(
+            name=way,
+            x=means,
+            y=[place + offset for place in range(len(names))],
+            error_x=_error_bars(means, [interval for _, interval in values]),
+            mode="markers",
+            marker={"size": 10, "symbol": symbol, "color": style.ACCENT, "line_width": 2},
+            customdata=[[name, signed(*value)] for name, value in zip(names, values, strict=True)],
+            hovertemplate=f"{way}, against %{{customdata[0]}}: %{{customdata[1]}}<extra></extra>",
+        )
+    style.style(figure, size="medium")
+    figure.update_layout(margin_t=8, legend_y=1.12)
+    figure.update_xaxes(title_text="area by which the evidence is better", zeroline=True, zerolinewidth=2)
+    figure.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=names,
+        range=[len(names) - 0.5, -0.5],
+        showgrid=False,
+        zeroline=False,
+        ticklabelstandoff=8,
+    )
+    return figure
+
+
+def deletion_curves(result: DeletionInsertion, method: str) -> go.Figure:
+    """The probability of the class of one clip while pixels are deleted and inserted."""
     titles = {"deletion": "deletion: should fall fast", "insertion": "insertion: should rise fast"}
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.14, subplot_titles=[titles[w] for w in WAYS])
-    for row, way in enumerate(WAYS, start=1):
-        curves = list(table.loc[table["way"] == way].groupby("order", sort=False))
-        # The evidence last, so that it is on top.
-        for number, (order, curve) in enumerate(sorted(curves, key=lambda pair: pair[0] == EVIDENCE)):
-            is_evidence = order == EVIDENCE
-            label = method if is_evidence else order
-            figure.add_trace(
-                go.Scatter(
-                    x=curve["share"],
-                    y=curve["probability"],
-                    mode="lines",
-                    name=method if is_evidence else "random weights",
-                    line={
-                        "color": style.ACCENT if is_evidence else style.NEUTRAL,
-                        "width": 3 if is_evidence else 1.2,
-                        "dash": "solid" if is_evidence else "dot",
-                    },
-                    legendgroup=str(is_evidence),
-                    showlegend=row == 1 and (is_evidence or number == 0),
-                    hovertemplate=f"{label}: %{{y:.1%}} at %{{x:.0%}} of the pixels<extra></extra>",
-                ),
-                row=row,
+    dashes = ("solid", "dash", "dashdot", "dot")
+    for row in range(len(WAYS)):
+        curves = result.probabilities[0, :, row]
+        random = curves[1 + len(RIVALS) :]
+        band = [*random.max(axis=0), *random.min(axis=0)[::-1]]
+        figure.add_scatter(
+            x=[*result.shares, *result.shares[::-1]],
+            y=band,
+            fill="toself",
+            fillcolor=style.ROW_BAND,
+            line={"width": 0},
+            name="random weights, range",
+            legendgroup="random",
+            showlegend=row == 0,
+            hoverinfo="skip",
+            row=row + 1,
+            col=1,
+        )
+        for place, name in reversed(list(enumerate((method, *RIVALS)))):
+            figure.add_scatter(
+                x=result.shares,
+                y=curves[place],
+                mode="lines",
+                name=name,
+                line={
+                    "color": style.NEUTRAL if place else style.ACCENT,
+                    "width": 1.5 if place else 3,
+                    "dash": dashes[place],
+                },
+                legendgroup=name,
+                showlegend=row == 0,
+                hovertemplate=f"{name}: %{{y:.1%}} at %{{x:.0%}} of the pixels<extra></extra>",
+                row=row + 1,
                 col=1,
             )
     style.style(figure)
     figure.update_layout(legend_y=1.06, margin_t=72, margin_r=24)
     figure.update_annotations(font_size=style.FONT_SIZE)
     # Slightly wider than the data: otherwise the last label has no room and is left out.
-    figure.update_xaxes(range=[-0.02, 1.02], **style.percent_ticks(0, 0.5, 1), zeroline=False)
+    figure.update_xaxes(range=[-0.02, 1.02], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=False)
     figure.update_xaxes(title_text="pixels changed, strongest evidence first", row=2, col=1)
-    figure.update_yaxes(range=[0, 1.03], **style.percent_ticks(0, 0.5, 1), title_text="probability")
+    figure.update_yaxes(range=[0, 1.03], tickvals=[0, 0.5, 1], tickformat=".0%", title_text="probability")
     return figure
 
 
-def localization_bars(summary: pd.DataFrame, chance: float, axis_maximum: float) -> go.Figure:
-    """`Localization.summary`: the share of evidence on the moving object per method, with its quartiles over the clips.
-
-    The dotted line is chance. Figures that are compared have the same `axis_maximum`.
-    """
-    baseline = summary["method"] == "RandomCAM"
-    bars = row_bars(
-        summary["method"],
-        summary["share"],
-        marker={"color": [style.NEUTRAL if flag else style.ACCENT for flag in baseline]},
-        hover="<b>%{y}</b>: %{customdata} on the object",
-        customdata=[percent(share) for share in summary["share"]],
+def frame_order_dots(result: FrameOrder) -> go.Figure:
+    """|ρ| of every clip after shuffling, and the mean with its 95 % interval."""
+    known = result.correlations[~np.isnan(result.correlations)]
+    figure = go.Figure(
+        go.Scatter(
+            name="one clip",
+            x=known,
+            y=[0.0] * len(known),
+            mode="markers",
+            marker={"size": 9, "symbol": "circle-open", "color": style.NEUTRAL, "line_width": 2},
+            hovertemplate="|ρ| = %{x:.2f}<extra></extra>",
+        )
     )
-    bars.error_x = {
-        "array": (summary["high"] - summary["share"]).clip(lower=0),
-        "arrayminus": (summary["share"] - summary["low"]).clip(lower=0),
+    if len(known) > 1:
+        mean, interval = mean_of(known)
+        figure.add_scatter(
+            name="mean",
+            x=[mean],
+            y=[1.0],
+            error_x=_error_bars([mean], [interval]),
+            mode="markers",
+            marker={"size": 11, "color": style.ACCENT},
+            hovertemplate=f"mean |ρ| {in_words(mean, interval)}<extra></extra>",
+        )
+    style.style(figure, size="medium")
+    figure.update_layout(margin_t=8, showlegend=False)
+    figure.update_xaxes(title_text="|ρ| of the maps, shuffled against original", range=[-0.02, 1.03])
+    figure.update_yaxes(tickvals=[0, 1], ticktext=["each clip", "mean"], range=[1.6, -0.6], showgrid=False)
+    figure.add_vline(x=ALIKE, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL}, layer="below")
+    return figure
+
+
+def localization_bars(result: Localization) -> go.Figure:
+    """The share of evidence on the moving object for each method, with its 95 % interval; the dotted line is chance."""
+    summary = result.summary()
+    names = [row["method"] for row in summary]
+    differences = {METHODS[name].label: item for name, item in result.differences().items()}
+    hover = [
+        f"{percent(row['share'])} on the object"
+        + (
+            f"<br>{signed(item.mean, item.interval)} against RandomCAM"
+            if (item := differences.get(row["method"]))
+            else ""
+        )
+        for row in summary
+    ]
+    baseline = METHODS[BASELINE].label
+    bars = row_bars(
+        names,
+        [row["share"] for row in summary],
+        marker={"color": [style.NEUTRAL if name == baseline else style.ACCENT for name in names]},
+        hover="<b>%{y}</b>: %{customdata}",
+        customdata=hover,
+    )
+    bars.error_x = _error_bars(
+        [row["share"] for row in summary], [Interval(row["low"], row["high"]) for row in summary]
+    )
+    figure = lay_out_rows(go.Figure(bars), names, size="medium")
+    figure.update_layout(margin_t=8, showlegend=False)
+    figure.update_xaxes(title_text="evidence on the moving object", rangemode="tozero", tickformat=".0%")
+    figure.add_vline(x=result.chance, line={"dash": "dot", "width": 2, "color": style.NEUTRAL})
+    return figure
+
+
+def _error_bars(means: Sequence[float], intervals: Sequence[Interval]) -> dict[str, object]:
+    return {
+        "array": [interval.high - mean for mean, interval in zip(means, intervals, strict=True)],
+        "arrayminus": [mean - interval.low for mean, interval in zip(means, intervals, strict=True)],
         "color": style.NEUTRAL,
         "thickness": 2,
     }
-    figure = lay_out_rows(go.Figure(bars), list(summary["method"]), size="medium")
-    figure.update_layout(margin_t=8, showlegend=False)
-    figure.update_xaxes(title_text="evidence on the moving object", range=[0, axis_maximum])
-    figure.update_xaxes(**style.percent_ticks(0, 0.2, 0.4, 0.6, 0.8, 1))
-    figure.add_vline(x=chance, line={"dash": "dot", "width": 2, "color": style.NEUTRAL})
-    return figure
-
-
-def axis_maximum(summaries: Mapping[str, pd.DataFrame]) -> float:
-    """The maximum of an axis for the bars of all summaries."""
-    return 1.05 * max(float(summary[["high", "share"]].max().max()) for summary in summaries.values())

@@ -1,21 +1,23 @@
 """Frame-order test: does a map depend on the order of the frames? The clip is shuffled, and frozen at one frame."""
 
 from dataclasses import dataclass
+from typing import Any, Final
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence, Explain, rank_correlation
+from analysis.attribution.sanity_checks.clips import CheckClips
+from analysis.attribution.sanity_checks.verdict import Verdict, from_lists, in_words, mean_of, to_lists, too_few
 from analysis.formatting import percent, three_digits
+from analysis.progress import Report, no_report
 
-SEED = 0
-EXACT = 1e-4
+EXACT: Final = 1e-4
 """Part of the maximum of the evidence, and of the probability, below which a difference is rounding."""
-MIN_CHANGE = 0.01
-"""Smaller changes of a probability count as none: those of an untrained network would otherwise count as well."""
-ALIKE = 0.8
-"""Rank correlation from which on the evidence keeps its position."""
+ALIKE: Final = 0.8
+"""|ρ| from which on the evidence keeps its position; a map passes below it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,53 +31,106 @@ class Version:
     """Of the class that the evidence is for."""
     evidence: Evidence
     correlation: float
-    """Rank correlation of its map with the original one, reordered in the same way."""
+    """|ρ| of its map with the original one, reordered in the same way; NaN where one of them is empty."""
     moved_exactly: bool
     """True if its map is the original one, reordered, and its probability the same, apart from rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameOrder:
-    """The original clip, shuffled and frozen."""
+class ReorderedClip:
+    """One clip: original, shuffled and frozen."""
 
     original: Version
     shuffled: Version
     frozen: Version
 
-    def verdict(self) -> str:
-        """Sentences on how much the order of the frames matters to the network."""
+    def summary(self) -> str:
+        """Sentences on this one clip."""
         before, after = (percent(version.probability) for version in (self.original, self.shuffled))
-        frozen_frame = self.frozen.frames[0] + 1
         if self.shuffled.moved_exactly:
-            shuffled = (
-                "Shuffling the frames moves the map with them exactly, and leaves the probability of the class at "
-                f"{before}: the network processes each frame separately, so neither can depend on the order."
-            )
+            shuffled = f"Shuffled, the map moves with the frames exactly and the probability stays {before}."
         else:
-            shuffled = (
-                f"Shuffled, the class has a probability of {after} instead of {before}, and the map has a rank "
-                f"correlation of {three_digits(self.shuffled.correlation)} with the original one, reordered in the "
-                f"same way: {self._dependence()}."
+            correlation = (
+                "one of the maps is empty"
+                if np.isnan(self.shuffled.correlation)
+                else f"|ρ| of the maps is {three_digits(self.shuffled.correlation)}"
             )
-        frozen = percent(self.frozen.probability)
-        nothing = " No evidence for it is left." if self.frozen.evidence.is_empty else ""
-        return f"{shuffled} Frozen at frame {frozen_frame}, where nothing moves, the class has {frozen}.{nothing}"
-
-    def _dependence(self) -> str:
-        """Whether answer and evidence depend on the order by more than a reader would ignore."""
-        answer = abs(self.shuffled.probability - self.original.probability) >= MIN_CHANGE
-        position = self.shuffled.correlation < ALIKE
-        if answer and position:
-            return "both depend on the order"
-        if answer:
-            return "the answer depends on the order, the position of the evidence hardly does"
-        if position:
-            return "the position of the evidence depends on the order, the answer hardly does"
-        return "neither depends much on the order"
+            shuffled = f"Shuffled, the probability is {after} instead of {before}; {correlation}."
+        nothing = " No evidence is left." if self.frozen.evidence.is_empty else ""
+        frozen = f"Frozen at frame {self.frozen.frames[0] + 1}, where nothing moves, it is "
+        return f"{shuffled} {frozen}{percent(self.frozen.probability)}.{nothing}"
 
 
-def change_frame_order(model: nn.Module, clip: Float[Tensor, "1 3 t h w"], explain: Explain) -> FrameOrder:
-    """Compare a clip with its frames in a random order, drawn from seed 0, and with its middle frame repeated.
+@dataclass(frozen=True, kw_only=True)
+class FrameOrder:
+    """The effect of the order of the frames over a set of clips."""
+
+    correlations: Float[np.ndarray, " clips"]
+    """|ρ| of the map of the shuffled clip with the original one, reordered; missing where one of them is empty."""
+    exact: Bool[np.ndarray, " clips"]
+    """True where map and answer are those of the original clip, reordered."""
+    probabilities: Float[np.ndarray, "clips 3"]
+    """Of the class: original, shuffled, frozen."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Passed if the position of the evidence depends on the order of the frames."""
+        known = int((~np.isnan(self.correlations)).sum())
+        before, after, frozen = (percent(value) for value in self.probabilities.mean(axis=0).tolist())
+        answer = f"The probability of the class is {before} in order, {after} shuffled and {frozen} frozen."
+        if self.exact.all():
+            numbers = (
+                f"In all {len(self.exact)} clips map and answer are those of the original frames, in the new order: "
+                "the network processes each frame separately."
+            )
+            return Verdict(state="not passed", numbers=numbers)
+        if verdict := too_few(known, len(self.exact), "maps to compare"):
+            return verdict
+        mean, interval = mean_of(self.correlations)
+        state = "passed" if interval.high < ALIKE else "not passed" if interval.low >= ALIKE else "cannot tell"
+        numbers = f"|ρ| with the original map in the same order is {in_words(mean, interval)} ({known} clips). {answer}"
+        return Verdict(state=state, numbers=numbers)
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data for a JSON file."""
+        return {
+            "correlations": to_lists(self.correlations),
+            "exact": to_lists(self.exact),
+            "probabilities": to_lists(self.probabilities),
+        }
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "FrameOrder":
+        """The reverse of `as_data`."""
+        return cls(
+            correlations=from_lists(data["correlations"]),
+            exact=np.array(data["exact"], dtype=np.bool_),
+            probabilities=from_lists(data["probabilities"]),
+        )
+
+
+def reorder_clips(model: nn.Module, clips: CheckClips, explain: Explain, *, report: Report = no_report) -> FrameOrder:
+    """Shuffle and freeze every clip, each with another order. The model is left unchanged."""
+    versions = []
+    for number, (pixels, target) in enumerate(zip(clips.pixels, clips.targets, strict=True)):
+        report(number / len(clips), f"clip {number + 1} of {len(clips)}")
+        versions.append(change_frame_order(model, pixels[None], target, explain, seed=number))
+    return FrameOrder(
+        correlations=np.array([version.shuffled.correlation for version in versions]),
+        exact=np.array([version.shuffled.moved_exactly for version in versions]),
+        probabilities=np.array(
+            [
+                [item.probability for item in (version.original, version.shuffled, version.frozen)]
+                for version in versions
+            ]
+        ),
+    )
+
+
+def change_frame_order(
+    model: nn.Module, clip: Float[Tensor, "1 3 t h w"], target: int, explain: Explain, *, seed: int = 0
+) -> ReorderedClip:
+    """Compare a clip with its frames in a random order, and with its middle frame repeated.
 
     Raises ValueError for a clip of one frame, or of one repeated, which has no order. The model is left unchanged.
     """
@@ -86,16 +141,16 @@ def change_frame_order(model: nn.Module, clip: Float[Tensor, "1 3 t h w"], expla
         raise ValueError("All frames of this clip are the same, so they have no order; choose a clip with motion.")
     in_order = tuple(range(frames))
     shuffle = in_order
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(seed)
     while shuffle == in_order:
         shuffle = tuple(torch.randperm(frames, generator=generator).tolist())
-    original = explain(model, clip)
-    original_probability = _probability(model, clip, original.target)
+    original = explain(model, clip, target)
+    original_probability = _probability(model, clip, target)
 
     def version(name: str, order: tuple[int, ...]) -> Version:
         reordered = clip[:, :, list(order)]
-        evidence = explain(model, reordered)
-        probability = _probability(model, reordered, evidence.target)
+        evidence = explain(model, reordered, target)
+        probability = _probability(model, reordered, target)
         # If the network halves time, a map has no step for each frame that could be moved; it is interpolated first.
         _, height, width = original.map.shape
         original_map, new_map = (
@@ -103,16 +158,17 @@ def change_frame_order(model: nn.Module, clip: Float[Tensor, "1 3 t h w"], expla
         )
         moved = original_map[list(order)]
         exact = bool((new_map - moved).abs().max() <= EXACT) and abs(probability - original_probability) <= EXACT
+        empty = original.is_empty or evidence.is_empty
         return Version(
             name=name,
             frames=order,
             probability=probability,
             evidence=evidence,
-            correlation=rank_correlation(moved, new_map),
+            correlation=float("nan") if empty else abs(rank_correlation(moved, new_map)),
             moved_exactly=exact,
         )
 
-    return FrameOrder(
+    return ReorderedClip(
         original=version("original", in_order),
         shuffled=version("shuffled", shuffle),
         frozen=version("frozen", (frames // 2,) * frames),

@@ -1,108 +1,171 @@
-"""Localisation test: how much of the evidence is on the moving object, for a fixed set of clips with masks."""
+"""Localisation test: how much of the evidence is on the moving object, compared with random weights?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pandas as pd
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from analysis.attribution.evidence import upsample
 from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.randomcam import random_cam
-from analysis.formatting import percent, three_digits
+from analysis.attribution.sanity_checks.clips import CheckClips
+from analysis.attribution.sanity_checks.verdict import Verdict, from_lists, mean_of, signed, to_lists, too_few
+from analysis.formatting import join_words, percent
 from analysis.progress import Report, no_report
+from analysis.statistics import SIGNIFICANT, Interval, holm
 
-BASELINE = "randomcam"
-SEEDS = 5
+BASELINE: Final = "randomcam"
+SEEDS: Final = 5
 """RandomCAMs per clip, over which the share is averaged."""
+
+
+class Difference(NamedTuple):
+    """The share of the evidence on the object, minus that of RandomCAM: paired over clips, each of another scene."""
+
+    mean: float
+    interval: Interval
+    p_value: float
+    """Of the paired t-test, after the correction of Holm for all methods that are compared."""
+    num_clips: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Localization:
     """The share of each method's evidence that is on the moving object, for each clip."""
 
-    table: pd.DataFrame
-    """Rows: method (label), clip, share (of the evidence; missing without evidence), area (the mask's share)."""
-
-    def summary(self) -> pd.DataFrame:
-        """For each method the mean share, its quartiles over clips, its ratio to chance, and clips without evidence."""
-        rows = []
-        for method, clips in self.table.groupby("method", sort=False):
-            share = clips["share"].to_numpy(dtype=float)
-            known = share[~np.isnan(share)]
-            low, high = np.percentile(known, [25, 75]) if len(known) else (0.0, 0.0)
-            mean = float(known.mean()) if len(known) else 0.0
-            rows.append(
-                {
-                    "method": str(method),
-                    "share": mean,
-                    "low": float(low),
-                    "high": float(high),
-                    "times chance": mean / self.chance if self.chance else 0.0,
-                    "without evidence": len(share) - len(known),
-                }
-            )
-        return pd.DataFrame(rows)
+    method: str
+    """Key of the method that is judged."""
+    methods: tuple[str, ...]
+    """Keys of METHODS, RandomCAM included."""
+    shares: Float[np.ndarray, "methods clips"]
+    """Share of the evidence on the object; missing without evidence."""
+    areas: Float[np.ndarray, " clips"]
+    """Share of the frames that the object covers: even evidence would have as much on it."""
 
     @property
     def chance(self) -> float:
-        """The mean share of the area that the object covers: the share that even evidence would have on it."""
-        return float(self.table["area"].to_numpy(dtype=float).mean())
+        """The mean share of the area that the object covers."""
+        return float(self.areas.mean())
 
-    def verdict(self) -> str:
-        """One sentence on the method with most evidence on the object, compared with chance and with random weights."""
-        table = self.summary()
-        shares: dict[str, float] = dict(zip(table["method"], table["share"], strict=True))
-        random, chance = shares.pop(METHODS[BASELINE].label), self.chance
-        best = max(shares, key=lambda method: shares[method])
-        share = shares[best]
+    def summary(self) -> list[dict[str, Any]]:
+        """For each method its label, mean share, 95 % interval over clips, and number of clips with evidence."""
+        rows = []
+        for method, shares in zip(self.methods, self.shares, strict=True):
+            known = int((~np.isnan(shares)).sum())
+            mean, interval = mean_of(shares) if known > 1 else (0.0, Interval(0.0, 0.0))
+            rows.append(
+                {"method": METHODS[method].label, "share": mean, "low": interval.low, "high": interval.high, "n": known}
+            )
+        return rows
+
+    def differences(self) -> Mapping[str, Difference]:
+        """For each method with at least two clips to compare its difference to RandomCAM."""
+        # Imported here because the first page needs no SciPy.
+        from scipy.stats import ttest_1samp
+
+        base = self.shares[self.methods.index(BASELINE)]
+        paired = {
+            method: shares[~np.isnan(shares - base)] - base[~np.isnan(shares - base)]
+            for method, shares in zip(self.methods, self.shares, strict=True)
+            if method != BASELINE and int((~np.isnan(shares - base)).sum()) > 1
+        }
+        p_values = [float(ttest_1samp(values, 0).pvalue) if values.std() > 0 else 1.0 for values in paired.values()]
+        return {
+            method: Difference(*mean_of(values), p_value, len(values))
+            for (method, values), p_value in zip(paired.items(), holm(p_values), strict=True)
+        }
+
+    @property
+    def verdict(self) -> Verdict:
+        """Passed if the method has more of its evidence on the object than RandomCAM, after correction."""
+        label = METHODS[self.method].label
+        if self.method == BASELINE:
+            numbers = "RandomCAM is what the other methods are compared with, so it cannot do better than itself."
+            return Verdict(state="not passed", numbers=numbers)
+        if self.method not in self.methods:
+            return Verdict(state="cannot tell", numbers=f"{label} says when, not where.")
+        differences = self.differences()
+        known = differences[self.method].num_clips if self.method in differences else 0
+        if verdict := too_few(known, len(self.areas), "evidence in both maps"):
+            return verdict
+        difference = differences[self.method]
+        share = float(np.nanmean(self.shares[self.methods.index(self.method)]))
         numbers = (
-            f"{percent(share)} of its evidence is on the moving object, which covers {percent(chance)} of the frames "
-            f"({three_digits(share / chance)} times chance); for RandomCAM it is {percent(random)}."
+            f"{percent(share)} of the evidence is on the moving object, which covers {percent(self.chance)} of the "
+            f"frames. Against RandomCAM: {signed(difference.mean, difference.interval)}, paired over {known} clips, "
+            f"corrected p = {difference.p_value:.2g}. {self._choice(differences)}"
         )
-        if share <= chance:
-            return f"No method finds the moving object better than chance; the best is {best}: {numbers}"
-        if share <= random:
-            return f"No method finds the moving object better than random weights; the best is {best}: {numbers}"
-        return f"{best} finds the moving object best: {numbers}"
+        if difference.p_value <= SIGNIFICANT:
+            return Verdict(state="passed" if difference.mean > 0 else "not passed", numbers=numbers)
+        return Verdict(state="not passed" if difference.interval.high <= 0 else "cannot tell", numbers=numbers)
+
+    def _choice(self, differences: Mapping[str, Difference]) -> str:
+        """Which methods are better than random weights; a largest mean alone is not called the best."""
+        better = [
+            METHODS[name].label for name, item in differences.items() if item.mean > 0 and item.p_value <= SIGNIFICANT
+        ]
+        if not better:
+            return f"None of {len(differences)} methods is better than RandomCAM beyond chance."
+        verb = "is" if len(better) == 1 else "are"
+        return f"Of {len(differences)} methods {join_words(better)} {verb} better than RandomCAM beyond chance."
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data for a JSON file."""
+        return {
+            "method": self.method,
+            "methods": list(self.methods),
+            "shares": to_lists(self.shares),
+            "areas": to_lists(self.areas),
+        }
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "Localization":
+        """The reverse of `as_data`."""
+        return cls(
+            method=data["method"],
+            methods=tuple(data["methods"]),
+            shares=from_lists(data["shares"]),
+            areas=from_lists(data["areas"]),
+        )
 
 
 def localize(
     model: nn.Module,
-    clips: Sequence[Float[Tensor, "3 t h w"]],
-    masks: Sequence[Bool[Tensor, "t h w"]],
-    targets: Sequence[int | None],
+    clips: CheckClips,
+    masks: Bool[Tensor, "n t h w"],
+    method: str,
     layer: str,
     *,
+    methods: Sequence[str] = tuple(METHODS),
     report: Report = no_report,
 ) -> Localization:
     """The share of each method's evidence inside the mask of each clip, for every method that says where.
 
-    The evidence is for the target of the clip, or for the predicted class if that is None. The model is left unchanged.
+    The model is left unchanged.
     """
-    methods = {name: method for name, method in METHODS.items() if method.says_where}
-    cost = {name: method.passes(clips[0].shape[1]) for name, method in methods.items()}
+    compared = [name for name in methods if METHODS[name].says_where]
+    cost = {name: METHODS[name].passes(clips.pixels.shape[2]) for name in compared}
     cost[BASELINE] *= SEEDS
     total, done = len(clips) * sum(cost.values()), 0
-    rows: list[dict[str, object]] = []
-    for number, (pixels, mask, given) in enumerate(zip(clips, masks, targets, strict=True)):
+    shares = np.full((len(compared), len(clips)), np.nan)
+    for number, (pixels, mask, target) in enumerate(zip(clips.pixels, masks, clips.targets, strict=True)):
         clip = pixels[None]
-        with torch.no_grad():
-            target = int(model(clip).argmax()) if given is None else given
-        for name, method in methods.items():
-            report(done / total, f"clip {number + 1} of {len(clips)}, {method.label}")
+        for place, name in enumerate(compared):
+            report(done / total, f"clip {number + 1} of {len(clips)}, {METHODS[name].label}")
             if name == BASELINE:
                 maps = [random_cam(model, clip, target, layer, seed=seed) for seed in range(SEEDS)]
             else:
                 maps = [find_evidence(name, model, clip, target, layer).map]
-            shares = pd.Series([share_inside(evidence, mask) for evidence in maps], dtype=float)
-            row = {"method": method.label, "clip": number, "share": shares.mean(), "area": float(mask.float().mean())}
-            rows.append(row)
+            inside = [share_inside(evidence, mask) for evidence in maps]
+            known = [share for share in inside if share is not None]
+            if known:
+                shares[place, number] = sum(known) / len(known)
             done += cost[name]
-    return Localization(table=pd.DataFrame(rows))
+    areas = masks.double().mean(dim=(1, 2, 3)).numpy()
+    return Localization(method=method, methods=tuple(compared), shares=shares, areas=areas)
 
 
 def share_inside(evidence: Float[Tensor, "t2 h2 w2"], mask: Bool[Tensor, "t h w"]) -> float | None:

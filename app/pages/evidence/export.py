@@ -9,6 +9,7 @@ import streamlit as st
 
 from analysis.attribution.export import FINDING, FRAMES, WRITERS, Picture, write, write_all
 from app.clips import Source
+from app.pages.evidence import sanity_checks
 from app.pages.evidence.finding import Finding
 from gte.data.video.sources import Stretch
 
@@ -82,6 +83,7 @@ def picture_of(finding: Finding, source: Source, stretch: Stretch, maximum: floa
         "clip": source.name,
         FRAMES: (1 + finding.clip.indices).tolist(),
         "frames of the source": len(seconds),
+        "sanity checks of the method": sanity_checks.states(finding),
     }
     return Picture(
         frames=finding.clip.frames,

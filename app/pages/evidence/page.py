@@ -13,7 +13,7 @@ from app.clips import Source
 from app.components.film_strip import StripRow, film_strip
 from app.components.whole_clip import whole_clip
 from app.navigation import PAGES, TIME_EDITS
-from app.pages.evidence import controls, export, methods, tabs, untrained
+from app.pages.evidence import controls, export, methods, sanity_checks, tabs, untrained
 from app.pages.evidence.finding import Finding
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
@@ -115,6 +115,7 @@ def render() -> None:
         findings = _with_method(method, findings)
     with figure_place:
         layout.finding(_summary(findings[0]))
+        sanity_checks.chips(findings)
         _explain_limits(source, clip_source, stretch, findings[0])
         if contrast is not None and findings[0].evidence.contrast is None:
             st.info(layout.plain(SAME_CLASS.format(name=first.classes[contrast])))

@@ -1,267 +1,284 @@
-"""The tab "Can you trust it?" of the page Evidence: sanity checks of the evidence, each with a button and a verdict.
+"""Sanity checks on the page Evidence: the chips under the headline, and the tab "Can you trust it?".
 
-A check is one entry of CHECKS. All of them work on copies of the networks.
+The checks are the table `CHECKS` of `analysis.attribution.sanity_checks.checks`: they judge a method at a layer over a
+set of clips. The clip of the page is shown next to that, as one clip. All of them work on copies of the networks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+import logging
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import streamlit as st
-import torch
 
-from analysis.attribution.evidence import Explain
-from analysis.attribution.methods import METHODS, find_evidence
-from analysis.attribution.sanity_checks import figures
-from analysis.attribution.sanity_checks.deletion_insertion import DeletionInsertion, delete_and_insert
-from analysis.attribution.sanity_checks.frame_order import FrameOrder, change_frame_order
-from analysis.attribution.sanity_checks.localization import Localization, localize
-from analysis.attribution.sanity_checks.weight_randomization import SEEDS, Randomisation, randomise
+from analysis.attribution.methods import METHODS
+from analysis.attribution.sanity_checks import checks, figures
+from analysis.attribution.sanity_checks.checks import CHECKS, Check, Subject
+from analysis.attribution.sanity_checks.clips import CheckClips, rival_of
+from analysis.attribution.sanity_checks.deletion_insertion import (
+    EVIDENCE,
+    RANDOM_MAPS,
+    DeletionInsertion,
+    delete_and_insert,
+)
+from analysis.attribution.sanity_checks.frame_order import ReorderedClip, change_frame_order
+from analysis.attribution.sanity_checks.verdict import Result
+from analysis.attribution.sanity_checks.weight_randomization import Randomisation, randomise
 from analysis.formatting import percent, three_digits
-from app import cache, cards, jobs, layout
-from app.clips import clip_source
+from analysis.plotting import style
+from app import cache, jobs, layout
 from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence.finding import Finding
 from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND, MAP_SIDE
-from gte.data import open_dataset
 from gte.data.loading import to_clip
-from gte.data.motionpairs.dataset import MotionPairs
-from gte.data.sampling import segment_indices
 from gte.files import stamp
 
-NUM_CLIPS = 28
-"""Clips of the comparison with object masks: two of each class of MotionPairs."""
 MIN_CHART_WIDTH = 360
 """Pixels that the chart of one network needs, with the labels of its axes."""
+ICONS = {
+    "passed": ":material/check_circle:",
+    "not passed": ":material/cancel:",
+    "cannot tell": ":material/help:",
+    "running": ":material/hourglass_top:",
+    "not run": ":material/radio_button_unchecked:",
+}
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """A sanity check of the evidence."""
+def subject_of(finding: Finding) -> Subject:
+    """What is checked for a finding: its method at its block, for other clips and without a class to contrast with."""
+    return Subject(header=finding.header, method=finding.evidence.method, layer=finding.block)
 
-    title: str
-    button: str
-    description: str
-    """What is done, in one or two sentences."""
-    prepare: Callable[[Finding], Callable[[jobs.Report], Any]]
-    """Prepare the check of one network; the function that it returns runs in the background, without Streamlit."""
-    draw: Callable[[Sequence[Finding], Sequence[Any]], None]
-    of_the_clip: bool = True
-    """False for a check on a fixed set of clips, independent of the clip of the page."""
+
+def states(finding: Finding) -> dict[str, str]:
+    """The state of each check by the name of its chip, and the sentence of those that are done."""
+    results = {name: _result(name, finding) for name in CHECKS}
+    return {
+        CHECKS[name].chip: "not run" if result is None else result.verdict.sentence for name, result in results.items()
+    }
+
+
+def chips(findings: Sequence[Finding]) -> None:
+    """The strip of chips for the first network: each opens its figure; one button runs all checks that are not done."""
+    first = findings[0]
+    results = {name: _result(name, first) for name in CHECKS}
+    jobs_of = {name: jobs.find(_key(name, first)) for name in CHECKS}
+    with st.container(key="checks", horizontal=True, vertical_alignment="center", gap="small"):
+        for name, check in CHECKS.items():
+            result, job = results[name], jobs_of[name]
+            if result is None and job is not None and job.is_active:
+                _draw_running(check, job)
+                continue
+            state = "not run" if result is None else result.verdict.state
+            if st.button(
+                f"{check.chip}: {state}",
+                icon=ICONS[state],
+                key=f"chip {name}",
+                type="tertiary",
+                help=layout.plain(check.rule if result is None else result.verdict.sentence),
+            ):
+                _open(name, findings)
+        _run_all(findings)
 
 
 def render(findings: Sequence[Finding]) -> None:
-    """All checks, for each network of the page."""
-    for finding in findings:
-        if finding.evidence.is_empty:
-            st.info(layout.plain(f"{finding.name}: {finding.evidence.finding()} There is nothing to test or to show."))
-    with_evidence = [finding for finding in findings if not finding.evidence.is_empty]
-    for name, check in CHECKS.items():
-        checked = with_evidence if check.of_the_clip else findings
-        if not checked:
-            continue
-        st.subheader(check.title, anchor=False)
-        st.markdown(check.description)
+    """The tab: all checks, for each network of the page."""
+    st.markdown(
+        "Each test judges the method at this layer over a fixed set of test clips, so it says more than a look at one "
+        "map. ρ is the rank correlation of two maps; square brackets are 95 % intervals over clips, each of another "
+        "scene."
+    )
+    if any(finding.evidence.contrast is not None for finding in findings):
+        st.caption("The tests take the evidence for the class alone, not contrasted with another class.")
+    for name in CHECKS:
+        st.subheader(CHECKS[name].title, anchor=False)
         with layout.errors_as_sentences():
-            results = _offer(name, check, checked)
-            if results is not None:
-                check.draw(checked, results)
+            _draw(name, findings, "tab")
 
 
-def _offer(name: str, check: Check, findings: Sequence[Finding]) -> list[Any] | None:
-    keys = [
-        finding.key(finding.evidence.method) if check.of_the_clip else (stamp(finding.header.path), finding.block)
-        for finding in findings
-    ]
-    works = {finding.name: check.prepare(finding) for finding in findings}
+def _open(name: str, findings: Sequence[Finding]) -> None:
+    """Open the figure of a check in a dialog."""
 
-    def work(report: jobs.Report) -> list[Any]:
-        results = []
-        for place, (network, check_network) in enumerate(works.items()):
+    @st.dialog(CHECKS[name].title, width="large")
+    def draw() -> None:
+        with layout.errors_as_sentences():
+            _draw(name, findings, "dialog")
 
-            def report_part(part: float, text: str, place: int = place, network: str = network) -> None:
-                report((place + part) / len(works), f"{network}: {text}")
-
-            report_part(0.0, "preparing")
-            results.append(check_network(report_part))
-        return results
-
-    return jobs.offer((name, *keys), check.button, work, lane="slow")
+    draw()
 
 
-def _explain(finding: Finding) -> Explain:
-    """The method, class and layer of a finding, for other clips and weights."""
-    evidence = finding.evidence
-    return partial(
-        find_evidence, evidence.method, target=evidence.target, layer=finding.block, contrast=evidence.contrast
-    )
-
-
-def _prepare_randomisation(finding: Finding) -> Callable[[jobs.Report], Randomisation]:
-    copied, clip, explain = cache.model_copier(finding.header), to_clip(finding.clip.frames)[None], _explain(finding)
-    return lambda report: randomise(copied(), clip, explain, report=report)
-
-
-def _draw_randomisation(findings: Sequence[Finding], results: Sequence[Randomisation]) -> None:
-    charts = [figures.randomisation_curve(result.by_stage()) for result in results]
-    _draw_charts("randomisation", findings, results, charts)
-    st.caption(
-        "Left: the original network. Each step to the right shuffles the numbers within the weights of one more part, "
-        "from the classifier down; between the dotted lines a part of the map is left. The error bars are the range "
-        f"over {SEEDS} seeds. A map without evidence counts as 0."
-    )
-
-
-def _prepare_deletion_insertion(finding: Finding) -> Callable[[jobs.Report], DeletionInsertion]:
-    copied, clip = cache.model_copier(finding.header), to_clip(finding.clip.frames)[None]
-    return lambda report: delete_and_insert(copied(), clip, finding.evidence, finding.block, report=report)
-
-
-def _draw_deletion_insertion(findings: Sequence[Finding], results: Sequence[DeletionInsertion]) -> None:
-    charts = [figures.deletion_insertion_curves(result.table, result.method) for result in results]
-    _draw_charts("deletion", findings, results, charts)
-
-
-def _prepare_frame_order(finding: Finding) -> Callable[[jobs.Report], FrameOrder]:
-    copied, clip, explain = cache.model_copier(finding.header), to_clip(finding.clip.frames)[None], _explain(finding)
-
-    def work(report: jobs.Report) -> FrameOrder:
-        report(0.5, "shuffled and frozen")
-        return change_frame_order(copied(), clip, explain)
-
-    return work
-
-
-def _draw_frame_order(findings: Sequence[Finding], results: Sequence[FrameOrder]) -> None:
-    for finding, result in zip(findings, results, strict=True):
-        _write_verdict(finding, result.verdict())
-        versions = (result.original, result.shuffled, result.frozen)
-        maximum = max(version.evidence.maximum for version in versions)
-        rows = [
-            StripRow(
-                label=version.name,
-                frames=finding.clip.frames[list(version.frames)],
-                evidence=version.evidence.upsampled(len(version.frames), MAP_SIDE, MAP_SIDE, maximum=maximum).numpy(),
-                note=f"Frames {', '.join(str(frame + 1) for frame in version.frames)} of the clip: "
-                f"{percent(version.probability)}. {version.evidence.finding()}",
-                frame_shares=version.evidence.frame_shares().tolist(),
-            )
-            for version in versions
-        ]
-        film_strip(
-            rows,
-            key=f"frame order {finding.name}",
-            title=f"Evidence of {finding.name} with frames in another order",
-            scale_label="maximum of the three",
-            frames_per_second=FRAMES_PER_SECOND,
-            largest_frame=FRAME_SIDE,
-        )
-
-
-def _prepare_localization(finding: Finding) -> Callable[[jobs.Report], Localization]:
-    header, copied = finding.header, cache.model_copier(finding.header)
-    source = clip_source(header)
-    has_labels = source.dataset == MotionPairs.name and source.trained_on
-
-    def work(report: jobs.Report) -> Localization:
-        clips = open_dataset(MotionPairs.name, "test", header.size)
-        assert isinstance(clips, MotionPairs)
-        frames = segment_indices(clips.num_frames_stored, header.num_frames)
-        numbers = range(NUM_CLIPS)
-        return localize(
-            copied(),
-            [to_clip(clips.frames(index, frames)) for index in numbers],
-            [torch.from_numpy(clips.masks(index, frames)) for index in numbers],
-            [clips.label(index) if has_labels else None for index in numbers],
-            finding.block,
-            report=report,
-        )
-
-    return work
-
-
-def _draw_localization(findings: Sequence[Finding], results: Sequence[Localization]) -> None:
-    summaries = {finding.name: result.summary() for finding, result in zip(findings, results, strict=True)}
-    maximum = figures.axis_maximum(summaries)
-    charts = [
-        figures.localization_bars(summary, result.chance, maximum)
-        for summary, result in zip(summaries.values(), results, strict=True)
-    ]
-    _draw_charts("localization", findings, results, charts)
-    rows = [
-        {
-            "network": finding.name,
-            "block": finding.block,
-            "method": row["method"],
-            "on the object": percent(row["share"]),
-            "middle half of the clips": f"{percent(row['low'])} to {percent(row['high'])}",
-            "area of the object": percent(result.chance),
-            "times chance": three_digits(row["times chance"]),
-            "clips without evidence": row["without evidence"],
-        }
-        for finding, result in zip(findings, results, strict=True)
-        for row in summaries[finding.name].to_dict("records")
-    ]
-    st.dataframe(rows, hide_index=True)
-    without_positions = ", ".join(method.label for method in METHODS.values() if not method.says_where)
-    st.caption(
-        f"The first {NUM_CLIPS} test clips of MotionPairs, two of each class, with evidence for the true class, or for "
-        "the predicted class if a network has other classes. Bars are means, the lines are the middle half of the "
-        "clips, the dotted line is the object's share of the area. A map with few cells extends over the object's "
-        f"edge, so no coarse block reaches 100 %. {without_positions} says when, not where, so it is left out."
-    )
-
-
-def _write_verdict(finding: Finding, verdict: str) -> None:
-    st.markdown(f"**{layout.plain(finding.name)}.** {layout.plain(verdict)}")
-
-
-def _draw_charts(name: str, findings: Sequence[Finding], results: Sequence[Any], charts: Sequence[Any]) -> None:
-    """The verdict and the chart of each network, side by side; in a narrow window they wrap."""
+def _draw(name: str, findings: Sequence[Finding], place: str) -> None:
+    check = CHECKS[name]
+    st.markdown(f"{check.description} **Rule.** {check.rule}")
     with st.grid(len(findings), min_column_width=MIN_CHART_WIDTH):
-        for finding, result, chart in zip(findings, results, charts, strict=True):
+        for finding in findings:
             with st.container():
-                verdict = result.verdict()
-                _write_verdict(finding, verdict)
-                cards.chart(chart, f"{CHECKS[name].title} {finding.name}", verdict, key=f"{name} {finding.name}")
+                _draw_network(name, check, finding, place)
+    if place == "tab" and name in ONE_CLIP:
+        for finding in findings:
+            _draw_clip(name, finding)
 
 
-CHECKS: Mapping[str, Check] = {
-    "randomisation": Check(
-        title="Does it depend on what was learned?",
-        button="Run randomisation test",
-        description="The weights of a copy are shuffled, part by part from the classifier down, and the map is "
-        "computed again each time. A map that does not change shows the clip, not the network (Adebayo et al., Sanity "
-        "Checks for Saliency Maps, NeurIPS 2018).",
-        prepare=_prepare_randomisation,
-        draw=_draw_randomisation,
-    ),
-    "deletion": Check(
-        title="Does the network need the marked pixels?",
-        button="Run deletion test",
-        description="The pixels with the strongest evidence are replaced by the clip's average colour (deletion), or "
-        "inserted first into a blurred clip (insertion). Good evidence changes the probability sooner than randomly "
-        "weighted maps of the same block do (Petsiuk et al., RISE, BMVC 2018).",
-        prepare=_prepare_deletion_insertion,
-        draw=_draw_deletion_insertion,
-    ),
-    "frame order": Check(
-        title="Does it depend on the order of the frames?",
-        button="Run frame-order test",
-        description="The same frames in another order, and one frame for the whole clip. A motion-based network should "
-        "react to both.",
-        prepare=_prepare_frame_order,
-        draw=_draw_frame_order,
-    ),
-    "localization": Check(
-        title="Is it on the moving object?",
-        button="Compare with object masks",
-        description="For MotionPairs the pixels of the moving object are known. How much of the evidence is on them, "
-        "over a fixed set of clips, for every method?",
-        prepare=_prepare_localization,
-        draw=_draw_localization,
-        of_the_clip=False,
-    ),
+def _draw_network(name: str, check: Check, finding: Finding, place: str) -> None:
+    result = _result(name, finding)
+    if result is None:
+        st.markdown(f"**{layout.plain(finding.name)}.** Not run for {layout.plain(_what(finding))}.")
+        if place == "tab":
+            jobs.offer(_key(name, finding), f"Run for {finding.name}", _work(name, finding), lane="slow")
+        return
+    verdict = result.verdict
+    st.markdown(f"**{layout.plain(finding.name)}.** {ICONS[verdict.state]} {layout.plain(verdict.sentence)}")
+    chart = check.figure(result)
+    st.plotly_chart(chart, key=f"{place} {name} {finding.name}", config=style.PLOTLY_CONFIG, alt=verdict.sentence)
+
+
+def _what(finding: Finding) -> str:
+    return f"{finding.evidence.label} at {finding.block}"
+
+
+def _key(name: str, finding: Finding) -> Hashable:
+    return "check", name, stamp(finding.header.path), finding.evidence.method, finding.block
+
+
+def _result(name: str, finding: Finding) -> Result | None:
+    """The result of a check if it is done, in this server or on disk."""
+    job = jobs.find(_key(name, finding))
+    if job is not None and job.state == "done":
+        return job.result
+    return checks.stored(name, subject_of(finding))
+
+
+def _work(name: str, finding: Finding) -> Callable[[jobs.Report], Result]:
+    copied, subject = cache.model_copier(finding.header), subject_of(finding)
+
+    def work(report: jobs.Report) -> Result:
+        report(0.0, "preparing")
+        result = CHECKS[name].run(copied(), subject, CHECKS[name].num_clips, report)
+        try:
+            checks.keep(name, subject, result)
+        except OSError:
+            # The result is shown all the same, and computed again after a restart.
+            logger.warning("The result of a check could not be stored", exc_info=True)
+        return result
+
+    return work
+
+
+def _run_all(findings: Sequence[Finding]) -> None:
+    """One button that runs what is not done, and while it runs one that cancels it."""
+    pending = [(name, finding) for finding in findings for name in CHECKS if _result(name, finding) is None]
+    if not pending:
+        return
+    active = [_key(*one) for one in pending if (job := jobs.find(_key(*one))) is not None and job.is_active]
+    if active:
+        if st.button("Cancel", key="cancel checks"):
+            for key in active:
+                jobs.leave(key)
+            st.rerun()
+    elif st.button("Run all tests", key="run checks", icon=":material/play_arrow:"):
+        for name, finding in pending:
+            jobs.start(_key(name, finding), _work(name, finding), lane="slow")
+        st.rerun()
+
+
+@st.fragment(run_every=1.0)
+def _draw_running(check: Check, job: jobs.Job) -> None:
+    if job.over.is_set():
+        st.rerun()
+    progress = "waiting" if job.state == "waiting" else f"running, {job.part:.0%}"
+    st.button(
+        f"{check.chip}: {progress}",
+        icon=ICONS["running"],
+        key=f"running {check.chip}",
+        type="tertiary",
+        disabled=True,
+        help=layout.plain(job.text or "Waiting for other work on this server"),
+    )
+
+
+def _draw_clip(name: str, finding: Finding) -> None:
+    """What the check finds for the clip of the page alone."""
+    if finding.evidence.is_empty:
+        st.caption(
+            layout.plain(f"{finding.name}, this clip: {finding.evidence.finding()} So there is nothing to test.")
+        )
+        return
+    run, draw = ONE_CLIP[name]
+    copied, explain = cache.model_copier(finding.header), subject_of(finding).explain
+    pixels, target = to_clip(finding.clip.frames)[None], finding.evidence.target
+    ranking = [score.index for score in finding.scores]
+    rival = rival_of(ranking, target, finding.header.twins)
+    clip = CheckClips(pixels=pixels, targets=(target,), rivals=(rival,))
+    result = jobs.offer(
+        ("one clip", name, *finding.key(finding.evidence.method)),
+        f"Test this clip with {finding.name}",
+        lambda report: run(copied(), clip, explain, finding, report),
+        lane="quick" if METHODS[finding.evidence.method].speed == "quick" else "slow",
+    )
+    if result is not None:
+        draw(finding, result)
+
+
+def _randomise_clip(model: Any, clip: CheckClips, explain: Any, finding: Finding, report: jobs.Report) -> Randomisation:
+    layer = "" if METHODS[finding.evidence.method].works_on else finding.block
+    return randomise(model, clip, explain, layer, report=report)
+
+
+def _draw_randomised_clip(finding: Finding, result: Randomisation) -> None:
+    value, empty = float(result.by_clip(result.decisive)[0]), result.empty_share(result.decisive)
+    text = "every map is empty" if np.isnan(value) else f"|ρ| is {three_digits(value)}, {percent(empty)} of maps empty"
+    _write(finding, f"With every weight after the block randomised: {text}.")
+
+
+def _delete_clip(
+    model: Any, clip: CheckClips, explain: Any, finding: Finding, report: jobs.Report
+) -> DeletionInsertion:
+    return delete_and_insert(model, clip, explain, finding.block, report=report)
+
+
+def _draw_deleted_clip(finding: Finding, result: DeletionInsertion) -> None:
+    beats = "beats" if result.wins()[EVIDENCE] else "does not beat"
+    _write(finding, f"In both ways {finding.evidence.label} {beats} all {RANDOM_MAPS} randomly weighted maps.")
+    chart = figures.deletion_curves(result, finding.evidence.label)
+    st.plotly_chart(chart, key=f"curves {finding.name}", config=style.PLOTLY_CONFIG)
+
+
+def _reorder_clip(model: Any, clip: CheckClips, explain: Any, finding: Finding, report: jobs.Report) -> ReorderedClip:
+    report(0.5, "shuffled and frozen")
+    return change_frame_order(model, clip.pixels, clip.targets[0], explain)
+
+
+def _draw_reordered_clip(finding: Finding, result: ReorderedClip) -> None:
+    _write(finding, result.summary())
+    versions = (result.original, result.shuffled, result.frozen)
+    maximum = max(version.evidence.maximum for version in versions)
+    rows = [
+        StripRow(
+            label=version.name,
+            frames=finding.clip.frames[list(version.frames)],
+            evidence=version.evidence.upsampled(len(version.frames), MAP_SIDE, MAP_SIDE, maximum=maximum).numpy(),
+            note=f"Frames {', '.join(str(frame + 1) for frame in version.frames)} of the clip: "
+            f"{percent(version.probability)}. {version.evidence.finding()}",
+            frame_shares=version.evidence.frame_shares().tolist(),
+        )
+        for version in versions
+    ]
+    film_strip(
+        rows,
+        key=f"frame order {finding.name}",
+        scale_label="maximum of the three",
+        frames_per_second=FRAMES_PER_SECOND,
+        largest_frame=FRAME_SIDE,
+    )
+
+
+def _write(finding: Finding, text: str) -> None:
+    st.markdown(f"**{layout.plain(finding.name)}, this clip alone.** {layout.plain(text)}")
+
+
+ONE_CLIP: Mapping[str, tuple[Callable[..., Any], Callable[[Finding, Any], None]]] = {
+    "randomisation": (_randomise_clip, _draw_randomised_clip),
+    "deletion": (_delete_clip, _draw_deleted_clip),
+    "frame order": (_reorder_clip, _draw_reordered_clip),
 }
-"""The checks by name, in the order in which they are shown."""
+"""How a check is run on the clip of the page, and how its result is drawn."""

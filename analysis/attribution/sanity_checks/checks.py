@@ -1,0 +1,167 @@
+"""Table of the sanity checks: question, rule of the verdict, computation over a set of clips, figure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import plotly.graph_objects as go
+from torch import nn
+
+from analysis.attribution.evidence import Explain
+from analysis.attribution.methods import METHODS, find_evidence
+from analysis.attribution.sanity_checks import figures
+from analysis.attribution.sanity_checks.clips import NUM_CLIPS, check_clips, default_dataset, masks
+from analysis.attribution.sanity_checks.deletion_insertion import RANDOM_MAPS, DeletionInsertion, delete_and_insert
+from analysis.attribution.sanity_checks.frame_order import ALIKE, FrameOrder, reorder_clips
+from analysis.attribution.sanity_checks.localization import Localization, localize
+from analysis.attribution.sanity_checks.verdict import Result
+from analysis.attribution.sanity_checks.weight_randomization import KEPT, NUM_STAGES, SEEDS, Randomisation, randomise
+from analysis.progress import Report
+from analysis.stored_results import load_result, save_result
+from gte.checkpoint_header import CheckpointHeader
+from gte.data.motionpairs.dataset import MotionPairs
+
+NUM_MASKED_CLIPS: Final = 28
+"""Clips of the localisation test, which is quick: two of each class of MotionPairs, each of another scene."""
+VERSION: Final = 1
+"""Raised when the computation of a check changes, so that stored results are computed again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is checked: the maps of one method at one block of a network."""
+
+    header: CheckpointHeader
+    method: str
+    layer: str
+    """The block. Methods that use none are compared with maps of this one."""
+
+    @property
+    def explain(self) -> Explain:
+        """The method at the block."""
+        return partial(find_evidence, self.method, layer=self.layer)
+
+
+Run = Callable[[nn.Module, Subject, int, Report], Result]
+"""(network, what is checked, number of clips, progress) to the result; the network is left unchanged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A sanity check of the evidence, judged over a set of clips."""
+
+    title: str
+    """The question."""
+    chip: str
+    """Its name in two words."""
+    rule: str
+    """When a map passes, in one sentence."""
+    description: str
+    """What is done, with its source."""
+    run: Run
+    read: Callable[[dict[str, Any]], Result]
+    """Read the result from plain data."""
+    figure: Callable[[Any], go.Figure]
+    num_clips: int = NUM_CLIPS
+
+    def settings(self, subject: Subject) -> dict[str, Any]:
+        """Everything but the checkpoint that decides the result, as plain data."""
+        return {"method": subject.method, "layer": subject.layer, "clips": self.num_clips, "version": VERSION}
+
+
+def _randomise(model: nn.Module, subject: Subject, num_clips: int, report: Report) -> Randomisation:
+    method = METHODS[subject.method]
+    return randomise(
+        model,
+        check_clips(model, subject.header, default_dataset(subject.header), num_clips),
+        subject.explain,
+        "" if method.works_on else subject.layer,
+        num_stages=NUM_STAGES if method.speed == "quick" else 0,
+        report=report,
+    )
+
+
+def _delete_and_insert(model: nn.Module, subject: Subject, num_clips: int, report: Report) -> DeletionInsertion:
+    clips = check_clips(model, subject.header, default_dataset(subject.header), num_clips)
+    return delete_and_insert(model, clips, subject.explain, subject.layer, report=report)
+
+
+def _reorder(model: nn.Module, subject: Subject, num_clips: int, report: Report) -> FrameOrder:
+    clips = check_clips(model, subject.header, default_dataset(subject.header), num_clips)
+    return reorder_clips(model, clips, subject.explain, report=report)
+
+
+def _localize(model: nn.Module, subject: Subject, num_clips: int, report: Report) -> Localization:
+    clips = check_clips(model, subject.header, MotionPairs.name, num_clips)
+    return localize(model, clips, masks(subject.header, num_clips), subject.method, subject.layer, report=report)
+
+
+CHECKS: Final[Mapping[str, Check]] = {
+    "randomisation": Check(
+        title="Does it depend on what was learned?",
+        chip="Random weights",
+        rule=f"Passes if |ρ| with the original map is below {KEPT} (95 % interval) once all weights after the block "
+        "are random, although the block itself still computes the same.",
+        description="The weights of a copy are shuffled, part by part from the classifier down, and the map is "
+        "computed again each time. A map that ignores the class, such as RandomCAM, changes only when the block itself "
+        "is destroyed, which does not count. Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018. "
+        f"{SEEDS} seeds; empty maps have no ranks and are counted apart.",
+        run=_randomise,
+        read=Randomisation.from_data,
+        figure=figures.randomisation_curve,
+    ),
+    "deletion": Check(
+        title="Does the network need the marked pixels?",
+        chip="Deletion, insertion",
+        rule="Passes if, in deletion and in insertion, the area under the curve is better (95 % interval) than that of "
+        "each rival: the map of the reversed class, the block's mean activation, pixel motion, and the mean of "
+        f"{RANDOM_MAPS} randomly weighted maps.",
+        description="Pixels with the strongest evidence are replaced by the clip's average colour (deletion), or are "
+        "inserted first into a blurred clip (insertion). Petsiuk et al., RISE, BMVC 2018; the rivals are ours.",
+        run=_delete_and_insert,
+        read=DeletionInsertion.from_data,
+        figure=figures.advantages,
+    ),
+    "frame order": Check(
+        title="Does it depend on the order of the frames?",
+        chip="Frame order",
+        rule=f"Passes if |ρ| of the map of shuffled frames with the original map, put in the same order, is below "
+        f"{ALIKE} (95 % interval).",
+        description="The same frames in another order, and one frame for the whole clip. A network that processes "
+        "each frame separately must not pass; one that uses motion should react to both.",
+        run=_reorder,
+        read=FrameOrder.from_data,
+        figure=figures.frame_order_dots,
+    ),
+    "localization": Check(
+        title="Is it on the moving object?",
+        chip="Moving object",
+        rule="Passes if more of the evidence is on the moving object than of RandomCAM's, paired over clips, with "
+        "p ≤ 0.05 after the correction of Holm for all methods that are compared.",
+        description="For MotionPairs the pixels of the moving object are known. A map with few cells extends over the "
+        "object's edge, so no coarse block reaches 100 %.",
+        run=_localize,
+        read=Localization.from_data,
+        figure=figures.localization_bars,
+        num_clips=NUM_MASKED_CLIPS,
+    ),
+}
+"""The checks by name, in the order in which they are shown."""
+
+
+def stored(name: str, subject: Subject) -> Result | None:
+    """The result of a check if it is on disk for this file and these settings."""
+    check = CHECKS[name]
+    data = load_result(subject.header.path, _kind(name, subject), check.settings(subject))
+    return None if data is None else check.read(data)
+
+
+def keep(name: str, subject: Subject, result: Result, *, shipped: bool = False) -> None:
+    """Store the result of a check, in the cache folder or next to the checkpoint. Raises OSError if that fails."""
+    settings = CHECKS[name].settings(subject)
+    save_result(subject.header.path, _kind(name, subject), settings, result.as_data(), shipped=shipped)
+
+
+def _kind(name: str, subject: Subject) -> str:
+    return f"check-{name}-{subject.method}-{subject.layer}".replace(" ", "-")
