@@ -17,6 +17,7 @@ from analysis.attribution.sanity_checks.verdict import (
     Verdict,
     from_lists,
     mean_of,
+    mean_of_known,
     signed,
     to_lists,
     too_few,
@@ -61,7 +62,7 @@ class DeletionInsertion:
     def advantages(self) -> dict[str, dict[Way, Float[np.ndarray, " clips"]]]:
         """By how much the evidence is better than each rival: its area is smaller (deletion) or larger (insertion)."""
         areas = self.areas() * np.array([-1.0, 1.0])
-        own, random = areas[:, 0], areas[:, 1 + len(RIVALS) :].mean(axis=1)
+        own, random = areas[:, 0], mean_of_known(areas[:, 1 + len(RIVALS) :])
         others = {name: areas[:, place] for place, name in enumerate(RIVALS, start=1)} | {RANDOM: random}
         return {
             name: {way: own[:, place] - other[:, place] for place, way in enumerate(WAYS)}
@@ -72,7 +73,8 @@ class DeletionInsertion:
         """On how many clips the evidence, and each rival, beats every RandomCAM in both ways."""
         areas = self.areas() * np.array([-1.0, 1.0])
         first = 1 + len(RIVALS)
-        best = areas[:, first:].max(axis=1)
+        # An empty RandomCAM gives no order, so there is nothing to beat.
+        best = np.nan_to_num(areas[:, first:], nan=-np.inf).max(axis=1)
         return {name: int((areas[:, place] > best).all(axis=1).sum()) for place, name in enumerate((EVIDENCE, *RIVALS))}
 
     def differences(self) -> dict[str, dict[Way, tuple[float, Interval]]]:

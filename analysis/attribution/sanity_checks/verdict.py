@@ -56,6 +56,13 @@ def mean_of(values: Float[np.ndarray, " n"]) -> tuple[float, Interval]:
     return float(known.mean()), mean_interval(known)
 
 
+def mean_of_known(values: Float[np.ndarray, "a b ..."]) -> Float[np.ndarray, "a ..."]:
+    """The mean over the second axis without missing values; missing where all are."""
+    known = ~np.isnan(values)
+    counts = known.sum(axis=1)
+    return np.where(counts > 0, np.where(known, values, 0).sum(axis=1) / np.maximum(counts, 1), np.nan)
+
+
 def in_words(mean: float, interval: Interval) -> str:
     """A mean and its interval: "0.25 [0.18, 0.33]"."""
     return f"{three_digits(mean)} [{three_digits(interval.low)}, {three_digits(interval.high)}]"

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from analysis.attribution.evidence import Explain, rank_correlation
 from analysis.attribution.hooks import block_of
 from analysis.attribution.sanity_checks.clips import CheckClips
-from analysis.attribution.sanity_checks.verdict import Verdict, from_lists, in_words, mean_of, to_lists, too_few
+from analysis.attribution.sanity_checks.verdict import (
+    Verdict,
+    from_lists,
+    in_words,
+    mean_of,
+    mean_of_known,
+    to_lists,
+    too_few,
+)
 from analysis.formatting import block_name, percent
 from analysis.progress import Report, no_report
 
@@ -47,9 +55,7 @@ class Randomisation:
 
     def by_clip(self, stage: int) -> Float[np.ndarray, " clips"]:
         """The mean |ρ| of each clip over the seeds at a stage, without empty maps."""
-        values = self.correlations[:, :, stage]
-        counts = (~np.isnan(values)).sum(axis=1)
-        return np.where(counts > 0, np.nansum(values, axis=1) / np.maximum(counts, 1), np.nan)
+        return mean_of_known(self.correlations[:, :, stage])
 
     def empty_share(self, stage: int) -> float:
         """The share of maps that are empty at a stage, of those that were not."""

@@ -12,13 +12,14 @@ import torch
 from analysis.attribution.gradcam import grad_cam
 from analysis.attribution.methods import find_evidence
 from analysis.attribution.randomcam import weigh_randomly
-from analysis.attribution.sanity_checks.deletion_insertion import EVIDENCE, WAYS, delete_and_insert
+from analysis.attribution.sanity_checks.clips import CheckClips
+from analysis.attribution.sanity_checks.deletion_insertion import WAYS, delete_and_insert
 from analysis.attribution.sanity_checks.weight_randomization import randomise
 from gte.models import build, to_channels_last
 from gte.models.outputs import block_outputs, recording
 
 FRAMES, SIDE, TARGET, LAYER = 3, 32, 1, "layer1.0"
-STEPS = 4
+SHARES = (0.0, 0.1, 0.4, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -88,37 +89,56 @@ def probability(model, frames):
 def curve(model, values, start, end):
     """The probability while pixels of `start` become those of `end`, the strongest evidence first."""
     places, found = pixels_in_order(values), []
-    for step in range(STEPS + 1):
+    for share in SHARES:
         frames = start.copy()
         for number, (t, y, x) in enumerate(places):
-            if number < step / STEPS * len(places):
+            if number < share * len(places):
                 frames[:, t, y, x] = end[:, t, y, x]
         found.append(probability(model, frames))
     return found
 
 
 def area(heights):
-    return sum((left + right) / 2 / STEPS for left, right in itertools.pairwise(heights))
+    return sum(
+        (left + right) / 2 * (later - earlier)
+        for (left, right), (earlier, later) in zip(itertools.pairwise(heights), itertools.pairwise(SHARES), strict=True)
+    )
+
+
+def motion(frames):
+    """The change of each pixel to the frames before and after, the mean over colours."""
+    found = np.zeros((FRAMES, SIDE, SIDE))
+    for t in range(FRAMES):
+        for other in (t - 1, t + 1):
+            if 0 <= other < FRAMES:
+                found[t] += abs(frames[:, t] - frames[:, other]).mean(axis=0)
+    return found
 
 
 def test_deletion_and_insertion_are_what_a_plain_loop_over_pixels_finds(network, clip):
-    evidence = find_evidence("gradcam", network, clip, TARGET, LAYER)
-    found = delete_and_insert(network, clip, evidence, LAYER, seeds=1, steps=STEPS)
+    explain = partial(find_evidence, "gradcam", layer=LAYER)
+    clips = CheckClips(pixels=clip, targets=(TARGET,), rivals=(0,))
+    result = delete_and_insert(network, clips, explain, LAYER, random_maps=1, shares=SHARES)
     with recording(block_outputs(network)) as outputs, torch.no_grad():
         network(clip)
-    maps = {EVIDENCE: evidence.map, "RandomCAM, seed 0": weigh_randomly(outputs[LAYER], 0)}
     frames = clip[0].double().numpy()
+    maps = [
+        explain(network, clip, TARGET).map,
+        explain(network, clip, 0).map,
+        outputs[LAYER][0].mean(dim=0),
+        torch.from_numpy(motion(frames)),
+        weigh_randomly(outputs[LAYER], 0),
+    ]
     average = np.broadcast_to(frames.mean(axis=(1, 2, 3), keepdims=True), frames.shape)
-    for order, raw in maps.items():
+    areas = result.areas()[0]
+    for order, raw in enumerate(maps):
         values = enlarged(raw.double().numpy())
         for way in WAYS:
             start, end = {"deletion": (frames, average), "insertion": (blurred(frames), frames)}[way]
-            rows = found.table[(found.table["order"] == order) & (found.table["way"] == way)]
-            assert rows["share"].tolist() == [step / STEPS for step in range(STEPS + 1)]
             mine = curve(network, values, start, end)
-            assert rows["probability"].tolist() == pytest.approx(mine, abs=1e-3)
-            own, rivals = found.areas(way)
-            assert (own if order == EVIDENCE else rivals[0]) == pytest.approx(area(mine), abs=1e-3)
+            place = WAYS.index(way)
+            assert result.probabilities[0, order, place].tolist() == pytest.approx(mine, abs=1e-3)
+            assert areas[order, place] == pytest.approx(area(mine), abs=1e-3)
             assert max(mine) - min(mine) > 0.05
 
 
@@ -139,12 +159,14 @@ def test_each_stage_of_destroyed_weights_correlates_as_ranks_counted_one_by_one_
     def evidence(model):
         return grad_cam(model, clip, TARGET, "layer3.0")
 
-    explain = partial(find_evidence, "gradcam", target=TARGET, layer="layer3.0")
-    found = randomise(network, clip, explain, seeds=1)
+    explain = partial(find_evidence, "gradcam", layer="layer3.0")
+    clips = CheckClips(pixels=clip, targets=(TARGET,), rivals=(0,))
+    result = randomise(network, clips, explain, "layer3.0", seeds=1, num_stages=11)
     stages = [("fc", ["fc"])]
     stages += [(f"layer{stage}.{block}", [f"layer{stage}.{block}"]) for stage in (4, 3, 2, 1) for block in (1, 0)]
     stages += [("bn1", ["bn1"]), ("conv1", ["conv1"])]
-    assert found.table["part"].tolist() == ["original", *(name for name, _ in stages)]
+    assert result.parts == ("original", *(name for name, _ in stages))
+    assert result.parts[result.decisive] == "layer3.1"
     intact, correlations = evidence(network), [1.0]
     broken, chance = copy.deepcopy(network), torch.Generator().manual_seed(0)
     modules = dict(broken.named_modules())
@@ -159,6 +181,6 @@ def test_each_stage_of_destroyed_weights_correlates_as_ranks_counted_one_by_one_
                 for parameter in modules[name].parameters(recurse=False):
                     drawn = torch.randperm(parameter.numel(), generator=chance)
                     parameter.data = parameter.data.flatten()[drawn].reshape(parameter.shape)
-        correlations.append(correlation(intact, evidence(broken)))
-    assert found.table["correlation"].tolist() == pytest.approx(correlations, abs=1e-6)
+        correlations.append(abs(correlation(intact, evidence(broken))))
+    assert result.correlations[0, 0].tolist() == pytest.approx(correlations, abs=1e-6)
     assert min(correlations) < 0.7
