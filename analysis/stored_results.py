@@ -66,7 +66,7 @@ def save_result(
     """
     key = _key(checkpoint, settings)
     target = shipped_path(checkpoint, kind) if shipped else _cached_path(kind, key)
-    text = json.dumps({"key": key, "result": result}, indent=1 if shipped else None, allow_nan=False)
+    text = json.dumps({"key": key, "result": result}, allow_nan=False)
     with atomic_write(target) as path:
         path.write_text(text + "\n", encoding="utf-8")
     if not shipped:

@@ -140,9 +140,9 @@ def deletion_curves(result: DeletionInsertion, method: str) -> go.Figure:
     figure.update_layout(legend_y=1.06, margin_t=72, margin_r=24)
     figure.update_annotations(font_size=style.FONT_SIZE)
     # Slightly wider than the data: otherwise the last label has no room and is left out.
-    figure.update_xaxes(range=[-0.02, 1.02], tickvals=[0, 0.5, 1], tickformat=".0%", zeroline=False)
+    figure.update_xaxes(range=[-0.02, 1.02], zeroline=False, **style.percent_ticks(0, 0.5, 1))
     figure.update_xaxes(title_text="pixels changed, strongest evidence first", row=2, col=1)
-    figure.update_yaxes(range=[0, 1.03], tickvals=[0, 0.5, 1], tickformat=".0%", title_text="probability")
+    figure.update_yaxes(range=[0, 1.03], title_text="probability", **style.percent_ticks(0, 0.5, 1))
     return figure
 
 
@@ -205,7 +205,9 @@ def localization_bars(result: Localization) -> go.Figure:
     )
     figure = lay_out_rows(go.Figure(bars), names, size="medium")
     figure.update_layout(margin_t=8, showlegend=False)
-    figure.update_xaxes(title_text="evidence on the moving object", rangemode="tozero", tickformat=".0%")
+    figure.update_xaxes(
+        title_text="evidence on the moving object", rangemode="tozero", **style.percent_ticks(0, 0.2, 0.4, 0.6, 0.8, 1)
+    )
     figure.add_vline(x=result.chance, line={"dash": "dot", "width": 2, "color": style.NEUTRAL})
     return figure
 
