@@ -25,8 +25,7 @@ from analysis.attribution.sanity_checks.frame_order import ReorderedClip, change
 from analysis.attribution.sanity_checks.verdict import Result
 from analysis.attribution.sanity_checks.weight_randomization import Randomisation, randomise
 from analysis.formatting import percent, three_digits
-from analysis.plotting import style
-from app import cache, jobs, layout
+from app import cache, cards, jobs, layout
 from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence.finding import Finding
 from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND, MAP_SIDE
@@ -128,8 +127,13 @@ def _draw_network(name: str, check: Check, finding: Finding, place: str) -> None
         return
     verdict = result.verdict
     st.markdown(f"**{layout.plain(finding.name)}.** {ICONS[verdict.state]} {layout.plain(verdict.sentence)}")
-    chart = check.figure(result)
-    st.plotly_chart(chart, key=f"{place} {name} {finding.name}", config=style.PLOTLY_CONFIG, alt=verdict.sentence)
+    cards.chart(
+        check.figure(result),
+        f"{check.title} {finding.name}",
+        verdict.sentence,
+        key=f"{place} {name} {finding.name}",
+        definition=check.rule,
+    )
 
 
 def _what(finding: Finding) -> str:
@@ -240,7 +244,8 @@ def _draw_deleted_clip(finding: Finding, result: DeletionInsertion) -> None:
     beats = "beats" if result.wins()[EVIDENCE] else "does not beat"
     _write(finding, f"In both ways {finding.evidence.label} {beats} all {RANDOM_MAPS} randomly weighted maps.")
     chart = figures.deletion_curves(result, finding.evidence.label)
-    st.plotly_chart(chart, key=f"curves {finding.name}", config=style.PLOTLY_CONFIG)
+    title = f"Deletion and insertion, one clip, {finding.name}"
+    cards.chart(chart, title, "Probability of the class while pixels change.", key=f"curves {finding.name}")
 
 
 def _reorder_clip(model: Any, clip: CheckClips, explain: Any, finding: Finding, report: jobs.Report) -> ReorderedClip:
@@ -266,6 +271,7 @@ def _draw_reordered_clip(finding: Finding, result: ReorderedClip) -> None:
     film_strip(
         rows,
         key=f"frame order {finding.name}",
+        title=f"Evidence of {finding.name} with frames in another order",
         scale_label="maximum of the three",
         frames_per_second=FRAMES_PER_SECOND,
         largest_frame=FRAME_SIDE,
