@@ -1,6 +1,7 @@
 """Counts kept on disk by joblib, which unpickles its files: only their user may be able to write in the folder."""
 
 import hashlib
+import logging
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,9 @@ SOURCES = (Path(__file__).parent, Path(__file__).parents[2] / "gte" / "models")
 
 MAX_COUNTS = 512
 """Counts that are kept, about 5 kB each; the ones not read for the longest time are deleted first."""
+
+# A damaged file is counted again; joblib would warn with a traceback, which nobody can act on.
+logging.getLogger("joblib").setLevel(logging.ERROR)
 
 
 @cache
