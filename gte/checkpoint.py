@@ -24,13 +24,24 @@ from gte.files import atomic_write
 from gte.kernel_history import KernelHistory, history_of_ends, read_lts_history
 from gte.kernel_snapshots import KernelSnapshots
 from gte.models import build, on_meta_device, temporal_layers, to_channels_last
-from gte.models.shift import LearnableTemporalShift, SharedTemporalShift
+from gte.models.config import ModelConfig
+from gte.models.shift import LearnableTemporalShift, SharedTemporalShift, shift_layers
 from gte.models.temporal import time_kernel
 
 KERNEL_INIT = "kernel_init/"
 
 UNKNOWN: Mapping[str, Tensor] = MappingProxyType({})
 """Initial kernels of a network for which they are unknown."""
+
+
+def network_facts(name: str, config: ModelConfig, network: nn.Module) -> dict[str, Any]:
+    """Return the entries of a header that follow from a network of the table, `name` being its name there."""
+    return {
+        "model": name,
+        "options": config.options(),
+        "num_params": sum(parameter.numel() for parameter in network.parameters()),
+        "layers": tuple(shift_layers(network)),
+    }
 
 
 def save(

@@ -6,7 +6,7 @@ A header is the JSON text of one metadata entry of a `.safetensors` file; `gte.c
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ MODEL = "model/"
 class CheckpointHeader:
     """Facts of a checkpoint other than its tensors."""
 
-    path: Path
+    path: Path = Path()
     model: str
     """Name in the table of networks."""
     options: dict[str, int | float]
@@ -37,7 +37,7 @@ class CheckpointHeader:
     num_params: int
     layers: tuple[str, ...]
     """LTS layers by their path in the state_dict, in order of depth."""
-    dataset: str
+    dataset: str = ""
     """Name in the table of data sets; empty where it is unknown."""
     classes: tuple[str, ...]
     twins: tuple[int, ...]
@@ -46,13 +46,13 @@ class CheckpointHeader:
     """Frames per clip in training."""
     size: int
     """Height and width of the clips in training, in pixels."""
-    step: int
+    step: int = 0
     """Optimiser steps taken."""
-    training: dict[str, Any]
+    training: dict[str, Any] = field(default_factory=dict)
     """The training's configuration."""
-    environment: dict[str, Any]
+    environment: dict[str, Any] = field(default_factory=dict)
     """Command, date, source revision, versions of the packages, machine."""
-    metrics: tuple[dict[str, float], ...]
+    metrics: tuple[dict[str, float], ...] = ()
     """One entry per epoch: epoch, step, losses, accuracies in [0, 1], seconds, clips_per_second."""
 
     @property

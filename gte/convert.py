@@ -6,11 +6,12 @@ is opened by `gte.weights.safe_load`, in a process of its own that runs no code 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import torch
+import tyro
 from torch import Tensor, nn
 
 from gte import checkpoint
@@ -25,7 +26,6 @@ from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import ClipShape, configure
 from gte.models.config import ModelConfig
 from gte.models.memory import on_meta_device
-from gte.models.shift import shift_layers
 from gte.train_config import TrainConfig
 from gte.weights.inflation import check_resnet, describe_random, inflate
 from gte.weights.published import Colours, Layout, load_published, recognise, set_normalization
@@ -38,19 +38,19 @@ class ConvertOptions:
     """Facts that a file of weights does not state; the publisher's values where not given."""
 
     classes_from: Path | None = None
-    """A text file with the name of a class on each line, in the order of the network's outputs."""
+    """A text file with the name of a class on each line; the file's or the publisher's if not given."""
     mean: Colours | None = None
-    """Of each colour in [0, 1], what is subtracted from the frames."""
+    """Mean to subtract from each colour in [0, 1]; the publisher's when not given, like the others."""
     std: Colours | None = None
-    """Of each colour in [0, 1], what the frames are divided by then."""
+    """Standard deviation to divide each colour by."""
     frames: int | None = None
     """Frames of a clip."""
     size: int | None = None
     """Height and width of a clip, in pixels."""
     shift_division: int | None = None
-    """For TSM: one channel in this many reads the next frame, and as many read the previous one."""
+    """For TSM, one channel in this many reads the next frame, as many the previous one; 8 by default."""
     model: str | None = None
-    """For a ResNet of torchvision's: the network of the table to put its weights into; c2d if not given."""
+    """For a ResNet of torchvision's, the network to put its weights into, such as gte; c2d when not given."""
 
     def __post_init__(self) -> None:
         for name in ("frames", "size"):
@@ -67,26 +67,17 @@ class ConvertOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
-    """A network from another project and the facts for its header."""
+    """A network from another project, as a checkpoint holds it."""
 
-    name: str
-    """Name in the table of networks."""
-    config: ModelConfig
+    header: CheckpointHeader
+    """Complete but for the path and the environment."""
     network: nn.Module
     snapshots: KernelSnapshots
     kernel_init: Mapping[str, Tensor]
-    classes: tuple[str, ...]
-    num_frames: int
-    size: int
     recognised_as: str
     """The layout that was recognised, and which parts of the network the file does not fill."""
-    dataset: str = ""
-    twins: tuple[int, ...] = ()
-    step: int = 0
-    training: Mapping[str, Any] = field(default_factory=dict)
     start: str = ""
     """Weights that a training by gte.train started from."""
-    metrics: tuple[dict[str, float], ...] = ()
 
 
 DEFAULTS = ConvertOptions()
@@ -109,27 +100,15 @@ def convert(source: Path, target: Path, options: ConvertOptions = DEFAULTS) -> s
         raise WeightsError(f"{source.name} is a checkpoint of this project already; open it as it is.")
     try:
         converted = _ours(file, options) if _is_resume_file(file) else _published(file, options)
-        converted.config.check_takes(ClipShape(converted.num_frames, converted.size, converted.size))
+        header = converted.header
+        clip = ClipShape(header.num_frames, header.size, header.size)
+        configure(header.model, **header.options).check_takes(clip)
     except (WeightsError, ValueError) as error:
         raise WeightsError(f"{source.name} cannot be converted: {_inside_a_sentence(str(error))}") from error
     message = f"{source.name} was recognised as {converted.recognised_as}."
     start = {"start": converted.start} if converted.start else {}
-    header = CheckpointHeader(
-        path=target,
-        model=converted.name,
-        options=converted.config.options(),
-        num_params=sum(parameter.numel() for parameter in converted.network.parameters()),
-        layers=tuple(shift_layers(converted.network)),
-        dataset=converted.dataset,
-        classes=converted.classes,
-        twins=converted.twins or (-1,) * len(converted.classes),
-        num_frames=converted.num_frames,
-        size=converted.size,
-        step=converted.step,
-        training=dict(converted.training),
-        environment=environment_facts() | start | {"source": f"{message} Its SHA-256 is {sha256(source)}."},
-        metrics=converted.metrics,
-    )
+    facts = environment_facts() | start | {"source": f"{message} Its SHA-256 is {sha256(source)}."}
+    header = replace(header, path=target, environment=facts)
     checkpoint.save(target, header, converted.network, converted.snapshots, converted.kernel_init)
     return message
 
@@ -161,14 +140,16 @@ def _published(file: ForeignFile, options: ConvertOptions) -> Converted:
     classes, named = _class_names(options.classes_from, num_classes, file, layout)
     about = ", ".join(f"{option} {value:g}" for option, value in config.options().items() if option != "dropout")
     return Converted(
-        name=name,
-        config=config,
+        header=CheckpointHeader(
+            **checkpoint.network_facts(name, config, network),
+            classes=classes,
+            twins=(-1,) * num_classes,
+            num_frames=options.frames or layout.num_frames,
+            size=options.size or layout.size,
+        ),
         network=network,
         snapshots=KernelSnapshots.start(network),
         kernel_init=kernel_init,
-        classes=classes,
-        num_frames=options.frames or layout.num_frames,
-        size=options.size or layout.size,
         recognised_as=f"{layout.label}, for the network {name} ({about}); {describe_random(network, random)}"
         + (f"; its classes are named as {named} in the file says" if named else "")
         + _left_aside(contents, file, named),
@@ -274,24 +255,23 @@ def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
         snapshots = KernelSnapshots.from_tensors(kept | drifts)
         step = int(str(file.facts["step"] or 0))
         snapshots.tensors(step, network)  # as a checkpoint writes them: now, while an error can still be reported
-        metrics = tuple(dict(entry) for entry in json.loads(str(file.facts["metrics"])))
-        start = str(file.facts.get("start", ""))
         return Converted(
-            name=training.model,
-            config=config,
+            header=CheckpointHeader(
+                **checkpoint.network_facts(training.model, config, network),
+                dataset=training.dataset,
+                classes=dataset.classes,
+                twins=dataset.twins,
+                num_frames=training.num_frames,
+                size=training.size,
+                step=step,
+                training=training.facts(),
+                metrics=tuple(dict(entry) for entry in json.loads(str(file.facts["metrics"]))),
+            ),
             network=network,
             snapshots=snapshots,
             kernel_init=_part(file, "kernel_init/"),
-            classes=dataset.classes,
-            twins=dataset.twins,
-            num_frames=training.num_frames,
-            size=training.size,
-            dataset=training.dataset,
-            step=step,
-            training=training.facts(),
-            metrics=metrics,
-            start=start,
             recognised_as=f"a training of {training.model} by gte.train",
+            start=str(file.facts.get("start", "")),
         )
     except GteError:
         raise
@@ -304,40 +284,17 @@ def _part(file: ForeignFile, prefix: str) -> dict[str, Tensor]:
 
 
 def main(
-    source: Path,
-    to: Path | None = None,
-    classes_from: Path | None = None,
-    mean: Colours | None = None,
-    std: Colours | None = None,
-    frames: int | None = None,
-    size: int | None = None,
-    shift_division: int | None = None,
-    model: str | None = None,
+    source: Path, to: Path | None = None, options: Annotated[ConvertOptions, tyro.conf.arg(name="")] = DEFAULTS
 ) -> None:
     """Convert weights from elsewhere into a checkpoint that the app opens.
 
     Args:
         source: A checkpoint of TSM's or GST's repository, of mmaction2 (TSN, TSM) or of torchvision, or a resume.pt.
         to: The .safetensors file to write; it must be given.
-        classes_from: A text file with the name of a class on each line; the file's or the publisher's if not given.
-        mean: Mean to subtract from each colour in [0, 1]; the publisher's when not given, like the others.
-        std: Standard deviation to divide each colour by.
-        frames: Frames of a clip.
-        size: Height and width of a clip, in pixels.
-        shift_division: For TSM, one channel in this many reads the next frame, as many the previous one; 8 by default.
-        model: For a ResNet of torchvision's, the network to put its weights into, such as gte; c2d when not given.
+        options: What the file does not state.
     """
     if to is None:
         raise ValueError("--to names the .safetensors file to write; give it.")
-    options = ConvertOptions(
-        classes_from=classes_from,
-        mean=mean,
-        std=std,
-        frames=frames,
-        size=size,
-        shift_division=shift_division,
-        model=model,
-    )
     say(convert(source, to, options))
     say(f"Wrote {to}. Open it in the app, or evaluate a clip with: python -m gte.predict {to} VIDEO")
 

@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch.nn import functional
 from tqdm import tqdm
 
-from gte.checkpoint import save
+from gte.checkpoint import network_facts, save
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
 from gte.cli import INTERRUPTED, run_command, say
 from gte.data import open_dataset
@@ -26,7 +26,6 @@ from gte.files import atomic_write
 from gte.kernel_history import snapshot_steps
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import configure, to_channels_last
-from gte.models.shift import shift_layers
 from gte.train_config import PRESETS, TrainConfig
 from gte.weights.inflation import initialise
 
@@ -106,11 +105,8 @@ class Run:
         """Return the checkpoint's header at this point of the run."""
         dataset, config = self.training_set, self.config
         return CheckpointHeader(
+            **network_facts(config.model, self.model_config, self.model),
             path=self.checkpoint,
-            model=config.model,
-            options=self.model_config.options(),
-            num_params=sum(parameter.numel() for parameter in self.model.parameters()),
-            layers=tuple(shift_layers(self.model)),
             dataset=config.dataset,
             classes=dataset.classes,
             twins=dataset.twins,

@@ -1,10 +1,13 @@
 """The smallest checkpoints that have everything, made in a moment."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 from gte import checkpoint
@@ -44,23 +47,17 @@ def tiny_model(name: str, num_classes: int = len(CLASSES)) -> nn.Module:
 
 def tiny_header(path: Path, name: str, network: nn.Module, **facts: Any) -> CheckpointHeader:
     """A header for a network that has not trained."""
+    options = tiny_options(name, len(facts.get("classes", CLASSES)))
     return CheckpointHeader(
         **{
             "path": path,
-            "model": name,
-            "options": configure(name, **tiny_options(name, len(facts.get("classes", CLASSES)))).options(),
-            "num_params": sum(parameter.numel() for parameter in network.parameters()),
-            "layers": tuple(shift_layers(network)),
             "dataset": "motionpairs",
             "classes": CLASSES,
             "twins": (1, 0, -1),
             "num_frames": tiny_clip(name).frames,
             "size": tiny_clip(name).height,
-            "step": 0,
-            "training": {},
-            "environment": {},
-            "metrics": (),
         }
+        | checkpoint.network_facts(name, configure(name, **options), network)
         | facts
     )
 
@@ -74,3 +71,11 @@ def save_tiny(path: Path, name: str, **facts: Any) -> Path:
             layer.weight[:, 0, 1] += 10
     checkpoint.save(path, tiny_header(path, name, model, **{"step": 3, **facts}), model, snapshots)
     return path
+
+
+def spoil(path: Path, tensor: str) -> None:
+    """Have a tensor of a checkpoint's network hold no numbers, as after a training that diverged."""
+    with safe_open(path, framework="pt") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    tensors[f"model/{tensor}"].fill_(math.nan)
+    save_file(tensors, path, metadata)

@@ -14,7 +14,6 @@ from gte import checkpoint
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
 from gte.kernel_snapshots import KernelSnapshots
 from gte.models import MODELS, Options, applicable, build, configure
-from gte.models.shift import shift_layers
 
 PREFIX = "untrained "
 """Starts the names of untrained networks."""
@@ -32,20 +31,13 @@ class _Saved:
             network = build(model, **options)
         smallest = MODELS[model].smallest
         self.header = CheckpointHeader(
+            **checkpoint.network_facts(model, configure(model, **options), network),
             path=folder / f"untrained-{model}{SUFFIX}",
-            model=model,
-            options=configure(model, **options).options(),
-            num_params=sum(parameter.numel() for parameter in network.parameters()),
-            layers=tuple(shift_layers(network)),
             dataset=like.dataset,
             classes=like.classes,
             twins=like.twins,
             num_frames=max(like.num_frames, smallest.frames),
             size=max(like.size, smallest.height, smallest.width),
-            step=0,
-            training={},
-            environment={},
-            metrics=(),
         )
         checkpoint.save(self.header.path, self.header, network, KernelSnapshots.start(network))
 
