@@ -5,7 +5,12 @@ from urllib.parse import parse_qs
 
 from streamlit.testing.v1 import AppTest
 
+from app import jobs
+
 SMALL = {"depth": "26", "frames": "2", "size": "32", "classes": "10"}
+
+SECONDS = 120
+"""Time for a job."""
 
 
 def open_page(key: str, **query: str | list[str]) -> AppTest:
@@ -49,3 +54,18 @@ def url_of(at: AppTest) -> dict[str, list[str]]:
     [script] = [element.proto.body for element in at.get("html") if "replaceState" in element.proto.body]
     [query] = re.findall(r'new URLSearchParams\("(.*)"\)', script)
     return parse_qs(query, keep_blank_values=True)
+
+
+def with_results(at: AppTest) -> AppTest:
+    """Run the page again when its jobs are done."""
+    for job in list(jobs.queue().jobs.values()):
+        assert job.over.wait(SECONDS)
+    return at.run()
+
+
+def captions(at: AppTest) -> str:
+    return " ".join(element.value for element in at.caption)
+
+
+def markdown(at: AppTest) -> str:
+    return " ".join(element.value for element in at.markdown).replace("\\", "")

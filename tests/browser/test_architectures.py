@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from analysis.plotting import style
 from app.pages.architectures.tabs import BLOCK_COLUMNS
 from tests.browser import harness
+from tests.browser.controls import choose
 from tests.browser.harness import open_page, rerun
-from tests.browser.test_pages import choose
 
 SMALL = "/architectures?depth=26&frames=2&size=32&classes=10&compared=C2D&compared=GTE"
 

@@ -12,9 +12,9 @@ from analysis.complexity import figures
 from app.pages.architectures import page as architectures
 from gte.models import MODELS
 from tests.browser import harness
+from tests.browser.controls import alerts, choose, drawn_colours, layer_in_words
 from tests.browser.harness import open_page, rerun
 from tests.browser.shots import OVERHANG
-from tests.browser.test_pages import alerts, choose, drawn_colours, layer_in_words
 from tests.moved import save_moved
 from tests.published import Gst, randomised
 from tests.tiny import save_tiny

@@ -6,8 +6,8 @@ import numpy as np
 from playwright.sync_api import Page, expect
 
 from gte.data.video.files import write_webm
+from tests.browser.controls import choose, upload
 from tests.browser.harness import open_page, rerun
-from tests.browser.test_pages import choose, upload
 
 WORK_MILLISECONDS = 120_000
 """Time for a network on test clips on a busy machine."""

@@ -3,33 +3,13 @@
 import pytest
 import torch
 from captum.attr import LayerGradCam
-from torch import nn
 
-from analysis.attribution.evidence import Evidence, preselect_layer, top_classes
+from analysis.attribution.evidence import preselect_layer, top_classes
 from analysis.attribution.gradcam import grad_cam, map_shapes
 from gte.models import ClipShape, build, to_channels_last
-from gte.models.outputs import BlockOutput, block_outputs, recording
+from gte.models.outputs import block_outputs, recording
+from tests.analysis.attribution.toys import CLIP, TINY, TOY_CLIP, Toy, assert_unchanged, evidence, state_of
 from tests.tiny import NETWORKS, tiny_clip, tiny_model, tiny_options
-
-TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
-CLIP = ClipShape(4, 32, 32)
-
-
-class Toy(nn.Module):
-    """Logits that are linear in a layer of two channels, two frames and 1 x 2 pixels: the gradients are the weights."""
-
-    def __init__(self):
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor(1.0))
-        self.layer = BlockOutput()
-        by_channel = [[[[1.0, 3.0]], [[2.0, 2.0]]], [[[-2.0, -2.0]], [[-1.0, 1.0]]]]
-        self.weight = nn.Parameter(torch.stack([torch.zeros(2, 2, 1, 2), torch.tensor(by_channel)]))
-
-    def forward(self, clip):
-        return torch.einsum("nctHw,kctHw->nk", self.layer(clip * self.scale), self.weight)
-
-
-TOY_CLIP = torch.tensor([[[[[1.0, 2.0]], [[3.0, 4.0]]], [[[3.0, 0.0]], [[1.0, 5.0]]]]])
 
 
 def test_weights_per_clip_are_gradients_averaged_over_time_and_space_with_relu():
@@ -117,29 +97,6 @@ def test_c2d_finds_the_same_evidence_in_a_reversed_clip_in_reversed_order(per_fr
     torch.testing.assert_close(backward.flip(0), forward, atol=1e-6 * forward.max().item(), rtol=1e-4)
 
 
-def state_of(network):
-    """Everything that an attribution could leave behind."""
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return {
-        "hooks": sum(len(getattr(module, kind)) for module in network.modules() for kind in hooks),
-        "gradients": [name for name, parameter in network.named_parameters() if parameter.grad is not None],
-        "requires_grad": [parameter.requires_grad for parameter in network.parameters()],
-        "training": [module.training for module in network.modules()],
-        "numbers": {name: tensor.clone() for name, tensor in network.state_dict().items()},
-    }
-
-
-def assert_unchanged(network, before):
-    after = state_of(network)
-    numbers = before["numbers"]
-    assert after["hooks"] == 0
-    assert not after["gradients"]
-    assert [after[key] for key in ("requires_grad", "training")] == [
-        before[key] for key in ("requires_grad", "training")
-    ]
-    assert all(torch.equal(tensor, numbers[name]) for name, tensor in after["numbers"].items())
-
-
 @pytest.mark.parametrize("per_frame", [False, True])
 def test_a_network_whose_parameters_are_frozen_stays_so_and_gives_the_same_evidence(per_frame, clip):
     network = build("gte", **TINY).eval()
@@ -201,19 +158,6 @@ def test_preselected_layer_of_a_small_clip_is_the_last_of_the_finest():
     assert preselect_layer({"a": (4, 6, 6), "b": (4, 6, 6), "c": (4, 3, 3)}) == "b"
     with pytest.raises(ValueError, match="has none"):
         preselect_layer({})
-
-
-def evidence(values, num_frames=None):
-    steps = torch.tensor(values, dtype=torch.float32)
-    return Evidence(
-        map=steps,
-        target=1,
-        layer="layer3.1",
-        method="gradcam",
-        label="Grad-CAM",
-        convention="in one way",
-        num_frames=num_frames or len(steps),
-    )
 
 
 def test_frame_shares_sum_to_one():

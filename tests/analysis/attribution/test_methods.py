@@ -12,7 +12,7 @@ from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.occlusion import temporal_occlusion
 from analysis.attribution.randomcam import random_cam, weigh_randomly
 from gte.models import build, to_channels_last
-from tests.analysis.attribution.test_gradcam import CLIP, TINY, TOY_CLIP, Toy, assert_unchanged, state_of
+from tests.analysis.attribution.toys import CLIP, TINY, TOY_CLIP, Toy, assert_unchanged, state_of
 
 NETWORKS = ("gte", "i3d")
 """One whose frames are folded into the batch, and one with kernels over time in its 1x1."""

@@ -33,7 +33,7 @@ from analysis.attribution.sanity_checks.weight_randomization import (
 )
 from gte.models import build, to_channels_last
 from gte.models.outputs import BlockOutput
-from tests.analysis.attribution.test_gradcam import CLIP, TINY, assert_unchanged, evidence, state_of
+from tests.analysis.attribution.toys import CLIP, TINY, assert_unchanged, evidence, state_of
 from tests.plots import traces
 from tests.tiny import save_tiny
 

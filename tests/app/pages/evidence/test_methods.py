@@ -16,7 +16,7 @@ from app.clips import dataset_clip
 from app.pages.evidence import sanity_checks
 from gte.checkpoint_header import read_header
 from gte.data.loading import to_clip
-from tests.analysis.attribution.test_gradcam import assert_unchanged, state_of
+from tests.analysis.attribution.toys import assert_unchanged, state_of
 
 LAYER = "layer2.1"
 SECONDS = 120

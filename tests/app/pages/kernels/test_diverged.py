@@ -1,20 +1,17 @@
 """A network whose training diverged: its weights are no numbers, which pages say in a sentence."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from analysis.attribution.evidence import NotNumbersError
 from analysis.attribution.methods import find_evidence
 from app.components.film_strip import StripRow, film_strip
 from gte.data import open_dataset
 from tests.app.opening import finding, open_page
-from tests.tiny import save_tiny, tiny_model
+from tests.tiny import save_tiny, spoil, tiny_model
 
 
 def test_a_network_whose_weights_are_no_numbers_is_told_in_a_sentence_and_the_others_stay(two_networks):
@@ -33,14 +30,6 @@ def test_a_network_whose_weights_are_no_numbers_is_told_in_a_sentence_and_the_ot
     at.pills(key="networks").set_value(["runs/diverged"]).run()
     assert not at.exception
     assert finding(at) == ""
-
-
-def spoil(path: Path, tensor: str) -> None:
-    """Have a tensor of a checkpoint's network hold no numbers, as after a training that diverged."""
-    with safe_open(path, framework="pt") as file:
-        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    tensors[f"model/{tensor}"].fill_(math.nan)
-    save_file(tensors, path, metadata)
 
 
 def test_evidence_that_is_no_number_is_neither_found_nor_drawn():

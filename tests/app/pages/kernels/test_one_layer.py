@@ -7,8 +7,7 @@ from app.navigation import KERNEL_EDITS, LAYER_ABLATION
 from gte.data import open_dataset
 from gte.models import MODELS, build
 from gte.models.resnet import ResNetConfig, VideoResNet
-from tests.app.opening import finding, open_page, sentences
-from tests.app.pages.what_if.test_page import captions, markdown, with_results
+from tests.app.opening import captions, finding, markdown, open_page, sentences, with_results
 from tests.tiny import save_tiny
 
 LAYER = "layer2.0"

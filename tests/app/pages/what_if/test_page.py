@@ -9,28 +9,14 @@ from streamlit.testing.v1.element_tree import Markdown, Subheader
 
 from analysis.interventions.kernel_edits import SETTINGS
 from analysis.interventions.time_edits import TIME_CHANGES
-from app import cache, checkpoints, clips, jobs
+from app import cache, checkpoints, clips
 from app.navigation import KERNEL_EDITS, LAYER_ABLATION
 from gte import checkpoint
 from gte.data import open_dataset
 from gte.data.video.files import write_webm
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels
-from tests.app.opening import finding, open_page, sentences, url_of
-from tests.app.pages.kernels.test_diverged import spoil
-from tests.tiny import save_tiny, tiny_header, tiny_model
-
-SECONDS = 120
-
-
-def with_results(at: AppTest) -> AppTest:
-    """Run the page again when its jobs are done."""
-    for job in list(jobs.queue().jobs.values()):
-        assert job.over.wait(SECONDS)
-    return at.run()
-
-
-def captions(at: AppTest) -> str:
-    return " ".join(element.value for element in at.caption)
+from tests.app.opening import captions, finding, markdown, open_page, sentences, url_of, with_results
+from tests.tiny import save_tiny, spoil, tiny_header, tiny_model
 
 
 def numbers_of_frames(at: AppTest) -> list[list[str]]:
@@ -43,10 +29,6 @@ def changes_in_probability(at: AppTest) -> str:
     """The sentence of the card of that title."""
     texts = [element.value for element in at.main if isinstance(element, Subheader | Markdown)]
     return texts[texts.index("Change in probabilities") + 1].replace("\\", "")
-
-
-def markdown(at: AppTest) -> str:
-    return " ".join(element.value for element in at.markdown).replace("\\", "")
 
 
 def test_it_opens_on_a_reversed_clip_with_gte_above_c2d_which_cannot_see_the_order(two_networks):
