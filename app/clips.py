@@ -25,11 +25,11 @@ from gte.data.opencv import cv2
 from gte.data.video.sources import (
     Footage,
     Stretch,
-    is_picture,
+    images_in,
+    is_image,
     natural_key,
     open_footage,
-    pictures_in,
-    unpack_pictures,
+    unpack_images,
 )
 from gte.errors import GteError, VideoError, sentence
 from gte.files import Stamp, stamp
@@ -170,7 +170,7 @@ class VideoSource:
             raise VideoError(NUMBERED.sub(self._name_image, message) if self.is_numbered else message) from error
 
     def _name_image(self, number: re.Match[str]) -> str:
-        several = len(pictures_in(self.path)) > 1
+        several = len(images_in(self.path)) > 1
         return f"Image {1 + int(number[1])} of {self.name}" if several else self.name
 
 
@@ -258,7 +258,7 @@ def _listed(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         here = Path(place)
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural_key)
-        if here != folder and any(is_picture(name) for name in files):
+        if here != folder and any(is_image(name) for name in files):
             yield here
             folders.clear()
             continue
@@ -275,7 +275,7 @@ def _is_inside(path: Path) -> bool:
 def _identity(path: Path) -> tuple[Stamp, ...]:
     if not path.is_dir():
         return (stamp(path),)
-    files = pictures_in(path)
+    files = images_in(path)
     # The modification time of the folder changes when images are added or removed.
     return tuple(stamp(file) for file in (path, *files[:1], *files[-1:]))
 
@@ -323,7 +323,7 @@ def take(files: Sequence[UploadedFile]) -> VideoSource | None:
 
 def _keep(files: Sequence[UploadedFile], folder: Path) -> tuple[str, Path]:
     """Write the files to a folder; return the name for the visitor, and the file or the folder of images."""
-    images = sorted((file for file in files if is_picture(file.name)), key=lambda file: natural_key(file.name))
+    images = sorted((file for file in files if is_image(file.name)), key=lambda file: natural_key(file.name))
     if len(files) == 1 and not images:
         name = Path(files[0].name).name
         path = folder / f"upload{Path(name).suffix.lower()}"
@@ -342,7 +342,7 @@ def _unpacked(archive: Path, name: str) -> Path:
     folder = archive.with_name("images")
     folder.mkdir()
     try:
-        unpack_pictures(archive, folder)
+        unpack_images(archive, folder)
     except VideoError as error:
         raise VideoError(str(error).replace(archive.name, name)) from error
     finally:

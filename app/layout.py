@@ -25,7 +25,7 @@ STYLE = """
 .st-key-cards a { padding-inline: 0; background: none; }
 .st-key-cards a p { font-size: 18px; font-weight: 600; }
 .card { margin: 0; line-height: 1.4; }
-/* As tall as the boxes beside it, so that its label stands in line with theirs. */
+/* As tall as the boxes next to it, so that its label is in line with theirs. */
 .st-key-unit button { min-height: 40px; }
 .card b { display: block; font-weight: 600; }
 /* Streamlit draws ticks, axis titles and labels too faint in the light theme (3.7 : 1). */

@@ -116,7 +116,7 @@ def resolve(
     value = None if chosen is None else _existing(chosen, accept)
     value = default if value is None else value
     if missing is not None:
-        shown = instead or ("" if value is None else f"“{(words or _in_words)(value)}” is shown instead")
+        shown = instead or ("" if value is None else f"“{(words or _readable)(value)}” is shown instead")
         state.missing[key.name] = _sentence(key, missing, shown)
     # The subject is written even where it is the default, so that a step back shows it and not what was chosen since.
     put(key, None if value == default and key.page not in (SUBJECT, EACH_PAGE) else value)
@@ -192,7 +192,7 @@ def between(least: Number, most: Number) -> Callable[[Number], Number | None]:
     return lambda number: number if least <= number <= most else None
 
 
-def _in_words(value: object) -> str:
+def _readable(value: object) -> str:
     """The value as a sentence has it."""
     if isinstance(value, bool):
         return "on" if value else "off"

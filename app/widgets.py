@@ -68,15 +68,15 @@ def pick(
     if not options:
         raise ValueError(f"There is no {key.noun} to choose from.")
 
-    def in_words(option: str) -> str:
+    def shown(option: str) -> str:
         return words.get(option, option)
 
     default = default or key.default or options[0]
-    option = url_state.show(key, default, url_state.one_of(options, aliases), in_words)
+    option = url_state.show(key, default, url_state.one_of(options, aliases), shown)
     st.selectbox(
         label,
         options,
-        format_func=in_words,
+        format_func=shown,
         key=key.name,
         on_change=url_state.keep,
         args=(key,),

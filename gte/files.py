@@ -24,13 +24,14 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, *, suffix: str | None = None) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; move it to `path` when the block ends without an error.
 
-    Creates the folder. After an error, or if the block wrote nothing, `path` is unchanged and no other file is left.
+    Creates the folder. `suffix` is the temporary path's, by default that of `path`. After an error, or if the block
+    wrote nothing, `path` is unchanged and no other file is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=suffix or path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:

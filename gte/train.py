@@ -43,8 +43,9 @@ class Run:
         torch.manual_seed(config.seed)
         self.model_config = configure(config.model, **config.options, num_classes=len(self.training_set.classes))
         network = self.model_config.build()
-        fresh = config.pretrained and not config.resume
-        self.start = initialise(network, self.model_config, config.pretrained) if fresh else ""
+        self.start = ""
+        if config.pretrained and not config.resume:
+            self.start = initialise(network, self.model_config, config.pretrained)
         self.model = to_channels_last(network)
         self.optimizer = config.build_optimizer(self.model)
         self.epochs_done = 0

@@ -5,7 +5,7 @@ from tqdm import tqdm
 
 from analysis import columns
 from analysis.complexity.counting import conv_linear_macs
-from analysis.timing.plan import DEFAULT_ROUNDS, Plan, as_plain, cores, in_words, run, seconds_expected
+from analysis.timing.plan import DEFAULT_ROUNDS, Plan, as_plain, cores, rounded_time, run, seconds_expected
 from analysis.timing.table import finding, table, what_was_measured
 from gte import cli
 from gte.models import COMPARED, ClipShape, parse_model_names
@@ -61,7 +61,7 @@ def main(
         memory=not no_memory,
     )
     macs = conv_linear_macs(names, options, plan.clip)
-    cli.say(f"About {in_words(seconds_expected(plan, macs))}; other programs add noise.")
+    cli.say(f"About {rounded_time(seconds_expected(plan, macs))}; other programs add noise.")
     with tqdm(total=1.0, leave=False, disable=None, bar_format="{percentage:3.0f}% {desc}") as bar:
 
         def report(part: float, text: str) -> None:

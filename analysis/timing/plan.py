@@ -231,7 +231,7 @@ def seconds_expected(plan: Plan, macs: Mapping[str, int]) -> float:
     return seconds
 
 
-def in_words(seconds: float) -> str:
+def rounded_time(seconds: float) -> str:
     """Round an estimate as people do: "10 seconds", "a minute", "4 minutes", "2 hours"."""
     if seconds < 50:
         return f"{max(10 * round(seconds / 10), 10)} seconds"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 import numpy as np
 from jaxtyping import UInt8
@@ -10,7 +10,6 @@ from jaxtyping import UInt8
 from gte.data.sampling import FrameNumbers
 
 Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 class ClipDataset(Protocol):

@@ -27,7 +27,7 @@ MAX_DENOMINATOR = 64
 """Largest denominator of a t that is written as a fraction."""
 
 
-def _in_words(share: float) -> str:
+def _as_fraction(share: float) -> str:
     """Return a share as people write it: "1/16" rather than 0.0625."""
     fraction = Fraction(share).limit_denominator(MAX_DENOMINATOR)
     return str(fraction) if abs(fraction - share) < 1e-9 else f"{share:g}"
@@ -100,7 +100,7 @@ class GroupedSpatioTemporal(FrameByFrame):
         if abs(temporal - self.temporal_share * width) > 1e-6 or not 0 < temporal < width:
             raise ValueError(
                 "The temporal share t must leave both paths of every block a whole number of channels, at least one; "
-                f"got {_in_words(self.temporal_share)} of {width} channels. {WAY_OUT}"
+                f"got {_as_fraction(self.temporal_share)} of {width} channels. {WAY_OUT}"
             )
         if width % 2:
             raise ValueError(f"The width of a block must be even to be split in halves; got {width}.")
@@ -143,7 +143,7 @@ class GroupedTemporalEnhancement(GroupedSpatioTemporal):
             share = f"(1 - {self.identity_share:g}) x " if self.identity_share else ""
             raise ValueError(
                 "The temporal share t must give every block an even number of temporal channels, so that both "
-                f"directions exist; got {share}{_in_words(self.temporal_share)} of {width} channels, which is "
+                f"directions exist; got {share}{_as_fraction(self.temporal_share)} of {width} channels, which is "
                 f"{(1 - self.identity_share) * temporal:g}. {WAY_OUT}"
             )
         return SplitConv(

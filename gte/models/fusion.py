@@ -25,7 +25,7 @@ def fuse(model: nn.Module) -> nn.Module:
     """Return a copy for inference alone: every BatchNorm folded into the convolution before it.
 
     Where a block splits its channels, the 1x1 in front becomes two, so that neither path copies its half out of the
-    other's memory, and the 1x1 behind the paths takes the shortcut's over. Logits equal the original's within 1e-4 of
+    other's memory, and the 1x1 after the paths takes the shortcut's over. Logits equal the original's within 1e-4 of
     their scale. A BatchNorm after a layer that cannot hold a bias stays, and its block with it. The block outputs stay
     where they are. On a CPU with oneDNN a convolution lays its weight out once for the size of its input, and not at
     every call. Raises ValueError for a network in training mode, whose BatchNorms still change.

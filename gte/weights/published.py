@@ -378,10 +378,10 @@ def translated(layout: Layout, network: nn.Module, state: State, strays: Collect
 
 def _names(layout: Layout, network: nn.Module, state: Collection[str]) -> dict[str, str]:
     """Return our names of a network's parameters, without `normalize`, by those of the publisher."""
-    behind_a_shift = {path for path, module in network.named_modules() if isinstance(module, ShiftedFrameConv)}
+    after_a_shift = {path for path, module in network.named_modules() if isinstance(module, ShiftedFrameConv)}
     ours = {}
     for name in network.state_dict():
         if not name.startswith(NORMALIZE):
             path, _, kind = name.rpartition(".")
-            ours[layout.key(f"{path}.shifted.{kind}" if path in behind_a_shift else name, state)] = name
+            ours[layout.key(f"{path}.shifted.{kind}" if path in after_a_shift else name, state)] = name
     return ours

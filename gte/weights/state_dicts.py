@@ -66,7 +66,7 @@ def contents_of(tensors: State, facts: Collection[str]) -> Contents:
     wrapper = next((name for name in WRAPPERS if any(key.startswith(name + INSIDE) for key in tensors)), "")
     front = wrapper + INSIDE if wrapper else ""
     others = [key for key in tensors if not key.startswith(front)]
-    beside = dict.fromkeys(_entry(key) for key in (*facts, *others) if not key.startswith(front))
+    entries_outside = dict.fromkeys(_entry(key) for key in (*facts, *others) if not key.startswith(front))
     unread = [name for name in dict.fromkeys(map(_entry, others)) if name not in BOOKKEEPING]
     if unread:
         counts = {name: sum(_entry(key) == name for key in others) for name in unread}
@@ -87,7 +87,7 @@ def contents_of(tensors: State, facts: Collection[str]) -> Contents:
     return Contents(
         state={bare(key): tensor for key, tensor in inside.items()},
         strays=tuple(map(bare, strays)),
-        others=tuple(beside),
+        others=tuple(entries_outside),
     )
 
 

@@ -15,7 +15,7 @@ from analysis.plotting import style
 from analysis.plotting.figure_pack import from_card
 from analysis.timing import process
 from analysis.timing.cards import timing_card
-from analysis.timing.plan import DEFAULT_ROUNDS, Measurement, Plan, as_plain, cores, in_words, seconds_expected
+from analysis.timing.plan import DEFAULT_ROUNDS, Measurement, Plan, as_plain, cores, rounded_time, seconds_expected
 from analysis.timing.table import what_was_measured
 from app import cache, jobs, layout, paper, url_keys, widgets
 from gte import cli
@@ -50,7 +50,7 @@ def render(names: Sequence[str], setting: Setting) -> None:
     if setting.seen:
         st.caption(WHOLE)
     macs = _macs(plan)
-    duration = in_words(seconds_expected(plan, macs))
+    duration = rounded_time(seconds_expected(plan, macs))
     key, work = ("timing", plan), partial(process.run_in_child, plan)
     measurement = jobs.offer(key, MEASURE, work, lane="both", note=BEFORE.format(duration=duration))
     if measurement is not None:

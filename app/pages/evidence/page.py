@@ -211,7 +211,7 @@ def _why_no_numbers(name: str, header: CheckpointHeader) -> str:
 
 def _explain_limits(source: Source, clip_source: clips.ClipSource, stretch: Stretch, first: Finding) -> None:
     """Note that the first network was not trained on such clips, and that frames are repeated."""
-    notes = [stretch.repeats_in_words(first.name, first.header.num_frames)]
+    notes = [stretch.describe_repeats(first.name, first.header.num_frames)]
     if controls.is_real(source):
         notes.append(NO_RECOGNITION.format(clip=source.name))
     elif not clip_source.trained_on:
@@ -293,7 +293,7 @@ def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -
     for finding in findings:
         by_frames.setdefault(tuple(finding.clip.indices.tolist()), []).append(finding.name)
     sampled = {join_words(names): frames for frames, names in by_frames.items()}
-    text = stretch.in_words(seconds)
+    text = stretch.describe(seconds)
     if sampled and stretch.num_frames > 1:
         given = "each network" if len(sampled) > 1 else next(iter(sampled))
         count = f"{len(next(iter(by_frames)))} frames" if len(sampled) == 1 else "frames"

@@ -50,7 +50,7 @@ class Subject:
             if error := clips.upload_error():
                 st.error(layout.plain(error))
             stretch = _pick_stretch(clip)
-            if repeats := stretch.repeats_in_words(self.name, self.header.num_frames):
+            if repeats := stretch.describe_repeats(self.name, self.header.num_frames):
                 st.info(layout.plain(repeats))
         return Shown(source=clip, stretch=stretch)
 

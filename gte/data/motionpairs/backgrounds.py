@@ -33,7 +33,7 @@ def paint_ground(ground: Ground, side: int, size: int) -> UInt8[np.ndarray, "c c
 
 
 def depth_in_board(cover: Cover, side: int, origin: float, size: int) -> Float[np.ndarray, "c c"]:
-    """Return how far inside the board each pixel of the canvas lies (negative outside), in picture sides."""
+    """Return how far inside the board each pixel of the canvas lies (negative outside), in image sides."""
     pixels = np.arange(side, dtype=np.float32) + 0.5
     x = ((pixels - origin) / size - cover.centre[0]).astype(np.float32)[None, :]
     y = ((pixels - origin) / size - cover.centre[1]).astype(np.float32)[:, None]

@@ -9,7 +9,6 @@ split, which holds every scene in both directions.
 
 import csv
 import io
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from gte.data.motionpairs.rendering import Renderer
 from gte.data.motionpairs.scenes import MOTIONS, NUM_FRAMES, Scene, draw_scene
 from gte.data.sampling import FrameNumbers
 from gte.data.video.files import write_webm
+from gte.files import atomic_write
 
 FPS = 12.0
 CLASSES: tuple[str, ...] = tuple(name for pair in MOTIONS for name in pair)
@@ -143,12 +143,8 @@ def export_clips(dataset: MotionPairs, folder: Path, indices: Sequence[int]) -> 
         name = f"{dataset.split}-{index:05d}-{motion.replace(' ', '-')}.webm"
         write_webm(folder / name, dataset.frames(index, range(NUM_FRAMES)), FPS)
         rows.writerow((name, motion, twin, dataset.split, index, dataset.seed))
-    beside = folder / f".labels.csv.{uuid.uuid4().hex}"
-    try:
-        beside.write_text(table.getvalue(), encoding="utf-8")
-        beside.replace(folder / "labels.csv")
-    finally:
-        beside.unlink(missing_ok=True)
+    with atomic_write(folder / "labels.csv") as temporary:
+        temporary.write_text(table.getvalue(), encoding="utf-8")
 
 
 def main(

@@ -107,13 +107,13 @@ class _Figure:
         if place is None:
             return
         left, top, right, bottom = place.box
-        picture = _warp(self._paint(number), self._sprite.extent, place)
+        image = _warp(self._paint(number), self._sprite.extent, place)
         if open_view is not None:
-            picture = cv2.multiply(picture, cv2.merge([open_view[top:bottom, left:right]] * 4), scale=1 / 255)
+            image = cv2.multiply(image, cv2.merge([open_view[top:bottom, left:right]] * 4), scale=1 / 255)
         patch = target[top:bottom, left:right]
-        passes = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(picture, 3)), cv2.COLOR_GRAY2RGB)
-        behind = cv2.multiply(patch, passes, scale=1 / 255)
-        cv2.add(behind, cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB), dst=patch)
+        passes = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(image, 3)), cv2.COLOR_GRAY2RGB)
+        ground = cv2.multiply(patch, passes, scale=1 / 255)
+        cv2.add(ground, cv2.cvtColor(image, cv2.COLOR_RGBA2RGB), dst=patch)
 
     def add_opacity(
         self, target: UInt8[np.ndarray, "h w"], number: int, origin: Point, open_view: OpenView | None
@@ -141,20 +141,20 @@ class _Figure:
         return _Place(x, y, radius, angle, (left, top, right, bottom))
 
     @cached_property
-    def _still_picture(self) -> UInt8[np.ndarray, "s s 4"]:
+    def _still_image(self) -> UInt8[np.ndarray, "s s 4"]:
         return self._sprite.paint(self._angles[0])
 
     @cached_property
-    def _half_picture(self) -> UInt8[np.ndarray, "s s 4"]:
-        half = self._still_picture.shape[0] // 2
-        return cv2.resize(self._still_picture, (half, half), interpolation=cv2.INTER_AREA)
+    def _half_image(self) -> UInt8[np.ndarray, "s s 4"]:
+        half = self._still_image.shape[0] // 2
+        return cv2.resize(self._still_image, (half, half), interpolation=cv2.INTER_AREA)
 
     def _paint(self, number: int) -> UInt8[np.ndarray, "s s 4"]:
         if self._turns:
             return self._sprite.paint(self._angles[number])
         # Shrinking by more than two skips pixels, which flickers.
         shrunk = 2 * EXTENT * self._radii[number] < 0.6 * self._sprite.side
-        return self._half_picture if shrunk else self._still_picture
+        return self._half_image if shrunk else self._still_image
 
 
 @dataclass(frozen=True)
@@ -168,17 +168,17 @@ class _Place:
     box: tuple[int, int, int, int]
 
 
-def _warp(picture: np.ndarray, extent: float, place: _Place) -> np.ndarray:
-    """Return the picture, which covers [-extent, extent] radii, resampled to the pixels of the box."""
+def _warp(image: np.ndarray, extent: float, place: _Place) -> np.ndarray:
+    """Return the image, which covers [-extent, extent] radii, resampled to the pixels of the box."""
     left, top, right, bottom = place.box
-    scale = picture.shape[0] / (2 * extent * place.radius)
+    scale = image.shape[0] / (2 * extent * place.radius)
     cosine, sine = scale * math.cos(place.angle), scale * math.sin(place.angle)
     x, y = left + 0.5 - place.x, top + 0.5 - place.y
-    middle = picture.shape[0] / 2 - 0.5
-    # From the box's pixel to the picture's, so the rotation is the inverse one.
+    middle = image.shape[0] / 2 - 0.5
+    # From the box's pixel to the image's, so the rotation is the inverse one.
     back = np.array([[cosine, sine, cosine * x + sine * y + middle], [-sine, cosine, cosine * y - sine * x + middle]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(picture, back, (right - left, bottom - top), flags=flags)
+    return cv2.warpAffine(image, back, (right - left, bottom - top), flags=flags)
 
 
 @lru_cache(maxsize=4)

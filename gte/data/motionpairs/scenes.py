@@ -7,6 +7,7 @@ backwards. Everything else (camera, bystanders) is as likely backwards as forwar
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -174,14 +175,6 @@ def _slide(rng: np.random.Generator, palette: Palette, direction: float) -> _Sta
     return _Stage((_solid(rng, palette, _place(rng, way, radius), radius),))
 
 
-def _moves_left(rng: np.random.Generator, palette: Palette) -> _Stage:
-    return _slide(rng, palette, np.pi)
-
-
-def _moves_up(rng: np.random.Generator, palette: Palette) -> _Stage:
-    return _slide(rng, palette, -np.pi / 2)
-
-
 def _approaches(rng: np.random.Generator, palette: Palette) -> _Stage:
     far, near = rng.uniform(0.07, 0.10), rng.uniform(0.23, 0.30)
     # Growth by a constant factor per frame: as visible in the far frames as in the near ones.
@@ -248,8 +241,8 @@ def _gets_covered(rng: np.random.Generator, palette: Palette) -> _Stage:
 
 
 MOTIONS: dict[tuple[str, str], Callable[[np.random.Generator, Palette], _Stage]] = {
-    ("moves left", "moves right"): _moves_left,
-    ("moves up", "moves down"): _moves_up,
+    ("moves left", "moves right"): partial(_slide, direction=np.pi),
+    ("moves up", "moves down"): partial(_slide, direction=-np.pi / 2),
     ("approaches", "recedes"): _approaches,
     ("turns clockwise", "turns counter-clockwise"): _turns_clockwise,
     ("moves together", "moves apart"): _moves_together,

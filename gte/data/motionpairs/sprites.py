@@ -194,7 +194,7 @@ class Sprite:
     """A shape in two colours that can be lit at any angle; the light stays where it is while the shape turns."""
 
     def __init__(self, shape: str, texture: str, colours: tuple[Colour, Colour], diameter: float) -> None:
-        """Prepare for drawing at up to `diameter` pixels across; smaller is drawn from the same picture."""
+        """Prepare for drawing at up to `diameter` pixels across; smaller is drawn from the same image."""
         needed = diameter * EXTENT
         self.side = next((side for side in _TIERS if side >= needed), _TIERS[-1])
         self._form = _form(shape, self.side)
@@ -214,7 +214,7 @@ class Sprite:
     def paint(self, angle: float) -> UInt8[np.ndarray, "p p 4"]:
         """Return premultiplied RGB and opacity, unturned, lit as it will look when drawn turned by `angle` radians.
 
-        The shape's soft shadow is part of the picture.
+        The shape's soft shadow is part of the image.
         """
         cosine, sine = math.cos(angle), math.sin(angle)
         # The lights as seen from the shape: turned the other way.
@@ -234,22 +234,22 @@ class Sprite:
         shadow = self._cast_shadow(cosine, sine, side)
         opacity = self._form.alpha * (255 - shadow[inner, inner])
         planes = colour.astype(np.uint8).reshape(3, self.side, self.side)
-        picture = np.zeros((side, side, 4), np.uint8)
-        picture[..., 3] = shadow
+        image = np.zeros((side, side, 4), np.uint8)
+        image[..., 3] = shadow
         shadow[inner, inner] += opacity.astype(np.uint8)
-        picture[inner, inner] = cv2.merge([*planes, shadow[inner, inner]])
-        return picture
+        image[inner, inner] = cv2.merge([*planes, shadow[inner, inner]])
+        return image
 
     @property
     def _border(self) -> int:
         return round(self.side * (_SHADOW_EXTENT / EXTENT - 1) / 2)
 
     def _cast_shadow(self, cosine: float, sine: float, side: int) -> UInt8[np.ndarray, "p p"]:
-        """Return the shadow, which falls to the lower right of the screen, as it lies in the unturned picture."""
+        """Return the shadow, which falls to the lower right of the screen, as it lies in the unturned image."""
         per_radius = self.side / (2 * EXTENT)
         right = _SHADOW_OFFSET * (cosine + sine) * per_radius
         down = _SHADOW_OFFSET * (cosine - sine) * per_radius
-        # From the picture's pixels to those of the shadow, which has half the resolution.
+        # From the image's pixels to those of the shadow, which has half the resolution.
         middle, half = side / 2 - 0.5, self._form.shadow.shape[0] / 2 - 0.5
         back = np.array([[0.5, 0, half - (middle + right) / 2], [0, 0.5, half - (middle + down) / 2]])
         return cv2.warpAffine(self._form.shadow, back, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)

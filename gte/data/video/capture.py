@@ -52,17 +52,17 @@ def grab(capture: cv2.VideoCapture) -> bool:
     return any(capture.grab() for _ in range(MAX_DAMAGED))
 
 
-def in_rgb(picture: UInt8[np.ndarray, "h w 3"], size: int | None) -> UInt8[np.ndarray, "h2 w2 3"]:
+def in_rgb(image: UInt8[np.ndarray, "h w 3"], size: int | None) -> UInt8[np.ndarray, "h2 w2 3"]:
     """Convert OpenCV's image to RGB; with `size` its middle square, resized to it."""
     if size is not None:
         # Cropping first: a very long and narrow image would become huge when its short side grows.
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        square = picture[top : top + side, left : left + side]
+        square = image[top : top + side, left : left + side]
         shrink = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
-        picture = cv2.resize(square, (size, size), interpolation=shrink)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        image = cv2.resize(square, (size, size), interpolation=shrink)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def name_of(path: str | Path) -> str:

@@ -6,7 +6,6 @@ start; in a long one frames are reached by seeking where that is proven to give 
 """
 
 import math
-import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from gte.data.video import seeking
 from gte.data.video.capture import grab, in_rgb, name_of, open_capture
 from gte.data.video.matroska import append_comment
 from gte.errors import VideoError
+from gte.files import atomic_write
 
 _ASSUMED_FPS = 25.0
 _HIGHEST_FPS = 480.0
@@ -76,21 +76,13 @@ def index_video(path: str | Path) -> VideoIndex:
     return VideoIndex(VideoInfo(len(times), fps, first.width, first.height), times, seekable=True)
 
 
-def probe(path: str | Path) -> VideoInfo:
-    """Return the facts about a video.
-
-    Raises VideoError, with one sentence, if the file is missing, is no video or holds no frame.
-    """
-    return index_video(path).info
-
-
 def read_frames(
     path: str | Path, which: FrameNumbers, *, size: int | None = None, index: VideoIndex | None = None
 ) -> UInt8[np.ndarray, "t h w 3"]:
     """Return the frames with the given numbers (from 0, any order, repeats allowed), in RGB.
 
     With `size` the short side is resized to it and the middle square kept; with the video's `index` they are reached
-    by seeking where possible. Raises VideoError as `probe` does, and if the video ends before a requested frame;
+    by seeking where possible. Raises VideoError as `index_video` does, and if the video ends before a requested frame;
     ValueError if there is no number or a negative one.
     """
     if len(which) == 0 or min(which) < 0:
@@ -131,7 +123,7 @@ def read_clip(
     """Return the centre frame of each of `num_segments` equal parts in RGB, their numbers, and the video's facts.
 
     Frames of a long video are reached by seeking. Another video is decoded once if its container states its length, or
-    up to two frames too many, else twice. Raises VideoError as `probe` does.
+    up to two frames too many, else twice. Raises VideoError as `index_video` does.
     """
     if seeking.is_long(path):
         index = index_video(path)
@@ -164,11 +156,9 @@ def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: floa
     height, width = frames.shape[1] + frames.shape[1] % 2, frames.shape[2] + frames.shape[2] % 2
     # OpenCV complains on standard error about any codec tag for a file named .webm. WebM is a subset of Matroska with
     # another document type, so Matroska is written and its type changed.
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.mkv")
-    try:
-        beside.touch()
+    with atomic_write(path, suffix=".mkv") as temporary:
         writer = cv2.VideoWriter(
-            str(beside.resolve()), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), fps, (width, height)
+            str(temporary.resolve()), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"VP80"), fps, (width, height)
         )
         try:
             if not writer.isOpened():
@@ -177,17 +167,14 @@ def write_webm(path: str | Path, frames: UInt8[np.ndarray, "t h w 3"], fps: floa
                     "install opencv-python from PyPI."
                 )
             for frame in frames:
-                picture = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2BGR)
+                image = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2BGR)
                 bottom, right = height - frame.shape[0], width - frame.shape[1]
-                writer.write(cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE))
+                writer.write(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE))
         finally:
             writer.release()
-        _declare_webm(beside)
+        _declare_webm(temporary)
         if comment:
-            append_comment(beside, comment)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+            append_comment(temporary, comment)
 
 
 def _declare_webm(path: Path) -> None:
@@ -217,13 +204,13 @@ def _decode(path: str | Path, wanted: Collection[int], *, size: int | None, stop
         while (stop_after is None or count <= stop_after) and grab(capture):
             times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
             if count == 0 or count in wanted:
-                done, picture = capture.retrieve()
+                done, image = capture.retrieve()
                 if not done:
                     raise VideoError(f"Frame {count} of {name_of(path)} is damaged; try another copy of the file.")
                 if count == 0:
-                    height, width = picture.shape[:2]
+                    height, width = image.shape[:2]
                 if count in wanted:
-                    frames[count] = in_rgb(picture, size)
+                    frames[count] = in_rgb(image, size)
             count += 1
         if count == 0:
             raise VideoError(

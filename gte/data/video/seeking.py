@@ -85,13 +85,13 @@ def read_by_seeking(
     with open_capture(path) as capture:
         at: int | None = None
         for number in sorted(wanted):
-            reached, picture = _reach(capture, times, number, at), None
+            reached, image = _reach(capture, times, number, at), None
             if reached is not None and reached != number:
                 reached = _reach(capture, times, reached, None)
             if reached is not None:
-                done, picture = capture.retrieve()
+                done, image = capture.retrieve()
                 if done:
-                    frames[number] = in_rgb(picture, size)
+                    frames[number] = in_rgb(image, size)
             at = reached
     return frames
 

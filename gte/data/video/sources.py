@@ -16,8 +16,8 @@ from gte.data.video.capture import in_rgb
 from gte.data.video.files import VideoIndex, VideoInfo, glimpses, index_video, read_frames
 from gte.errors import VideoError
 
-PICTURE_TYPES = (".jpg", ".jpeg", ".png")
-PICTURES_FPS = 25.0
+IMAGE_TYPES = (".jpg", ".jpeg", ".png")
+IMAGES_FPS = 25.0
 """Assumed frame rate of image files, which state none."""
 MAX_IMAGES = 20_000
 MAX_UNPACKED_BYTES = 1_000_000_000
@@ -49,10 +49,10 @@ class Stretch:
 
     def play_rate(self, num_shown: int, seconds: Float[np.ndarray, " n"]) -> float:
         """Return the rate at which `num_shown` frames last as long as it does; `seconds` are all frames' times."""
-        frame = float(seconds[-1] / (len(seconds) - 1)) if len(seconds) > 1 else 1 / PICTURES_FPS
+        frame = float(seconds[-1] / (len(seconds) - 1)) if len(seconds) > 1 else 1 / IMAGES_FPS
         return num_shown / (float(seconds[self.last] - seconds[self.first]) + frame)
 
-    def in_words(self, seconds: Float[np.ndarray, " n"]) -> str:
+    def describe(self, seconds: Float[np.ndarray, " n"]) -> str:
         """Return the range of frames, counted from 1, and of times as a sentence."""
         start, end, whole = seconds[self.first], seconds[self.last], seconds[-1]
         if len(seconds) == 1:
@@ -62,7 +62,7 @@ class Stretch:
         frames = f"Frames {self.first + 1}–{self.last + 1} of {len(seconds)}"
         return f"{frames}: from {start:.2f} to {end:.2f} of {whole:.2f} seconds."
 
-    def repeats_in_words(self, network: str, num_frames: int) -> str:
+    def describe_repeats(self, network: str, num_frames: int) -> str:
         """Return a sentence on repeated frames, if a network takes more than there are; empty otherwise."""
         if self.num_frames >= num_frames:
             return ""
@@ -118,7 +118,7 @@ class VideoFootage:
 
 
 @dataclass(frozen=True)
-class PictureFootage:
+class ImageFootage:
     """A folder of images, in the natural order of their names."""
 
     files: Sequence[Path]
@@ -129,7 +129,7 @@ class PictureFootage:
         return np.arange(len(self.files)) / self.info.fps
 
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
-        frames = [in_rgb(_read_picture(self.files[int(number)]), size) for number in which]
+        frames = [in_rgb(_read_image(self.files[int(number)]), size) for number in which]
         if len({frame.shape for frame in frames}) > 1:
             raise VideoError("The images are not all of one size; resize them first.")
         return np.stack(frames)
@@ -146,21 +146,21 @@ def open_footage(path: str | Path) -> Footage:
     path = Path(path)
     if not path.is_dir():
         return VideoFootage(path, index_video(path))
-    files = pictures_in(path)
+    files = images_in(path)
     if not files:
-        raise VideoError(f"{path.name} holds no images; frames are files that end in {', '.join(PICTURE_TYPES)}.")
-    height, width = _read_picture(files[0]).shape[:2]
-    return PictureFootage(files, VideoInfo(len(files), PICTURES_FPS, width, height))
+        raise VideoError(f"{path.name} holds no images; frames are files that end in {', '.join(IMAGE_TYPES)}.")
+    height, width = _read_image(files[0]).shape[:2]
+    return ImageFootage(files, VideoInfo(len(files), IMAGES_FPS, width, height))
 
 
-def is_picture(name: str) -> bool:
+def is_image(name: str) -> bool:
     """Return True for the name of an image file that is not hidden."""
-    return Path(name).suffix.lower() in PICTURE_TYPES and not Path(name).name.startswith(".")
+    return Path(name).suffix.lower() in IMAGE_TYPES and not Path(name).name.startswith(".")
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
     """Return the image files of a folder in natural order, links excluded."""
-    files = [file for file in folder.iterdir() if is_picture(file.name) and file.is_file() and not file.is_symlink()]
+    files = [file for file in folder.iterdir() if is_image(file.name) and file.is_file() and not file.is_symlink()]
     return sorted(files, key=lambda file: natural_key(file.name))
 
 
@@ -170,21 +170,19 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
-def unpack_pictures(archive: Path, folder: Path) -> None:
+def unpack_images(archive: Path, folder: Path) -> None:
     """Write the images of a zip file into an empty folder, under new names, in natural order.
 
     Raises VideoError if it is no zip file, or holds no images or too many.
     """
     try:
         with zipfile.ZipFile(archive) as packed:
-            inside = [
-                item for item in packed.infolist() if is_picture(item.filename) and "__MACOSX" not in item.filename
-            ]
+            inside = [item for item in packed.infolist() if is_image(item.filename) and "__MACOSX" not in item.filename]
             inside.sort(key=lambda item: natural_key(item.filename))
             total = sum(item.file_size for item in inside)
             if not inside:
                 raise VideoError(
-                    f"{archive.name} holds no images; frames are files that end in {', '.join(PICTURE_TYPES)}."
+                    f"{archive.name} holds no images; frames are files that end in {', '.join(IMAGE_TYPES)}."
                 )
             if len(inside) > MAX_IMAGES or total > MAX_UNPACKED_BYTES:
                 raise VideoError(
@@ -202,12 +200,12 @@ def unpack_pictures(archive: Path, folder: Path) -> None:
         ) from error
 
 
-def _read_picture(file: Path) -> UInt8[np.ndarray, "h w 3"]:
+def _read_image(file: Path) -> UInt8[np.ndarray, "h w 3"]:
     try:
         content = np.frombuffer(file.read_bytes(), np.uint8)
     except OSError as error:
         raise VideoError(f"{file.name} cannot be read ({error.strerror}); check its permissions.") from error
-    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if picture is None:
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    if image is None:
         raise VideoError(f"{file.name} is no image that can be read here; give JPEG or PNG files.")
-    return picture
+    return image

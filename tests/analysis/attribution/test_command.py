@@ -16,7 +16,7 @@ from analysis.attribution.overlay import GAP, overlay
 from gte import cli
 from gte.checkpoint import load_model
 from gte.data.loading import to_clip
-from gte.data.video.files import probe, read_clip
+from gte.data.video.files import index_video, read_clip
 from tests.tiny import CLASSES
 
 
@@ -92,7 +92,7 @@ def test_video_shows_the_frames_that_were_seen_for_as_long_as_the_original(
 ):
     out = tmp_path / "evidence.webm"
     run(capsys, tiny_checkpoint, short_video, out=out)
-    info = probe(out)
+    info = index_video(out).info
     assert (info.num_frames, info.width, info.height) == (4, 32, 32)
     assert info.num_frames / info.fps == pytest.approx(2.0, rel=0.02)
 
@@ -178,7 +178,7 @@ def test_every_form_has_its_card_inside(tiny_checkpoint, short_video, tmp_path, 
         gif = picture.size
     video = (tmp_path / "evidence.webm").read_bytes()
     assert json.dumps(cards[".webm"], ensure_ascii=False).encode() in video
-    info = probe(tmp_path / "evidence.webm")
+    info = index_video(tmp_path / "evidence.webm").info
     assert info.num_frames == 4
     if caption:
         # Enlarged until the caption below can be read.

@@ -149,7 +149,7 @@ def test_a_measurement_survives_json():
     [(3, "10 seconds"), (41, "40 seconds"), (55, "a minute"), (89, "a minute"), (240, "4 minutes"), (7300, "2 hours")],
 )
 def test_an_estimate_is_rounded_as_people_do(seconds, words):
-    assert plan.in_words(seconds) == words
+    assert plan.rounded_time(seconds) == words
 
 
 def test_the_guess_grows_with_work_and_shrinks_with_threads():

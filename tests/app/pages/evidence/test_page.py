@@ -23,7 +23,7 @@ from gte import checkpoint
 from gte.checkpoint_header import read_header
 from gte.data import open_dataset
 from gte.data.loading import to_clip
-from gte.data.video.files import probe, write_webm
+from gte.data.video.files import index_video, write_webm
 from gte.data.video.sources import Stretch
 from gte.files import stamp
 from gte.kernel_snapshots import KernelSnapshots
@@ -275,7 +275,7 @@ def test_everything_is_one_zip_with_every_form_of_every_network_each_with_its_ca
             assert json.loads(animation.info["comment"]) == card
             assert getattr(animation, "n_frames", 1) == 4
         assert json.dumps(card, ensure_ascii=False).encode() in packed.read(f"{name}.webm")
-        assert probe(tmp_path / f"{name}.webm").num_frames == 4
+        assert index_video(tmp_path / f"{name}.webm").info.num_frames == 4
     # Without evidence the frames are unchanged, and the card says so.
     assert "There is no evidence for this class" in cards["runs-dead"]["finding"]
     with np.load(tmp_path / "runs-dead.npz") as arrays:

@@ -14,7 +14,7 @@ from gte.data.opencv import cv2
 from gte.data.sampling import segment_indices
 from gte.data.video import files, seeking
 from gte.data.video.capture import open_capture
-from gte.data.video.files import VideoInfo, index_video, probe, read_clip, read_frames
+from gte.data.video.files import VideoInfo, index_video, read_clip, read_frames
 from gte.errors import VideoError
 from tests.videos import encode, numbered, numbers_in
 
@@ -26,7 +26,7 @@ def test_what_was_encoded_is_counted_and_read_in_rgb_and_in_the_order_asked_for(
     tmp_path: Path, codec: str, container: str
 ):
     path = encode(tmp_path / f"clip.{container}", numbered(20), codec)
-    assert probe(path) == VideoInfo(num_frames=20, fps=10.0, width=64, height=48)
+    assert index_video(path).info == VideoInfo(num_frames=20, fps=10.0, width=64, height=48)
     frames = read_frames(path, [11, 0, 19, 11])
     assert frames.shape == (4, 48, 64, 3)
     assert numbers_in(frames) == [11, 0, 19, 11]
@@ -51,7 +51,7 @@ def test_a_clip_holds_the_centre_frames_of_its_segments_also_when_the_video_is_s
 
 def test_a_path_may_be_text_and_hold_colons_spaces_and_percent_signs(tmp_path: Path):
     path = encode(tmp_path / "clip.avi", numbered(3), "MJPG").rename(tmp_path / "a: clip %03d é.avi")
-    assert probe(str(path)).num_frames == 3
+    assert index_video(str(path)).info.num_frames == 3
 
 
 def test_the_middle_square_is_kept_whichever_side_is_longer_and_whichever_size_is_asked_for(tmp_path: Path):
@@ -74,7 +74,7 @@ def test_a_very_long_and_narrow_picture_does_not_grow_out_of_hand(tmp_path: Path
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (35, 51), (48, 33)])
 def test_odd_and_tiny_pictures_are_read(tmp_path: Path, height: int, width: int):
     path = encode(tmp_path / "odd.avi", np.full((3, height, width, 3), 128, np.uint8), "MJPG")
-    assert probe(path).num_frames == 3
+    assert index_video(path).info.num_frames == 3
     assert read_frames(path, [2], size=16).shape == (1, 16, 16, 3)
 
 
@@ -88,7 +88,7 @@ def test_a_video_of_one_frame_fills_every_segment(tmp_path: Path):
 
 def test_a_large_picture_is_read(tmp_path: Path):
     path = encode(tmp_path / "large.avi", numbered(2, 2160, 3840), "MJPG")
-    info = probe(path)
+    info = index_video(path).info
     assert (info.width, info.height) == (3840, 2160)
     assert numbers_in(read_frames(path, [0, 1], size=112)) == [0, 1]
 
@@ -109,7 +109,7 @@ def test_a_container_that_lies_about_its_length_is_found_out(tmp_path: Path, dec
     path = declare_frames(encode(tmp_path / "liar.avi", numbered(20), "MJPG"), declared)
     with open_capture(path) as capture:
         assert capture.get(cv2.CAP_PROP_FRAME_COUNT) != 20
-    assert probe(path).num_frames == 20
+    assert index_video(path).info.num_frames == 20
     frames, indices, _ = read_clip(path, 8, 32)
     np.testing.assert_array_equal(indices, segment_indices(20, 8))
     assert numbers_in(frames) == indices.tolist()
@@ -118,7 +118,7 @@ def test_a_container_that_lies_about_its_length_is_found_out(tmp_path: Path, dec
 def test_a_video_cut_short_gives_the_frames_that_are_left(tmp_path: Path):
     path = encode(tmp_path / "cut.avi", numbered(20), "MJPG")
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
-    info = probe(path)
+    info = index_video(path).info
     assert 1 < info.num_frames < 20
     assert numbers_in(read_clip(path, 4, 32)[0]) == segment_indices(info.num_frames, 4).tolist()
 
@@ -130,7 +130,7 @@ def test_a_video_that_asks_to_be_turned_is_read_as_it_is_shown(tmp_path: Path):
     matrix = content.index(b"tkhd") + 4 + 40
     struct.pack_into(">9i", content, matrix, 0, 0x10000, 0, -0x10000, 0, 0, 48 << 16, 0, 0x40000000)
     path.write_bytes(content)
-    info = probe(path)
+    info = index_video(path).info
     assert (info.width, info.height) == (48, 64)
     top, bottom = read_frames(path, [0])[0, [4, 60], 24].astype(int)
     assert top[0] > top[2] + 120  # the red left edge, turned clockwise, is on top
@@ -240,8 +240,8 @@ BAD: list[tuple[Callable[[Path], object], str]] = [
 @pytest.mark.parametrize(("make", "says"), BAD)
 @pytest.mark.parametrize(
     "read",
-    [probe, lambda path: read_frames(path, [0]), lambda path: read_clip(path, 8, 32)],
-    ids=["probe", "frames", "clip"],
+    [index_video, lambda path: read_frames(path, [0]), lambda path: read_clip(path, 8, 32)],
+    ids=["index", "frames", "clip"],
 )
 def test_what_is_no_video_gives_one_sentence_and_no_noise(
     tmp_path: Path,

@@ -10,7 +10,7 @@ from gte.data.opencv import cv2
 from gte.data.sampling import segment_indices
 from gte.data.video import seeking
 from gte.data.video.files import index_video, read_clip, read_frames
-from gte.data.video.sources import Stretch, natural_key, open_footage, unpack_pictures
+from gte.data.video.sources import Stretch, natural_key, open_footage, unpack_images
 from gte.errors import VideoError
 from tests.videos import coded, number_in, write_coded, zero
 
@@ -160,7 +160,7 @@ def test_a_zip_of_pictures_is_unpacked_in_order_and_only_into_its_folder(tmp_pat
         packed.writestr("readme.txt", b"x")
     out = tmp_path / "out" / "frames"
     out.mkdir(parents=True)
-    unpack_pictures(archive, out)
+    unpack_images(archive, out)
     footage = open_footage(out)
     assert [number_in(frame) for frame in footage.read(range(11))] == list(range(11))
     assert [entry.name for entry in out.parent.iterdir()] == ["frames"]
@@ -176,13 +176,13 @@ def test_what_is_no_folder_or_zip_of_pictures_gives_one_sentence(tmp_path, monke
         open_footage(broken)
     (tmp_path / "not.zip").write_bytes(b"text")
     with pytest.raises(VideoError, match=r"not.zip cannot be unpacked"):
-        unpack_pictures(tmp_path / "not.zip", tmp_path)
+        unpack_images(tmp_path / "not.zip", tmp_path)
     monkeypatch.setattr("gte.data.video.sources.MAX_IMAGES", 1)
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as packed:
         packed.writestr("1.png", b"x")
         packed.writestr("2.png", b"x")
     with pytest.raises(VideoError, match=r"many.zip holds 2 images"):
-        unpack_pictures(tmp_path / "many.zip", tmp_path)
+        unpack_images(tmp_path / "many.zip", tmp_path)
 
 
 def test_pictures_of_several_sizes_give_one_sentence(tmp_path):
