@@ -4,18 +4,19 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from gte.data import DATASETS, SPLITS, Split, open_dataset
+from gte.data import DATASETS, Split, open_dataset
 from gte.data.motionpairs.dataset import MotionPairs, export_clips, main
 from gte.data.video.files import index_video, read_frames
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", get_args(Split))
 @pytest.mark.parametrize("name", DATASETS)
 def test_every_data_set_opens_and_says_what_its_clips_are(name: str, split: Split):
     config = DATASETS[name]
