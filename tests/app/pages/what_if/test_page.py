@@ -9,7 +9,7 @@ from streamlit.testing.v1.element_tree import Markdown, Subheader
 
 from analysis.interventions.kernel_edits import SETTINGS
 from analysis.interventions.time_edits import TIME_CHANGES
-from app import cache, checkpoints, clips
+from app import cache, checkpoints, clips, jobs
 from app.navigation import KERNEL_EDITS, LAYER_ABLATION
 from gte import checkpoint
 from gte.data import open_dataset
