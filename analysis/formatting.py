@@ -5,26 +5,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal
 
-Direction = Literal["back", "stay", "ahead"]
-"""Where an output channel looks in time: at the previous frame, at the current one, at the next one."""
+Direction = Literal["back", "now", "ahead"]
+"""The frame that dominates the taps of an output channel: a past one, the current one, a future one."""
 
-DIRECTIONS: Final[tuple[Direction, ...]] = ("back", "stay", "ahead")
+DIRECTIONS: Final[tuple[Direction, ...]] = ("back", "now", "ahead")
 """In the order in which figures show them: the past on the left, the future on the right."""
 
 DIRECTION_WORDS: Final[Mapping[Direction, str]] = MappingProxyType(
-    {"back": "looks back", "stay": "now", "ahead": "looks ahead"}
+    {"back": "looks back", "now": "now", "ahead": "looks ahead"}
 )
-DIRECTION_VERBS: Final[Mapping[Direction, str]] = MappingProxyType(
-    {"back": "look back", "stay": "look at the current frame", "ahead": "look ahead"}
-)
-"""The same as verbs, for several output channels."""
 KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {**DIRECTION_WORDS, "averages": "averages", "subtracts": "subtracts", "mixed": "mixed"}
 )
-"""The six types of output channels, three of which are the directions."""
-KIND_VERBS: Final[Mapping[str, str]] = MappingProxyType(
-    {**DIRECTION_VERBS, "averages": "average frames", "subtracts": "subtract frames", "mixed": "are mixed"}
+"""The six kinds of output channels, three of which are the directions."""
+KIND_VERBS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {
+        "back": ("looks back", "look back", "looked back"),
+        "now": ("reads the current frame", "read the current frame", "read the current frame"),
+        "ahead": ("looks ahead", "look ahead", "looked ahead"),
+        "combined": ("combines frames", "combine frames", "combined frames"),
+        "averages": ("averages frames", "average frames", "averaged frames"),
+        "subtracts": ("subtracts frames", "subtract frames", "subtracted frames"),
+        "mixed": ("is mixed", "are mixed", "was mixed"),
+        "silent": ("has only zeros", "have only zeros", "had only zeros"),
+        "undefined": ("contains NaN or infinity", "contain NaN or infinity", "contained NaN or infinity"),
+    }
 )
+"""What one output channel of a kind does, what several do, and what one did; "combined" is the last three kinds."""
 
 COST_UNITS: Final[Mapping[int, str]] = {1: "MACs", 2: "FLOPs"}
 """Names of costs, by how many operations one multiply-accumulate counts for."""

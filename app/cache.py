@@ -20,7 +20,7 @@ from analysis.attribution.evidence import Evidence
 from analysis.attribution.methods import find_evidence
 from analysis.complexity import accuracy, counting, published, store, sweep
 from analysis.complexity.counting import Complexity, Uncountable
-from analysis.kernels.drift import Reading, reduced
+from analysis.kernels.readings import Reading, reduced
 from analysis.kernels.summary import summarise
 from app.clips import Clip
 from app.hashing import HASH_FUNCS
@@ -118,7 +118,7 @@ def temporal_layers(header: CheckpointHeader) -> tuple[str, ...]:
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading the kernels", hash_funcs=HASH_FUNCS)
-def kernel_summary(header: CheckpointHeader, reading: Reading = "summed") -> pd.DataFrame:
+def kernel_summary(header: CheckpointHeader, reading: Reading = "energy") -> pd.DataFrame:
     """Return `analysis.kernels.summarise` of a checkpoint."""
     return summarise(checkpoint.load_histories(header.path), reading)
 
@@ -135,7 +135,7 @@ def all_taps(header: CheckpointHeader, reading: Reading) -> list[KernelHistory]:
     return [reduced(one_layer, reading) for one_layer in checkpoint.load_histories(header.path)]
 
 
-def layer_taps(header: CheckpointHeader, layer: str, reading: Reading = "summed") -> KernelHistory:
+def layer_taps(header: CheckpointHeader, layer: str, reading: Reading = "energy") -> KernelHistory:
     """Return `analysis.kernels.reduced` of one layer."""
     return next(taps for taps in all_taps(header, reading) if taps.layer == layer)
 

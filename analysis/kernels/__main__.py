@@ -1,47 +1,51 @@
-"""Command `python -m analysis.kernels CKPT`: directions and drift of the temporal kernels of each layer."""
+"""Command `python -m analysis.kernels CKPT`: what the output channels of each layer do, and their drift."""
 
 import math
 from pathlib import Path
 from typing import Any
 
-from analysis.formatting import DIRECTIONS, percent, three_digits
-from analysis.kernels.summary import at_the_end, drift_finding, summarise
+from analysis.formatting import KIND_WORDS, three_digits
+from analysis.kernels.headline import count_of, headline_of
+from analysis.kernels.readings import Reading
+from analysis.kernels.summary import at_the_end, summarise
+from analysis.kernels.taps import KINDS
 from gte import checkpoint, cli
 
 
-def main(ckpt: Path, json: bool = False) -> None:
-    """Print, per layer, the directions of the output channels of its temporal kernels and their drift.
+def main(ckpt: Path, reading: Reading = "energy", json: bool = False) -> None:
+    """Print, per layer, how many output channels of its temporal kernels are of each kind, and their drift.
 
     Kernels that also span space are summed over it. Unknown values are "unknown", in JSON null.
 
     Args:
         ckpt: A .safetensors file written by gte.train or gte.convert.
+        reading: Taps by the energy over the input channels, by the own channel, or by the sum over input channels.
         json: Print a list of objects on standard output.
     """
-    summary = at_the_end(summarise(checkpoint.load_histories(ckpt)))
+    histories = checkpoint.load_histories(ckpt)
+    summary = at_the_end(summarise(histories, reading))
     rows = [{str(name): value for name, value in row.items()} for row in summary.to_dict("records")]
     if json:
         cli.print_json(rows)
         return
     if rows:
         print(_as_text(rows))
-    cli.say(drift_finding(summary))
+    cli.say(headline_of(histories, reading))
 
 
 def _as_text(rows: list[dict[str, Any]]) -> str:
     width = max(12, 2 + max(len(row["block"]) for row in rows))
-    titles = f"{'channels':>9}{'looks back':>20}{'now':>16}{'looks ahead':>20}{'drift':>10}{'cosine':>9}"
-    lines = [f"{'layer':<{width}}{titles}"]
+    titles = "".join(f"{KIND_WORDS[name]:>13}" for name in KINDS)
+    lines = [f"{'layer':<{width}}{'channels':>9}{titles}{'changed':>9}{'drift':>9}{'cosine':>9}"]
     for row in rows:
         unknown = math.isnan(row["back0"])
-        shares = [
-            percent(row[name]) if unknown else f"{percent(row[f'{name}0'])} → {percent(row[name])}"
-            for name in DIRECTIONS
-        ]
+        now = {name: count_of([row], name) for name in KINDS}
+        counts = [f"{now[name]}" if unknown else f"{count_of([row], f'{name}0')} → {now[name]}" for name in KINDS]
+        changed = "unknown" if unknown else f"{row['changed']:.0f}"
         drift, cosine = ("unknown" if unknown else three_digits(row[name]) for name in ("drift", "cosine"))
         lines.append(
-            f"{row['block']:<{width}}{row['outputs']:>9}{shares[0]:>20}{shares[1]:>16}{shares[2]:>20}"
-            f"{drift:>10}{cosine:>9}"
+            f"{row['block']:<{width}}{row['outputs']:>9}{''.join(f'{count:>13}' for count in counts)}"
+            f"{changed:>9}{drift:>9}{cosine:>9}"
         )
     return "\n".join(lines)
 

@@ -6,18 +6,22 @@ without a training has no curves.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.formatting import KIND_VERBS, block_name, percent, three_digits
-from analysis.kernels.drift import DRIFT_PARTS, Reading
+from analysis.formatting import KIND_VERBS, block_name, join_words, percent, three_digits
+from analysis.kernels.chance import DRAWS, Chance, part_shares, total
+from analysis.kernels.drift import DRIFT_PARTS, PART_RMS, PART_WEIGHTS, Row, is_start_known
 from analysis.kernels.figures_by_layer import MAX_CENTRES, centres_by_layer, drift_by_depth, kinds_by_layer
 from analysis.kernels.figures_over_training import drift_over_training
+from analysis.kernels.headline import count_of, outputs_in_words
 from analysis.kernels.outputs import Order, centres_table
-from analysis.kernels.summary import at_snapshot, has_history, has_start, summarise
-from analysis.kernels.taps import KINDS, THRESHOLD
+from analysis.kernels.readings import READING_DEFINITIONS, READING_WORDS, Reading
+from analysis.kernels.summary import at_snapshot, has_history, has_start, rows_of, summarise
+from analysis.kernels.taps import KINDS
 from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
 from gte.checkpoint import load_histories, load_history
@@ -27,19 +31,23 @@ from gte.kernel_history import KernelHistory
 from gte.models import configure
 from gte.models.resnet import ResNetConfig
 
-TAPS_READ: Mapping[Reading, str] = {
-    "summed": "summed over its input channels",
-    "own": "for its own channel, the one that it reads before training",
-}
+Chances = Mapping[str, Chance]
+"""Random changes of layers, by the layers' paths."""
 
-KIND_RULES = """With m = Σ |aₖ| over the taps of an output channel, the first rule that applies decides:
+CHANCE_DEFINITION = (
+    f"**By chance**: {DRAWS} changes of random direction (seeded), each as long as that of the layer, are added to its "
+    "weights before training, and the results are read in the same way; the range holds 95 % of them."
+)
 
-1. **subtracts**: |Σ aₖ| < m / 3. The taps cancel: what does not change over time gives almost nothing.
-2. **looks back, now, looks ahead**: one |aₖ| > m / 2, of a past, the current or a future frame.
-3. **averages**: |Σ aₖ| ≥ 2 m / 3. Several frames are averaged.
+KIND_RULES = """With aₖ the sizes of the taps of an output channel, m = Σ aₖ, and s its response to a still input (with
+signs |Σ aₖ| where it has one kernel, else the root of Σᵢ (Σₖ wᵢₖ)²), the first rule that applies decides:
+
+1. **subtracts**: s < m / 3. The taps cancel: what does not change over time gives almost nothing.
+2. **looks back, now, looks ahead**: one aₖ > m / 2, of a past, the current or a future frame.
+3. **averages**: s ≥ 2 m / 3. Several frames are averaged.
 4. **mixed**: everything else.
 
-The first screen sorts by the centre of mass alone, Σ k·|aₖ| / m: below −1/3 looks back, above 1/3 looks ahead."""
+The first screen counts 1, 3 and 4 together: they combine several frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +59,7 @@ class View:
     layer: str
     """Path of the chosen layer in the state_dict."""
     snapshot: int = -1
-    reading: Reading = "summed"
+    reading: Reading = "energy"
     order: Order = "index"
     output: int = 0
 
@@ -101,61 +109,93 @@ def drift(summary: pd.DataFrame, view: View) -> Card | None:
     )
 
 
+PART_PLACES: Mapping[str, str] = dict(
+    zip(DRIFT_PARTS, ("original weights", "weights to other frames", "weights to other channels"), strict=True)
+)
+
+
 def _drift_sentence(table: pd.DataFrame) -> str:
+    """The largest drift; the largest part of it against its share of the weights; and the changes per weight."""
     rows: list[dict[Any, Any]] = table.to_dict("records")
     largest = max(rows, key=lambda row: row["drift"])
     if largest["drift"] == 0:
         return "No layer has drifted."
-    parts = dict(
-        zip(
-            DRIFT_PARTS,
-            ("in its original weights", "in weights to other frames", "in weights to other channels"),
-            strict=True,
-        )
+    part = max(DRIFT_PARTS, key=lambda part: float(largest[part]))
+    weights = sum(largest[name] for name in PART_WEIGHTS)
+    share = largest[PART_WEIGHTS[DRIFT_PARTS.index(part)]] / weights
+    rms = [
+        f"{three_digits(largest[root])} on {PART_PLACES[name]}"
+        for name, root, count in zip(DRIFT_PARTS, PART_RMS, PART_WEIGHTS, strict=True)
+        if largest[count]
+    ]
+    return (
+        f"{largest['block']} has {'a' if len(rows) == 1 else 'the largest'} drift, {three_digits(largest['drift'])}. "
+        f"{percent(largest[part])} of the squared change is in {PART_PLACES[part]}, which are {percent(share)} of its "
+        f"weights: {_against_weights(rows, part)}. Per weight its change is {join_words(rms)} (root mean square)."
     )
-    name = max(DRIFT_PARTS, key=lambda part: float(largest[part]))
-    sentence = (
-        f"{largest['block']} drifted most (drift {three_digits(largest['drift'])}); "
-        f"{percent(largest[name])} of the squared change is {parts[name]}."
-    )
-    count = sum(max(DRIFT_PARTS, key=lambda part, row=row: row[part]) == name for row in rows)
-    return f"{sentence} That is the largest part in {count} of {len(rows)} layers." if len(rows) > 1 else sentence
 
 
-def kinds(summary: pd.DataFrame, view: View) -> Card:
-    """The six types of output channels in each layer."""
+def _against_weights(rows: Sequence[Mapping[Any, Any]], part: str) -> str:
+    """Say in how many layers a part of the change is above and below what a random change has there."""
+    place = DRIFT_PARTS.index(part)
+    above = below = drifted = 0
+    for row in rows:
+        if row["drift"] == 0:
+            continue
+        chance = part_shares([int(row[name]) for name in PART_WEIGHTS])[place]
+        above, below, drifted = above + (row[part] > chance.high), below + (row[part] < chance.low), drifted + 1
+    if drifted == 1:
+        compared = "more than" if above else "less than" if below else "as much as"
+        return f"{compared} a random change has there"
+    return f"more than a random change has there in {above} of {drifted} layers, less in {below}"
+
+
+def kinds(summary: pd.DataFrame, view: View, chances: Chances = MappingProxyType({})) -> Card:
+    """The six kinds of output channels in each layer."""
     rows = at_snapshot(summary, view.snapshot)
     return Card(
         key="kinds",
-        title="What does each output channel do now?",
-        sentence=_kinds_sentence(rows),
+        title="What does each output channel do?",
+        sentence=_kinds_sentence(rows_of(rows), view.reading, chances),
         call=Call(kinds_by_layer, view.summary(summary), view.snapshot),
-        definition=f"The taps a₁ … aₖ of an output channel are {TAPS_READ[view.reading]}. {KIND_RULES}\n\nThick bars: "
-        "at the chosen snapshot; thin bars: before training, where that is known.",
+        definition=f"A tap of an output channel is here {READING_DEFINITIONS[view.reading]}. {KIND_RULES}\n\nThick "
+        f"bars: at the chosen snapshot; thin bars: before training, where that is known. {CHANCE_DEFINITION}",
         clickable=True,
     )
 
 
-def _kinds_sentence(rows: pd.DataFrame) -> str:
-    outputs = rows["outputs"].to_numpy(dtype=float)
-    shares = {name: float((rows[f"kind_{name}"] * outputs).sum() / outputs.sum()) for name in KINDS}
-    sides = shares["back"] + shares["ahead"]
-    others = {name: share for name, share in shares.items() if name not in ("back", "ahead") and share > 0}
-    sentence = f"Of all {int(outputs.sum()):,} output channels {percent(sides)} read mainly one other frame"
-    if others:
-        largest = sorted(others, key=lambda name: -others[name])[:2]
-        sentence += "; " + ", ".join(f"{percent(others[name])} {KIND_VERBS[name]}" for name in largest)
-    known = rows.dropna(subset=["back0"])
-    if len(known):
-        weight = known["outputs"].to_numpy(dtype=float)
-        start = float(((known["kind0_back"] + known["kind0_ahead"]) * weight).sum() / weight.sum())
-        sentence += (
-            f". Before training {percent(start)} read one other frame" if start != sides else ", as before training"
-        )
-    return f"{sentence}."
+def _kinds_sentence(rows: Sequence[Row], reading: Reading, chances: Chances) -> str:
+    """The number of outputs of each kind, now, before training and after random changes."""
+    by, outputs = READING_WORDS[reading], sum(row["outputs"] for row in rows)
+    opening = f"{by[0].upper()}{by[1:]}, of {outputs:,} output channels"
+    now = {name: count_of(rows, name) for name in KINDS}
+    listed = join_words([outputs_in_words(number, name) for name, number in now.items() if number] or ["none is known"])
+    known = [row for row in rows if is_start_known(row)]
+    if len(known) < len(rows):
+        return f"{opening} {listed}."
+    before = {name: count_of(rows, f"{name}0") for name in KINDS}
+    if not sum(row["changed"] for row in rows):
+        return f"{opening} {listed}, each as before training."
+    then = join_words([outputs_in_words(number, name, "before") for name, number in before.items() if number])
+    sentence = f"{opening} {listed}; before training {then}."
+    drawn = [chances[row["layer"]] for row in rows if row["layer"] in chances]
+    if len(drawn) < len(rows):
+        return sentence
+    ranges = {name: total(drawn).count_of(name) for name in KINDS}
+    chance = [f"{ranges[name].in_words()} {KIND_VERBS[name][1]}" for name in KINDS if now[name] or ranges[name].high]
+    return f"{sentence} After a random change of the same size {join_words(chance)}."
 
 
-def centres(histories: Sequence[KernelHistory], view: View, seconds_per_frame: float | None = None) -> Card:
+AWAY = 1 / 3
+"""Frames from now beyond which a centre of mass is counted where the one before training is unknown."""
+
+
+def centres(
+    histories: Sequence[KernelHistory],
+    view: View,
+    chances: Chances = MappingProxyType({}),
+    seconds_per_frame: float | None = None,
+) -> Card:
     """The centre of mass of every output channel."""
     centres = Named("centres", Call(centres_table, view.histories(histories), view.snapshot, view.reading))
     table: pd.DataFrame = centres.value
@@ -163,40 +203,54 @@ def centres(histories: Sequence[KernelHistory], view: View, seconds_per_frame: f
     drawn = f" One output channel in {step} is drawn." if step > 1 else ""
     return Card(
         key="centres",
-        title="Where in time do the output channels look?",
-        sentence=_centres_sentence(table, seconds_per_frame),
+        title="Where in time is the weight of the output channels?",
+        sentence=_centres_sentence(table, chances, seconds_per_frame),
         call=Call(centres_by_layer, centres, seconds_per_frame=seconds_per_frame),
         definition=(
-            "The **centre of mass** of an output channel is Σ k·|aₖ| / Σ |aₖ| with k = −1, 0, 1 (more for longer "
-            f"kernels), its taps {TAPS_READ[view.reading]}: −1 reads the previous frame only, 1 the next one only. "
+            "The **centre of mass** of an output channel is Σ k·aₖ / Σ aₖ with k = −1, 0, 1 (more for longer kernels) "
+            f"and aₖ the size of a tap, here {READING_DEFINITIONS[view.reading]}: −1 has all weight on the previous "
+            "frame, 1 on the next one. It does not say what the output channel does: (−1, 0, 1) subtracts, and has its "
+            "centre at 0, on a frame that it does not read. "
             "Frames are those of the layer's input; seconds are given if all clips of the training have the same "
-            f"length. The height of a point within its row has no meaning.{drawn}"
+            f"length. The height of a point within its row has no meaning.{drawn} {CHANCE_DEFINITION}"
         ),
         table=table,
         clickable=True,
     )
 
 
-def _centres_sentence(table: pd.DataFrame, seconds_per_frame: float | None) -> str:
+def _centres_sentence(table: pd.DataFrame, chances: Chances, seconds_per_frame: float | None) -> str:
     centre = table["centre_of_mass"].to_numpy(dtype=float)
     distance = np.abs(centre - table["centre_of_mass0"].to_numpy(dtype=float))
     if np.isnan(distance).all():
-        away = float((np.abs(centre) > THRESHOLD).mean())
-        return f"{percent(away)} of all output channels have their centre of mass over a third of a frame from now."
-    blocks = table["block"].to_numpy()
+        away = int((np.abs(centre) > AWAY).sum())
+        return (
+            f"{away} of {len(centre):,} output channels have their centre of mass over a third of a frame from now; "
+            "before training it is unknown."
+        )
+    layers = table["layer"].to_numpy()
     means = {
-        str(block): float(distance[blocks == block].mean())
-        for block in dict.fromkeys(blocks)
-        if np.isfinite(distance[blocks == block]).all()
+        str(layer): float(distance[layers == layer].mean())
+        for layer in dict.fromkeys(layers)
+        if np.isfinite(distance[layers == layer]).all()
     }
-    block = max(means, key=lambda name: means[name], default="")
-    if not means or means[block] == 0:
-        return "No output channel has moved in time." if means else "Every layer has centres of mass that are NaN."
-    seconds = f" ({three_digits(means[block] * seconds_per_frame)} s)" if seconds_per_frame else ""
-    return (
-        f"The output channels of {block} moved furthest in time: by {three_digits(means[block])} frames{seconds} on "
-        "average."
-    )
+    if not means:
+        return "Every layer has centres of mass that are not numbers."
+    layer = max(means, key=lambda name: means[name])
+    if means[layer] == 0:
+        return "No centre of mass has moved."
+    block = table.loc[layers == layer, "block"].iloc[0]
+    seconds = f" ({three_digits(means[layer] * seconds_per_frame)} s)" if seconds_per_frame else ""
+    sentence = f"The centres of mass of {block} moved by {three_digits(means[layer])} frames{seconds} on average"
+    if sum(mean >= 0.999 * means[layer] for mean in means.values()) == 1 < len(means):
+        sentence += ", the largest mean of all layers"
+    if layer not in chances:
+        return f"{sentence}."
+    chance = chances[layer].centre_shift
+    compared = "as by"
+    if not chance.low <= means[layer] <= chance.high:
+        compared = "more than by" if means[layer] > chance.high else "less than by"
+    return f"{sentence}, {compared} a random change of the same size ({chance.in_words()})."
 
 
 def over_training(summary: pd.DataFrame, header: CheckpointHeader, view: View) -> Card | None:

@@ -1,4 +1,4 @@
-"""Figures with a row for each layer: parts of the drift, types of output channels, centres of mass, reach."""
+"""Figures with a row for each layer: parts of the drift, kinds of output channels, centres of mass, reach."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,21 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.formatting import (
-    DIRECTION_VERBS,
-    DIRECTION_WORDS,
-    DIRECTIONS,
-    KIND_WORDS,
-    Direction,
-    percent,
-    three_digits,
-)
+from analysis.formatting import DIRECTIONS, KIND_VERBS, KIND_WORDS, percent, three_digits
 from analysis.kernels.drift import DRIFT_PARTS
 from analysis.kernels.summary import at_snapshot
 from analysis.kernels.taps import KINDS, Kind
 from analysis.plotting import style
 from analysis.plotting.rows import customdata, height_for, lay_out_rows, mark_row, row_bars, where
-from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS
+from analysis.plotting.style import DIRECTION_COLOURS, KIND_GLYPHS, KIND_MARKERS
 
 PART_WORDS = dict(
     zip(
@@ -96,7 +88,7 @@ def drift_by_depth(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
 
 _KIND_MARKERS: dict[str, dict[str, Any]] = {
     "back": {"color": DIRECTION_COLOURS["back"], "line": {"width": 0}},
-    "stay": {"color": DIRECTION_COLOURS["stay"], "line": {"width": 0}},
+    "now": {"color": DIRECTION_COLOURS["now"], "line": {"width": 0}},
     "ahead": {"color": DIRECTION_COLOURS["ahead"], "line": {"width": 0}},
     "averages": style.patterned("."),
     "subtracts": style.patterned("x"),
@@ -105,13 +97,13 @@ _KIND_MARKERS: dict[str, dict[str, Any]] = {
 
 
 def kinds_by_layer(summary: pd.DataFrame, snapshot: int = -1, selected: str | None = None) -> go.Figure:
-    """Draw the six types of output channels in each layer at a snapshot (thick) and before training (thin)."""
+    """Draw the six kinds of output channels in each layer at a snapshot (thick) and before training (thin)."""
     rows = at_snapshot(summary, snapshot)
     figure = go.Figure()
     for name in KINDS:
         for column, height, offset, when in (
-            (f"kind_{name}", 0.46, -0.4, "now"),
-            (f"kind0_{name}", 0.22, 0.12, "start"),
+            (name, 0.46, -0.4, "now"),
+            (f"{name}0", 0.22, 0.12, "start"),
         ):
             shares = rows[column].fillna(0)
             figure.add_trace(
@@ -119,7 +111,7 @@ def kinds_by_layer(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
                     rows["block"],
                     shares,
                     name=f"{_glyph(name)}{KIND_WORDS[name]}",
-                    base=_base(rows, "kind0_" if when == "start" else "kind_", name),
+                    base=_base(rows, name, "0" if when == "start" else ""),
                     marker=_KIND_MARKERS[name],
                     legend_group=name,
                     in_legend=when == "now",
@@ -142,13 +134,13 @@ def kinds_by_layer(summary: pd.DataFrame, snapshot: int = -1, selected: str | No
 
 
 def _glyph(name: Kind) -> str:
-    return f"{DIRECTION_GLYPHS[name]} " if name in ("back", "stay", "ahead") else ""
+    return f"{KIND_GLYPHS[name]} "
 
 
-def _base(rows: pd.DataFrame, prefix: str, name: Kind) -> np.ndarray:
-    """Return where the bar of a type begins: after those before it."""
+def _base(rows: pd.DataFrame, name: Kind, suffix: str) -> np.ndarray:
+    """Return where the bar of a kind begins: after those before it."""
     before = KINDS[: KINDS.index(name)]
-    return np.sum([rows[f"{prefix}{other}"].fillna(0) for other in before], axis=0) + np.zeros(len(rows))
+    return np.sum([rows[f"{other}{suffix}"].fillna(0) for other in before], axis=0) + np.zeros(len(rows))
 
 
 MAX_CENTRES = 3000
@@ -186,25 +178,26 @@ def centres_by_layer(
                 hoverinfo="skip",
             )
         )
-    for name in DIRECTIONS:
-        mask = (drawn["direction"] == name).to_numpy(dtype=bool)
+    for name in KINDS:
+        mask = (drawn["kind"] == name).to_numpy(dtype=bool)
         points = where(drawn, mask)
         figure.add_trace(
             go.Scatter(
-                name=f"{DIRECTION_GLYPHS[name]} {DIRECTION_WORDS[name]}",
+                name=f"{_glyph(name)}{KIND_WORDS[name]}",
                 x=points["centre_of_mass"],
                 y=(place + jitter)[mask],
                 mode="markers",
-                marker={"color": DIRECTION_COLOURS[name], "size": 5, "opacity": 0.7},
+                marker={**KIND_MARKERS[name], "size": 6, "opacity": 0.8},
                 customdata=[
-                    [row["layer"], row["block"], row["output"], three_digits(row["centre_of_mass"])]
+                    [row["layer"], row["block"], row["output"], three_digits(row["centre_of_mass"]), KIND_WORDS[name]]
                     for row in points.to_dict("records")
                 ],
                 hovertemplate=(
-                    "<b>%{customdata[1]}</b>, output channel %{customdata[2]}: %{customdata[3]} frames<extra></extra>"
+                    "<b>%{customdata[1]}</b>, output channel %{customdata[2]}: %{customdata[3]} frames, "
+                    "%{customdata[4]}<extra></extra>"
                 ),
-                selected={"marker": {"opacity": 0.7}},
-                unselected={"marker": {"opacity": 0.7}},
+                selected={"marker": {"opacity": 0.8}},
+                unselected={"marker": {"opacity": 0.8}},
             )
         )
     style.style(figure)
@@ -288,52 +281,63 @@ def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind
     return figure
 
 
-def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str]) -> go.Figure:
-    """Draw the directions in each layer of several checkpoints, a column each; outlines: before training."""
+def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str], snapshot: int = -1) -> go.Figure:
+    """Draw what the outputs of each layer of several checkpoints do, a column each, as the first screen does.
+
+    Back, now and ahead are centred on now; what combines frames is apart, on the right. Outlines: before training.
+    """
     # The deepest network first: its layers keep their order, and those of the others come between them.
     deepest = sorted(summaries, key=lambda summary: -summary["block"].nunique())
     blocks = list(dict.fromkeys(block for summary in deepest for block in summary["block"]))
     figure = make_subplots(cols=len(summaries), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=list(names))
-    longest = 0.0
-    for column, summary in enumerate(summaries, start=1):
-        rows = at_snapshot(summary, -1)
-        for name in DIRECTIONS:
+    last = [at_snapshot(summary, snapshot) for summary in summaries]
+    reach = max((_side(rows, suffix) for rows in last for suffix in ("", "0")), default=0.0) or 0.5
+    for column, rows in enumerate(last, start=1):
+        for name in (*DIRECTIONS, "combined"):
             bars = row_bars(
                 rows["block"],
                 rows[name],
-                name=f"{DIRECTION_GLYPHS[name]} {DIRECTION_WORDS[name]}",
-                base=_from_the_centre(rows, name),
-                marker={"color": DIRECTION_COLOURS[name], "line": {"width": 0}},
+                name="combines frames" if name == "combined" else f"{_glyph(name)}{KIND_WORDS[name]}",
+                base=_place(rows, name, reach),
+                marker=style.HATCHED if name == "combined" else _KIND_MARKERS[name],
                 legend_group=name,
                 in_legend=column == 1,
                 customdata=customdata(rows, rows[name].map(percent)),
-                hover=f"<b>%{{y}}</b>: %{{customdata[1]}} {DIRECTION_VERBS[name]}",
+                hover=f"<b>%{{y}}</b>: %{{customdata[1]}} {KIND_VERBS[name][1]}",
             )
             figure.add_trace(bars, row=1, col=column)
-        for name in DIRECTIONS:
             known = where(rows, (rows[f"{name}0"] > 0).to_numpy(dtype=bool))
             outline = row_bars(
                 known["block"],
                 known[f"{name}0"],
-                base=_from_the_centre(known, name, "0"),
+                base=_place(known, name, reach, "0"),
                 marker={"color": style.TRANSPARENT, "line": {"width": 1.5, "color": style.NEUTRAL}},
                 hover="",
             )
             figure.add_trace(outline, row=1, col=column)
-        sides = [rows[side] + rows["stay"] / 2 for side in ("back", "ahead")]
-        longest = max(longest, *(max(side.tolist(), default=0.0) for side in sides))
     lay_out_rows(figure, blocks).update_layout(barmode="overlay", margin_t=76, legend_y=1.07)
-    ticks = [-0.5, 0.0, 0.5]
+    apart = max((rows[["combined", "combined0"]].max().max() for rows in last if len(rows)), default=0.0)
     figure.update_xaxes(
-        range=[-1.06 * longest, 1.06 * longest],
-        tickvals=ticks,
-        ticktext=[percent(abs(tick)) for tick in ticks],
+        range=[-1.06 * reach, 1.12 * reach + max(apart, 0.1) * 1.06],
+        tickvals=[-0.5, 0.0, 0.5, 1.12 * reach],
+        ticktext=["50 %", "0 %", "50 %", "0 %"],
         zeroline=False,
     )
     return figure
 
 
-def _from_the_centre(rows: pd.DataFrame, name: Direction, suffix: str = "") -> pd.Series:
-    """Return where the bar of a direction begins if the middle of "now" is at zero."""
-    half = rows[f"stay{suffix}"] / 2
-    return {"back": -half - rows[f"back{suffix}"], "stay": -half, "ahead": half}[name]
+def _side(rows: pd.DataFrame, suffix: str) -> float:
+    """Return how far the bars of the layers reach from the middle of "now", to either side."""
+    sides = rows[[f"back{suffix}", f"ahead{suffix}"]].max(axis=1) + rows[f"now{suffix}"] / 2
+    return max(sides.dropna().tolist(), default=0.0)
+
+
+def _place(rows: pd.DataFrame, name: str, reach: float, suffix: str = "") -> pd.Series:
+    """Return where the bar of a direction begins if the middle of "now" is at zero; what combines is right of all."""
+    half = rows[f"now{suffix}"] / 2
+    return {
+        "back": -half - rows[f"back{suffix}"],
+        "now": -half,
+        "ahead": half,
+        "combined": half * 0 + 1.12 * reach,
+    }[name]

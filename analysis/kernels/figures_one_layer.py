@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from jaxtyping import Int
 from plotly.subplots import make_subplots
 
-from analysis.formatting import DIRECTION_WORDS, DIRECTIONS, KIND_WORDS, three_digits
+from analysis.formatting import DIRECTIONS, KIND_WORDS, three_digits
 from analysis.kernels.matching import Matching
 from analysis.kernels.outputs import coarsened, tap_names
 from analysis.kernels.spectrum import (
@@ -19,9 +19,10 @@ from analysis.kernels.spectrum import (
     output_singular_values,
     temporal_singular_values,
 )
+from analysis.kernels.taps import KINDS
 from analysis.plotting import style
 from analysis.plotting.rows import where
-from analysis.plotting.style import DIRECTION_COLOURS, DIRECTION_GLYPHS
+from analysis.plotting.style import DIRECTION_COLOURS, KIND_GLYPHS, KIND_MARKERS
 from gte.kernel_history import KernelHistory
 
 MAX_CELLS: Final = 128
@@ -62,22 +63,20 @@ def tap_triangle(outputs: pd.DataFrame, num_taps: int, selected: int | None = No
                 hoverinfo="skip",
             )
         )
-    for name in DIRECTIONS:
-        mask = (outputs["direction"] == name).to_numpy(dtype=bool)
+    for name in KINDS:
+        mask = (outputs["kind"] == name).to_numpy(dtype=bool)
         rows = where(outputs, mask)
         figure.add_trace(
             go.Scatterternary(
-                name=f"{DIRECTION_GLYPHS[name]} {DIRECTION_WORDS[name]}",
+                name=f"{KIND_GLYPHS[name]} {KIND_WORDS[name]}",
                 **_corners(now[mask]),
                 mode="markers",
                 marker={
-                    "color": DIRECTION_COLOURS[name],
+                    **KIND_MARKERS[name],
                     "size": [13 if output == selected else 7 for output in rows["output"]],
                     "opacity": 0.8,
                 },
-                customdata=[
-                    [row["output"], KIND_WORDS.get(row["kind"], row["kind"])] for row in rows.to_dict("records")
-                ],
+                customdata=[[output, KIND_WORDS[name]] for output in rows["output"]],
                 hovertemplate=(
                     "output channel %{customdata[0]}, %{customdata[1]}<br>"
                     "past %{a:.0%}, present %{b:.0%}, future %{c:.0%}<extra></extra>"

@@ -9,11 +9,11 @@ from jaxtyping import Float, Int
 
 from analysis.formatting import DIRECTION_WORDS, DIRECTIONS, block_name
 from analysis.kernels import layer_cards
-from analysis.kernels.cards import TAPS_READ, View
-from analysis.kernels.drift import read_taps
+from analysis.kernels.cards import View
 from analysis.kernels.figures_by_layer import shares_side_by_side
 from analysis.kernels.outputs import order_of, outputs_table, tap_names
-from analysis.kernels.summary import drift_finding
+from analysis.kernels.readings import READING_DEFINITIONS, read_kernels
+from analysis.kernels.taps import shown_taps
 from analysis.plotting import style
 from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
@@ -29,14 +29,17 @@ STRIPES = 6
 """Stripes across the cell of a negative tap: lines and no pattern, of which a PDF would keep pixels."""
 
 
-def first_screen(summary: pd.DataFrame, history: KernelHistory, view: View) -> list[Card]:
-    """Return the cards of what the page draws above its tabs; without the kernels where they hold NaN or infinity."""
+def first_screen(summary: pd.DataFrame, history: KernelHistory, view: View, headline: str = "") -> list[Card]:
+    """Return the cards of what the page draws above its tabs; without the kernels where they hold NaN or infinity.
+
+    `headline` is that of the page.
+    """
     block = block_name(history.layer)
     bars = Card(
         key="directions",
-        title="Where does each layer look?",
-        sentence=drift_finding(summary, view.snapshot),
-        call=Call(shares_side_by_side, [view.summary(summary)], [""]),
+        title="What do each layer's output channels do?",
+        sentence=headline,
+        call=Call(shares_side_by_side, [view.summary(summary)], [""], view.snapshot),
         definition="Shares of the output channels of each layer by what they do; outlines: before training.",
     )
     if not np.isfinite(history.weights[view.snapshot]).all():
@@ -49,14 +52,14 @@ def first_screen(summary: pd.DataFrame, history: KernelHistory, view: View) -> l
         sentence=f"The {history.weights.shape[1]} output channels of {block}: the weight of each frame.",
         call=Call(
             kernel_rows,
-            Call(read_taps, kernels, view.reading),
+            Call(shown_taps, Call(read_kernels, kernels, view.reading)),
             view.snapshot,
             Call(order_of, outputs, view.order),
             history.starts_known,
         ),
         definition=(
-            f"A row for each output channel, its taps {TAPS_READ[view.reading]}. Darker: larger weight, on one scale "
-            "for the layer. Hatched: negative. Outline: the taps before training, where they are known."
+            f"A row for each output channel, each tap {READING_DEFINITIONS[view.reading]}. Darker: larger weight, on "
+            "one scale for the layer. Hatched: negative. Outline: the taps before training, where they are known."
         ),
         table=outputs.value,
     )

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.formatting import block_name, percent, three_digits
-from analysis.kernels.cards import TAPS_READ, View
-from analysis.kernels.drift import Reading, drift_parts
+from analysis.formatting import KIND_VERBS, block_name, percent, three_digits
+from analysis.kernels.cards import View
+from analysis.kernels.drift import drift_parts
 from analysis.kernels.figures_one_layer import (
     MAX_CELLS,
     MAX_CURVES,
@@ -21,6 +21,7 @@ from analysis.kernels.figures_one_layer import (
     weight_maps,
 )
 from analysis.kernels.outputs import order_of, outputs_table, tap_names
+from analysis.kernels.readings import READING_DEFINITIONS, Reading
 from analysis.kernels.spectrum import (
     BANDS,
     band,
@@ -29,20 +30,10 @@ from analysis.kernels.spectrum import (
     output_singular_values,
     temporal_singular_values,
 )
-from analysis.kernels.taps import UNDEFINED, own_inputs
+from analysis.kernels.taps import own_inputs
 from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
 from gte.kernel_history import KernelHistory
-
-VERBS: Final[Mapping[str, tuple[str, str]]] = {
-    "back": ("looks back", "looked back"),
-    "stay": ("looks at the current frame", "looked at the current frame"),
-    "ahead": ("looks ahead", "looked ahead"),
-    "averages": ("averages frames", "averaged frames"),
-    "subtracts": ("subtracts frames", "subtracted frames"),
-    "mixed": ("is mixed", "was mixed"),
-}
-"""What an output channel of each type does, and did."""
 
 
 def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
@@ -62,9 +53,10 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
     num_taps = history.weights.shape[3]
     block = block_name(history.layer)
     output = min(view.output, len(table) - 1)
-    panels = {"sum over input channels": outputs("summed", "summed")}
+    panels = {"energy over input channels": outputs("energy", "energy")}
     if own_inputs(history.initial) is not None:
         panels["own channel only"] = outputs("own", "own")
+    panels["sum over input channels"] = outputs("summed", "summed")
     return [
         Card(
             key="maps",
@@ -85,9 +77,10 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
             sentence=_output_sentence(table.iloc[output].to_dict()),
             call=Call(output_stem, panels, output, num_taps),
             definition=(
-                "The taps of one output channel: summed over its input channels, which is its response to a signal "
-                "that all channels share, and, if it reads one channel before training, for that channel only. "
-                "Filled: at the snapshot; hollow: before training."
+                "The taps of one output channel by each reading of the weights: the root of the energy over its input "
+                "channels, which has no sign; its own channel only, where it reads one before training; and the sum, "
+                "which is its response to a signal that all channels share. Filled: at the snapshot; hollow: before "
+                "training."
             ),
             table=table,
         ),
@@ -113,10 +106,10 @@ def triangle(history: KernelHistory, view: View) -> list[Card]:
             sentence=_triangle_sentence(block, table, num_taps),
             call=Call(tap_triangle, outputs, num_taps, min(view.output, len(table) - 1)),
             definition=(
-                f"Each point is an output channel, its taps {TAPS_READ[view.reading]}; its position is given by |a₁|, "
-                "|a₂|, |a₃| as shares of their sum (of longer kernels: all past taps, the current one, all future "
-                "taps). A thin line leads from its position before training. The colour is the direction of the "
-                "centre of mass."
+                "Each point is an output channel; its position is given by the sizes of its taps as shares of their "
+                f"sum, each tap {READING_DEFINITIONS[view.reading]} (of longer kernels: all past taps, the current "
+                "one, all future taps). A thin line leads from its position before training. The marks are the six "
+                "kinds; what combines frames has no hue."
             ),
         )
     ]
@@ -170,11 +163,12 @@ def _maps_sentence(history: KernelHistory, snapshot: int) -> str:
     largest = f"{value}, from input channel {source} at {frame} to output channel {output}"
     if start is None:
         return f"The largest weight is {largest}; the weights before training are unknown."
-    parts = drift_parts(weight[None], start)[0]
-    mixing = float(parts[2] / parts.sum())
+    parts, counts = drift_parts(weight[None], start)
+    mixing = float(parts[0, 2] / parts[0].sum())
     return (
         f"{percent(mixing)} of the squared change is in weights to input channels that the output channel did not "
-        f"read before training; the largest change is {largest}."
+        f"read before training, which are {percent(counts[2] / counts.sum())} of the weights; the largest change is "
+        f"{largest}."
     )
 
 
@@ -193,12 +187,12 @@ def _drawn_sentence(history: KernelHistory) -> str:
 
 
 def _output_sentence(row: Mapping[Any, Any]) -> str:
-    now, past = VERBS.get(row["kind"], (UNDEFINED, UNDEFINED))
+    now, _, past = KIND_VERBS[row["kind"]]
     if "kind0" not in row:
         return (
             f"Output channel {row['output']} {now}; its centre of mass is {three_digits(row['centre_of_mass'])} frames."
         )
-    before = VERBS.get(row["kind0"], (UNDEFINED, UNDEFINED))[1]
+    before = KIND_VERBS[row["kind0"]][2]
     change = f"{now}, as before training" if past == before else f"{before} before training and now {now}"
     return f"Output channel {row['output']} {change}; its drift is {three_digits(row['drift'])}."
 

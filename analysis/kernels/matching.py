@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gte.checkpoint_header import CheckpointHeader
 from gte.models import recording
 
-COMPARED_COLUMNS = ("back", "stay", "ahead", "turned", "centre_of_mass", "drift", "cosine")
+COMPARED_COLUMNS = ("back", "now", "ahead", "combined", "changed", "centre_of_mass", "drift", "cosine")
 """What the layers of two checkpoints are compared by."""
 
 MAX_POSITIONS = 4096

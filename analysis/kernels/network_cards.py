@@ -17,6 +17,7 @@ from analysis.kernels.figures_one_layer import matched_centres
 from analysis.kernels.matching import Matching, by_index, by_responses, differences, responses_of
 from analysis.kernels.outputs import outputs_table
 from analysis.kernels.reach import measured_reach, path_table, spread_of
+from analysis.kernels.readings import READING_DEFINITIONS
 from analysis.kernels.summary import summarise
 from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
@@ -168,8 +169,9 @@ def side_by_side(summaries: Sequence[pd.DataFrame], paths: Mapping[str, str], vi
         sentence=_compare_sentence(table, list(paths)),
         call=Call(shares_side_by_side, Named("summaries", summary_calls, list(summaries)), list(paths)),
         definition=(
-            "Directions of the output channels of each layer, by the centre of mass of their taps, at the last "
-            "snapshot of each checkpoint; outlines: before training. The table below has the values of the first "
+            "What the output channels of each layer do, at the last snapshot of each checkpoint, a tap being "
+            f"{READING_DEFINITIONS[view.reading]}: back, now and ahead are centred on now, and what combines several "
+            "frames is apart, hatched; outlines: before training. The table below has the values of the first "
             "checkpoint and, for each other one, the differences (other minus first) for every layer that all of them "
             "have."
         ),
@@ -183,7 +185,7 @@ def _compare_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
     column = "drift (2)"
     rows: list[dict[Any, Any]] = table.dropna(subset=[column]).to_dict("records")
     if not rows:
-        return "In one of them the weights before training are unknown, so only the directions now are compared."
+        return "In one of them the weights before training are unknown, so only what they do now is compared."
     row = max(rows, key=lambda row: abs(row[column]))
     if row[column] == 0:
         return f"Every layer has the same drift in {names[1]} as in {names[0]}."

@@ -9,8 +9,8 @@ import pandas as pd
 from jaxtyping import Float, Float32, Int
 
 from analysis.formatting import block_names
-from analysis.kernels.drift import Reading, read_taps
-from analysis.kernels.taps import centre_of_mass, direction, kind, own_inputs
+from analysis.kernels.readings import Moments, Reading, read_kernels
+from analysis.kernels.taps import centre_of_mass, kind, own_inputs, shown_taps, tap_sizes
 from gte.kernel_history import KernelHistory
 
 Order = Literal["index", "drift", "shift", "norm"]
@@ -24,40 +24,40 @@ def tap_names(num_taps: int) -> tuple[str, ...]:
     return tuple("t" if offset == 0 else f"t{offset:+d}" for offset in offsets)
 
 
-def outputs_table(history: KernelHistory, snapshot: int = -1, reading: Reading = "summed") -> pd.DataFrame:
+def outputs_table(
+    history: KernelHistory, snapshot: int = -1, reading: Reading = "energy", moments: Moments | None = None
+) -> pd.DataFrame:
     """Return one row per output of a layer, at one snapshot.
 
-    Columns: output; own_input (the one that it reads at its initialisation; missing if it has none); direction and
-    kind; the taps, by the names of their frames; centre_of_mass, in frames; drift |w - w0| / |w0| and norm |w| over
-    all inputs; and, if the initialisation is known, direction0, kind0, the taps with a 0 after their name,
+    Columns: output; own_input (the one that it reads before training; missing if it has none); kind; the taps, by the
+    names of their frames, as `shown_taps` has them; centre_of_mass, in frames; drift |w - w0| / |w0| and norm |w| over
+    all inputs; and, if the weights before training are known, kind0, the taps with a 0 after their name,
     centre_of_mass0.
     """
-    taps = read_taps(history, reading)
+    kernels = read_kernels(history, reading, moments)
     weight, start = history.weights[snapshot], history.initial
     inputs = own_inputs(start)
-    now = taps[snapshot]
-    num_outputs = len(now)
+    num_outputs = len(weight)
     columns: dict[str, object] = {
         "output": range(num_outputs),
         "own_input": pd.array([pd.NA] * num_outputs if inputs is None else inputs.tolist(), dtype="Int64"),
-        **_described(now, ""),
+        **_described(kernels[snapshot], ""),
         "norm": _norms(weight).tolist(),
         "drift": [math.nan] * num_outputs,
     }
     if start is not None:
-        columns |= _described(taps[0], "0")
+        columns |= _described(kernels[0], "0")
         with np.errstate(divide="ignore", invalid="ignore"):
             columns["drift"] = (_norms(weight - start) / _norms(start)).tolist()
     return pd.DataFrame(columns)
 
 
-def _described(taps: Float32[np.ndarray, "o k"], suffix: str) -> dict[str, object]:
-    names = tap_names(taps.shape[1])
+def _described(kernels: Float32[np.ndarray, "o r k"], suffix: str) -> dict[str, object]:
+    names = tap_names(kernels.shape[-1])
     return {
-        f"direction{suffix}": direction(taps),
-        f"kind{suffix}": kind(taps),
-        **{f"{name}{suffix}": column.tolist() for name, column in zip(names, taps.T, strict=True)},
-        f"centre_of_mass{suffix}": centre_of_mass(taps).tolist(),
+        f"kind{suffix}": kind(kernels),
+        **{f"{name}{suffix}": column.tolist() for name, column in zip(names, shown_taps(kernels).T, strict=True)},
+        f"centre_of_mass{suffix}": centre_of_mass(tap_sizes(kernels)).tolist(),
     }
 
 
@@ -94,26 +94,31 @@ def coarsened(matrix: Float[np.ndarray, "o i"], max_cells: int) -> tuple[Float[n
     return np.take_along_axis(cells, farthest, axis=2)[..., 0], tall, wide
 
 
-def centres_table(histories: Sequence[KernelHistory], snapshot: int = -1, reading: Reading = "summed") -> pd.DataFrame:
+def centres_table(
+    histories: Sequence[KernelHistory],
+    snapshot: int = -1,
+    reading: Reading = "energy",
+    moments: Moments | None = None,
+) -> pd.DataFrame:
     """Return one row per output of every layer at a snapshot (the last, where a layer has fewer).
 
-    Columns: layer, block (its short name), output, direction, centre_of_mass and centre_of_mass0, in frames; the last
-    is NaN where the initialisation is unknown.
+    Columns: layer, block (its short name), output, kind, centre_of_mass and centre_of_mass0, in frames; the last is
+     NaN where the initialisation is unknown.
     """
     names = block_names([history.layer for history in histories])
     tables = []
     for history in histories:
-        taps = read_taps(history, reading)
-        now = taps[min(snapshot, len(taps) - 1)]
-        start = centre_of_mass(taps[0]) if history.starts_known else np.full(len(now), math.nan)
+        kernels = read_kernels(history, reading, moments)
+        now = kernels[min(snapshot, len(kernels) - 1)]
+        start = centre_of_mass(tap_sizes(kernels[0])) if history.starts_known else np.full(len(now), math.nan)
         tables.append(
             pd.DataFrame(
                 {
                     "layer": history.layer,
                     "block": names[history.layer],
                     "output": range(len(now)),
-                    "direction": direction(now),
-                    "centre_of_mass": centre_of_mass(now).tolist(),
+                    "kind": kind(now),
+                    "centre_of_mass": centre_of_mass(tap_sizes(now)).tolist(),
                     "centre_of_mass0": start,
                 }
             )

@@ -15,9 +15,12 @@ from analysis.formatting import three_digits
 from analysis.kernels import cards as kernel_cards
 from analysis.kernels import layer_cards
 from analysis.kernels.cards import View
-from analysis.kernels.drift import NO_KERNELS, Reading
+from analysis.kernels.chance import chances_of
+from analysis.kernels.drift import NO_KERNELS
+from analysis.kernels.headline import headline_of
 from analysis.kernels.outputs import Order, snapshot_at
-from analysis.kernels.summary import at_snapshot, block_names_of, drift_finding, most_moved, summarise
+from analysis.kernels.readings import Reading
+from analysis.kernels.summary import at_snapshot, block_names_of, most_moved, summarise
 from analysis.plotting import style
 from analysis.plotting.card import Card
 from gte import checkpoint, cli
@@ -32,10 +35,14 @@ TABLE_COLUMNS = {
     "outputs": "output channels",
     "back0": "looked back",
     "back": "looks back",
-    "stay0": "now, before training",
-    "stay": "now",
+    "now0": "now, before training",
+    "now": "now",
     "ahead0": "looked ahead",
     "ahead": "looks ahead",
+    "averages": "averages",
+    "subtracts": "subtracts",
+    "mixed": "mixed",
+    "changed": "changed",
     "drift": "drift",
     "cosine": "cosine",
     "centre_of_mass": "centre of mass",
@@ -47,10 +54,11 @@ def cards_of(
 ) -> list[Card]:
     """Return every card that needs only the kernels, in the order of the page."""
     history = next(history for history in histories if history.layer == view.layer)
+    chances = chances_of(histories, view.snapshot, view.reading)
     cards = [
         kernel_cards.drift(summary, view),
-        kernel_cards.kinds(summary, view),
-        kernel_cards.centres(histories, view, kernel_cards.seconds_per_frame(header)),
+        kernel_cards.kinds(summary, view, chances),
+        kernel_cards.centres(histories, view, chances, kernel_cards.seconds_per_frame(header)),
         *layer_cards.layer_in_full(history, view),
         *layer_cards.triangle(history, view),
         *layer_cards.spectrum(history, view),
@@ -81,7 +89,7 @@ def as_html(
         facts=f"{header.model}, {header.num_params:,} parameters, "
         f"{f'trained on {header.dataset}' if header.dataset else 'trained elsewhere'}; "
         f"snapshot of step {', '.join(f'{step:,}' for step in steps)}.",
-        finding=drift_finding(summary, view.snapshot),
+        finding=headline_of(histories, view.reading, view.snapshot),
         sections=[
             {
                 "key": card.key,
@@ -114,7 +122,7 @@ def main(
     out: Path = Path("report.html"),
     layer: str = "",
     step: int = -1,
-    reading: Reading = "summed",
+    reading: Reading = "energy",
     order: Order = "index",
     output: int = 0,
 ) -> None:
@@ -125,7 +133,7 @@ def main(
         out: The file to write.
         layer: The layer shown in detail, by its path in the state_dict or its short name; by default the largest drift.
         step: The training step whose snapshot is shown, or the last one before it; the last snapshot if negative.
-        reading: Taps summed over the input channels, or those of the one that an output channel reads before training.
+        reading: Taps by the energy over the input channels, by the own channel, or by the sum over input channels.
         order: Sorting of the output channels of the layer: index, drift, shift or norm.
         output: The output channel of that layer that is shown in detail.
     """
@@ -153,7 +161,7 @@ def main(
     text = as_html(histories, summary, header, view)
     with atomic_write(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    cli.say(f"Wrote {out}: {drift_finding(summary, view.snapshot)}")
+    cli.say(f"Wrote {out}: {headline_of(histories, reading, view.snapshot)}")
 
 
 if __name__ == "__main__":

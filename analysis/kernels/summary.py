@@ -7,13 +7,16 @@ import pandas as pd
 from jaxtyping import Bool
 
 from analysis.kernels import drift
-from analysis.kernels.drift import COLUMNS, Reading, Row
+from analysis.kernels.drift import COLUMNS, Row
+from analysis.kernels.readings import Moments, Reading
 from gte.kernel_history import KernelHistory
 
 
-def summarise(histories: Sequence[KernelHistory], reading: Reading = "summed") -> pd.DataFrame:
+def summarise(
+    histories: Sequence[KernelHistory], reading: Reading = "energy", moments: Moments | None = None
+) -> pd.DataFrame:
     """Return the rows of `analysis.kernels.drift.measure_drift` as a table."""
-    return pd.DataFrame(drift.measure_drift(histories, reading), columns=pd.Index(COLUMNS))
+    return pd.DataFrame(drift.measure_drift(histories, reading, moments), columns=pd.Index(COLUMNS))
 
 
 def rows_of(summary: pd.DataFrame) -> list[Row]:
@@ -55,10 +58,5 @@ def has_start(rows: pd.DataFrame) -> Bool[np.ndarray, " r"]:
 
 
 def most_moved(summary: pd.DataFrame) -> str:
-    """`analysis.kernels.drift.most_moved_layer` of a table."""
-    return drift.most_moved_layer(rows_of(summary))
-
-
-def drift_finding(summary: pd.DataFrame, snapshot: int = -1) -> str:
-    """`analysis.kernels.drift.describe_drift` of a table."""
-    return drift.describe_drift(rows_of(summary), snapshot)
+    """`analysis.kernels.drift.largest_drift_layer` of a table."""
+    return drift.largest_drift_layer(rows_of(summary))

@@ -14,10 +14,14 @@ from plotly.colors import hex_to_rgb, sequential
 from analysis.formatting import Direction, percent
 
 BACK: Final = "#1F6FC4"
-STAY: Final = "#808A96"
+NOW: Final = "#808A96"
 AHEAD: Final = "#D9660F"
-DIRECTION_COLOURS: Final[Mapping[Direction, str]] = MappingProxyType({"back": BACK, "stay": STAY, "ahead": AHEAD})
-DIRECTION_GLYPHS: Final[Mapping[Direction, str]] = MappingProxyType({"back": "◀", "stay": "●", "ahead": "▶"})
+DIRECTION_COLOURS: Final[Mapping[Direction, str]] = MappingProxyType({"back": BACK, "now": NOW, "ahead": AHEAD})
+DIRECTION_GLYPHS: Final[Mapping[Direction, str]] = MappingProxyType({"back": "◀", "now": "●", "ahead": "▶"})
+KIND_GLYPHS: Final[Mapping[str, str]] = MappingProxyType(
+    {**DIRECTION_GLYPHS, "averages": "+", "subtracts": "−", "mixed": "◇"}
+)
+"""A glyph for each kind of output channel: the three that combine frames have no hue."""
 
 WEIGHT_NEGATIVE: Final = "#9A4FB5"
 WEIGHT_POSITIVE: Final = "#2C9A55"
@@ -36,6 +40,16 @@ ROW_BAND: Final = "rgba(128, 138, 150, 0.22)"
 
 
 TRANSPARENT: Final = "rgba(0, 0, 0, 0)"
+
+KIND_MARKERS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        **{name: {"color": colour} for name, colour in DIRECTION_COLOURS.items()},
+        "averages": {"color": NEUTRAL, "symbol": "cross"},
+        "subtracts": {"color": NEUTRAL, "symbol": "line-ew-open", "line": {"width": 2.5}},
+        "mixed": {"color": NEUTRAL, "symbol": "diamond-open"},
+    }
+)
+"""Plotly's marker of an output channel of each kind."""
 
 
 def patterned(shape: Literal["/", "x", ".", "-"]) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from analysis.kernels.drift import Row, describe_drift, measure_drift, most_moved_layer, read_taps, reduced
+from analysis.kernels.drift import Row, largest_drift_layer, measure_drift
+from analysis.kernels.headline import headline_of
+from analysis.kernels.readings import reduced
 from app import checkpoints, imports, layout, navigation
 from app.clips import dataset_clip
 from app.components.kernel_barcode import LayerShares, kernel_barcode
@@ -46,14 +48,14 @@ def _training() -> None:
     if name is None:
         st.info(checkpoints.NO_CHECKPOINT)
         return
-    rows, histories = _kernels(headers[name])
-    layer = most_moved_layer(rows)
+    rows, histories, headline = _kernels(headers[name])
+    layer = largest_drift_layer(rows)
     history = next(history for history in histories if history.layer == layer)
     block = next(row["block"] for row in rows if row["layer"] == layer)
     st.header(f"What training did to {layout.plain(name)}")
-    layout.finding(describe_drift(rows))
+    layout.finding(headline)
     kernel_barcode(
-        read_taps(history),
+        history.weights[..., 0],
         history.steps.tolist(),
         title=f"The kernels of {block}",
         key="training",
@@ -63,11 +65,11 @@ def _training() -> None:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _kernels(header: CheckpointHeader) -> tuple[list[Row], list[KernelHistory]]:
-    """Measure the drift of every layer of a checkpoint, and read the taps of each; nobody writes to them."""
+def _kernels(header: CheckpointHeader) -> tuple[list[Row], list[KernelHistory], str]:
+    """Measure every layer of a checkpoint, reduce its kernels, and write the headline; nobody writes to them."""
     # Without PyTorch, which the first page must not wait for; only a network knows how its outputs share kernels.
     histories = read_lts_histories(header) or imports.load("gte.checkpoint").load_histories(header.path)
-    return measure_drift(histories), [reduced(history) for history in histories]
+    return measure_drift(histories), [reduced(history) for history in histories], headline_of(histories)
 
 
 def pick(headers: Mapping[str, CheckpointHeader]) -> str | None:

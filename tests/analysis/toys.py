@@ -4,7 +4,7 @@ import numpy as np
 
 from gte.kernel_history import KernelHistory
 
-AHEAD, BACK, STAY, NONE = [0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]
+AHEAD, BACK, NOW, NONE = [0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]
 """The taps of hard shifts and of nothing."""
 
 FIRST = "layer1.0.conv2.temporal.shift"

@@ -113,8 +113,11 @@ def test_the_toy_refuses_a_line_outside_the_picture() -> None:
 
 def test_the_barcode_sends_every_tap_of_every_snapshot() -> None:
     taps = np.arange(18, dtype=np.float32).reshape(3, 2, 3) - 9
-    data, at = sent(barcode_page, taps, [0, 10, 40], -1)
+    data, at = sent(barcode_page, taps[:, :, None], [0, 10, 40], -1)
     assert np.array_equal(decoded(data["taps"], np.float32, taps.shape), taps)
+    # (-9, -8, -7) averages, (-6, -5, -4) too; (0, 1, 2) looks ahead, because 2 is more than half of 3; and so on.
+    kinds = [data["kindWords"][number] for number in decoded(data["kinds"], np.uint8, (3, 2)).ravel()]
+    assert kinds == ["averages", "averages", "averages", "looks ahead", "averages", "averages"]
     assert data["moments"] == ["step 0", "step 10", "step 40"]
     assert (data["numTaps"], data["startsKnown"]) == (3, True)
     assert data["snapshot"] == 2
@@ -122,15 +125,15 @@ def test_the_barcode_sends_every_tap_of_every_snapshot() -> None:
 
 
 def test_the_barcode_takes_a_single_snapshot_of_seven_taps_whose_start_is_unknown() -> None:
-    taps = np.arange(14, dtype=np.float32).reshape(1, 2, 7)
+    taps = np.arange(14, dtype=np.float32).reshape(1, 2, 1, 7)
     data, at = sent(barcode_page, taps, [0], -1, False)
-    assert np.array_equal(decoded(data["taps"], np.float32, taps.shape), taps)
+    assert np.array_equal(decoded(data["taps"], np.float32, (1, 2, 7)), taps[:, :, 0])
     assert (data["numTaps"], data["moments"], data["startsKnown"]) == (7, ["step 0"], False)
     assert at.text[0].value == "0 None"
 
 
 def test_the_barcode_names_both_ends_of_a_file_that_counts_no_steps() -> None:
-    data, _ = sent(barcode_page, np.zeros((2, 2, 3), dtype=np.float32), [0, 0], -1)
+    data, _ = sent(barcode_page, np.zeros((2, 2, 1, 3), dtype=np.float32), [0, 0], -1)
     assert data["moments"] == ["before training", "after training"]
 
 
@@ -142,7 +145,7 @@ def test_the_barcode_survives_a_change_to_a_checkpoint_with_fewer_snapshots() ->
         from app.components.kernel_barcode import kernel_barcode
 
         number = st.session_state.get("number", 3)
-        choice = kernel_barcode(np.zeros((number, 2, 3)), list(range(number)), title="layer1.0", key="kernels")
+        choice = kernel_barcode(np.zeros((number, 2, 1, 3)), list(range(number)), title="layer1.0", key="kernels")
         st.text(choice.snapshot)
 
     at = AppTest.from_function(page, default_timeout=TIMEOUT_SECONDS).run()
@@ -158,8 +161,9 @@ def summary_of(lengths: dict[str, int]) -> pd.DataFrame:
             "layer": f"{block}.conv2.lts",
             "block": block,
             "back": 0.5 - s / 8,
-            "stay": s / 8,
+            "now": 0.0,
             "ahead": 0.5,
+            "combined": s / 8,
             "back0": 0.5 if num > 1 else np.nan,
             "drift": s / 4 if num > 1 else np.nan,
         }
@@ -173,7 +177,7 @@ def test_shares_and_drift_are_taken_from_the_summary() -> None:
     shares = LayerShares.from_rows(rows_of(summary_of({"layer1.0": 2, "layer1.1": 2})), selected="layer1.1")
     assert list(shares.layers) == ["layer1.0", "layer1.1"]
     assert list(shares.paths) == ["layer1.0.conv2.lts", "layer1.1.conv2.lts"]
-    assert shares.shares.tolist() == [[[0.5, 0, 0.5], [0.375, 0.125, 0.5]]] * 2
+    assert shares.shares.tolist() == [[[0.5, 0, 0.5, 0], [0.375, 0, 0.5, 0.125]]] * 2
     assert shares.drift is not None
     assert shares.drift.tolist() == [[0, 0.25]] * 2
     assert list(shares.starts_known) == [True, True]
@@ -182,7 +186,7 @@ def test_shares_and_drift_are_taken_from_the_summary() -> None:
 
 def test_a_layer_with_fewer_snapshots_stays_as_it_is_at_its_last() -> None:
     shares = LayerShares.from_rows(rows_of(summary_of({"a": 3, "b": 2, "c": 1})))
-    assert shares.shares[:, :, 1].tolist() == [[0, 0.125, 0.25], [0, 0.125, 0.125], [0, 0, 0]]
+    assert shares.shares[:, :, 3].tolist() == [[0, 0.125, 0.25], [0, 0.125, 0.125], [0, 0, 0]]
     np.testing.assert_array_equal(shares.drift, [[0, 0.25, 0.5], [0, 0.25, 0.25], [np.nan] * 3])
     assert list(shares.starts_known) == [True, True, False]
 
@@ -198,30 +202,34 @@ def layers_page(num_snapshots: int, shares: "LayerShares") -> None:
     from app.components.kernel_barcode import kernel_barcode
 
     kernel_barcode(
-        np.zeros((num_snapshots, 2, 3)), list(range(num_snapshots)), title="a, 2 outputs", key="kernels", shares=shares
+        np.zeros((num_snapshots, 2, 1, 3)),
+        list(range(num_snapshots)),
+        title="a, 2 outputs",
+        key="kernels",
+        shares=shares,
     )
 
 
 def test_layers_go_to_the_browser_snapshot_by_snapshot() -> None:
     shares = LayerShares.from_rows(rows_of(summary_of({"a": 3, "b": 1})), selected="b")
     layers = sent(layers_page, 3, shares)[0]["layers"]
-    assert np.array_equal(decoded(layers["shares"], np.float32, (3, 2, 3)), shares.shares.swapaxes(0, 1))
+    assert np.array_equal(decoded(layers["shares"], np.float32, (3, 2, 4)), shares.shares.swapaxes(0, 1))
     drift = decoded(layers["drift"], np.float32, (3, 2))
     np.testing.assert_array_equal(drift, [[0, np.nan], [0.25, np.nan], [0.5, np.nan]])
     assert layers["startsKnown"] == [True, False]
     assert (layers["names"], layers["paths"], layers["selected"]) == (["a", "b"], ["a.conv2.lts", "b.conv2.lts"], "b")
 
 
-@pytest.mark.parametrize(("num_snapshots", "stays"), [(1, [0.25]), (2, [0, 0.25])])
+@pytest.mark.parametrize(("num_snapshots", "combined"), [(1, [0.25]), (2, [0, 0.25])])
 def test_the_last_of_all_layers_stands_beside_the_last_of_a_layer_with_fewer_snapshots(
-    num_snapshots: int, stays: list[float]
+    num_snapshots: int, combined: list[float]
 ) -> None:
     layers = sent(layers_page, num_snapshots, LayerShares.from_rows(rows_of(summary_of({"a": 3}))))[0]["layers"]
-    assert decoded(layers["shares"], np.float32, (num_snapshots, 1, 3))[:, 0, 1].tolist() == stays
+    assert decoded(layers["shares"], np.float32, (num_snapshots, 1, 4))[:, 0, 3].tolist() == combined
 
 
 def test_without_drift_paths_and_starts_layers_have_names_outlines_and_no_drift() -> None:
-    layers = sent(layers_page, 2, LayerShares(layers=["a", "b"], shares=np.zeros((2, 2, 3))))[0]["layers"]
+    layers = sent(layers_page, 2, LayerShares(layers=["a", "b"], shares=np.zeros((2, 2, 4))))[0]["layers"]
     assert (layers["drift"], layers["paths"], layers["startsKnown"]) == (None, ["a", "b"], [True, True])
 
 
@@ -229,15 +237,15 @@ def test_without_drift_paths_and_starts_layers_have_names_outlines_and_no_drift(
     ("changes", "sentence"),
     [
         ({"layers": []}, "at least one layer"),
-        ({"shares": np.zeros((2, 2, 2))}, r"\(layers, snapshots, 3\) of 2 layers; got \(2, 2, 2\)"),
-        ({"shares": np.zeros((1, 2, 3))}, r"of 2 layers; got \(1, 2, 3\)"),
+        ({"shares": np.zeros((2, 2, 2))}, r"\(layers, snapshots, 4\) of 2 layers; got \(2, 2, 2\)"),
+        ({"shares": np.zeros((1, 2, 4))}, r"of 2 layers; got \(1, 2, 4\)"),
         ({"drift": np.zeros((2, 3))}, r"\(2, 2\); got \(2, 3\)"),
         ({"starts_known": [True]}, "starts_known must have one entry for each of 2 layers, or none; got 1"),
         ({"paths": ["a", "b", "c"]}, "paths must have one entry for each of 2 layers, or none; got 3"),
     ],
 )
 def test_parts_of_other_layers_are_refused_with_a_sentence(changes: dict[str, Any], sentence: str) -> None:
-    right: dict[str, Any] = {"layers": ["a", "b"], "shares": np.zeros((2, 2, 3))}
+    right: dict[str, Any] = {"layers": ["a", "b"], "shares": np.zeros((2, 2, 4))}
     with pytest.raises(ValueError, match=sentence):
         LayerShares(**{**right, **changes})
 
@@ -250,7 +258,7 @@ def choice_page() -> None:
 
     state = st.session_state
     choice = kernel_barcode(
-        np.zeros((2, 4, 3)),
+        np.zeros((2, 4, 1, 3)),
         [0, 1],
         title="layer1.0",
         key="kernels",
@@ -292,25 +300,25 @@ def test_a_selection_follows_the_argument() -> None:
 )
 def test_the_barcode_refuses_choices_that_are_not_there(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        kernel_barcode(np.zeros((2, 4, 3)), [0, 1], title="layer1.0", key="kernels", **changes)
+        kernel_barcode(np.zeros((2, 4, 1, 3)), [0, 1], title="layer1.0", key="kernels", **changes)
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"taps": np.zeros((2, 4))}, r"taps \(snapshots, outputs, k\)"),
-        ({"taps": np.zeros((2, 4, 4))}, r"k odd and at least 3.*got \(2, 4, 4\)"),
-        ({"taps": np.zeros((2, 4, 1))}, r"k odd and at least 3.*got \(2, 4, 1\)"),
-        ({"taps": np.zeros((2, 0, 3))}, "1 to 4096 outputs; got 0"),
+        ({"kernels": np.zeros((2, 4, 3))}, r"kernels \(snapshots, outputs, signals, k\)"),
+        ({"kernels": np.zeros((2, 4, 1, 4))}, r"k odd and at least 3.*got \(2, 4, 1, 4\)"),
+        ({"kernels": np.zeros((2, 4, 1, 1))}, r"k odd and at least 3.*got \(2, 4, 1, 1\)"),
+        ({"kernels": np.zeros((2, 0, 1, 3))}, "1 to 4096 outputs; got 0"),
         ({"steps": [0, 1, 2]}, "3 steps and 2 snapshots"),
-        ({"taps": np.full((2, 4, 3), np.nan)}, "NaN or infinity"),
+        ({"kernels": np.full((2, 4, 1, 3), np.nan)}, "NaN or infinity"),
         ({"snapshot": 2}, "one of the 2 snapshots; got 2"),
         ({"height": 20}, "at least 120 pixels"),
-        ({"shares": LayerShares(layers=["a"], shares=np.zeros((1, 1, 3)))}, "at least the 2 snapshots.*got 1"),
+        ({"shares": LayerShares(layers=["a"], shares=np.zeros((1, 1, 4)))}, "at least the 2 snapshots.*got 1"),
     ],
 )
 def test_the_barcode_refuses_wrong_sizes_with_a_sentence(changes: dict[str, Any], sentence: str) -> None:
-    right: dict[str, Any] = {"taps": np.zeros((2, 4, 3)), "steps": [0, 1], "title": "layer1.0", "key": "kernels"}
+    right: dict[str, Any] = {"kernels": np.zeros((2, 4, 1, 3)), "steps": [0, 1], "title": "layer1.0", "key": "kernels"}
     with pytest.raises(ValueError, match=sentence):
         kernel_barcode(**{**right, **changes})
 

@@ -237,7 +237,7 @@ def test_the_form_is_the_readers_and_survives_other_reruns(parts: Page) -> None:
 def test_the_triangle_places_an_output_between_its_taps_and_colours_it_by_the_largest(parts: Page) -> None:
     choose_triangle(parts)
     canvas = kernels(parts)
-    assert is_near(colour(canvas, *point(parts, 0, 1, 0)), style.STAY)
+    assert is_near(colour(canvas, *point(parts, 0, 1, 0)), style.NOW)
     # The sign of a tap does not count: (0.5, 0.25, -0.25).
     assert is_near(colour(canvas, *point(parts, 0.5, 0.25, 0.25)), style.BACK)
     drag(parts, 1)

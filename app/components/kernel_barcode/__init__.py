@@ -6,11 +6,13 @@ from typing import Literal, get_args
 
 import numpy as np
 import streamlit as st
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 from streamlit.components.v2 import component
 
-from analysis.formatting import DIRECTIONS
+from analysis.formatting import KIND_WORDS
 from analysis.kernels.drift import Row, is_start_known
+from analysis.kernels.headline import GROUPS
+from analysis.kernels.taps import KINDS, kind, shown_taps
 from analysis.plotting import style
 from app.components._source import encode, payload, read
 
@@ -36,7 +38,9 @@ _barcode = component(
 
 @dataclass(frozen=True, kw_only=True)
 class LayerShares:
-    """Shares of the output channels that look back, now and ahead, and the drift, for each layer and snapshot.
+    """Shares of the output channels that look back, now and ahead, and that combine frames, and the drift.
+
+    For each layer and snapshot.
 
     Raises ValueError for parts that do not belong to the same layers and snapshots.
     """
@@ -44,8 +48,8 @@ class LayerShares:
     layers: Sequence[str]
     """Names as shown, in network order."""
 
-    shares: Float[np.ndarray, "l s 3"]
-    """Between 0 and 1; the three of a layer and snapshot add up to at most 1."""
+    shares: Float[np.ndarray, "l s 4"]
+    """Of GROUPS, between 0 and 1; the four of a layer and snapshot add up to at most 1."""
 
     drift: Float[np.ndarray, "l s"] | None = None
     """|W - W0| / |W0|, NaN where unknown; None draws no drift at all."""
@@ -63,8 +67,10 @@ class LayerShares:
         num = len(self.layers)
         if not num:
             raise ValueError("There must be at least one layer.")
-        if self.shares.ndim != 3 or self.shares.shape[::2] != (num, 3):
-            raise ValueError(f"The shares must be (layers, snapshots, 3) of {num} layers; got {self.shares.shape}.")
+        if self.shares.ndim != 3 or self.shares.shape[::2] != (num, len(GROUPS)):
+            raise ValueError(
+                f"The shares must be (layers, snapshots, {len(GROUPS)}) of {num} layers; got {self.shares.shape}."
+            )
         if self.drift is not None and self.drift.shape != self.shares.shape[:2]:
             raise ValueError(
                 f"The drift must be (layers, snapshots) = {self.shares.shape[:2]}; got {self.drift.shape}."
@@ -95,7 +101,7 @@ class LayerShares:
         drift = column("drift")
         return cls(
             layers=[part[0]["block"] for part in parts],
-            shares=np.stack([column(name) for name in DIRECTIONS], axis=2),
+            shares=np.stack([column(name) for name in GROUPS], axis=2),
             drift=None if np.isnan(drift).all() else drift,
             starts_known=[all(map(is_start_known, part)) for part in parts],
             paths=list(layers),
@@ -121,7 +127,7 @@ class KernelChoice:
 
 
 def kernel_barcode(
-    taps: Float[np.ndarray, "s o k"],
+    kernels: Float[np.ndarray, "s o r k"],
     steps: Sequence[int],
     *,
     title: str,
@@ -137,10 +143,11 @@ def kernel_barcode(
 ) -> KernelChoice:
     """Draw one layer's kernels at one of its snapshots, and with `shares` every layer next to them.
 
-    As rows: an output each, a column a tap (t-1, t, t+1, or more). As a triangle: a point for each output, between the
-    past, the present and the future by the sizes of its taps. The first snapshot is the initialisation, outlined or
-    hollow, unless `starts_known` is False. Hue is the direction, alpha the size against the largest tap of all
-    snapshots, a hatch marks negative taps. Scrubbing, playing and hovering animate without a message to the server; the
+    `kernels` are of `analysis.kernels.readings.read_kernels`. As rows: an output each, a column a tap (t-1, t, t+1, or
+    more). As a triangle: a point for each output, between the past, the present and the future by the sizes of its
+    taps, in the mark of its kind. The first snapshot is the one before training, outlined or hollow, unless
+    `starts_known` is False. Hue is the direction, alpha the size against the largest tap of all snapshots, a hatch
+    marks negative taps. Scrubbing, playing and hovering animate without a message to the server; the
     release of the scrubber and a click on a row, a point or a form rerun the page. A single snapshot has no scrubber.
 
     `snapshot` is the one shown first (negative counts from the last), `form` the first form. `order` lists the outputs
@@ -150,22 +157,26 @@ def kernel_barcode(
     in CSS pixels, that of the drawings with their captions; scrubber and readout take 70 more.
     Raises ValueError for wrong sizes.
     """
-    _check(taps, steps, shares, height)
-    _check_choices(taps.shape[1], form, order, output)
+    _check(kernels, steps, shares, height)
+    num_outputs, num_taps = kernels.shape[1], kernels.shape[-1]
+    _check_choices(num_outputs, form, order, output)
     if not -len(steps) <= snapshot < len(steps):
         raise ValueError(f"snapshot must be one of the {len(steps)} snapshots; got {snapshot}.")
     first = int(np.arange(len(steps))[snapshot])
     # The layer, the argument and the selection are remembered, to know whether the page or a click changed it last.
     before = st.session_state.get(_memory(key), ())
-    selected = _within(taps.shape[1], before[2]) if before[:2] == (title, output) else output
+    selected = _within(num_outputs, before[2]) if before[:2] == (title, output) else output
     st.session_state[_memory(key)] = (title, output, selected)
     result = _barcode(
         key=key,
         data=payload(
             {
-                "taps": encode(np.asarray(taps, dtype=np.float32)),
-                "outputs": taps.shape[1],
-                "numTaps": taps.shape[2],
+                "taps": encode(np.asarray(shown_taps(kernels), dtype=np.float32)),
+                "kinds": encode(_kind_numbers(kernels)),
+                "kindWords": [KIND_WORDS[name] for name in KINDS],
+                "kindGlyphs": [style.KIND_GLYPHS[name] for name in KINDS],
+                "outputs": num_outputs,
+                "numTaps": num_taps,
                 "moments": _moments(steps),
                 "startsKnown": starts_known,
                 "title": title,
@@ -186,6 +197,12 @@ def kernel_barcode(
     )
     # A checkpoint with fewer snapshots may have been chosen since the scrubber was released.
     return KernelChoice(min(int(result["snapshot"]), len(steps) - 1), result["layer"], result["form"], selected)
+
+
+def _kind_numbers(kernels: Float[np.ndarray, "s o r k"]) -> UInt8[np.ndarray, "s o"]:
+    """Return the place of each output's kind in KINDS, after the last where it has none."""
+    kinds = kind(kernels)
+    return np.select([kinds == name for name in KINDS], range(len(KINDS)), len(KINDS)).astype(np.uint8)
 
 
 def _memory(key: str) -> str:
@@ -228,17 +245,19 @@ def _rerun() -> None:
     """The page reads the new value when it runs again; Streamlit wants a callback for every value it hands over."""
 
 
-def _check(taps: np.ndarray, steps: Sequence[int], shares: LayerShares | None, height: int) -> None:
-    if taps.ndim != 3 or taps.shape[-1] < 3 or taps.shape[-1] % 2 == 0:
+def _check(kernels: np.ndarray, steps: Sequence[int], shares: LayerShares | None, height: int) -> None:
+    if kernels.ndim != 4 or kernels.shape[-1] < 3 or kernels.shape[-1] % 2 == 0:
         raise ValueError(
-            f"The barcode takes taps (snapshots, outputs, k), k odd and at least 3, the present in the middle; "
-            f"got {taps.shape}."
+            f"The barcode takes kernels (snapshots, outputs, signals, k), k odd and at least 3, the present in the "
+            f"middle; got {kernels.shape}."
         )
-    if not 1 <= taps.shape[1] <= MAX_OUTPUTS:
-        raise ValueError(f"The barcode shows 1 to {MAX_OUTPUTS} outputs; got {taps.shape[1]}.")
-    if len(steps) != len(taps) or not len(steps):
-        raise ValueError(f"There must be one step for each snapshot; got {len(steps)} steps and {len(taps)} snapshots.")
-    if not np.isfinite(taps).all():
+    if not 1 <= kernels.shape[1] <= MAX_OUTPUTS:
+        raise ValueError(f"The barcode shows 1 to {MAX_OUTPUTS} outputs; got {kernels.shape[1]}.")
+    if len(steps) != len(kernels) or not len(steps):
+        raise ValueError(
+            f"There must be one step for each snapshot; got {len(steps)} steps and {len(kernels)} snapshots."
+        )
+    if not np.isfinite(kernels).all():
         raise ValueError("The taps of this layer contain NaN or infinity, so they cannot be drawn.")
     if height < 120:
         raise ValueError(f"The barcode needs at least 120 pixels of height; got {height}.")

@@ -1,11 +1,11 @@
-const NAMES = ["back", "stay", "ahead"];
+const NAMES = ["back", "now", "ahead"];
 const GLYPHS = ["◀", "●", "▶"];
 const PLAY_MS = 4000;
 const HEAD = 22;
 const MARGIN = 36;
 const LEGENDS = {
   rows: ["Darker: larger weight. Hatched: negative.", " Outline: before training, weights above half of the largest."],
-  triangle: ["Each dot is an output channel, close to the frames with its largest weights.", " Circles: before training."],
+  triangle: ["Each mark is an output channel, close to the frames with its largest weights. ", " Circles: before training."],
 };
 
 // The taps of a kernel, left to right: how many frames away each reads, and which direction that is.
@@ -70,7 +70,7 @@ function headOf(glyph, words, room, numTaps) {
 }
 
 // The outputs are drawn in the order of `data.order`; a place is an index in that order.
-function drawRows(canvas, data, taps, hovered, selected, theme) {
+function drawRows(canvas, data, taps, kinds, hovered, selected, theme) {
   const width = canvas.parentElement.clientWidth;
   const { numTaps, order } = data;
   const columns = columnsOf(numTaps);
@@ -102,7 +102,7 @@ function drawRows(canvas, data, taps, hovered, selected, theme) {
       const value = taps[numTaps * o + k];
       const [x, y] = cornerOf(place);
       context.globalAlpha = 0.1;
-      context.fillStyle = data.colours.stay;
+      context.fillStyle = data.colours.now;
       context.fillRect(x + k * plan.tap, y, plan.tap - 2, plan.row - inset);
       context.globalAlpha = Math.min(1, Math.abs(value) / data.largest);
       context.fillStyle = value < 0 ? data.patterns[side] : data.colours[NAMES[side]];
@@ -164,8 +164,8 @@ function inWords(taps) {
 const largest = (values) => values.reduce((sofar, value) => Math.max(sofar, Math.abs(value) || 0), 0) || 1;
 
 // The data as they arrive, with their arrays decoded and what every drawing needs worked out once.
-function prepared({ taps, layers, order, ...rest }, context) {
-  const data = { ...rest, taps: decodeFloats(taps), order: order ?? Array.from({ length: rest.outputs }, (_, o) => o) };
+function prepared({ taps, kinds, layers, order, ...rest }, context) {
+  const data = { ...rest, taps: decodeFloats(taps), kinds: decode(kinds), order: order ?? Array.from({ length: rest.outputs }, (_, o) => o) };
   data.placeOf = [];
   data.order.forEach((o, place) => (data.placeOf[o] = place));
   data.patterns = NAMES.map((name) => hatched(context, data.colours[name]));
@@ -176,9 +176,10 @@ function prepared({ taps, layers, order, ...rest }, context) {
   data.layersHeight = data.kernelsHeight + (data.moments.length > 1 ? 36 : 0);
   if (!layers) return data;
   const [shares, drift] = [decodeFloats(layers.shares), layers.drift && decodeFloats(layers.drift)];
-  data.layers = { ...layers, shares, drift, reach: 0.5, largestDrift: drift && largest(drift) };
-  for (let i = 0; i < shares.length; i += 3) {
+  data.layers = { ...layers, shares, drift, reach: 0.25, apart: 0.2, largestDrift: drift && largest(drift) };
+  for (let i = 0; i < shares.length; i += 4) {
     data.layers.reach = Math.max(data.layers.reach, shares[i] + shares[i + 1] / 2, shares[i + 2] + shares[i + 1] / 2);
+    data.layers.apart = Math.max(data.layers.apart, shares[i + 3]);
   }
   return data;
 }
@@ -284,9 +285,11 @@ function makeBarcode(root) {
     theme.accent = getComputedStyle(find("section")).getPropertyValue("--st-primary-color");
     const { layers, numTaps } = data;
     const taps = at(data.taps, position, numTaps * data.outputs);
-    drawn = (form === "rows" ? drawRows : drawTriangle)(kernels, data, taps, hovered, selected, theme);
+    // A kind is that of a snapshot: between two there is none to blend.
+    const kinds = data.kinds.subarray(Math.round(position) * data.outputs, (Math.round(position) + 1) * data.outputs);
+    drawn = (form === "rows" ? drawRows : drawTriangle)(kernels, data, taps, kinds, hovered, selected, theme);
     const now = layers && {
-      shares: at(layers.shares, position, 3 * layers.names.length),
+      shares: at(layers.shares, position, 4 * layers.names.length),
       drift: layers.drift && at(layers.drift, position, layers.names.length),
     };
     if (now) layerAt = drawLayers(shares, data, now, pointed, theme);
@@ -300,13 +303,15 @@ function makeBarcode(root) {
     else if (named !== null) {
       const others = drawn.sharing?.(named);
       const more = others ? `; ${others} more at the same place` : "";
-      readout.textContent = `Output channel ${named}: ${inWords(taps.subarray(numTaps * named, numTaps * (named + 1)))}${more}`;
+      const does = data.kindWords[kinds[named]] ?? "no kind";
+      readout.textContent = `Output channel ${named}: ${does}; ${inWords(taps.subarray(numTaps * named, numTaps * (named + 1)))}${more}`;
     } else readout.textContent = legend();
   }
   function legend() {
     const [all, start] = LEGENDS[form];
+    const marks = form === "triangle" ? [3, 4, 5].map((k) => `${data.kindGlyphs[k]} ${data.kindWords[k]}`).join(", ") + "." : "";
     const silent = drawn.silent ? ` Not drawn: ${drawn.silent} with only zeros.` : "";
-    return all + (data.startsKnown ? start : "") + silent;
+    return all + marks + (data.startsKnown ? start : "") + silent;
   }
 
   return {
@@ -331,7 +336,7 @@ function makeBarcode(root) {
       kernels.setAttribute("aria-label", `${data.title}: ${data.numTaps} taps for each output channel. ${keys}`);
       shares.setAttribute(
         "aria-label",
-        "Shares of the output channels that look back, now and ahead, for each layer. Arrow keys move to a layer, Enter opens it.",
+        "Shares of the output channels that look back, now and ahead, and that combine frames, for each layer. Arrow keys move to a layer, Enter opens it.",
       );
       draw();
     },

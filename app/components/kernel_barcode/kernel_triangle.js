@@ -48,7 +48,30 @@ function drawFrame(context, corners, width, colours, theme) {
   );
 }
 
-function drawTriangle(canvas, data, taps, hovered, selected, theme) {
+// A dot in the hue of its direction; what combines frames has none: a plus averages, a minus subtracts, a diamond is mixed.
+function drawMark(context, kind, [x, y], data, theme) {
+  if (kind < 3) {
+    context.fillStyle = data.colours[NAMES[kind]];
+    context.strokeStyle = theme.paper;
+    context.lineWidth = 1;
+    context.beginPath();
+    context.arc(x, y, 4, 0, 2 * Math.PI);
+    context.fill();
+    context.stroke();
+    return;
+  }
+  const lines = { 3: [[-4, 0, 4, 0], [0, -4, 0, 4]], 4: [[-4, 0, 4, 0]], 5: [[-4, 0, 0, -4], [0, -4, 4, 0], [4, 0, 0, 4], [0, 4, -4, 0]] };
+  context.strokeStyle = theme.text;
+  context.lineWidth = 2;
+  context.beginPath();
+  for (const [x0, y0, x1, y1] of lines[kind] ?? []) {
+    context.moveTo(x + x0, y + y0);
+    context.lineTo(x + x1, y + y1);
+  }
+  context.stroke();
+}
+
+function drawTriangle(canvas, data, taps, kinds, hovered, selected, theme) {
   const [width, height] = [canvas.parentElement.clientWidth, data.kernelsHeight];
   const { numTaps, outputs } = data;
   const context = sized(canvas, width, height);
@@ -60,7 +83,7 @@ function drawTriangle(canvas, data, taps, hovered, selected, theme) {
   const points = (values) =>
     Array.from({ length: outputs }, (_, o) => {
       const parts = balance(values.subarray(numTaps * o, numTaps * (o + 1)), columns);
-      return parts && { place: between(corners, parts), side: parts.indexOf(Math.max(...parts)) };
+      return parts && { place: between(corners, parts) };
     });
   const now = points(taps);
   const circle = ([x, y], radius) => {
@@ -85,27 +108,14 @@ function drawTriangle(canvas, data, taps, hovered, selected, theme) {
     for (const place of places) circle(place.split(",").map(Number), 5);
     context.stroke();
   }
-  // An edge in the colour of the page separates points that overlap.
   context.globalAlpha = 0.85;
-  context.strokeStyle = theme.paper;
-  context.lineWidth = 1;
-  for (const point of now) {
-    if (!point) continue;
-    context.fillStyle = data.colours[NAMES[point.side]];
-    context.beginPath();
-    circle(point.place, 4);
-    context.fill();
-    context.stroke();
-  }
+  now.forEach((point, o) => point && drawMark(context, kinds[o], point.place, data, theme));
   context.globalAlpha = 1;
   for (const [output, colour, radius] of [[selected, theme.accent, 9], [hovered, theme.text, 7]]) {
     if (!now[output]) continue;
-    context.fillStyle = data.colours[NAMES[now[output].side]];
+    drawMark(context, kinds[output], now[output].place, data, theme);
     context.strokeStyle = colour;
     context.lineWidth = 2.5;
-    context.beginPath();
-    circle(now[output].place, 4);
-    context.fill();
     context.beginPath();
     circle(now[output].place, radius);
     context.stroke();

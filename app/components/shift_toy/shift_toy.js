@@ -1,17 +1,17 @@
-const DIRECTIONS = ["back", "stay", "ahead"];
+const DIRECTIONS = ["back", "now", "ahead"];
 const TAPS = [
   ["back", "◀", "previous frame", "a1, the weight of the previous frame"],
-  ["stay", "●", "same frame", "a2, the weight of the same frame"],
+  ["now", "●", "same frame", "a2, the weight of the same frame"],
   ["ahead", "▶", "next frame", "a3, the weight of the next frame"],
 ];
 const PRESETS = [
   ["looks back", [1, 0, 0], "◀", "back"],
   ["looks ahead", [0, 0, 1], "▶", "ahead"],
-  ["stays", [0, 1, 0], "●", "stay"],
+  ["now", [0, 1, 0], "●", "now"],
   ["averages", [0.25, 0.5, 0.25]],
   ["subtracts", [-1, 1, 0]],
 ];
-// What the toy shows by itself until somebody touches it: ahead, stay, back, and so on.
+// What the toy shows by itself until somebody touches it: ahead, now, back, and so on.
 const TOUR = [1, 2, 0, 2];
 const FRAME_MS = 750;
 const EASE_MS = 900;
@@ -40,28 +40,28 @@ function mix(matrix, frames, size) {
   return out;
 }
 
-function sentence([back, stay, ahead], times) {
+function sentence([back, now, ahead], times) {
   const near = (value, wanted) => Math.abs(value - wanted) < 0.03;
-  const used = [back, stay, ahead].filter((value) => !near(value, 0));
+  const used = [back, now, ahead].filter((value) => !near(value, 0));
   const many = times > 1;
   if (used.length === 0) return "All three weights are zero: nothing passes, the output is black.";
   if (used.length === 1) {
     const dim = near(Math.abs(used[0]), 1) ? "" : ", dimmed";
     const flip = used[0] < 0 ? ", with its sign turned" : "";
     const rest = `${dim}${flip}`;
-    if (!near(stay, 0)) return `Each output frame shows the same frame${rest}: time is left as it is.`;
+    if (!near(now, 0)) return `Each output frame shows the same frame${rest}: time is left as it is.`;
     const [word, end] = near(back, 0) ? ["next", "earlier"] : ["previous", "later"];
     const which = many ? `the frame ${times} steps ${near(back, 0) ? "ahead" : "back"}` : `the ${word} frame`;
     return `Each output frame shows ${which}${rest}: everything happens ${times === 1 ? "one frame" : `${times} frames`} ${end}.`;
   }
-  const sum = back + stay + ahead;
+  const sum = back + now + ahead;
   if (used.some((value) => value < 0) && used.some((value) => value > 0)) {
     const edge = near(back, 0) ? "the last frame has no next frame" : "frame 1 has no previous frame";
     return near(sum, 0)
       ? `Each output frame subtracts one moment from another: only what changes is left (${edge}).`
       : "Each output frame weighs one moment against another: what changes stands out.";
   }
-  const names = [[back, "the previous"], [stay, "its own"], [ahead, "the next"]];
+  const names = [[back, "the previous"], [now, "its own"], [ahead, "the next"]];
   const read = names.filter(([value]) => !near(value, 0)).map(([, name]) => name);
   const once = `${read.slice(0, -1).join(", ")} and ${read.at(-1)} frame`;
   const [first, last] = [near(back, 0) ? "its own" : `${times} back`, near(ahead, 0) ? "its own" : `${times} ahead`];

@@ -31,7 +31,18 @@ function film(clip, pixels, strip) {
   return strip;
 }
 
-const side = (source, out) => (source < out ? "back" : source > out ? "ahead" : "stay");
+// The kind of a kernel, by the rule of analysis/kernels/taps.py for one signal; null for zeros.
+function kindOf(taps) {
+  const mass = taps.reduce((sum, a) => sum + Math.abs(a), 0);
+  const still = Math.abs(taps.reduce((sum, a) => sum + a, 0)) / mass;
+  const largest = taps.findIndex((a) => Math.abs(a) > mass * (0.5 + 1e-6));
+  if (mass === 0) return null;
+  if (still < 1 / 3 - 1e-6) return "subtracts";
+  if (largest >= 0) return ["back", "now", "ahead"][largest];
+  return still >= 2 / 3 - 1e-6 ? "averages" : "mixed";
+}
+
+const side = (source, out) => (source < out ? "back" : source > out ? "ahead" : "now");
 
 function outline(context, x, y, width, height, colour, thick) {
   context.strokeStyle = colour;
@@ -61,7 +72,7 @@ function drawFilm(canvas, clip, out, matrix, now, theme, hues) {
   [clip.before, clip.after].forEach((strip, row) => {
     for (let t = 0; t < clip.frames; t++) {
       context.drawImage(strip, t * clip.width, 0, clip.width, clip.height, left(t), tops[row], cell, cell);
-      outline(context, left(t), tops[row], cell, cell, hues.stay, 1);
+      outline(context, left(t), tops[row], cell, cell, hues.now, 1);
       if (row === 0) write(String(t + 1), left(t) + cell / 2, HEADER / 2, `${t === now ? 700 : 400} 14px`);
       drawLine(context, left(t), tops[row] + (cell * (clip.line + 0.5)) / clip.height, cell);
     }
@@ -158,9 +169,7 @@ function drawSlice(canvas, clip, matrix, now, theme, hues) {
 function drawChannels(canvas, clip, matrix, state, theme, hues) {
   const half = clip.numChannels / 2;
   const mirror = matrix.map((_, t) => matrix.map((row) => row[t]));
-  const lean = (Math.abs(state.taps[2]) - Math.abs(state.taps[0])) / state.taps.reduce((sum, a) => sum + Math.abs(a), 1e-9);
-  const tint = (centre) => (centre < -1 / 3 ? "back" : centre > 1 / 3 ? "ahead" : "stay");
-  const tints = [tint(lean), tint(-lean)];
+  const tints = [kindOf(state.taps), kindOf(state.taps.toReversed())].map((kind) => hues[kind] ?? theme.text);
   drawRows(canvas, clip, state.now, [], theme, "mirrored", (context, which, t, x, y, width, height) => {
     const cell = (width - 8) / clip.numChannels;
     for (let c = 0; c < clip.numChannels; c++) {
@@ -170,10 +179,10 @@ function drawChannels(canvas, clip, matrix, state, theme, hues) {
         ? weights.reduce((sum, weight, s) => sum + weight * clip.activity[s * clip.numChannels + c], 0)
         : clip.activity[t * clip.numChannels + c];
       const left = x + c * cell + (second ? 8 : 0);
-      context.fillStyle = hues.stay;
+      context.fillStyle = hues.now;
       context.globalAlpha = 0.12;
       context.fillRect(left, y, cell - 1, height);
-      context.fillStyle = which ? hues[tints[Number(second)]] : hues.stay;
+      context.fillStyle = which ? tints[Number(second)] : hues.now;
       context.globalAlpha = Math.min(1, Math.abs(value));
       context.fillRect(left, y, cell - 1, height);
     }

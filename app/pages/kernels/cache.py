@@ -11,11 +11,14 @@ from torch import Tensor
 from analysis.formatting import block_name
 from analysis.kernels import cards, layer_cards, network_cards, report
 from analysis.kernels.cards import View
+from analysis.kernels.chance import Chance, Range, chances_of, total
 from analysis.kernels.first_screen import first_screen
+from analysis.kernels.headline import Readings, describe_kernels
 from analysis.kernels.matching import Matching, by_index, by_responses, responses_of, same_start
 from analysis.kernels.network_cards import FirstClips, Measured
 from analysis.kernels.reach import PROBES, measured_reach
-from analysis.kernels.summary import summarise
+from analysis.kernels.readings import WEIGHT_READINGS, Reading
+from analysis.kernels.summary import rows_of, summarise
 from analysis.plotting.card import Card
 from analysis.plotting.figure_pack import PaperFigure, from_card
 from app import cache
@@ -26,6 +29,24 @@ from gte.checkpoint_header import CheckpointHeader
 from gte.data.loading import to_clip
 
 
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
+def kernel_chances(header: CheckpointHeader, reading: Reading, snapshot: int) -> dict[str, Chance]:
+    """Return what random changes of the size of each layer's at a snapshot would do."""
+    return chances_of(checkpoint.load_histories(header.path), snapshot, reading)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
+def kernel_headline(header: CheckpointHeader, reading: Reading, snapshot: int) -> str:
+    """Return the headline on a snapshot by a reading, with what the other readings say."""
+
+    def chance(name: Reading) -> Range | None:
+        chances = kernel_chances(header, name, snapshot)
+        return total(list(chances.values())).num_changed if chances else None
+
+    readings: Readings = {name: rows_of(cache.kernel_summary(header, name)) for name in WEIGHT_READINGS}
+    return describe_kernels(readings, reading, snapshot, chance)
+
+
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _cards(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
     summary = cache.kernel_summary(header, view.reading)
@@ -33,10 +54,11 @@ def _cards(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
         case "drift":
             shown = [cards.drift(summary, view)]
         case "outputs":
-            # Taps that are already reduced give the same under either reading.
+            # Kernels that are already reduced give the same by energy.
+            chances = kernel_chances(header, view.reading, view.snapshot)
             seconds = cards.seconds_per_frame(header)
-            taps = cards.centres(cache.all_taps(header, view.reading), view, seconds)
-            shown = [cards.kinds(summary, view), taps]
+            taps = cards.centres(cache.all_taps(header, view.reading), view, chances, seconds)
+            shown = [cards.kinds(summary, view, chances), taps]
         case "layer":
             shown = layer_cards.layer_in_full(cache.history(header, view.layer), view)
         case "spectrum":
@@ -62,7 +84,8 @@ def kernel_card_list(header: CheckpointHeader, view: View, tab: str) -> list[Car
 def first_screen_figures(header: CheckpointHeader, view: View) -> list[PaperFigure]:
     """Return the figures for a paper of what the page draws above its tabs; shared, so do not change them."""
     summary = cache.kernel_summary(header, view.reading)
-    return [from_card(card) for card in first_screen(summary, cache.history(header, view.layer), view)]
+    headline = kernel_headline(header, view.reading, view.snapshot)
+    return [from_card(card) for card in first_screen(summary, cache.history(header, view.layer), view, headline)]
 
 
 REACH_CLIPS = 4

@@ -7,19 +7,24 @@ import streamlit as st
 
 from analysis.formatting import percent
 from analysis.kernels.cards import View
-from analysis.kernels.drift import NO_KERNELS, Reading, read_taps
+from analysis.kernels.drift import NO_KERNELS
 from analysis.kernels.outputs import Order, order_of, outputs_table, snapshot_at
-from analysis.kernels.summary import block_names_of, drift_finding, most_moved, rows_of
+from analysis.kernels.readings import Reading
+from analysis.kernels.summary import block_names_of, most_moved, rows_of
 from app import cache, checkpoints, layout, navigation, paper, url_keys, url_state, widgets
 from app.components.kernel_barcode import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import tabs
-from app.pages.kernels.cache import first_screen_figures
+from app.pages.kernels.cache import first_screen_figures, kernel_headline
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.models import MODELS
 
-READINGS: Mapping[str, Reading] = {"sum over input channels": "summed", "own channel only": "own"}
+READINGS: Mapping[str, Reading] = {
+    "energy over input channels": "energy",
+    "own channel only": "own",
+    "sum over input channels": "summed",
+}
 ORDERS: Mapping[str, Order] = {"index": "index", "drift": "drift", "direction": "shift", "size": "norm"}
 
 SUMMED = "This kernel also spans space: each tap is the sum over its rows and columns."
@@ -55,7 +60,7 @@ def render() -> None:
     path = checkpoints.path_in_code(header)
     view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order))
     with finding:
-        layout.finding(drift_finding(summary, view.snapshot))
+        layout.finding(kernel_headline(header, view.reading, view.snapshot))
     with export:
         tabs.export(header, name, summary, view)
     if header.layers:
@@ -68,9 +73,8 @@ def render() -> None:
 
 def _pick_reading(header: CheckpointHeader) -> Reading:
     # Only in a learnable shift does each output read one input before training.
-    if not header.layers:
-        return "summed"
-    return READINGS[widgets.pick(url_keys.TAPS, "Kernel", list(READINGS), width=215)]
+    options = [name for name, reading in READINGS.items() if header.layers or reading != "own"]
+    return READINGS[widgets.pick(url_keys.TAPS, "Kernel", options, width=230)]
 
 
 def _facts(header: CheckpointHeader, layer: str) -> str:
@@ -108,7 +112,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
     first, form = st.session_state[opening]
     with layout.errors_as_sentences():
         choice = kernel_barcode(
-            read_taps(taps),
+            taps.weights[..., 0],
             steps,
             title=f"{names[view.layer]}, {num_outputs} output channels",
             key=key,

@@ -34,18 +34,22 @@ SHOWN = {
     "outputs": "output channels",
     "back0": "looked back",
     "back": "looks back",
-    "stay": "now",
+    "now": "now",
     "ahead0": "looked ahead",
     "ahead": "looks ahead",
-    "turned": "changed direction",
+    "combined": "combines",
+    "averages": "averages",
+    "subtracts": "subtracts",
+    "mixed": "mixed",
+    "changed": "changed",
     "centre_of_mass": "centre, frames",
     "drift": "drift",
     "cosine": "cosine",
 }
 """Columns of the table of layers that the page shows; the CSV has all. The past tense is before training."""
 
-WHOLE = ("block", "outputs")
-SHARES = ("back0", "back", "stay", "ahead0", "ahead", "turned")
+WHOLE = ("block", "outputs", "changed")
+SHARES = ("back0", "back", "now", "ahead0", "ahead", "combined", "averages", "subtracts", "mixed")
 
 MAX_COMPARED = 3
 

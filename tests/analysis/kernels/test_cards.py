@@ -12,14 +12,15 @@ import torch
 from analysis.kernels import cards as kernel_cards
 from analysis.kernels import layer_cards, network_cards, report
 from analysis.kernels.cards import View
-from analysis.kernels.drift import READINGS
 from analysis.kernels.figures_by_layer import centres_by_layer
 from analysis.kernels.figures_one_layer import MAX_CELLS, MAX_CURVES, corner_shares, weight_maps
+from analysis.kernels.headline import headline_of
 from analysis.kernels.matching import by_index, by_responses, responses_of
 from analysis.kernels.network_cards import FirstClips, Measured
 from analysis.kernels.outputs import centres_table, outputs_table
 from analysis.kernels.reach import measured_reach
-from analysis.kernels.summary import drift_finding, summarise
+from analysis.kernels.readings import WEIGHT_READINGS
+from analysis.kernels.summary import summarise
 from gte import checkpoint, cli
 from gte.checkpoint_header import read_header
 from gte.data import DATASETS
@@ -65,7 +66,7 @@ def shown(code: str) -> str | None:
     return figure.to_json()
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("reading", WEIGHT_READINGS)
 @pytest.mark.parametrize("snapshot", [0, 1])
 def test_the_code_of_every_card_makes_its_figure(gte, reading, snapshot):
     view = View(path=str(gte), layer=FIRST, snapshot=snapshot, reading=reading, order="drift", output=2)
@@ -135,7 +136,7 @@ def test_sentences_are_written_from_the_data(gte):
     header, histories, summary = everything(gte, view)
     sentences = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
     # tests.tiny adds 10 to the present tap of input 0 of every output of the first layer, and moves no other.
-    assert sentences["drift"].startswith("layer1.0 drifted most (drift ")
+    assert sentences["drift"].startswith("layer1.0 has the largest drift, ")
     outputs = histories[0].weights.shape[1]
     assert (
         f"{outputs} of {outputs} output channels of layer1.0 put most of their weight on the current frame"
@@ -144,12 +145,12 @@ def test_sentences_are_written_from_the_data(gte):
     assert sentences["triangle"].endswith("before training none did.")
     assert "the largest change is 10, from input channel 0 at t to output channel 0" in sentences["maps"]
     assert sentences["output"].startswith(
-        "Output channel 0 looked ahead before training and now looks at the current frame"
+        "Output channel 0 looked ahead before training and now reads the current frame"
     )
     assert sentences["frequency"].startswith(f"Of {outputs} output channels, ")
     assert sentences["frequency"].endswith(f"before training {outputs} were all-pass.")
     assert "Only the first and the last weights of layer1.0 are known" in sentences["training"]
-    assert sentences["centres"].startswith("The output channels of layer1.0 moved furthest in time")
+    assert sentences["centres"].startswith("The centres of mass of layer1.0 moved by 0.909 frames")
 
 
 def test_at_the_initialisation_every_sentence_says_that_nothing_moved(gte):
@@ -158,7 +159,7 @@ def test_at_the_initialisation_every_sentence_says_that_nothing_moved(gte):
     sentences = {card.key: card.sentence for card in report.cards_of(histories, summary, header, view)}
     assert sentences["drift"] == "No layer has drifted."
     assert "those before training" in sentences["maps"]
-    assert sentences["centres"] == "No output channel has moved in time."
+    assert sentences["centres"] == "No centre of mass has moved."
     assert sentences["kinds"].endswith("as before training.")
 
 
@@ -260,7 +261,7 @@ def test_the_report_holds_everything_and_loads_nothing(gte, capsys):
         assert f'id="figure-{key}"' in text
     summary = summarise(checkpoint.load_histories(gte), "own")
     assert summary.to_csv(index=False).splitlines()[1] in text
-    assert drift_finding(summary) in text
+    assert headline_of(checkpoint.load_histories(gte), "own") in text
 
 
 def test_the_report_of_what_it_cannot_show_is_one_sentence(gte, capsys, tmp_path):

@@ -11,7 +11,7 @@ from analysis.kernels.summary import summarise
 from analysis.plotting import style
 from analysis.plotting.rows import ROW_PITCH
 from gte.kernel_history import KernelHistory
-from tests.analysis.toys import AHEAD, BACK, SECOND, STAY, kernel_history
+from tests.analysis.toys import AHEAD, BACK, NOW, SECOND, kernel_history
 
 # plotly makes the attributes of its figures at run time, where pyright does not see them.
 figures: Any = figures_by_layer
@@ -25,7 +25,7 @@ def shares(*summaries):
 def summary():
     """Two layers of four outputs: the first does not change, of the second an output that looked ahead stays."""
     start = [AHEAD, AHEAD, BACK, BACK]
-    changed = [AHEAD, STAY, BACK, BACK]
+    changed = [AHEAD, NOW, BACK, BACK]
     return summarise([kernel_history(start, start), kernel_history(start, changed, layer=SECOND)])
 
 
@@ -35,7 +35,9 @@ def bars(figure):
 
 
 def outlines(figure):
-    return [(list(bar.base), list(bar.x)) for bar in figure.data if bar.marker.color == style.TRANSPARENT]
+    """Places and lengths of the outlines of directions."""
+    drawn = [bar for bar in figure.data if bar.marker.color == style.TRANSPARENT and not bar.legendgroup]
+    return [(list(bar.base), list(bar.x)) for number, bar in enumerate(drawn) if number % 4 < 3]
 
 
 def test_direction_bars_are_centred_on_the_present_with_the_past_to_the_left(summary):
@@ -74,7 +76,7 @@ def test_weights_that_are_not_numbers_leave_a_row_without_a_share_for_them():
 
 
 def test_an_unknown_start_has_no_outline(summary):
-    figure = shares(summarise([kernel_history([AHEAD, AHEAD, STAY, BACK], known=False)]))
+    figure = shares(summarise([kernel_history([AHEAD, AHEAD, NOW, BACK], known=False)]))
     assert [bar for bar in outlines(figure) if bar[1]] == []
     assert [(list(bar.x), list(bar.base)) for bar in bars(figure)][2] == ([0.5], [0.125])
     assert not [
@@ -105,7 +107,7 @@ def test_an_earlier_snapshot_shows_its_own_drift_on_the_same_scale(summary):
 
 def test_layers_whose_start_is_unknown_have_no_drift():
     start = [AHEAD, BACK]
-    mixed = summarise([kernel_history(start, [AHEAD, STAY]), kernel_history(start, layer=SECOND, known=False)])
+    mixed = summarise([kernel_history(start, [AHEAD, NOW]), kernel_history(start, layer=SECOND, known=False)])
     assert list(figures.drift_by_depth(mixed, 1).data[0].y) == ["layer1.0"]
 
 
@@ -119,9 +121,9 @@ def test_six_kinds_are_stacked_at_the_snapshot_and_at_the_start(summary):
     figure = figures.kinds_by_layer(summary)
     now = {bar.legendgroup: bar for bar in figure.data if bar.showlegend}
     start = {bar.legendgroup: bar for bar in figure.data if not bar.showlegend}
-    assert [now[name].x[1] for name in ("back", "stay", "ahead")] == [0.5, 0.25, 0.25]
-    assert [now[name].base[1] for name in ("back", "stay", "ahead")] == [0, 0.5, 0.75]
-    assert [start[name].x[1] for name in ("back", "stay", "ahead")] == [0.5, 0, 0.5]
+    assert [now[name].x[1] for name in ("back", "now", "ahead")] == [0.5, 0.25, 0.25]
+    assert [now[name].base[1] for name in ("back", "now", "ahead")] == [0, 0.5, 0.75]
+    assert [start[name].x[1] for name in ("back", "now", "ahead")] == [0.5, 0, 0.5]
     assert len(now) == len(start) == 6
 
 

@@ -9,7 +9,7 @@ import pytest
 from analysis.kernels import figures_over_training
 from analysis.kernels.summary import summarise
 from analysis.plotting import style
-from tests.analysis.toys import AHEAD, BACK, SECOND, STAY, kernel_history
+from tests.analysis.toys import AHEAD, BACK, NOW, SECOND, kernel_history
 
 # plotly makes the attributes of its figures at run time, where pyright does not see them.
 figures: Any = figures_over_training
@@ -19,7 +19,7 @@ figures: Any = figures_over_training
 def summary():
     """Two layers of four outputs: the first does not change, of the second an output that looked ahead stays."""
     start = [AHEAD, AHEAD, BACK, BACK]
-    return summarise([kernel_history(start, start), kernel_history(start, [AHEAD, STAY, BACK, BACK], layer=SECOND)])
+    return summarise([kernel_history(start, start), kernel_history(start, [AHEAD, NOW, BACK, BACK], layer=SECOND)])
 
 
 def test_two_snapshots_are_marked_because_the_line_between_them_is_not_in_the_file():
@@ -71,7 +71,7 @@ def test_what_is_not_a_number_or_has_no_start_has_no_label_and_no_line():
     start = [AHEAD, BACK]
     broken = summarise([kernel_history(start, [AHEAD, [math.nan, 0, 0]])])
     assert not figures.drift_over_training(broken).layout.annotations
-    mixed = summarise([kernel_history(start, [AHEAD, STAY]), kernel_history(start, layer=SECOND, known=False)])
+    mixed = summarise([kernel_history(start, [AHEAD, NOW]), kernel_history(start, layer=SECOND, known=False)])
     [line] = figures.drift_over_training(mixed).data
     assert line.name == "layer1.0"
     assert not figures.drift_over_training(summarise([])).data

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from analysis.kernels.drift import DRIFT_PARTS, READINGS, drift_parts, read_taps, reduced
+from analysis.kernels.drift import DRIFT_PARTS, PART_RMS, PART_WEIGHTS, drift_parts
 from analysis.kernels.matching import by_responses, differences, responses_of, same_start
 from analysis.kernels.outputs import centres_table, coarsened, order_of, outputs_table, snapshot_at, tap_names
 from analysis.kernels.reach import energy_profile, measured_reach, path_reach, path_table, spread_of
+from analysis.kernels.readings import WEIGHT_READINGS, read_kernels, reduced
 from analysis.kernels.spectrum import (
     band,
     effective_rank,
@@ -22,14 +23,14 @@ from analysis.kernels.spectrum import (
     temporal_singular_values,
 )
 from analysis.kernels.summary import summarise
-from analysis.kernels.taps import effective_taps, kind, own_inputs, own_taps
+from analysis.kernels.taps import centre_of_mass, kind, own_inputs, shown_taps, tap_sizes
 from gte import checkpoint
 from gte.kernel_history import KernelHistory
 from gte.models import build
 from gte.models.shift import LearnableTemporalShift, temporal_shift_weight
 from tests.tiny import save_tiny, tiny_header, tiny_model, tiny_options
 
-AHEAD, BACK, STAY, NONE = [0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]
+AHEAD, BACK, NOW, NONE = [0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]
 
 
 def history(*snapshots, layer="layer1.0.conv2.temporal.shift", known=True):
@@ -38,12 +39,17 @@ def history(*snapshots, layer="layer1.0.conv2.temporal.shift", known=True):
     return KernelHistory(layer=layer, steps=np.arange(len(snapshots)) * 100, weights=weights, starts_known=known)
 
 
+def one_signal(taps):
+    """The kernel of one output for one signal."""
+    return np.array([[taps]], dtype=np.float32)
+
+
 @pytest.mark.parametrize(
     ("taps", "expected"),
     [
         ([1, 0, 0], "back"),
         ([0, 0, -3], "ahead"),
-        ([1, 3, 1], "stay"),
+        ([1, 3, 1], "now"),
         ([1, 1, 1], "averages"),
         ([1, 2, 1], "averages"),  # the present has half of the mass, and not more
         ([0, 1, 1], "averages"),
@@ -56,18 +62,18 @@ def history(*snapshots, layer="layer1.0.conv2.temporal.shift", known=True):
         ([3, 3, -1.3], "mixed"),
         ([2, 0, -1], "back"),  # |sum| is one third of the mass, exactly: no difference yet
         ([2, 0, -1.1], "subtracts"),
-        ([0, 0, 0], "stay"),
+        ([0, 0, 0], "silent"),
         ([math.nan, 0, 1], "undefined"),
         ([math.inf, 0, 1], "undefined"),
     ],
 )
 def test_kinds_follow_the_stated_rules(taps, expected):
-    assert kind(np.array([taps], dtype=np.float32)).tolist() == [expected]
+    assert kind(one_signal(taps)).tolist() == [expected]
 
 
 @given(st.lists(st.floats(-2, 2, width=32), min_size=3, max_size=3), st.floats(0.125, 8, width=32))
 def test_a_kind_does_not_depend_on_the_scale_and_turns_round_with_time(taps, scale):
-    kernel = np.array([taps], dtype=np.float32)
+    kernel = one_signal(taps)
     [expected] = kind(kernel)
     if np.abs(kernel).max() < 1e-3:
         return
@@ -77,45 +83,82 @@ def test_a_kind_does_not_depend_on_the_scale_and_turns_round_with_time(taps, sca
         return
     assert kind(scale * kernel) == [expected]
     assert kind(-kernel) == [expected]
-    assert kind(kernel[:, ::-1]) == [{"back": "ahead", "ahead": "back"}.get(expected, expected)]
+    assert kind(kernel[..., ::-1]) == [{"back": "ahead", "ahead": "back"}.get(expected, expected)]
 
 
 def test_kinds_of_longer_kernels_take_the_side_of_the_largest_tap():
     taps = np.array([[3.0, 0, 0, 1, 1], [0, 0, 0, 1, 0], [1, 1, 1, 1, 1], [0, 1, -2, 1, 0]], dtype=np.float32)
-    assert kind(taps).tolist() == ["back", "ahead", "averages", "subtracts"]
+    assert kind(taps[:, None]).tolist() == ["back", "ahead", "averages", "subtracts"]
 
 
-def test_the_diagonal_is_the_input_that_each_output_began_with():
+def test_the_kinds_of_several_unrelated_signals_are_those_of_their_powers():
+    # The next frame of one input, and of another input all frames: (1, 1, sqrt 26) of 7.1; still: sqrt(25 + 9).
+    ahead = np.array([[[0, 0, 5], [1, 1, 1]]], dtype=np.float32)
+    np.testing.assert_allclose(tap_sizes(ahead), [[1, 1, math.sqrt(26)]])
+    assert kind(ahead).tolist() == ["ahead"]
+    # Opposite differences of two inputs cancel in the sum, which sees nothing; the energy sees two differences.
+    opposite = np.array([[[-1, 0, 1], [1, 0, -1]]], dtype=np.float32)
+    assert kind(opposite).tolist() == ["subtracts"]
+    assert kind(opposite.sum(axis=1, keepdims=True)).tolist() == ["silent"]
+    # Three inputs, each in another frame: equal powers that neither agree nor cancel.
+    assert kind(np.eye(3, dtype=np.float32)[None]).tolist() == ["mixed"]
+    assert centre_of_mass(tap_sizes(np.eye(3, dtype=np.float32)[None])).tolist() == [0]
+
+
+def test_taps_have_signs_for_one_signal_and_sizes_for_several():
+    kernels = np.array([[[3, 0, -4], [4, 0, 3]]], dtype=np.float32)
+    assert shown_taps(kernels).tolist() == [[5, 0, 5]]
+    assert shown_taps(kernels[:, :1]).tolist() == [[3, 0, -4]]
+
+
+def test_the_readings_are_the_channels_the_own_one_their_sum_and_the_principal_signals():
+    weight = [[[1, 2, 3], [10, -20, 30]], [[0, 0, 1], [4, 0, 0]]]
+    layer = history([[AHEAD, NONE], [NONE, BACK]], weight)
+    assert read_kernels(layer, "energy")[1].tolist() == weight
+    assert read_kernels(layer, "own")[1].tolist() == [[[1, 2, 3]], [[4, 0, 0]]]
+    assert read_kernels(layer, "summed")[1].tolist() == [[[11, -18, 33]], [[4, 0, 1]]]
+    # Inputs that are always equal are one signal of twice the amplitude of each.
+    together = {layer.layer: np.ones((2, 2))}
+    np.testing.assert_allclose(
+        tap_sizes(read_kernels(layer, "inputs", together))[1], [[11, 18, 33], [4, 0, 1]], rtol=1e-6
+    )
+    alone = {layer.layer: np.diag([4.0, 0])}
+    np.testing.assert_allclose(tap_sizes(read_kernels(layer, "inputs", alone))[1], [[2, 4, 6], [0, 0, 2]], rtol=1e-6)
+    with pytest.raises(ValueError, match="needs the covariance of the inputs"):
+        read_kernels(layer, "inputs")
+
+
+def test_the_own_input_is_the_one_that_each_output_reads_before_training():
     start = temporal_shift_weight(4, 2).numpy()  # outputs 0, 2 read input 0; outputs 1, 3 input 1
     own = own_inputs(start)
     assert own is not None
     assert own.tolist() == [0, 1, 0, 1]
-    weight = np.arange(24, dtype=np.float32).reshape(4, 2, 3, 1)
-    assert own_taps(weight, own).tolist() == [[0, 1, 2], [9, 10, 11], [12, 13, 14], [21, 22, 23]]
-    # Every snapshot at once.
-    assert np.array_equal(own_taps(np.stack([start, weight]), own)[1], own_taps(weight, own))
 
 
-def test_dense_kernels_and_unknown_starts_have_no_diagonal_and_are_read_as_sums():
+def test_dense_kernels_and_unknown_starts_have_no_own_input_and_are_read_by_energy():
     assert own_inputs(torch.rand(4, 2, 3, 1).numpy()) is None
     assert own_inputs(None) is None
     dense = KernelHistory(layer="layer1.0", steps=np.array([0]), weights=torch.rand(1, 4, 2, 3, 1).numpy())
-    assert np.array_equal(read_taps(dense, "own"), effective_taps(dense.weights))
+    assert np.array_equal(read_kernels(dense, "own"), dense.weights[..., 0])
 
 
-def test_many_small_weights_turn_the_sum_and_not_the_diagonal():
+def test_many_small_weights_change_the_sum_and_neither_the_energy_nor_the_own_channel():
     start = temporal_shift_weight(4, 4).numpy()
     now = start.copy()
-    now[:, :, 1] += 1  # every input, the present
+    now[:, :, 1] += 0.4  # every input, the present
     rows = {
         reading: summarise(
             [KernelHistory(layer="layer1.0", steps=np.array([0, 9]), weights=np.stack([start, now]))], reading
         ).iloc[-1]
-        for reading in READINGS
+        for reading in WEIGHT_READINGS
     }
-    assert rows["summed"]["stay"] == 1  # (0, 4, 1) and (1, 4, 0)
-    assert (rows["own"]["back"], rows["own"]["stay"], rows["own"]["ahead"]) == (0.5, 0, 0.5)  # (0, 1, 1): 1/2 ahead
-    assert rows["summed"]["drift"] == rows["own"]["drift"]
+    # (0, 1.6, 1) and (1, 1.6, 0); by own channel 1 of 1.4; by energy 1 of 1 + sqrt(4 * 0.16) = 1.8.
+    assert rows["summed"]["now"] == 1
+    assert rows["summed"]["changed"] == rows["summed"]["began_now"] == 4
+    assert rows["summed"]["stopped_back"] == rows["summed"]["stopped_ahead"] == 2
+    for reading in ("own", "energy"):
+        assert (rows[reading]["back"], rows[reading]["ahead"], rows[reading]["changed"]) == (0.5, 0.5, 0)
+    assert rows["summed"]["drift"] == rows["own"]["drift"] == rows["energy"]["drift"]
 
 
 def test_the_parts_of_the_drift_are_worked_out_by_hand_and_add_up():
@@ -124,16 +167,21 @@ def test_the_parts_of_the_drift_are_worked_out_by_hand_and_add_up():
     now[0, 0, 2] = 0.5  # along the initial tap: 0.25
     now[0, 0, 1] = 2  # another frame of the input that it reads: 4
     now[1, 0, 2] = 3  # an input that it does not read: 9
-    assert drift_parts(now[None], start).tolist() == [[0.25, 4, 9]]
+    parts, counts = drift_parts(now[None], start)
+    assert parts.tolist() == [[0.25, 4, 9]]
+    # Two original weights, four of other frames of the own inputs, six of the other inputs.
+    assert counts.tolist() == [2, 4, 6]
     row = summarise([history(start[..., 0], now[..., 0])]).iloc[-1]
     assert row["drift"] == pytest.approx(math.sqrt(13.25 / 2))
     assert [row[name] for name in DRIFT_PARTS] == pytest.approx([0.25 / 13.25, 4 / 13.25, 9 / 13.25])
+    assert [row[name] for name in PART_WEIGHTS] == [2, 4, 6]
+    assert [row[name] for name in PART_RMS] == pytest.approx([math.sqrt(0.25 / 2), 1, math.sqrt(9 / 6)])
 
 
 def test_parts_of_the_drift_add_up_for_any_weights():
     start = temporal_shift_weight(8, 6).numpy()
     weights = start + torch.randn(3, 8, 6, 3, 1).numpy()
-    parts = drift_parts(weights, start)
+    parts, _ = drift_parts(weights, start)
     np.testing.assert_allclose(parts.sum(axis=1), np.square(weights - start).sum(axis=(1, 2, 3, 4)), rtol=1e-6)
     assert (parts > 0).all()
 
@@ -144,7 +192,9 @@ def test_a_layer_that_did_not_move_has_no_parts():
 
 
 def test_the_table_of_outputs_has_their_taps_kinds_and_drifts_by_hand():
-    table = outputs_table(history([[AHEAD, NONE], [NONE, BACK]], [[AHEAD, [1, 0, 0]], [NONE, [3, 0, 4]]]))
+    table = outputs_table(
+        history([[AHEAD, NONE], [NONE, BACK]], [[AHEAD, [1, 0, 0]], [NONE, [3, 0, 4]]]), reading="summed"
+    )
     assert table["own_input"].tolist() == [0, 1]
     assert table[["t-1", "t", "t+1"]].to_numpy().tolist() == [[1, 0, 1], [3, 0, 4]]
     assert table[["t-10", "t0", "t+10"]].to_numpy().tolist() == [[0, 0, 1], [1, 0, 0]]
@@ -209,11 +259,12 @@ def test_the_history_of_the_taps_alone_reads_as_the_whole_does():
     whole = KernelHistory(
         layer="layer1.0", steps=np.array([0, 5]), weights=np.stack([start, start + torch.randn(6, 4, 3, 1).numpy()])
     )
-    for reading in READINGS:
-        small = reduced(whole, reading)
-        assert small.weights.shape == (2, 6, 1, 3, 1)
-        for again in READINGS:
-            assert np.array_equal(read_taps(small, again), read_taps(whole, reading))
+    for reading in WEIGHT_READINGS:
+        small, kernels = reduced(whole, reading), read_kernels(whole, reading)
+        assert small.weights.shape == (2, 6, 3 if reading == "energy" else 1, 3, 1)
+        again = read_kernels(small)
+        np.testing.assert_allclose(tap_sizes(again), tap_sizes(kernels), rtol=1e-6)
+        assert np.array_equal(kind(again), kind(kernels))
 
 
 def test_singular_values_count_independent_filters_and_outputs():
@@ -368,11 +419,11 @@ def test_same_start_asks_for_network_options_seed_and_weights(tmp_path):
 
 def test_differences_are_the_others_minus_the_first_for_layers_that_all_have():
     first = summarise([history([[AHEAD]], [[AHEAD]]), history([[BACK]], [[BACK]], layer="layer2.0")])
-    other = summarise([history([[AHEAD]], [[STAY]])])
+    other = summarise([history([[AHEAD]], [[NOW]])])
     table = differences([first, other])
     assert table["block"].tolist() == ["layer1.0"]
     row = table.iloc[0]
-    assert (row["ahead"], row["ahead (2)"], row["stay (2)"]) == (1, -1, 1)
+    assert (row["ahead"], row["ahead (2)"], row["now (2)"]) == (1, -1, 1)
     assert row["drift (2)"] == pytest.approx(math.sqrt(2))
 
 
@@ -387,7 +438,7 @@ def test_centres_have_a_row_for_every_output_of_every_layer(tmp_path):
     table = centres_table(histories)
     assert len(table) == sum(one.weights.shape[1] for one in histories)
     moved = table[table["layer"] == histories[0].layer]
-    assert set(moved["direction"]) == {"stay"}  # tests.tiny moves the first layer there
+    assert set(moved["kind"]) == {"now"}  # tests.tiny moves the first layer there
     assert set(moved["centre_of_mass0"]) == {-1, 1}
     start = centres_table(histories, 0)
     assert set(start["centre_of_mass"]) == {-1, 1}

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
-from analysis.kernels.summary import drift_finding, summarise
+from analysis.kernels.headline import headline_of
 from app import cache, checkpoints
 from app.pages.kernels.tabs import NO_OTHERS, NOT_NUMBERS, TABS
 from gte import checkpoint
@@ -36,7 +36,7 @@ def test_every_tab_draws_its_figures_each_with_definition_and_code(two_networks,
     assert not at.exception
     assert not at.error
     assert charts(at) == figures
-    assert len(at.expander) == figures
+    assert [box.label for box in at.expander].count("Definition, formula and code") == figures
     assert len(at.code) == figures
     assert len(at.subheader) == figures
 
@@ -64,17 +64,17 @@ def test_snippets_name_no_folder_of_the_server(two_networks):
 
 def test_the_diagonal_and_the_sums_are_two_readings_of_one_layer(two_networks):
     path = two_networks[""] / "gte-tiny.safetensors"
-    summary = summarise(checkpoint.load_histories(path), "own")
+    headline = headline_of(checkpoint.load_histories(path), "own")
     at = open_page("kernels", taps="own channel only")
     assert at.selectbox(key="taps").value == "own channel only"
-    assert drift_finding(summary) in finding(at)
-    assert "for its own channel" in " ".join(text.value for text in at.markdown)
+    assert headline in finding(at)
+    assert "its weight to its own channel" in " ".join(text.value for text in at.markdown)
 
 
 def test_other_networks_kernels_have_no_diagonal_to_choose(two_networks):
     save_moved(two_networks[""] / "i3d.safetensors", "i3d", known=True)
     at = open_page("kernels", ckpt="i3d")
-    assert "taps" not in {box.key for box in at.selectbox}
+    assert "own channel only" not in at.selectbox(key="taps").options
 
 
 def test_a_step_in_the_link_is_the_snapshot_that_is_shown(two_networks):
@@ -82,7 +82,7 @@ def test_a_step_in_the_link_is_the_snapshot_that_is_shown(two_networks):
     assert "No layer has drifted." in " ".join(text.value for text in at.markdown)
     assert url_of(at)["step"] == ["0"]
     late = open_page("kernels", view="Layers", step="3")
-    assert "layer1.0 drifted most" in " ".join(text.value for text in late.markdown)
+    assert "layer1.0 has the largest drift" in " ".join(text.value for text in late.markdown)
     assert "step" not in url_of(late)
 
 
@@ -121,8 +121,9 @@ def test_a_link_may_name_the_layer_as_the_state_dict_does(two_networks, page):
 
 def test_the_finding_and_the_order_are_those_of_the_snapshot_that_is_shown(two_networks):
     at = open_page("kernels", step="0")
-    assert "At step 0: No layer has drifted." in finding(at)
-    assert "layer1.0 drifted most" in finding(open_page("kernels"))
+    assert "At step 0: By energy" in finding(at)
+    assert "No layer has drifted." in finding(at)
+    assert "layer1.0 has the largest drift" in finding(open_page("kernels"))
 
 
 def test_of_a_comparison_what_is_here_is_drawn_and_the_rest_is_told(two_networks):

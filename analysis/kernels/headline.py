@@ -1,0 +1,173 @@
+"""The headline on the kernels of a network: what its output channels do, by which reading, and what changed."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
+
+from analysis.formatting import DIRECTIONS, KIND_VERBS, join_words, three_digits
+from analysis.kernels.chance import Range, chances_of, total
+from analysis.kernels.drift import NO_KERNELS, Row, is_start_known, measure_drift, rows_at
+from analysis.kernels.readings import READING_WORDS, WEIGHT_READINGS, Reading
+from gte.kernel_history import KernelHistory
+
+GROUPS: Final = (*DIRECTIONS, "combined")
+"""What the first screen tells apart: three directions, and what combines several frames."""
+GERUNDS: Final[Mapping[str, str]] = {
+    "back": "looking back",
+    "now": "reading the current frame",
+    "ahead": "looking ahead",
+    "combined": "combining frames",
+}
+MAX_NAMES: Final = 3
+"""Layers that a sentence names; of more it gives the number."""
+
+Readings = Mapping[Reading, Sequence[Row]]
+ChanceOf = Callable[[Reading], Range | None]
+"""The range of the number of outputs, of all layers, that do something else after a random change of the same size."""
+
+
+def describe_kernels(
+    readings: Readings, reading: Reading = "energy", snapshot: int = -1, chance: ChanceOf = lambda _: None
+) -> str:
+    """Two to five sentences on a snapshot: what outputs do by a reading, what changed by each, and the largest drift.
+
+    `readings` has the rows of `measure_drift` for each reading, among them the chosen one. A snapshot before the last
+    is named by its step. Raises IndexError for a snapshot that no layer has.
+    """
+    rows = readings[reading]
+    if not rows:
+        return f"This network {NO_KERNELS}"
+    chosen = rows_at(rows, snapshot)
+    whole = [row for row in chosen if not is_broken(row)]
+    step = max(row["step"] for row in chosen)
+    when = "" if step == max(row["step"] for row in rows) else f"At step {step:,}: "
+    if not whole:
+        return f"{when}Nothing can be said: the weights of every layer contain NaN or infinity."
+    known = [row for row in whole if is_start_known(row)]
+    sentences = [_now(whole, reading)]
+    if known:
+        layers = {row["layer"] for row in known}
+        others: Readings = {
+            name: [row for row in rows_at(other, snapshot) if row["layer"] in layers]
+            for name, other in readings.items()
+        }
+        sentences += [_changes(others, reading, chance), _drift(known)]
+    if unknown := [row["block"] for row in whole if not is_start_known(row)]:
+        of = f" of {_names(unknown)}" if known else ""
+        sentences.append(f"The weights{of} before training are unknown, and so is what training changed there.")
+    if broken := [row["block"] for row in chosen if is_broken(row)]:
+        sentences.append(f"The weights of {_names(broken)} contain NaN or infinity.")
+    return when + " ".join(sentences)
+
+
+def headline_of(histories: Sequence[KernelHistory], reading: Reading = "energy", snapshot: int = -1) -> str:
+    """Return `describe_kernels` of a checkpoint's kernels, by the readings of the weights."""
+
+    def chance(name: Reading) -> Range | None:
+        chances = chances_of(histories, snapshot, name)
+        return total(list(chances.values())).num_changed if chances else None
+
+    return describe_kernels(
+        {name: measure_drift(histories, name) for name in WEIGHT_READINGS}, reading, snapshot, chance
+    )
+
+
+def is_broken(row: Row) -> bool:
+    """Return True if a layer's weights contain NaN or infinity."""
+    return bool(row["undefined"]) or (math.isnan(row["drift"]) and is_start_known(row))
+
+
+def count_of(rows: Sequence[Row], name: str) -> int:
+    """Return how many outputs of the layers are of a kind or group, from its share of each."""
+    return sum(round(row[name] * row["outputs"]) for row in rows)
+
+
+def outputs_in_words(number: int, name: str, when: Literal["now", "before"] = "now") -> str:
+    """Return "3 look back", "1 looks back" for outputs of a kind or group, or what they did before training."""
+    one, several, past = KIND_VERBS[name]
+    verb = past.replace("was ", "were ") if when == "before" else several
+    return f"{number} {verb if number != 1 else past if when == 'before' else one}"
+
+
+def _names(blocks: Sequence[str]) -> str:
+    return join_words(blocks) if len(blocks) <= MAX_NAMES else f"{len(blocks)} layers"
+
+
+def _now(rows: Sequence[Row], reading: Reading) -> str:
+    outputs = sum(row["outputs"] for row in rows)
+    counts = {group: count_of(rows, group) for group in GROUPS} | {"silent": sum(row["silent"] for row in rows)}
+    words = {group: outputs_in_words(number, group) for group, number in counts.items() if number}
+    opening = READING_WORDS[reading][0].upper() + READING_WORDS[reading][1:]
+    plural = "" if outputs == 1 else "s"
+    return f"{opening}, of {outputs:,} output channel{plural} {join_words(list(words.values()))}{_leaders(rows)}."
+
+
+def _leaders(rows: Sequence[Row]) -> str:
+    """Say in which layers looking back, now, ahead or combining is the most frequent, where there are several."""
+    if len(rows) == 1:
+        return ""
+    leading: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        counts = {group: count_of([row], group) for group in GROUPS}
+        largest = max(counts.values())
+        leading.setdefault(tuple(g for g in GROUPS if largest and counts[g] == largest), []).append(row["block"])
+    if len(leading) == 1:
+        [groups] = leading
+        if len(groups) < 2:
+            return ""
+        return ", equally many in every layer"
+    alone = {groups[0]: blocks for groups, blocks in leading.items() if len(groups) == 1}
+    words = [f"{GERUNDS[group]} in {_names(alone[group])}" for group in GROUPS if group in alone]
+    return f"; the most frequent is {join_words(words)}" if words else ""
+
+
+def _changes(readings: Readings, reading: Reading, chance: ChanceOf) -> str:
+    """Say how many outputs changed, by the chosen reading first."""
+    numbers = {name: sum(row["changed"] for row in rows) for name, rows in readings.items()}
+    none = [READING_WORDS[name] for name, number in numbers.items() if not number]
+    nothing = f"none does anything else than before training, {' or '.join(none)}"
+    if len(none) == len(numbers):
+        return f"{nothing[0].upper()}{nothing[1:]}."
+    some: list[Reading] = sorted((name for name in readings if numbers[name]), key=lambda name: name != reading)
+    texts = []
+    for name in some:
+        number, drawn = numbers[name], chance(name)
+        text = f"{READING_WORDS[name]} {number} {'does' if number == 1 else 'do'}"
+        if not texts and name == reading:
+            text += " something else than before training"
+        if drawn is not None:
+            of = "by chance" if texts else "after a random change of the same size"
+            text += f" ({'no more than ' if number <= drawn.high else ''}{of} {drawn.in_words()})"
+        texts.append(text)
+    if not numbers[reading]:
+        return f"{nothing[0].upper()}{nothing[1:]}; {', '.join(texts)}."
+    if moves := _moves(readings[reading]):
+        texts[0] += f": {moves}"
+    if none:
+        texts.append(f"{' and '.join(none)} none does")
+    sentence = "; ".join([texts[0], ", ".join(texts[1:])]) if texts[1:] else texts[0]
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _moves(rows: Sequence[Row]) -> str:
+    """How many outputs stopped and began looking back and ahead, in counts."""
+    words = []
+    for name in DIRECTIONS:
+        before = count_of(rows, f"{name}0")
+        stopped, began = (sum(row[f"{verb}_{name}"] for row in rows) for verb in ("stopped", "began"))
+        if stopped:
+            words.append(f"{stopped} of {before} stopped {GERUNDS[name]}, {began or 'none'} began")
+        elif began:
+            words.append(f"{began} began {GERUNDS[name]}")
+    return "; ".join(words)
+
+
+def _drift(rows: Sequence[Row]) -> str:
+    largest = max(rows, key=lambda row: row["drift"])
+    if len(rows) == 1:
+        return f"{largest['block']} has a drift of {three_digits(largest['drift'])}."
+    if largest["drift"] == 0:
+        return "No layer has drifted."
+    if all(math.isclose(row["drift"], largest["drift"], rel_tol=1e-3) for row in rows):
+        return f"Every layer has a drift of {three_digits(largest['drift'])}."
+    return f"{largest['block']} has the largest drift, {three_digits(largest['drift'])}."
