@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from app.pages import library
-from tests.app.walk import Log, Step, Walker
+from app.pages.architectures import timing
+from tests.app.walk import SKIPPED, Log, Step, Walker
 from tests.browser.harness import ROOT
 
 
@@ -23,6 +24,10 @@ def test_a_failure_is_named_with_the_steps_that_lead_there_and_no_others(two_net
     problems = walker.problems_after(steps)
     assert problems[0].startswith("ZeroDivisionError: planted at test_walk.py")
     assert walker.shorten(steps, problems) == [guilty]
+
+
+def test_a_measurement_of_time_is_left_alone():
+    assert timing.MEASURE in SKIPPED
 
 
 @pytest.mark.slow

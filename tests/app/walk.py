@@ -28,7 +28,6 @@ from streamlit.testing.v1.element_tree import Block, Tab, Widget
 
 from app import checkpoints
 from app.navigation import PAGES
-from app.pages.architectures import timing
 from gte.checkpoint_header import SUFFIX
 from gte.cli import run_command, say
 from gte.data import open_dataset
@@ -42,7 +41,7 @@ TIMEOUT_SECONDS = 240
 SHORTENING_SECONDS = 120
 """Time to look for a shorter way to the same failure."""
 
-SKIPPED = {timing.MEASURE: "a measurement takes minutes and the whole machine"}
+SKIPPED = {"Measure speed": "a measurement takes minutes and the whole machine"}
 """Labels of the buttons that are left alone, each with its reason."""
 
 TOO_LONG = {("depth", "101"): "counting it with every share t takes half a minute"}
