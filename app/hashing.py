@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.clips import Clip
 from gte.checkpoint_header import CheckpointHeader
 from gte.files import Stamp, stamp
 
@@ -16,5 +15,9 @@ def _state_of(header: CheckpointHeader) -> Stamp | str:
         return str(header.path)
 
 
-HASH_FUNCS: dict[str | type[Any], Callable[[Any], Any]] = {CheckpointHeader: _state_of, Clip: lambda clip: clip.digest}
+# A clip by the name of its class: the first page has none, and need not wait until OpenCV is imported.
+HASH_FUNCS: dict[str | type[Any], Callable[[Any], Any]] = {
+    CheckpointHeader: _state_of,
+    "app.clips.Clip": lambda clip: clip.digest,
+}
 """For `hash_funcs` of every cached function that takes one of these: a file that is written again is read again."""

@@ -1,24 +1,25 @@
 """Start: a kernel to set by hand, what training did to the kernels of a network, and links to the other pages."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from analysis.kernels.drift import Row, largest_drift_layer, measure_drift
 from analysis.kernels.headline import headline_of
 from analysis.kernels.readings import reduced
 from app import checkpoints, imports, layout, navigation
-from app.clips import dataset_clip
 from app.components.kernel_barcode import LayerShares, kernel_barcode
 from app.components.shift_toy import shift_toy
 from app.hashing import HASH_FUNCS
 from gte.checkpoint_header import CheckpointHeader
 from gte.kernel_history import KernelHistory, read_lts_histories
 
-TOY_CLIP = ("motionpairs", 29)
-"""A ball that moves right: alone, in front of a calm background, so that a shift by one frame is seen at once."""
-TOY_FRAMES = 8
-TOY_SIZE = 64
+TOY_CLIP = Path(__file__).parents[1] / "assets" / "toy_clip.npy"
+"""Eight frames of a ball that moves right, test clip 29 of MotionPairs at 64 x 64 pixels: alone, in front of a calm
+background, so that a shift by one frame is seen at once. Kept in a file, because rendering them takes OpenCV, and the
+first page would wait for it; a test compares them with the data set."""
 
 SHIPPED = "gte-tiny"
 KERNELS_HEIGHT = 260
@@ -34,7 +35,7 @@ CARDS = {
 
 def render() -> None:
     """Draw the page below its header."""
-    shift_toy(dataset_clip(*TOY_CLIP, TOY_FRAMES, TOY_SIZE).frames, key="toy")
+    shift_toy(np.load(TOY_CLIP), key="toy")
     with layout.errors_as_sentences():
         _training()
     st.header("Where to go next")

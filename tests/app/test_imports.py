@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.harness import APP
 
-HEAVY = ("torch", "torchvision", "captum", "fvcore", "pandas", "scipy", "tyro")
+HEAVY = ("torch", "torchvision", "captum", "fvcore", "pandas", "scipy", "cv2", "tyro")
 
 
 def printed_by(code: str) -> list[str]:

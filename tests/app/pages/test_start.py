@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,6 +12,7 @@ from app.navigation import PAGES
 from app.pages import start
 from gte.checkpoint_header import CheckpointHeader
 from gte.data.motionpairs.dataset import MotionPairs
+from gte.data.sampling import segment_indices
 
 APP = Path(__file__).parents[3] / "streamlit_app.py"
 TIMEOUT_SECONDS = 120
@@ -40,10 +42,10 @@ def test_a_card_leads_to_every_other_page() -> None:
     assert [link.value for link in at.page_link] == [spec.title for spec in PAGES.values() if spec.key != "start"]
 
 
-def test_the_toy_opens_on_something_that_moves_right() -> None:
-    _, index = start.TOY_CLIP
-    clips = MotionPairs("test", size=start.TOY_SIZE)
-    assert clips.classes[clips.label(index)] == "moves right"
+def test_the_toy_opens_on_a_clip_of_the_data_set_that_moves_right() -> None:
+    frames, clips = np.load(start.TOY_CLIP), MotionPairs("test", size=64)
+    assert clips.classes[clips.label(29)] == "moves right"
+    np.testing.assert_array_equal(frames, clips.frames(29, segment_indices(clips.num_frames_stored, 8)))
 
 
 def header(name: str, *layers: str) -> CheckpointHeader:
