@@ -105,7 +105,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("unchanged", "clips", "Clips with the same answer as before the change"),
     Column("lost", "clips", "Clips that were right before the change only"),
     Column("gained", "clips", "Clips that are right after the change only"),
-    Column("chance", "1", "p-value of the exact McNemar test of lost against gained"),
+    Column("num_scenes", "scenes", "Scenes of the test clips: a clip and its reversal are one"),
+    Column("low|high", "clips", "Ends of the 95 % interval of lost minus gained clips", beside="gained"),
+    Column("p_value", "1", "Exact test of lost against gained over scenes; with one clip per scene that of McNemar"),
+    Column("p_holm", "1", "The same, corrected for all questions of the table by Holm's method"),
     Column("flipped", "clips", "Clips answered with the reversed class of the answer before the change"),
     # Architectures.
     Column("frames", "frames", "Frames of the clip"),

@@ -185,11 +185,17 @@ def _losses(names: Sequence[str], rows: pd.DataFrame) -> go.Scatter:
             "width": 4,
         },
         customdata=[
-            [row["lost"], row["gained"], f"{row['low']:.0f} to {row['high']:.0f}", verdict(row)]
+            [
+                row["lost"],
+                row["gained"],
+                three_digits(round(row["low"])),
+                three_digits(round(row["high"])),
+                verdict(row),
+            ]
             for row in rows.to_dict("records")
         ],
         hovertemplate="<b>%{y}</b>: %{customdata[0]} lost, %{customdata[1]} gained<br>"
-        "95 %: %{customdata[2]} clips, %{customdata[3]}<extra></extra>",
+        "95 %: %{customdata[2]} to %{customdata[3]} clips, %{customdata[4]}<extra></extra>",
     )
 
 

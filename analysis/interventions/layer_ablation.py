@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from analysis.formatting import join_words, p_value_in_words, percent
+from analysis.formatting import join_words, p_value_in_words, percent, three_digits
 from analysis.interventions.accuracy import ANSWERS, LabelledClips, Network, compare_answers, predicted_class
 from analysis.interventions.kernel_edits import SETTINGS, changes, settings_for
 from analysis.interventions.resumed import ResumedPasses
@@ -165,12 +165,10 @@ def layer_finding(table: pd.DataFrame, layer: str, name: str) -> str:
     """One sentence for each verdict on one layer of `layer_ablation`; `name` is its short one."""
     rows = [row for row in _records(table) if row["layer"] == layer and row["setting"] != "learned"]
     parts = [
-        f"{QUESTIONS[row['setting']].subject} matters, with {SETTINGS[row['setting']].words} {_loss(row)}"
-        for row in rows
-        if verdict(row) == MATTERS
+        f"{QUESTIONS[row['setting']].subject} {verdict(row)} ({_net(row)})" for row in rows if verdict(row) == MATTERS
     ]
     parts += [
-        f"with {SETTINGS[row['setting']].words} it is better: {_loss(row)}"
+        f"with {SETTINGS[row['setting']].words} it is better ({_net(row)})"
         for row in rows
         if verdict(row) == BETTER_WITHOUT
     ]
@@ -199,7 +197,12 @@ def verdict_table(table: pd.DataFrame, layer: str) -> pd.DataFrame:
                 "Question": QUESTIONS[row["setting"]].asks,
                 "Kernels": SETTINGS[row["setting"]].label,
                 "Right": f"{row['right']} of {row['num_clips']}",
-                "Clips lost (95 %)": f"{row['lost'] - row['gained']} ({row['low']:.0f} to {row['high']:.0f})",
+                "Clips lost (95 %)": " ".join(
+                    [
+                        three_digits(row["lost"] - row["gained"]),
+                        f"({' to '.join(three_digits(round(row[end])) for end in ('low', 'high'))})",
+                    ]
+                ),
                 "p (Holm)": p_value_in_words(row["p_holm"]).removeprefix("p = "),
                 "Verdict": verdict(row),
             }
@@ -224,20 +227,24 @@ def _over_layers(rows: Sequence[Mapping[Any, Any]], names: Mapping[str, str]) ->
     layers = f"{len(alone)} layer{'' if len(alone) == 1 else 's'}"
     if matter:
         most = max(matter, key=lambda row: row["lost"] - row["gained"])
-        sentence = f"Yes in {len(matter)} of {layers}, most in {names[most['layer']]}, where {_loss(most)}"
+        sentence = f"Yes in {len(matter)} of {layers}, most in {names[most['layer']]} ({_net(most)})"
     else:
         sentence = f"No difference was found in any of {layers}"
     for row in rows:
         if row["layer"] == ALL_LAYERS:
-            together = "no difference was found either" if verdict(row) == NO_DIFFERENCE else _loss(row)
-            sentence += f"; with all replaced together {together}"
+            found = "no difference was found" if verdict(row) == NO_DIFFERENCE else f"{_net(row)}, {_interval(row)}"
+            sentence += f"; all together: {found}"
     return f"{sentence}."
 
 
-def _loss(row: Mapping[Any, Any]) -> str:
+def _net(row: Mapping[Any, Any]) -> str:
     net = row["lost"] - row["gained"]
-    change, low, high = ("lost", row["low"], row["high"]) if net >= 0 else ("gained", -row["high"], -row["low"])
-    return f"{abs(net)} of {row['num_clips']} clips are {change} (95 %: {low:.0f} to {high:.0f})"
+    return f"{abs(net)} of {row['num_clips']} clips {'lost' if net >= 0 else 'gained'}"
+
+
+def _interval(row: Mapping[Any, Any]) -> str:
+    ends = (row["low"], row["high"]) if row["lost"] >= row["gained"] else (-row["high"], -row["low"])
+    return f"95 %: {' to '.join(three_digits(round(end)) for end in ends)}"
 
 
 def power(table: pd.DataFrame) -> str:
@@ -250,7 +257,8 @@ def power(table: pd.DataFrame) -> str:
     alone, corrected = smallest_loss(candidates), smallest_loss(candidates, num_asked)
     if alone is None:
         return f"{sentence}That is too few to show any loss at 5 %."
-    sentence += f"The smallest loss that they can show at 5 % is {_clips(alone, trained)} for a single question"
+    loss = "The smallest loss that they can show at 5 %, with no clip gained"
+    sentence += f"{loss}, is {_clips(alone, trained)} for a single question"
     if num_asked == 1:
         return f"{sentence}."
     if corrected is None:

@@ -12,14 +12,15 @@ from analysis.block_diagram import graph, svg
 from analysis.complexity import accuracy, counting, formulas, published, sweep, tables
 from analysis.complexity.formulas import Numbers
 from analysis.interventions.accuracy import (
+    ANSWERS,
     LabelledClips,
     Network,
     every_step,
-    layer_ablation,
     settings_accuracy,
     time_accuracy,
 )
 from analysis.interventions.effects import Effect, effects_table
+from analysis.interventions.layer_ablation import layer_ablation
 from analysis.kernels import cards as kernel_cards
 from analysis.kernels import layer_cards, network_cards
 from analysis.kernels.cards import View
@@ -68,9 +69,9 @@ def what_if(path: str) -> Iterator[pd.DataFrame]:
     yield effects_table(
         [Effect(network="gte", classes=header.classes, twins=header.twins, before=before, after=before)]
     )
-    yield time_accuracy([network], [clips])
-    yield settings_accuracy(network, None, every_step(["learned", "blend"]), clips)
-    yield layer_ablation(network, [FIRST], clips)
+    yield time_accuracy([network], [clips]).drop(columns=ANSWERS)
+    yield settings_accuracy(network, None, every_step(["learned", "blend"]), clips).drop(columns=ANSWERS)
+    yield layer_ablation(network, [FIRST], clips).drop(columns=ANSWERS)
 
 
 def architectures() -> Iterator[pd.DataFrame]:

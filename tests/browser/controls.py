@@ -42,3 +42,13 @@ def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=label, exact=True).click()
     with rerun(page):
         page.get_by_role("option", name=option, exact=True).click()
+
+
+def click_bar(page: Page, chart: Locator, row: int) -> None:
+    """Click on the first bar of a row of a chart, on which plotly lays a rectangle that takes the clicks."""
+    bar = chart.locator(".trace.bars").first.locator(".point").nth(row)
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    assert box is not None
+    with rerun(page):
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -11,23 +11,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from analysis.plotting import style
 from app.pages.architectures.tabs import BLOCK_COLUMNS
 from tests.browser import harness
-from tests.browser.controls import choose
+from tests.browser.controls import choose, click_bar
 from tests.browser.harness import open_page, rerun
 
 SMALL = "/architectures?depth=26&frames=2&size=32&classes=10&compared=C2D&compared=GTE"
 
 INK = {"light": "rgb(15, 18, 22)", "dark": "rgb(232, 236, 240)"}
 """The text colours of the themes."""
-
-
-def click_bar(page: Page, chart: Locator, row: int) -> None:
-    """Click on the first bar of a row of a chart, on which plotly lays a rectangle that takes the clicks."""
-    bar = chart.locator(".trace.bars").first.locator(".point").nth(row)
-    bar.scroll_into_view_if_needed()
-    box = bar.bounding_box()
-    assert box is not None
-    with rerun(page):
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

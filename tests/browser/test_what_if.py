@@ -6,7 +6,7 @@ import numpy as np
 from playwright.sync_api import Page, expect
 
 from gte.data.video.files import write_webm
-from tests.browser.controls import choose, upload
+from tests.browser.controls import choose, click_bar, upload
 from tests.browser.harness import open_page, rerun
 
 WORK_MILLISECONDS = 120_000
@@ -91,12 +91,10 @@ def test_settings_are_tested_in_the_background_cancelled_and_tested_again(page):
         run_all.click()
     bars = page.locator(".js-plotly-plot").filter(has_text="top-1 accuracy").first
     expect(bars).to_contain_text("mixing removed", timeout=WORK_MILLISECONDS)
-    with rerun(page):
-        bars.locator(".point").last.click()
-    expect(
-        page.get_by_text(re.compile(r"own taps reset: \d+ of 56 answers changed|own taps reset: no answer"))
-    ).to_be_visible()
-    expect(page).to_have_url(re.compile("changed_by_setting=own"))
+    # As trained, untrained shift, no shift, current frame only, zeroed.
+    click_bar(page, bars, 4)
+    expect(page.get_by_text(re.compile(r"zeroed: 5\d of 56 answers changed"))).to_be_visible()
+    expect(page).to_have_url(re.compile("changed_by_setting=zeroed"))
 
 
 def test_a_dropped_video_and_its_stretch_are_the_subject_of_both_pages(page, tmp_path):

@@ -44,20 +44,15 @@ def draw(subject: Subject) -> None:
         table = _test_layer(subject, layer, names[layer], clips) if every is None else every
         if table is not None:
             layout.finding(layer_finding(table, layer, names[layer]))
+            st.dataframe(verdict_table(table, layer), hide_index=True, width="stretch")
             st.caption(power(table))
             evaluated = whatif_resources.evaluated(name, header, clips)
-            with st.grid(2, min_column_width=480):
-                with st.container():
-                    st.dataframe(verdict_table(table, layer), hide_index=True, width="stretch")
-                    link = f"See the kernels of {names[layer]}"
-                    navigation.link(PAGES["kernels"], link, ckpt=name, layer=names[layer])
-                with st.container():
-                    card = intervention_cards.ablation_of_layer(table, layer, names[layer], evaluated)
-                    cards.draw(card, file_name=f"{header.name}-{card.key}")
-    if every is not None:
-        evaluated = whatif_resources.evaluated(name, header, clips)
-        card = intervention_cards.ablation_of_all(every, names, evaluated, layer)
-        cards.draw(card, file_name=f"{header.name}-{card.key}")
+            if every is None:
+                card = intervention_cards.ablation_of_layer(table, layer, names[layer], evaluated)
+            else:
+                card = intervention_cards.ablation_of_all(every, names, evaluated, layer)
+            cards.draw(card, file_name=f"{header.name}-{card.key}")
+    navigation.link(PAGES["kernels"], f"See the kernels of {names[layer]}", ckpt=name, layer=names[layer])
 
 
 def _test_layer(subject: Subject, layer: str, block: str, clips: LabelledClips) -> pd.DataFrame | None:
