@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float
 from scipy.stats import spearmanr
 from torch import Tensor, nn
-from torch.nn import functional
 
-from analysis.formatting import percent, three_digits
+from analysis.attribution.placement import place
+from analysis.formatting import join_words, percent, three_digits
+from gte.models.cell_grids import CellAxis, CellGrid
 
 MIN_MAP_SIDE = 7
 """Height and width, in cells, below which a map is too coarse to be preselected."""
@@ -49,12 +50,17 @@ class Evidence:
     """Name of the method."""
     convention: str
     """How the method was applied, in words."""
-    num_frames: int
-    """T, the frames of the clip given to the network."""
+    grid: CellGrid
+    """Where the cells are in the clip."""
     contrast: int | None = None
     """Index of the class to contrast with; None for evidence for the class alone."""
     note: str = ""
     """Further results of the method, in sentences: negative evidence, residuals."""
+
+    @property
+    def num_frames(self) -> int:
+        """T, the frames of the clip given to the network."""
+        return self.grid[0].size
 
     @property
     def maximum(self) -> float:
@@ -69,22 +75,30 @@ class Evidence:
     def frame_shares(self) -> Float[Tensor, " {self.num_frames}"]:
         """Share of the evidence in each of the clip's T frames: sums to 1, or all zeros if there is none.
 
-        If T' differs from T, the sums of the T' steps are interpolated linearly in time.
+        If T' differs from T, the sums of the T' steps are interpolated linearly between the frames of their centres.
         """
         steps = self.map.double().sum(dim=(1, 2))
-        frames = functional.interpolate(steps[None, None], size=self.num_frames, mode="linear")[0, 0]
+        frames = self.grid[0].weights(self.num_frames, len(steps)).double() @ steps
         total = frames.sum()
         return (frames / total if total > 0 else frames).float()
+
+    def placed(self) -> Float[Tensor, "t2 h2 w2"]:
+        """The evidence on the clip's frames and pixels, not normalised; each cell is where its centre is."""
+        return place(self.map, self.grid)
 
     def upsampled(
         self, frames: int, height: int, width: int, *, maximum: float | None = None
     ) -> Float[Tensor, "{frames} {height} {width}"]:
-        """Interpolate the evidence to the grid of the clip, in [0, 1]; normalised once per clip, not per frame.
+        """Interpolate the evidence to points spread evenly over the clip, in [0, 1]; normalised once per clip.
 
         1 corresponds to `maximum`, by default the maximum of this evidence; pass one number for a shared scale. Larger
         values are clipped. Without evidence all values are 0.
         """
-        return upsample(self.map, (frames, height, width), self.maximum if maximum is None else maximum)
+        top = self.maximum if maximum is None else maximum
+        if not top > 0:
+            return torch.zeros(frames, height, width)
+        # Divided first: the square of a tiny value must not vanish in the interpolation.
+        return place(self.map / top, self.grid, (frames, height, width)).clamp(0, 1)
 
     def main_frames(self) -> tuple[int, int]:
         """First and last of the shortest run of frames with two thirds of the evidence; all frames if it is empty."""
@@ -118,7 +132,9 @@ class Evidence:
     def card(self, network: str, classes: Sequence[str]) -> dict[str, str]:
         """The facts needed to judge the map, in words."""
         steps, height, width = self.map.shape
-        cells = f"{steps} x {height} x {width} cells, interpolated linearly to the frames"
+        time, rows, columns = self.grid
+        apart = f"{three_digits(rows.stride)} x {three_digits(columns.stride)} pixels"
+        cells = f"{steps} x {height} x {width} cells, {apart} apart, interpolated linearly between their centres"
         contrast = "" if self.contrast is None else f" rather than {classes[self.contrast]}"
         facts = {
             "network": network,
@@ -127,7 +143,7 @@ class Evidence:
             "method": self.label,
             WEIGHTING: self.convention,
             "map": cells,
-            "time": _time_mapping(steps, self.num_frames),
+            "time": _time_mapping(steps, time),
             PEAK: three_digits(self.maximum),
             "normalisation": "none: there is no evidence for this class" if self.is_empty else "once per clip",
         }
@@ -136,15 +152,6 @@ class Evidence:
 
 Explain = Callable[[nn.Module, Float[Tensor, "1 3 t h w"], int], Evidence]
 """(network, clip, class) to its evidence, with method and layer chosen beforehand."""
-
-
-def upsample(evidence: Float[Tensor, "t h w"], size: tuple[int, int, int], maximum: float) -> Float[Tensor, "t2 h2 w2"]:
-    """Interpolate a map to (frames, height, width), trilinearly, in [0, 1], where 1 corresponds to `maximum`."""
-    if not maximum > 0:
-        return torch.zeros(size)
-    # Divided first: the square of a tiny value must not vanish in the interpolation.
-    scaled = (evidence / maximum)[None, None]
-    return functional.interpolate(scaled, size=size, mode="trilinear")[0, 0].clamp(0, 1)
 
 
 def rank_correlation(first: Float[Tensor, "t h w"], second: Float[Tensor, "t h w"]) -> float:
@@ -157,12 +164,14 @@ def rank_correlation(first: Float[Tensor, "t h w"], second: Float[Tensor, "t h w
     return float(spearmanr(first.flatten().numpy(), second.flatten().numpy()).statistic)
 
 
-def _time_mapping(steps: int, frames: int) -> str:
+def _time_mapping(steps: int, time: CellAxis) -> str:
+    frames = time.size
     if steps == frames:
         return f"{steps} steps for {frames} frames, one each" if frames > 1 else "1 step for 1 frame"
     if steps == 1:
         return f"1 step for all {frames} frames"
-    return f"{steps} steps for {frames} frames, one for every {three_digits(frames / steps)}, interpolated linearly"
+    centres = join_words([three_digits(1 + centre) for centre in time.centres(steps).tolist()])
+    return f"{steps} steps for {frames} frames, centred on frames {centres}, interpolated linearly between them"
 
 
 def preselect_layer(shapes: Mapping[str, tuple[int, int, int]]) -> str:

@@ -13,7 +13,10 @@ from analysis.attribution.gradcam import grad_cam
 from analysis.attribution.integrated_gradients import PASSES, STEPS, check_sum, integrated_gradients
 from analysis.attribution.layercam import layer_cam
 from analysis.attribution.occlusion import negative_frames, temporal_occlusion
+from analysis.attribution.placement import grid_of
 from analysis.attribution.randomcam import SEED, random_cam
+from gte.models import ClipShape
+from gte.models.cell_grids import even_grid
 
 
 class Attribute(Protocol):
@@ -139,6 +142,8 @@ def find_evidence(
     """
     entry = METHODS[method]
     signed = entry.attribute(model, clip, target, layer, contrast=contrast)
+    clip_shape = ClipShape(*clip.shape[2:])
+    grid = even_grid(signed.shape, clip.shape[2:]) if entry.works_on else grid_of(model, layer, clip_shape)
     layer = entry.works_on or layer
     if not signed.isfinite().all():
         raise NotNumbersError(f"The evidence in {layer} is not a number, so there is nothing to show.")
@@ -151,6 +156,6 @@ def find_evidence(
         method=method,
         label=entry.label,
         convention=entry.convention.format(rows=rows, columns=columns),
-        num_frames=clip.shape[2],
+        grid=grid,
         note=entry.describe(model, clip, target, contrast, signed),
     )

@@ -11,6 +11,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from analysis.attribution.evidence import Explain
 from analysis.attribution.hooks import block_of
+from analysis.attribution.placement import grid_of, place
 from analysis.attribution.randomcam import weigh_randomly
 from analysis.attribution.sanity_checks.clips import CheckClips
 from analysis.attribution.sanity_checks.verdict import (
@@ -25,7 +26,7 @@ from analysis.attribution.sanity_checks.verdict import (
 from analysis.formatting import join_words
 from analysis.progress import Report, no_report
 from analysis.statistics import Interval
-from gte.models import recording
+from gte.models import ClipShape, recording
 
 Way = Literal["deletion", "insertion"]
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
@@ -147,12 +148,13 @@ def delete_and_insert(
         clip, target = clips.pixels[number : number + 1], clips.targets[number]
         with torch.no_grad(), recording({layer: block_of(model, layer)}) as outputs:
             model(clip)
+        grid = grid_of(model, layer, ClipShape(*clip.shape[2:]))
         maps = [
-            explain(model, clip, target).map,
-            explain(model, clip, clips.rivals[number]).map,
-            outputs[layer][0].mean(dim=0).relu(),
+            explain(model, clip, target).placed(),
+            explain(model, clip, clips.rivals[number]).placed(),
+            place(outputs[layer][0].mean(dim=0).relu(), grid),
             pixel_motion(clip),
-            *(weigh_randomly(outputs[layer], seed) for seed in range(random_maps)),
+            *(place(weigh_randomly(outputs[layer], seed), grid) for seed in range(random_maps)),
         ]
         average = clip.mean(dim=(2, 3, 4), keepdim=True).expand_as(clip)
         ways = ((clip, average), (_blurred(clip), clip))
@@ -161,9 +163,7 @@ def delete_and_insert(
             report((number + place / len(maps)) / len(clips), f"clip {number + 1} of {len(clips)}")
             if float(values.max()) == 0:
                 continue
-            changed = (
-                _ranking(values, clip.shape) < torch.tensor(shares[1:-1])[:, None, None, None] * clip[0, 0].numel()
-            )
+            changed = _ranking(values) < torch.tensor(shares[1:-1])[:, None, None, None] * clip[0, 0].numel()
             batch = torch.cat([torch.where(changed[:, None], after, before) for before, after in ways])
             inner = _probabilities(model, batch, target).reshape(len(ways), -1)
             for way, (first, last) in enumerate(((0, 1), (2, 0))):
@@ -183,14 +183,14 @@ def _probabilities(model: nn.Module, clips: Float[Tensor, "n 3 t h w"], target: 
         return model(clips).double().softmax(dim=1)[:, target].numpy()
 
 
-def _ranking(evidence: Float[Tensor, "t2 h2 w2"], shape: torch.Size) -> Int[Tensor, "t h w"]:
+def _ranking(evidence: Float[Tensor, "t h w"]) -> Int[Tensor, "t h w"]:
     """The rank of every pixel of the clip by its evidence, 0 for the strongest; ties are broken at random."""
-    values = nn.functional.interpolate(evidence[None, None], size=shape[2:], mode="trilinear").flatten()
+    values = evidence.flatten()
     shuffled = torch.randperm(values.numel(), generator=torch.Generator().manual_seed(0))
     order = shuffled[values[shuffled].argsort(descending=True, stable=True)]
     ranking = torch.empty_like(order)
     ranking[order] = torch.arange(values.numel())
-    return ranking.reshape(shape[2:])
+    return ranking.reshape(evidence.shape)
 
 
 def _blurred(clip: Float[Tensor, "1 3 t h w"]) -> Float[Tensor, "1 3 t h w"]:

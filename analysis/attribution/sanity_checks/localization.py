@@ -8,14 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from analysis.attribution.evidence import upsample
 from analysis.attribution.methods import METHODS, find_evidence
+from analysis.attribution.placement import grid_of
 from analysis.attribution.randomcam import random_cam
 from analysis.attribution.sanity_checks.clips import CheckClips
 from analysis.attribution.sanity_checks.verdict import Verdict, from_lists, mean_of, signed, to_lists, too_few
 from analysis.formatting import join_words, percent
 from analysis.progress import Report, no_report
 from analysis.statistics import SIGNIFICANT, Interval, holm
+from gte.models import ClipShape
 
 BASELINE: Final = "randomcam"
 SEEDS: Final = 5
@@ -156,9 +157,10 @@ def localize(
         for place, name in enumerate(compared):
             report(done / total, f"clip {number + 1} of {len(clips)}, {METHODS[name].label}")
             if name == BASELINE:
-                maps = [random_cam(model, clip, target, layer, seed=seed) for seed in range(SEEDS)]
+                grid = grid_of(model, layer, ClipShape(*clip.shape[2:]))
+                maps = [place(random_cam(model, clip, target, layer, seed=seed), grid) for seed in range(SEEDS)]
             else:
-                maps = [find_evidence(name, model, clip, target, layer).map]
+                maps = [find_evidence(name, model, clip, target, layer).placed()]
             inside = [share_inside(evidence, mask) for evidence in maps]
             known = [share for share in inside if share is not None]
             if known:
@@ -168,10 +170,10 @@ def localize(
     return Localization(method=method, methods=tuple(compared), shares=shares, areas=areas)
 
 
-def share_inside(evidence: Float[Tensor, "t2 h2 w2"], mask: Bool[Tensor, "t h w"]) -> float | None:
-    """The share of a map, interpolated to the grid of the clip, inside a mask; None for a map without evidence."""
+def share_inside(evidence: Float[Tensor, "t h w"], mask: Bool[Tensor, "t h w"]) -> float | None:
+    """The share of a map on the clip's frames and pixels inside a mask; None for a map without evidence."""
     maximum = float(evidence.max())
     if maximum == 0:
         return None
-    values = upsample(evidence, (mask.shape[0], mask.shape[1], mask.shape[2]), maximum).double()
+    values = (evidence / maximum).double()
     return float(values[mask].sum() / values.sum())

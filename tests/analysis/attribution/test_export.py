@@ -4,6 +4,7 @@ import torch
 
 from analysis.attribution.evidence import Evidence
 from analysis.attribution.export import FINDING, FRAMES, caption_of
+from gte.models.cell_grids import even_grid
 
 CLASSES = ("moves left", "moves right")
 
@@ -17,7 +18,7 @@ def card_of(values):
         method="gradcam",
         label="Grad-CAM",
         convention="one weight per channel and clip",
-        num_frames=len(values),
+        grid=even_grid((len(values), 1, 1), (len(values), 8, 8)),
     )
     return found.card("gte", CLASSES) | {FINDING: found.finding(), FRAMES: [2, 5, 8]}
 

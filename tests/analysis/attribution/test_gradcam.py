@@ -169,7 +169,8 @@ def test_frame_shares_of_a_coarser_map_are_interpolated_in_time():
     found = evidence([[[1.0]], [[3.0]]], num_frames=4)
     # Two steps over four frames: 1, 1 + 2/4, 3 - 2/4, 3, of 8.
     assert found.frame_shares().tolist() == [0.125, 0.1875, 0.3125, 0.375]
-    assert found.card("net", ("a", "b"))["time"] == "2 steps for 4 frames, one for every 2, interpolated linearly"
+    words = "2 steps for 4 frames, centred on frames 1.5 and 3.5, interpolated linearly between them"
+    assert found.card("net", ("a", "b"))["time"] == words
 
 
 def test_upsampled_evidence_is_normalised_once_per_clip_and_not_per_frame():
@@ -224,7 +225,7 @@ def test_card_says_in_words_what_was_asked_and_how():
         "class": "moves right",
         "method": "Grad-CAM",
         "weighting": "in one way",
-        "map": "8 x 1 x 2 cells, interpolated linearly to the frames",
+        "map": "8 x 1 x 2 cells, 8 x 8 pixels apart, interpolated linearly between their centres",
         "time": "8 steps for 8 frames, one each",
         "peak value": "12.3",
         "normalisation": "once per clip",

@@ -6,18 +6,20 @@ import torch
 
 from analysis.attribution.evidence import Evidence
 from analysis.attribution.spacetime import moves_finding, slice_of, space_time
+from gte.models.cell_grids import even_grid
 from tests.plots import traces
 
 
 def evidence(values):
+    cells = torch.tensor(values)
     return Evidence(
-        map=torch.tensor(values),
+        map=cells,
         target=0,
         layer="layer1.0",
         method="gradcam",
         label="Grad-CAM",
         convention="",
-        num_frames=2,
+        grid=even_grid(cells.shape, (2, 2, 2)),
     )
 
 

@@ -5,6 +5,7 @@ from torch import nn
 
 from analysis.attribution.evidence import Evidence
 from gte.models import ClipShape
+from gte.models.cell_grids import even_grid
 from gte.models.outputs import BlockOutput
 
 TINY = {"depth": 26, "base_width": 16, "num_classes": 5}
@@ -60,5 +61,5 @@ def evidence(values, num_frames=None):
         method="gradcam",
         label="Grad-CAM",
         convention="in one way",
-        num_frames=num_frames or len(steps),
+        grid=even_grid(steps.shape, (num_frames or len(steps), 8, 16)),
     )

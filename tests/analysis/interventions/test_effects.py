@@ -17,6 +17,7 @@ from analysis.interventions.effects import (
     theorem,
 )
 from analysis.interventions.figures import answers_before_and_after
+from gte.models.cell_grids import even_grid
 
 
 def effect(before: list[float], after: list[float], **facts) -> Effect:
@@ -74,8 +75,9 @@ def test_the_largest_changes_of_probability_are_in_words():
 
 
 def evidence(values: list[float]) -> Evidence:
-    grid = torch.tensor(values).reshape(1, 1, -1)
-    return Evidence(map=grid, target=0, layer="layer1.0", method="m", label="M", convention="c", num_frames=1)
+    cells = torch.tensor(values).reshape(1, 1, -1)
+    grid = even_grid(cells.shape, cells.shape)
+    return Evidence(map=cells, target=0, layer="layer1.0", method="m", label="M", convention="c", grid=grid)
 
 
 @pytest.mark.parametrize(
