@@ -18,11 +18,11 @@ MIN_MAP_SIDE = 7
 MAIN_SHARE = 2 / 3
 """Minimum share of the evidence in the frames that `Evidence.finding` names."""
 
-NOTEWORTHY = 1.05
-"""Minimum evidence in the frames that `Evidence.finding` names, as a multiple of what even evidence would give them."""
+NOTEWORTHY = 1.15
+"""Minimum evidence in the frames that `Evidence.finding` names, as a multiple of an even share."""
 
-STRIKING = 2
-"""The same for a single frame, where no consecutive frames qualify."""
+EVEN = 0.75, 1.25
+"""Evidence of every frame, as multiples of an even share, between which it is called evenly spread."""
 
 
 class NotNumbersError(ValueError):
@@ -54,6 +54,8 @@ class Evidence:
     """Where the cells are in the clip."""
     contrast: int | None = None
     """Index of the class to contrast with; None for evidence for the class alone."""
+    refusal: str = ""
+    """Why the method cannot say anything about this clip, as a sentence; empty if it can."""
     note: str = ""
     """Further results of the method, in sentences: negative evidence, residuals."""
 
@@ -112,22 +114,27 @@ class Evidence:
         return 0, self.num_frames - 1
 
     def finding(self) -> str:
-        """One sentence on when in the clip the evidence occurs; frames are counted from 1."""
+        """One sentence on when in the clip the evidence occurs, compared with an even spread; frames count from 1."""
+        if self.refusal:
+            return self.refusal
         if self.is_empty:
-            return f"There is no evidence for this class in {self.layer}."
-        start, end = self.main_frames()
+            return f"{self.label} finds no evidence for this class in {self.layer}; another method or layer may."
+        if self.num_frames == 1:
+            return "The clip has one frame, which has all of its evidence."
         shares = self.frame_shares()
-        length, share = end - start + 1, float(shares[start : end + 1].sum())
+        multiples = shares * self.num_frames
+        least, most = float(multiples.min()), float(multiples.max())
+        if EVEN[0] <= least and most <= EVEN[1]:
+            return f"Its evidence is evenly spread: each frame has {least:.1f} to {most:.1f} times an even share."
+        start, end = self.main_frames()
+        share = float(shares[start : end + 1].sum())
+        multiple = share * self.num_frames / (end + 1 - start)
+        frames = f"frame {start + 1}" if start == end else f"frames {start + 1}–{end + 1}"
         # Six of eight frames contain three quarters of any even evidence, which says nothing about them.
-        if length == self.num_frames or share < NOTEWORTHY * length / self.num_frames:
+        if multiple < NOTEWORTHY:
             peak = int(shares.argmax())
-            if self.num_frames > 1 and shares[peak] >= STRIKING / self.num_frames:
-                return f"{percent(float(shares[peak]))} of its evidence is in frame {peak + 1}, the rest is spread out."
-            return "Its evidence is spread over all frames."
-        first, last = start + 1, end + 1
-        return (
-            f"{percent(share)} of its evidence is in {f'frame {first}' if first == last else f'frames {first}–{last}'}."
-        )
+            share, multiple, frames = float(shares[peak]), most, f"frame {peak + 1}, its peak"
+        return f"{percent(share)} of its evidence is in {frames}: {multiple:.1f} times an even share."
 
     def card(self, network: str, classes: Sequence[str]) -> dict[str, str]:
         """The facts needed to judge the map, in words."""
@@ -145,7 +152,7 @@ class Evidence:
             "map": cells,
             "time": _time_mapping(steps, time),
             PEAK: three_digits(self.maximum),
-            "normalisation": "none: there is no evidence for this class" if self.is_empty else "once per clip",
+            "normalisation": "none: no evidence by this method" if self.is_empty else "once per clip",
         }
         return facts | ({"note": self.note} if self.note else {})
 

@@ -12,7 +12,7 @@ from analysis.attribution.evidence import Evidence, NotNumbersError
 from analysis.attribution.gradcam import grad_cam
 from analysis.attribution.integrated_gradients import PASSES, STEPS, check_sum, integrated_gradients
 from analysis.attribution.layercam import layer_cam
-from analysis.attribution.occlusion import negative_frames, temporal_occlusion
+from analysis.attribution.occlusion import negative_frames, refuse_equal_frames, temporal_occlusion
 from analysis.attribution.placement import grid_of
 from analysis.attribution.randomcam import SEED, random_cam
 from gte.models import ClipShape
@@ -40,8 +40,8 @@ Describe = Callable[[nn.Module, Float[Tensor, "1 3 t h w"], int, int | None, Flo
 """(model, clip, class, class to contrast with, map of the method) to sentences."""
 
 
-def no_description(*_: object) -> str:
-    """Add nothing to a map."""
+def nothing(*_: object) -> str:
+    """Add no words to a map."""
     return ""
 
 
@@ -57,8 +57,10 @@ class Method:
     convention: str
     """How it is applied, in words; {rows} and {columns} are those of the map."""
     attribute: Attribute
-    describe: Describe = no_description
+    describe: Describe = nothing
     """Further results in sentences: negative evidence, residuals."""
+    refuse: Callable[[Float[Tensor, "1 3 t h w"]], str] = nothing
+    """Why the method cannot say anything about a clip, in a sentence; empty if it can."""
     speed: Literal["quick", "slow"] = "quick"
     """"quick" takes one or two forward passes; "slow" takes many, and needs progress and a way to cancel."""
     passes: Callable[[int], int] = lambda num_frames: 1
@@ -109,6 +111,7 @@ METHODS: dict[str, Method] = {
         convention="each frame in turn replaced by the average of all; its evidence is the drop of the score",
         attribute=temporal_occlusion,
         describe=lambda model, clip, target, contrast, drops: negative_frames(drops),
+        refuse=refuse_equal_frames,
         speed="slow",
         passes=lambda num_frames: num_frames + 1,
         works_on="the frames",
@@ -148,6 +151,7 @@ def find_evidence(
     if not signed.isfinite().all():
         raise NotNumbersError(f"The evidence in {layer} is not a number, so there is nothing to show.")
     _, rows, columns = signed.shape
+    refusal = entry.refuse(clip)
     return Evidence(
         map=signed.relu(),
         target=target,
@@ -157,5 +161,6 @@ def find_evidence(
         label=entry.label,
         convention=entry.convention.format(rows=rows, columns=columns),
         grid=grid,
-        note=entry.describe(model, clip, target, contrast, signed),
+        refusal=refusal,
+        note="" if refusal else entry.describe(model, clip, target, contrast, signed),
     )

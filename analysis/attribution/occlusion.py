@@ -37,6 +37,14 @@ def temporal_occlusion(
     return by_frame.where(~(by_frame.abs() <= ROUNDING * max_logit), 0)
 
 
+def refuse_equal_frames(clip: Float[Tensor, "1 3 t h w"]) -> str:
+    """Why a clip of equal frames has no result, in one sentence; empty for other clips."""
+    if (clip != clip[:, :, :1]).any():
+        return ""
+    same = "The clip has one frame" if clip.shape[2] == 1 else "All frames of this clip are the same"
+    return f"{same}, so temporal occlusion compares it with itself and cannot say anything."
+
+
 def negative_frames(drops: Float[Tensor, "t 1 1"]) -> str:
     """One sentence on the frames without which the score rises."""
     values = drops.flatten().tolist()

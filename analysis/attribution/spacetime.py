@@ -111,7 +111,7 @@ def _percent_of_side(axis: CellAxis, num_cells: int) -> list[float]:
 def moves_finding(name: str, evidence: Evidence) -> str:
     """One sentence on the horizontal position of the evidence at its start and end, in parts of the width."""
     if evidence.is_empty:
-        return f"{name} has no evidence for this class in {evidence.layer}."
+        return f"{name}: {evidence.finding()}"
     if not has_places(evidence):
         return f"The evidence of {name} is one number per frame: {evidence.label} says when, not where."
     across = evidence.map.double().sum(dim=1)  # (t, w)

@@ -274,7 +274,7 @@ def _question(finding: Finding) -> str:
 def _row(finding: Finding, maximum: float | None) -> StripRow:
     frames, evidence = len(finding.clip.frames), finding.evidence
     question, sentence = _question(finding), evidence.finding()
-    note = f"{_answer(finding)} {question}{sentence[0].lower() if question else sentence[0]}{sentence[1:]}"
+    note = f"{_answer(finding)} {question}{sentence}"
     if maximum and 0 < evidence.maximum < FAINT * maximum:
         note += f" Its peak is {percent(evidence.maximum / maximum)} of the brightest."
     return StripRow(

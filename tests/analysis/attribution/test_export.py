@@ -26,12 +26,13 @@ def card_of(values):
 def test_the_caption_names_network_class_finding_method_layer_weighting_and_frames_in_drawable_letters():
     caption = caption_of(card_of([1.0, 1.0, 0.5]))
     assert caption.startswith(
-        "gte; class: moves left rather than moves right; finding: 80 % of its evidence is in frames 1-2; "
-        "method: Grad-CAM; layer: layer3.1; weighting: one weight per channel and clip; peak value: 1; "
+        "gte; class: moves left rather than moves right; finding: 80 % of its evidence is in frames 1-2: "
+        "1.2 times an even share; method: Grad-CAM; layer: layer3.1; weighting: one weight per channel and clip; "
     )
     assert caption.endswith("frames, counted from 1: 2, 5, 8")
     assert caption.isascii()
 
 
 def test_the_caption_says_that_there_is_no_evidence():
-    assert "finding: There is no evidence for this class in layer3.1; " in caption_of(card_of([0.0, 0.0, 0.0]))
+    caption = caption_of(card_of([0.0, 0.0, 0.0]))
+    assert "finding: Grad-CAM finds no evidence for this class in layer3.1; another method or layer may; " in caption

@@ -195,26 +195,28 @@ def test_no_evidence_is_said_and_gives_zeros_instead_of_nan():
     assert nothing.is_empty
     assert nothing.frame_shares().tolist() == [0, 0]
     assert not nothing.upsampled(2, 3, 3).any()
-    assert nothing.finding() == "There is no evidence for this class in layer3.1."
+    assert nothing.finding() == "Grad-CAM finds no evidence for this class in layer3.1; another method or layer may."
     card = nothing.card("net", ("a", "b"))
-    assert (card["peak value"], card["normalisation"]) == ("0", "none: there is no evidence for this class")
+    assert (card["peak value"], card["normalisation"]) == ("0", "none: no evidence by this method")
 
 
 @pytest.mark.parametrize(
     ("per_frame", "sentence"),
     [
-        ([1, 1, 6, 5, 1, 1], "73.3 % of its evidence is in frames 3–4."),
-        ([0, 0, 0, 9], "100 % of its evidence is in frame 4."),
-        ([2, 1], "66.7 % of its evidence is in frame 1."),
-        ([1, 1, 1], "Its evidence is spread over all frames."),
-        ([3, 1, 1, 1, 1, 1, 1, 5], "35.7 % of its evidence is in frame 8, the rest is spread out."),
-        ([1, 0, 1], "Its evidence is spread over all frames."),
+        ([1, 1, 6, 5, 1, 1], "73.3 % of its evidence is in frames 3–4: 2.2 times an even share."),
+        ([0, 0, 0, 9], "100 % of its evidence is in frame 4: 4.0 times an even share."),
+        ([2, 1], "66.7 % of its evidence is in frame 1: 1.3 times an even share."),
+        ([1, 1, 1], "Its evidence is evenly spread: each frame has 1.0 to 1.0 times an even share."),
+        # Five of these eight frames hold what two thirds ask for, hardly more than five of any eight.
+        ([3, 3, 3, 3, 3, 1, 3, 3], "13.6 % of its evidence is in frame 1, its peak: 1.1 times an even share."),
+        ([3, 1, 1, 1, 1, 1, 1, 5], "35.7 % of its evidence is in frame 8, its peak: 2.9 times an even share."),
+        ([1, 0, 1], "50 % of its evidence is in frame 1, its peak: 1.5 times an even share."),
         # Six of these eight frames hold 75.5 %, and would of any even evidence hold 75 %.
-        ([1, 1, 1, 1.05, 1, 1, 1, 1], "Its evidence is spread over all frames."),
-        ([1], "Its evidence is spread over all frames."),
+        ([1, 1, 1, 1.05, 1, 1, 1, 1], "Its evidence is evenly spread: each frame has 1.0 to 1.0 times an even share."),
+        ([1], "The clip has one frame, which has all of its evidence."),
     ],
 )
-def test_finding_names_the_fewest_frames_with_two_thirds_of_the_evidence(per_frame, sentence):
+def test_finding_names_the_fewest_frames_with_two_thirds_of_the_evidence_and_an_even_share(per_frame, sentence):
     assert evidence([[[float(value)]] for value in per_frame]).finding() == sentence
 
 

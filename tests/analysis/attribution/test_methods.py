@@ -9,7 +9,7 @@ from analysis.attribution.hooks import reporting, score_of
 from analysis.attribution.integrated_gradients import MAX_CELLS, integrated_gradients, sum_in_cells
 from analysis.attribution.layercam import layer_cam
 from analysis.attribution.methods import METHODS, find_evidence
-from analysis.attribution.occlusion import temporal_occlusion
+from analysis.attribution.occlusion import refuse_equal_frames, temporal_occlusion
 from analysis.attribution.randomcam import random_cam, weigh_randomly
 from gte.models import build, to_channels_last
 from tests.analysis.attribution.toys import CLIP, TINY, TOY_CLIP, Toy, assert_unchanged, state_of
@@ -144,7 +144,7 @@ def test_integrated_gradients_of_a_product_give_each_factor_half_of_it():
     assert found.convention == "32 steps from a black clip, summed over 4 x 4 cells per frame"
     nothing = find_evidence("integrated_gradients", Product().eval(), two_frames(0.5, 0.8), 1)
     assert nothing.is_empty
-    assert nothing.finding() == "There is no evidence for this class in the pixels."
+    assert nothing.finding().startswith("Integrated Gradients finds no evidence for this class in the pixels;")
     assert "100 % of the attribution is negative" in nothing.note
 
 
@@ -173,7 +173,9 @@ def test_occlusion_is_what_the_score_loses_with_the_average_in_place_of_a_frame(
     assert found.note == "Frame 1 counts against the class: without it the score rises by 0.12."
     still = find_evidence("occlusion", Product().eval(), two_frames(0.5, 0.5), 0)
     assert still.is_empty
-    assert still.finding() == "There is no evidence for this class in the frames."
+    assert still.finding().startswith("All frames of this clip are the same, so temporal occlusion compares it with")
+    alone = refuse_equal_frames(two_frames(0.5, 0.8)[:, :, :1])
+    assert alone == "The clip has one frame, so temporal occlusion compares it with itself and cannot say anything."
 
 
 def test_card_names_the_contrast_and_the_note_of_the_method():

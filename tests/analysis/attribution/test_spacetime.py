@@ -53,4 +53,4 @@ def test_networks_share_one_scale_or_have_their_own():
 def test_the_sentence_says_from_where_to_where_the_evidence_moves_or_that_there_is_none():
     moving = evidence([[[1.0, 0.0]], [[0.0, 1.0]]])
     assert moves_finding("net", moving).endswith("moves from 25 % to 75 % of the width.")
-    assert "has no evidence" in moves_finding("net", evidence([[[0.0, 0.0]], [[0.0, 0.0]]]))
+    assert "net: Grad-CAM finds no evidence" in moves_finding("net", evidence([[[0.0, 0.0]], [[0.0, 0.0]]]))

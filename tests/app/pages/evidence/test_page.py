@@ -212,12 +212,14 @@ def test_no_evidence_is_said_and_drawn_as_nothing_by_every_method_that_asks_for_
     assert not at.exception
     assert not at.error
     drawn = {row["label"]: row for row in strips(at)}
-    assert "there is no evidence for this class in " in drawn["dead"]["note"].lower()
+    assert "finds no evidence for this class in " in drawn["dead"]["note"]
     assert not any(base64.b64decode(drawn["dead"]["maps"]))
     assert set(drawn["dead"]["shares"]) == {0.0}
-    has_evidence = "there is no evidence" not in drawn["gte-tiny"]["note"].lower()
+    has_evidence = "finds no evidence" not in drawn["gte-tiny"]["note"]
     assert any(base64.b64decode(drawn["gte-tiny"]["maps"])) == has_evidence
-    assert any("dead has no evidence for this class in" in text.value for text in at.markdown)
+    assert any(
+        text.value.startswith("dead: ") and "finds no evidence for this class in" in text.value for text in at.markdown
+    )
     charts = [element.proto.spec for element in at.get("plotly_chart")]
     assert not any("dead" in spec for spec in charts)
     assert len(charts) == (has_evidence and METHODS[method].says_where)
@@ -277,7 +279,7 @@ def test_everything_is_one_zip_with_every_form_of_every_network_each_with_its_ca
         assert json.dumps(card, ensure_ascii=False).encode() in packed.read(f"{name}.webm")
         assert index_video(tmp_path / f"{name}.webm").info.num_frames == 4
     # Without evidence the frames are unchanged, and the card says so.
-    assert "There is no evidence for this class" in cards["runs-dead"]["finding"]
+    assert "finds no evidence for this class" in cards["runs-dead"]["finding"]
     with np.load(tmp_path / "runs-dead.npz") as arrays:
         assert not arrays["evidence"].any()
 
