@@ -24,7 +24,7 @@ from gte.data.motionpairs.dataset import MotionPairs
 
 NUM_MASKED_CLIPS: Final = 28
 """Clips of the localisation test, which is quick: two of each class of MotionPairs, each of another scene."""
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised when the computation of a check changes, so that stored results are computed again."""
 
 

@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
+from analysis.attribution import placement
 from analysis.attribution.evidence import Explain
 from analysis.attribution.hooks import block_of
-from analysis.attribution.placement import grid_of, place
 from analysis.attribution.randomcam import weigh_randomly
 from analysis.attribution.sanity_checks.clips import CheckClips
 from analysis.attribution.sanity_checks.verdict import (
@@ -148,13 +148,13 @@ def delete_and_insert(
         clip, target = clips.pixels[number : number + 1], clips.targets[number]
         with torch.no_grad(), recording({layer: block_of(model, layer)}) as outputs:
             model(clip)
-        grid = grid_of(model, layer, ClipShape(*clip.shape[2:]))
+        grid = placement.grid_of(model, layer, ClipShape(*clip.shape[2:]))
         maps = [
             explain(model, clip, target).placed(),
             explain(model, clip, clips.rivals[number]).placed(),
-            place(outputs[layer][0].mean(dim=0).relu(), grid),
+            placement.place(outputs[layer][0].mean(dim=0).relu(), grid),
             pixel_motion(clip),
-            *(place(weigh_randomly(outputs[layer], seed), grid) for seed in range(random_maps)),
+            *(placement.place(weigh_randomly(outputs[layer], seed), grid) for seed in range(random_maps)),
         ]
         average = clip.mean(dim=(2, 3, 4), keepdim=True).expand_as(clip)
         ways = ((clip, average), (_blurred(clip), clip))

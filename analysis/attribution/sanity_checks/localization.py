@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from analysis.attribution import placement
 from analysis.attribution.methods import METHODS, find_evidence
-from analysis.attribution.placement import grid_of
 from analysis.attribution.randomcam import random_cam
 from analysis.attribution.sanity_checks.clips import CheckClips
 from analysis.attribution.sanity_checks.verdict import Verdict, from_lists, mean_of, signed, to_lists, too_few
@@ -157,8 +157,10 @@ def localize(
         for place, name in enumerate(compared):
             report(done / total, f"clip {number + 1} of {len(clips)}, {METHODS[name].label}")
             if name == BASELINE:
-                grid = grid_of(model, layer, ClipShape(*clip.shape[2:]))
-                maps = [place(random_cam(model, clip, target, layer, seed=seed), grid) for seed in range(SEEDS)]
+                grid = placement.grid_of(model, layer, ClipShape(*clip.shape[2:]))
+                maps = [
+                    placement.place(random_cam(model, clip, target, layer, seed=seed), grid) for seed in range(SEEDS)
+                ]
             else:
                 maps = [find_evidence(name, model, clip, target, layer).placed()]
             inside = [share_inside(evidence, mask) for evidence in maps]

@@ -227,7 +227,7 @@ def test_card_says_in_words_what_was_asked_and_how():
         "class": "moves right",
         "method": "Grad-CAM",
         "weighting": "in one way",
-        "map": "8 x 1 x 2 cells, 8 x 8 pixels apart, interpolated linearly between their centres",
+        "map": "8 x 1 x 2 cells, 1 x 1 pixels apart, interpolated linearly between their centres",
         "time": "8 steps for 8 frames, one each",
         "peak value": "12.3",
         "normalisation": "once per clip",

@@ -61,5 +61,5 @@ def evidence(values, num_frames=None):
         method="gradcam",
         label="Grad-CAM",
         convention="in one way",
-        grid=even_grid(steps.shape, (num_frames or len(steps), 8, 16)),
+        grid=even_grid(steps.shape, (num_frames or len(steps), *steps.shape[1:])),
     )

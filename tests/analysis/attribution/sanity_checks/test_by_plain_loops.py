@@ -45,12 +45,12 @@ def pixels_in_order(values):
 
 
 def enlarged(found):
-    """A map on the grid of the clip, linear between the middles of its cells, one axis after another."""
+    """A map on the grid of the clip, linear between its cells, of which cell i is on pixel i times the stride."""
     for axis, size in enumerate((FRAMES, SIDE, SIDE)):
         cells = found.shape[axis]
         lines = []
         for pixel in range(size):
-            middle = (pixel + 0.5) * cells / size - 0.5
+            middle = pixel * cells / size
             low = min(max(math.floor(middle), 0), cells - 1)
             high = min(low + 1, cells - 1)
             part = min(max(middle - low, 0.0), 1.0)

@@ -231,7 +231,7 @@ def test_a_clip_that_stands_still_has_no_evidence_in_any_frame_rather_than_round
     with cache.model_of(header) as model:
         found = find_evidence("occlusion", model, to_clip(frames)[None], 0)
     assert found.is_empty
-    assert found.note == "No frame counts against the class."
+    assert found.finding().startswith("All frames of this clip are the same")
 
 
 # Export
