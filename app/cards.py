@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -37,6 +36,12 @@ def draw(
             widgets.download_csv("Numbers (CSV)", card.table, f"{file_name or card.key}.csv", key=key)
 
 
+def draw_figure(card: Card, *, key: str, on_click: Callable[[str], None] | None = None) -> None:
+    """Draw the figure of a card whose words the page shows elsewhere; `on_click` as in `draw`."""
+    paper.add(from_card(card), key)
+    _plot(card.figure, card.sentence, key, on_click, style.PLOTLY_CONFIG)
+
+
 def chart(
     figure: go.Figure,
     title: str,
@@ -45,13 +50,12 @@ def chart(
     key: str,
     on_click: Callable[[str], None] | None = None,
     definition: str = "",
-    table: pd.DataFrame | None = None,
 ) -> None:
-    """Draw a figure that the page gives its words to.
+    """Draw a figure without a card.
 
     `title` names its files in a figure pack; `caption` is read out by screen readers. `on_click` as in `draw`.
     """
-    drawn = PaperFigure(title=title, caption=caption, draw=lambda _width: figure, definition=definition, table=table)
+    drawn = PaperFigure(title=title, caption=caption, draw=lambda _width: figure, definition=definition)
     paper.add(drawn, key)
     _plot(figure, caption, key, on_click, style.PLOTLY_CONFIG)
 

@@ -1,11 +1,12 @@
 """Cards of the page Architectures: each chart with its sentence, definition, code and numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from analysis.complexity import accuracy, accuracy_figure, figures, formulas, sweep, tables
-from analysis.complexity.counting import Complexity, count, per_video
+from analysis.complexity.counting import Complexity, Uncountable, count, per_video
 from analysis.complexity.formulas import Numbers
 from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
@@ -27,10 +28,39 @@ class Setting:
         """Views and classifier as arguments, where they are not the paper's; else empty."""
         return {} if self.views == 1 and self.with_head else {"views": self.views, "with_head": self.with_head}
 
+    def count_of(self, item: Complexity) -> Call:
+        """Return the calls that count a network."""
+        call = Call(count, item.name, applicable(item.name, self.options), item.clip)
+        return Call(per_video, call, **self.seen) if self.seen else call
+
     def counted(self, item: Complexity) -> Named:
         """Name the count of a network, and the calls that make it."""
-        call = Call(count, item.name, applicable(item.name, self.options), item.clip)
-        return Named("item", Call(per_video, call, **self.seen) if self.seen else call, item)
+        return Named("item", self.count_of(item), item)
+
+
+COSTS = """
+Bars are the MACs of convolutions and linear layers of each network, cheapest first, temporal part solid; the dotted
+line is C2D. They are counted by fvcore on the PyTorch model, and again by torch's formulas.
+"""
+
+
+def costs(counts: Sequence[Complexity | Uncountable], setting: Setting, selected: str) -> Card:
+    """Show the cost of several networks; `selected` is the name of the one whose row is marked.
+
+    The code leaves out networks without a count, whose rows have no bar.
+    """
+    calls = [setting.count_of(item) for item in counts if isinstance(item, Complexity)]
+    table = Named("table", Call(tables.table, calls), tables.table(counts))
+    reference, factor = tables.REFERENCE, setting.flops_per_mac
+    return Card(
+        key="costs",
+        title="What does temporal modelling cost?",
+        sentence=tables.costs_finding(counts, factor),
+        call=Call(figures.cost_bars, table, reference, selected, flops_per_mac=factor),
+        definition=COSTS,
+        table=table.value,
+        clickable=True,
+    )
 
 
 COST_BY_LAYER = """
@@ -54,14 +84,14 @@ def cost_by_layer(item: Complexity, setting: Setting, stage: str | None, selecte
     level: tables.Level = "block" if stage else "stage"
     frame = tables.parts(item, level, of=stage)
     of = {"of": stage} if stage else {}
-    parts = Named("parts", Call(tables.parts, setting.counted(item), level, **of), frame)
+    table = Named("table", Call(tables.parts, setting.counted(item), level, **of), frame)
     return Card(
         key=f"where-{item.name}",
         title=f"Cost of {item.label} by layer" + (f": the blocks of {stage}" if stage else ""),
         sentence=tables.stage_finding(item, stage, setting.flops_per_mac)
         if stage
         else tables.parts_finding(item, setting.flops_per_mac),
-        call=Call(figures.part_bars, parts, selected, flops_per_mac=setting.flops_per_mac),
+        call=Call(figures.part_bars, table, selected, flops_per_mac=setting.flops_per_mac),
         definition=COST_BY_LAYER,
         table=frame,
         clickable=True,

@@ -17,12 +17,14 @@ from analysis.kernels import layer_cards
 from analysis.kernels.cards import View
 from analysis.kernels.chance import chances_of
 from analysis.kernels.drift import NO_KERNELS
+from analysis.kernels.first_screen import first_screen
 from analysis.kernels.headline import headline_of
 from analysis.kernels.outputs import Order, snapshot_at
 from analysis.kernels.readings import Reading
 from analysis.kernels.summary import at_snapshot, block_names_of, most_moved, summarise
 from analysis.plotting import style
 from analysis.plotting.card import Card
+from analysis.plotting.figure_pack import from_card, pack
 from gte import checkpoint, cli
 from gte.checkpoint_header import CheckpointHeader, read_header
 from gte.environment import source_revision
@@ -130,7 +132,7 @@ def main(
 
     Args:
         ckpt: A .safetensors file written by gte.train or gte.convert.
-        out: The file to write.
+        out: The file to write; one that ends with .zip has the figures for a paper, as SVG and PDF with their points.
         layer: The layer shown in detail, by its path in the state_dict or its short name; by default the largest drift.
         step: The training step whose snapshot is shown, or the last one before it; the last snapshot if negative.
         reading: Taps by the energy over the input channels, by the own channel, or by the sum over input channels.
@@ -158,10 +160,16 @@ def main(
         order=order,
         output=output,
     )
-    text = as_html(histories, summary, header, view)
+    headline = headline_of(histories, reading, view.snapshot)
+    if out.suffix == ".zip":
+        figures = [*first_screen(summary, history, view, headline), *cards_of(histories, summary, header, view)]
+        by_key = {card.key: from_card(card) for card in figures}
+        content = pack(list(by_key.values()), about=f"Kernels of {header.name}", checkpoint=header.name)
+    else:
+        content = as_html(histories, summary, header, view).encode()
     with atomic_write(out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    cli.say(f"Wrote {out}: {headline_of(histories, reading, view.snapshot)}")
+        temporary.write_bytes(content)
+    cli.say(f"Wrote {out}: {headline}")
 
 
 if __name__ == "__main__":

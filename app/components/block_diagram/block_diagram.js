@@ -1,3 +1,10 @@
+// What a click opens may only be on the page after its rerun.
+function showPlace(key, attempts) {
+  const place = document.querySelector(`.st-key-${key}`);
+  if (place) place.scrollIntoView({ behavior: "smooth", block: "start" });
+  else if (attempts) setTimeout(() => showPlace(key, attempts - 1), 100);
+}
+
 // The drawing takes colour and font from the page around it, so that a change of theme needs no message.
 export default (component) => {
   const { svg, clickable, scrollTo } = component.data;
@@ -8,7 +15,7 @@ export default (component) => {
   for (const box of drawn.querySelectorAll("[data-layer]")) {
     const open = () => {
       component.setTriggerValue("layer", box.dataset.layer);
-      document.querySelector(`.st-key-${scrollTo}`)?.scrollIntoView({ behavior: "smooth", block: "start" });
+      showPlace(scrollTo, 50);
     };
     box.setAttribute("tabindex", "0");
     box.setAttribute("role", "button");

@@ -20,8 +20,8 @@ SHOWN_FIRST = "gte"
 SLIDES = {"light": "SVG for light slides", "dark": "SVG for dark slides"}
 """Downloads, by the look of the drawing."""
 
-TABS_PLACE = "architectures-tabs"
-"""Key of the container below, to which a click on a box scrolls."""
+LAYERS_PLACE = "layers-of-the-block"
+"""Key of the container with the layers of a block, to which a click on a box scrolls."""
 
 CLICK = "Click a box to see what it costs."
 
@@ -77,7 +77,7 @@ def _render(
         svg.draw(graph, svg.LOOKS["page"]),
         key=f"diagram of {name}",
         on_layer=(lambda layer: on_layer(block, layer)) if on_layer else None,
-        scroll_to=TABS_PLACE,
+        scroll_to=LAYERS_PLACE,
     )
     legend = f"{svg.AXES}; {svg.SOLID}. {svg.finding(graph)}"
     if graph.at_native:

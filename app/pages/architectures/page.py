@@ -12,6 +12,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 from streamlit.delta_generator import DeltaGenerator
 
+from analysis.complexity import cards as cost_cards
 from analysis.complexity import counting, figures
 from analysis.complexity import tables as cost_tables
 from analysis.complexity.cards import Setting
@@ -82,8 +83,7 @@ def render() -> None:
     chosen = _controls()
     counts = _count(chosen)
     export = _first_screen(counts, chosen)
-    with st.container(key=block_diagram.TABS_PLACE):
-        tabs.draw(tabs.Subject(counts, chosen.setting))
+    tabs.draw(tabs.Subject(counts, chosen.setting))
     with export:
         paper.offer(PAGES["architectures"].title)
     if chosen.names:
@@ -133,15 +133,7 @@ def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: s
     """Draw the bars, with a band at the network of the diagram, their table, and notes."""
     table = cost_tables.table(counts)
     unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
-    cards.chart(
-        figures.cost_bars(table, cost_tables.REFERENCE, drawn, flops_per_mac=flops_per_mac),
-        "What does temporal modelling cost?",
-        cost_tables.costs_finding(counts, flops_per_mac),
-        key="cost",
-        on_click=block_diagram.show,
-        definition=READING,
-        table=table,
-    )
+    cards.draw_figure(cost_cards.costs(counts, chosen.setting, drawn), key="cost", on_click=block_diagram.show)
     st.dataframe(
         _rows(table, flops_per_mac, unit), hide_index=True, column_config=column_widths(unit), height="content"
     )

@@ -82,7 +82,8 @@ def _by_layer(subject: Subject) -> None:
     st.caption(
         "Click a bar, or choose above, to see " + ("the layers of a block." if stage else "the blocks of a stage.")
     )
-    _block(item, block, subject.setting)
+    with st.container(key=block_diagram.LAYERS_PLACE):
+        _block(item, block, subject.setting)
 
 
 def open_layer(item: Complexity, block: str, layer: str) -> None:

@@ -11,13 +11,11 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from analysis.complexity.cards import Setting
 from analysis.complexity.counting import Complexity
 from analysis.formatting import large_count, three_digits
-from analysis.plotting import style
-from analysis.plotting.figure_pack import from_card
 from analysis.timing import process
 from analysis.timing.cards import timing_card
 from analysis.timing.plan import DEFAULT_ROUNDS, Measurement, Plan, as_plain, cores, rounded_time, seconds_expected
 from analysis.timing.table import what_was_measured
-from app import cache, jobs, layout, paper, url_keys, widgets
+from app import cache, cards, jobs, layout, url_keys, widgets
 from gte import cli
 from gte.models import applicable
 
@@ -74,8 +72,7 @@ def _draw(measurement: Measurement, macs: Mapping[str, int]) -> None:
     card = timing_card(measurement, macs)
     assert card.table is not None
     layout.finding(card.sentence)
-    paper.add(from_card(card), "timing")
-    st.plotly_chart(card.figure, key="timing", config=style.PLOTLY_CONFIG, alt=card.sentence)
+    cards.draw_figure(card, key="timing")
     st.dataframe(
         rows(card.table),
         hide_index=True,

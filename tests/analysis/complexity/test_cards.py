@@ -21,6 +21,7 @@ def test_the_code_of_every_cost_card_makes_its_figure(setting):
     own = {name: value for name, value in setting.options.items() if name != "temporal_share"}
     swept = sweep.sweep(own, SMALL, views=setting.views, with_head=setting.with_head)
     cards = [
+        cost_cards.costs([item], setting, "gte"),
         cost_cards.cost_by_layer(item, setting, None, None),
         cost_cards.cost_by_layer(item, setting, "layer2", None),
         cost_cards.table_1(Numbers(in_channels=64, out_channels=128, taps=5, share=Fraction(3, 8))),
