@@ -58,11 +58,12 @@ def strip_figure(
             middle = (row.index(most) + 0.5) * (side + GAP)
             _write(figure, min(max(middle, LINE), width - LINE), top + LINE / 2, percent(most), "center")
         top += LINE
-    _image(figure, _scale(), width - SCALE_WIDTH, top + LINE, SCALE_WIDTH, SCALE_HEIGHT)
-    _write(figure, 0, top + LINE + SCALE_HEIGHT / 2, "bars: share of the evidence", "left")
-    _write(figure, width - SCALE_WIDTH, top + LINE / 2, "0", "left")
-    _write(figure, width, top + LINE / 2, scale_label, "right")
-    total = top + LINE + SCALE_HEIGHT + GAP
+    _write(figure, 0, top + LINE / 2, "bars: share of the evidence", "left")
+    top += LINE
+    _write(figure, 0, top + LINE / 2, "0", "left")
+    _image(figure, _scale(), LINE, top + (LINE - SCALE_HEIGHT) / 2, SCALE_WIDTH, SCALE_HEIGHT)
+    _write(figure, LINE + SCALE_WIDTH + GAP, top + LINE / 2, scale_label, "left")
+    total = top + LINE
     figure.update_xaxes(range=[0, width], visible=False)
     figure.update_yaxes(range=[total, 0], visible=False)
     return figure.update_layout(height=total, margin=dict.fromkeys("lrtb", 0), font={"size": style.FONT_SIZE})

@@ -134,16 +134,15 @@ def accuracy_finding(table: pd.DataFrame, flops_per_mac: int = 1) -> str:
     rows = table.dropna(subset=["macs_counted"]).to_dict("records")
     unit = COST_UNITS[flops_per_mac]
     best = max(rows, key=lambda row: row["top1"])
-    single = max((row for row in rows if row["views"] == 1), key=lambda row: row["top1"], default=None)
+    highest = max((row["top1"] for row in rows if row["views"] == 1), default=None)
+    singles = [row for row in rows if row["views"] == 1 and row["top1"] == highest]
 
     def cost(row: Mapping[Any, Any]) -> str:
         return large_count(int(row["macs_counted"]) * flops_per_mac)
 
     many = f"{best['label']} reaches {best['top1']:g} % with {best['views']} views, {cost(best)} {unit} ({best['who']})"
-    if single is None:
+    if not singles:
         return f"{many}."
-    first = (
-        f"With one view per video {single['label']} at {single['frames']} frames is most accurate, "
-        f"{single['top1']:g} % for {cost(single)} {unit} ({single['who']})"
-    )
+    networks = [f"{row['label']} at {row['frames']} frames, {cost(row)} {unit} ({row['who']})" for row in singles]
+    first = f"With one view per video the highest reported accuracy is {highest:g} %: {' and '.join(networks)}"
     return f"{first}." if best["views"] == 1 else f"{first}; {many}."

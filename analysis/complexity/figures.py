@@ -165,13 +165,13 @@ def part_bars(parts: pd.DataFrame, selected: str | None = None, *, flops_per_mac
     figure.update_xaxes(
         title_text=unit,
         range=[0, 1.03 * flops_per_mac * max(totals.values(), default=1) or 1],
-        domain=[0, 0.72],
+        domain=[0, 0.66],
         tickformat="~s",
         zeroline=True,
     )
     figure.update_layout(barmode="stack")
     for name in names:
-        _write_in_row(figure, name, 0.87, large_count(totals[name] * flops_per_mac))
+        _write_in_row(figure, name, 0.84, large_count(totals[name] * flops_per_mac))
         _write_in_row(figure, name, 0.99, percent(shares[name]))
     return mark_row(figure, names, selected)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.complexity.counting import Complexity, Uncountable
 from analysis.complexity.layers import KINDS, Kind, Layer
-from analysis.formatting import COST_UNITS, large_count, percent, three_digits
+from analysis.formatting import COST_UNITS, join_words, large_count, percent, three_digits
 
 SELECTED, REFERENCE = "gte", "c2d"
 """The network of this project, and the one that it is compared with."""
@@ -202,4 +202,6 @@ def costs_finding(counts: Iterable[Complexity | Uncountable], flops_per_mac: int
     finding = f"{cheapest.label} needs {cost(cheapest)} {unit}"
     if cheapest is dearest:
         return f"{finding} and {large_count(cheapest.params)} parameters."
+    if cheapest.macs_conv_linear == dearest.macs_conv_linear:
+        return f"{join_words([item.label for item in comparable])} need {cost(cheapest)} {unit} each."
     return f"{finding}, the fewest of these, and {dearest.label} {cost(dearest)}."

@@ -320,7 +320,8 @@ def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str],
     figure.update_xaxes(
         range=[-1.06 * reach, 1.12 * reach + max(apart, 0.1) * 1.06],
         tickvals=[-0.5, 0.0, 0.5, 1.12 * reach],
-        ticktext=["50 %", "0 %", "50 %", "0 %"],
+        ticktext=["50 %", "0 %", "50 %", ""],
+        tickangle=0,
         zeroline=False,
     )
     return figure

@@ -108,7 +108,7 @@ def finding(measurement: Measurement, macs: Mapping[str, int], selected: str = "
         verb = "takes" if len(above) == 1 else "take"
         text += (
             f" {join_words(above)} {verb} longer than {'its' if len(above) == 1 else 'their'} MACs would at "
-            f"{base['label']}'s rate, which points to memory traffic and overheads rather than arithmetic."
+            f"{base['label']}'s rate."
         )
     below = [row["label"] for row in compared.values() if row["time_ratio_high"] < row["mac_ratio"]]
     if below:
