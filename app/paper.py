@@ -57,7 +57,7 @@ def offer(page: str, name: str = "", *, others: Sequence[PaperFigure] = ()) -> N
     )
     if content is not None:
         st.download_button(
-            f"Save {len(figures)} figures (ZIP, {max(0.1, len(content) / 1e6):.1f} MB)",
+            f"Save {len(figures)} figure{'s' if len(figures) > 1 else ''} (ZIP, {max(0.1, len(content) / 1e6):.1f} MB)",
             content,
             f"{figure_pack.file_stems([f'figures {page}'], name)[0]}.zip",
             "application/zip",

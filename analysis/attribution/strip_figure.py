@@ -1,6 +1,7 @@
 """Film strips as figures for a paper: frames with their evidence, and the share of the evidence in each frame."""
 
 import base64
+import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,33 +41,62 @@ def strip_figure(
     longest = max((max(row) for row in shares), default=0.0)
     top = 0.0
     for label, images, maps, row in zip(labels, frames, evidence, shares, strict=True):
-        side = (width + GAP) / len(images) - GAP
-        height = side * images.shape[1] / images.shape[2]
-        _write(figure, 0, top + LINE / 2, f"<b>{label}</b>", "left")
-        top += LINE
         grown = np.stack([cv2.resize(cells.astype(np.float32), images.shape[2:0:-1]) for cells in maps])
-        painted = overlay(images, np.clip(grown, 0, 1))
-        for number, (frame, share) in enumerate(zip(painted, row, strict=True)):
-            left = number * (side + GAP)
-            _write(figure, left + side / 2, top + LINE / 2, str(number + 1), "center")
-            _image(figure, frame, left, top + LINE, side, height)
-            foot = top + LINE + height + GAP + BAR_HEIGHT
+        names = [str(number) for number in range(1, len(images) + 1)]
+        foot = _frames(figure, label, overlay(images, np.clip(grown, 0, 1)), names, top, width) + BAR_HEIGHT
+        pitch = (width + GAP) / len(row)
+        for number, share in enumerate(row):
             tall = BAR_HEIGHT * share / longest if longest > 0 else 0.0
-            _box(figure, left, foot - tall, left + side, foot, style.NEUTRAL)
-        top = top + LINE + height + GAP + BAR_HEIGHT
+            _box(figure, number * pitch, foot - tall, (number + 1) * pitch - GAP, foot, style.NEUTRAL)
         if (most := max(row)) > 0:
-            middle = (row.index(most) + 0.5) * (side + GAP)
-            _write(figure, min(max(middle, LINE), width - LINE), top + LINE / 2, percent(most), "center")
-        top += LINE
+            middle = (row.index(most) + 0.5) * pitch
+            _write(figure, min(max(middle, LINE), width - LINE), foot + LINE / 2, percent(most), "center")
+        top = foot + LINE
     _write(figure, 0, top + LINE / 2, "bars: share of the evidence", "left")
     top += LINE
     _write(figure, 0, top + LINE / 2, "0", "left")
     _image(figure, _scale(), LINE, top + (LINE - SCALE_HEIGHT) / 2, SCALE_WIDTH, SCALE_HEIGHT)
     _write(figure, LINE + SCALE_WIDTH + GAP, top + LINE / 2, scale_label, "left")
-    total = top + LINE
+    return _in_pixels(figure, width, top + LINE)
+
+
+def frames_figure(
+    labels: Sequence[str],
+    frames: Sequence[UInt8[np.ndarray, "t _ _ 3"]],
+    names: Sequence[Sequence[str]],
+    width: float,
+) -> go.Figure:
+    """Draw a row of frames for each label, `width` pixels wide, each frame with its name above it."""
+    figure, top = go.Figure(), 0.0
+    for label, images, above in zip(labels, frames, names, strict=True):
+        top = _frames(figure, label, images, above, top, width)
+    return _in_pixels(figure, width, top)
+
+
+def _frames(
+    figure: go.Figure,
+    label: str,
+    images: UInt8[np.ndarray, "t h w 3"],
+    names: Sequence[str],
+    top: float,
+    width: float,
+) -> float:
+    """Draw a label and frames with their names; return where the row ends."""
+    side = (width + GAP) / len(images) - GAP
+    height = side * images.shape[1] / images.shape[2]
+    _write(figure, 0, top + LINE / 2, f"<b>{html.escape(label)}</b>", "left")
+    for number, (frame, name) in enumerate(zip(images, names, strict=True)):
+        left = number * (side + GAP)
+        _write(figure, left + side / 2, top + 1.5 * LINE, name, "center")
+        _image(figure, frame, left, top + 2 * LINE, side, height)
+    return top + 2 * LINE + height + GAP
+
+
+def _in_pixels(figure: go.Figure, width: float, height: float) -> go.Figure:
+    """Give the figure axes in pixels, from the upper left corner, that are not drawn."""
     figure.update_xaxes(range=[0, width], visible=False)
-    figure.update_yaxes(range=[total, 0], visible=False)
-    return figure.update_layout(height=total, margin=dict.fromkeys("lrtb", 0), font={"size": style.FONT_SIZE})
+    figure.update_yaxes(range=[height, 0], visible=False)
+    return figure.update_layout(height=height, margin=dict.fromkeys("lrtb", 0), font={"size": style.FONT_SIZE})
 
 
 def strip_table(

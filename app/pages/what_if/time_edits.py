@@ -7,16 +7,19 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pandas as pd
 import streamlit as st
 from jaxtyping import UInt8
 
 from analysis.attribution.evidence import NotNumbersError
+from analysis.attribution.strip_figure import frames_figure
 from analysis.interventions import accuracy
 from analysis.interventions import cards as intervention_cards
 from analysis.interventions.accuracy import ANSWERS, AS_FILMED, change_label
 from analysis.interventions.effects import Effect, theorem
 from analysis.interventions.time_edits import SPEEDS, TIME_CHANGES, TimeChoice, in_words, is_reordering
-from app import ablation, cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
+from analysis.plotting.figure_pack import PaperFigure
+from app import ablation, cache, cards, checkpoints, jobs, layout, paper, url_keys, url_state, widgets
 from app.clips import Clip
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if import changed_clips
@@ -145,6 +148,21 @@ def _strips(before: Clip, after: Clip, words: str) -> None:
             f'<div style="font-size:14px">The clip {html.escape(label)}</div>'
             f'<div style="display:flex;gap:4px;max-width:{(IMAGE_SIDE + 4) * len(names)}px">{images}</div>'
         )
+    labels, shown = ["as filmed", words], [before, after]
+    above = [[numbers.get(frame, NOT_GIVEN) for frame in clip.indices.tolist()] for clip in shown]
+    strips = PaperFigure(
+        title=f"The clip {words}",
+        caption=f"The frames that the networks are given as filmed, and {words}; numbers are positions as filmed.",
+        draw=lambda width: frames_figure(labels, [clip.frames for clip in shown], above, width),
+        table=pd.DataFrame(
+            [
+                {"row": label, "frame": place, "frame_name": name}
+                for label, row in zip(labels, above, strict=True)
+                for place, name in enumerate(row, start=1)
+            ]
+        ),
+    )
+    paper.add(strips, "strips")
     if NOT_GIVEN in names:
         st.caption("A dot marks a frame that the network is not given at the original speed.")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.attribution.overlay import overlay
-from analysis.attribution.strip_figure import BAR_HEIGHT, strip_figure, strip_table
+from analysis.attribution.strip_figure import BAR_HEIGHT, frames_figure, strip_figure, strip_table
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (4, 16, 24, 3), dtype=np.uint8)
 EVIDENCE = np.zeros((4, 2, 3), dtype=np.float32)
@@ -53,3 +53,10 @@ def test_the_table_has_a_row_for_each_frame():
     table = strip_table(["gte"], [EVIDENCE], [SHARES], ["1", "4", "7", "10"])
     assert table["frame_share"].tolist() == SHARES
     assert table.iloc[1].tolist() == ["gte", 2, "4", 0.75, 1.0]
+
+
+def test_frames_without_evidence_have_their_names_above_them():
+    figure = frames_figure(["as filmed", "reversed"], [FRAMES, FRAMES[::-1]], [list("1234"), list("4321")], 450)
+    assert (decoded(figure.layout.images[4].source) == FRAMES[3]).all()
+    assert [annotation.text for annotation in figure.layout.annotations][5:7] == ["<b>reversed</b>", "4"]
+    assert not figure.layout.shapes

@@ -297,7 +297,7 @@ def test_the_command_prints_lines_csv_and_json(monkeypatch, capsys):
     assert [line.split()[0] for line in lines[1:3]] == ["C2D", "GTE"]
     assert lines[0].startswith("Measured ")
     shell(monkeypatch, "--models", "c2d", *QUICK, "--csv")
-    assert capsys.readouterr().out.startswith("name,label,clip,at_native,milliseconds,")
+    assert capsys.readouterr().out.startswith("name,label,clip,at_native,milliseconds [ms],")
     shell(monkeypatch, "--models", "c2d", *QUICK, "--json")
     printed = json.loads(capsys.readouterr().out)
     assert len(printed["timed"][0]["seconds"]) == 1
