@@ -24,6 +24,9 @@ STYLE = """
 .finding { font-size: 18px; font-weight: 600; line-height: 1.4; margin: 0; }
 .st-key-cards a { padding-inline: 0; background: none; }
 .st-key-cards a p { font-size: 18px; font-weight: 600; }
+/* Chips, close to the finding and low, so that the film strips stay in view. */
+.st-key-checks { margin-top: -12px; row-gap: 0; }
+.st-key-checks button { min-height: 28px; padding-block: 0; }
 .card { margin: 0; line-height: 1.4; }
 /* As tall as the boxes next to it, so that its label is in line with theirs. */
 .st-key-unit button { min-height: 40px; }

@@ -10,6 +10,7 @@ from analysis.attribution.evidence import preselect_layer, top_classes
 from analysis.attribution.export import FINDING, FRAMES, WRITERS, Picture, write
 from analysis.attribution.gradcam import map_shapes
 from analysis.attribution.methods import METHODS, find_evidence
+from analysis.attribution.sanity_checks.checks import CHECKS, Subject, facts, stored
 from gte import cli
 from gte.checkpoint import load_model
 from gte.data.loading import to_clip
@@ -70,6 +71,8 @@ def main(
         "frames of the source": footage.info.num_frames,
         "prediction": {score.name: score.probability for score in ranking},
     }
+    subject = Subject(header=header, method=method, layer=layer or preselect_layer(shapes))
+    card |= facts({name: stored(name, subject) for name in CHECKS})
     if out is not None:
         card["file"] = str(out)
         picture = Picture(

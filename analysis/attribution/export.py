@@ -29,7 +29,10 @@ FRAMES = "frames, counted from 1"
 FINDING = "finding"
 """Entry of the card for the sentence on when the evidence occurs, or that there is none."""
 
-CAPTION_FACTS = ("class", FINDING, "method", "layer", WEIGHTING, PEAK, "time", FRAMES)
+TESTS = "tests"
+"""Entry of the card for the states of the sanity checks of the method."""
+
+CAPTION_FACTS = ("class", FINDING, "method", "layer", WEIGHTING, PEAK, "time", FRAMES, TESTS)
 """Entries of the card drawn below frames, after the network's name; the file contains the whole card."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_SCALE = 0.4

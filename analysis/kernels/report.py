@@ -23,7 +23,7 @@ from analysis.kernels.outputs import Order, snapshot_at
 from analysis.kernels.readings import Reading
 from analysis.kernels.summary import at_snapshot, block_names_of, most_moved, summarise
 from analysis.plotting import style
-from analysis.plotting.card import Card
+from analysis.plotting.card import Card, CardWithCode
 from analysis.plotting.figure_pack import from_card, pack
 from gte import checkpoint, cli
 from gte.checkpoint_header import CheckpointHeader, read_header
@@ -74,7 +74,7 @@ def as_html(
     summary: pd.DataFrame,
     header: CheckpointHeader,
     view: View,
-    extra: Sequence[Card] = (),
+    extra: Sequence[Card | CardWithCode] = (),
 ) -> str:
     """Return one self-contained page: figures that can be saved as SVG or PNG, definitions, code and tables.
 

@@ -22,16 +22,16 @@ def main(
     layers: tuple[str, ...] = (),
     methods: tuple[Annotated[str, tyro.conf.arg(metavar="{" + ",".join(METHODS) + "}")], ...] = ("gradcam",),
     checks: tuple[Annotated[str, tyro.conf.arg(metavar="{" + ",".join(CHECKS) + "}")], ...] = tuple(CHECKS),
-    ship: bool = False,
+    store: bool = False,
 ) -> None:
-    """Run sanity checks of the evidence over sets of test clips, print the verdicts and keep the results.
+    """Run sanity checks of the evidence over sets of test clips, print the verdicts.
 
     Args:
         ckpt: A .safetensors file written by gte.train.
         layers: Blocks, such as layer3.1; by default the one that the page Evidence opens with.
         methods: Attribution methods.
         checks: The checks to run.
-        ship: Write the results next to the checkpoint instead of into the cache folder.
+        store: Keep the results with the checkpoint, in results/ next to it, where the app finds them.
     """
     model, header = load_model(ckpt)
     shapes = map_shapes(header.model, header.options, ClipShape(header.num_frames, header.size, header.size))
@@ -46,7 +46,8 @@ def main(
                 subject = Subject(header=header, method=method, layer=layer)
                 result = CHECKS[name].run(model, subject, CHECKS[name].num_clips, no_report)
                 seconds = time.perf_counter() - started
-                keep(name, subject, result, shipped=ship)
+                if store:
+                    keep(name, subject, result, shipped=True)
                 cli.say(f"{layer}, {METHODS[method].label}, {name} ({seconds:.0f} s): {result.verdict.sentence}")
 
 

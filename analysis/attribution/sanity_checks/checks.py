@@ -9,14 +9,16 @@ import plotly.graph_objects as go
 from torch import nn
 
 from analysis.attribution.evidence import Explain
+from analysis.attribution.export import TESTS
 from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.sanity_checks import figures
 from analysis.attribution.sanity_checks.clips import NUM_CLIPS, check_clips, default_dataset, masks
 from analysis.attribution.sanity_checks.deletion_insertion import RANDOM_MAPS, DeletionInsertion, delete_and_insert
 from analysis.attribution.sanity_checks.frame_order import ALIKE, FrameOrder, reorder_clips
 from analysis.attribution.sanity_checks.localization import Localization, localize
-from analysis.attribution.sanity_checks.verdict import Result
+from analysis.attribution.sanity_checks.verdict import RHO, Result
 from analysis.attribution.sanity_checks.weight_randomization import KEPT, NUM_STAGES, SEEDS, Randomisation, randomise
+from analysis.plotting.card import CardWithCode
 from analysis.progress import Report
 from analysis.stored_results import load_result, save_result
 from gte.checkpoint_header import CheckpointHeader
@@ -100,8 +102,8 @@ def _localize(model: nn.Module, subject: Subject, num_clips: int, report: Report
 CHECKS: Final[Mapping[str, Check]] = {
     "randomisation": Check(
         title="Does it depend on what was learned?",
-        chip="Random weights",
-        rule=f"Passes if |ρ| with the original map is below {KEPT} (95 % interval) once all weights after the block "
+        chip="Randomised weights",
+        rule=f"Passes if {RHO} with the original map is below {KEPT} (95 % interval) once all weights after the block "
         "are random, although the block itself still computes the same.",
         description="The weights of a copy are shuffled, part by part from the classifier down, and the map is "
         "computed again each time. A map that ignores the class, such as RandomCAM, changes only when the block itself "
@@ -126,7 +128,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "frame order": Check(
         title="Does it depend on the order of the frames?",
         chip="Frame order",
-        rule=f"Passes if |ρ| of the map of shuffled frames with the original map, put in the same order, is below "
+        rule=f"Passes if {RHO} of the map of shuffled frames with the original map, put in the same order, is below "
         f"{ALIKE} (95 % interval).",
         description="The same frames in another order, and one frame for the whole clip. A network that processes "
         "each frame separately must not pass; one that uses motion should react to both.",
@@ -148,6 +150,46 @@ CHECKS: Final[Mapping[str, Check]] = {
     ),
 }
 """The checks by name, in the order in which they are shown."""
+
+
+def facts(results: Mapping[str, Result | None]) -> dict[str, Any]:
+    """Entries of a card: the state of every check, and the sentences of those that were run."""
+    states = {name: "not run" if result is None else result.verdict.state for name, result in results.items()}
+    sentences = {CHECKS[name].chip: result.verdict.sentence for name, result in results.items() if result is not None}
+    return {TESTS: ", ".join(f"{CHECKS[name].chip}: {state}" for name, state in states.items())} | (
+        {"tests in detail": sentences} if sentences else {}
+    )
+
+
+def cards(subject: Subject, path: str) -> list[CardWithCode]:
+    """A card for each check whose result is on disk; `path` is the checkpoint's file as the code names it."""
+    found = {name: stored(name, subject) for name in CHECKS}
+    return [
+        CardWithCode(
+            key=f"check-{name}".replace(" ", "-"),
+            title=CHECKS[name].title,
+            sentence=f"{METHODS[subject.method].label} at {subject.layer}. {result.verdict.sentence}",
+            figure=CHECKS[name].figure(result),
+            definition=f"{CHECKS[name].description} {CHECKS[name].rule}",
+            code=CODE.format(path=path, name=name, method=subject.method, layer=subject.layer),
+        )
+        for name, result in found.items()
+        if result is not None
+    ]
+
+
+CODE: Final = """\
+from pathlib import Path
+
+from analysis.attribution.sanity_checks.checks import CHECKS, Subject
+from analysis.progress import no_report
+from gte.checkpoint import load_model
+
+model, header = load_model(Path({path!r}))
+check = CHECKS[{name!r}]
+result = check.run(model, Subject(header=header, method={method!r}, layer={layer!r}), check.num_clips, no_report)
+check.figure(result)"""
+"""Runs a check and draws its figure."""
 
 
 def stored(name: str, subject: Subject) -> Result | None:

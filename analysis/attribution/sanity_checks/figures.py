@@ -10,13 +10,15 @@ from analysis.attribution.methods import METHODS
 from analysis.attribution.sanity_checks.deletion_insertion import RIVALS, WAYS, DeletionInsertion
 from analysis.attribution.sanity_checks.frame_order import ALIKE, FrameOrder
 from analysis.attribution.sanity_checks.localization import BASELINE, Localization
-from analysis.attribution.sanity_checks.verdict import in_words, mean_of, signed
+from analysis.attribution.sanity_checks.verdict import RHO, in_words, mean_of, signed
 from analysis.attribution.sanity_checks.weight_randomization import KEPT, Randomisation
 from analysis.formatting import percent
 from analysis.plotting import style
 from analysis.plotting.rows import lay_out_rows, row_bars
 from analysis.statistics import Interval
 
+HALF = 0.5
+"""End of an axis of shares and areas where all fit; else it is 1."""
 ROW_OFFSET = 0.16
 """Distance of the two marks of a row from its middle, in rows."""
 
@@ -38,7 +40,7 @@ def randomisation_curve(result: Randomisation) -> go.Figure:
         hovertemplate="down to %{x}: %{y:.0%} of the maps are empty<extra></extra>",
     )
     figure.add_scatter(
-        name="|ρ| with the original map",
+        name=f"{RHO} with the original map",
         x=parts,
         y=means,
         error_y=_error_bars(means, intervals),
@@ -49,7 +51,7 @@ def randomisation_curve(result: Randomisation) -> go.Figure:
             "symbol": ["circle" if stage == result.decisive else "circle-open" for stage in stages],
         },
         customdata=[in_words(*pair) for pair in zip(means, intervals, strict=True)],
-        hovertemplate="down to %{x}: |ρ| %{customdata}<extra></extra>",
+        hovertemplate=f"down to %{{x}}: {RHO} %{{customdata}}<extra></extra>",
     )
     style.style(figure, size="medium", categories="x")
     figure.update_layout(margin_t=8, legend_y=1.12)
@@ -60,7 +62,7 @@ def randomisation_curve(result: Randomisation) -> go.Figure:
         categoryorder="array",
         categoryarray=list(result.parts),
     )
-    figure.update_yaxes(title_text="|ρ|, share", range=[0, 1.05], tickvals=[0, 0.5, 1])
+    figure.update_yaxes(title_text=f"{RHO}, share", range=[0, 1.05], tickvals=[0, 0.5, 1])
     figure.add_hline(y=KEPT, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL}, layer="below")
     return figure
 
@@ -69,6 +71,8 @@ def advantages(result: DeletionInsertion) -> go.Figure:
     """By how much the evidence beats each rival, in deletion and in insertion, with paired 95 % intervals."""
     differences = result.differences()
     names = list(differences)
+    ends = [abs(end) for ways in differences.values() for _, interval in ways.values() for end in interval]
+    end = HALF if max(ends, default=0.0) < HALF else 1
     figure = go.Figure()
     for way, offset, symbol in zip(WAYS, (-ROW_OFFSET, ROW_OFFSET), ("circle", "circle-open"), strict=True):
         values = [differences[name][way] for name in names]
@@ -85,7 +89,13 @@ def advantages(result: DeletionInsertion) -> go.Figure:
         )
     style.style(figure, size="medium")
     figure.update_layout(margin_t=8, legend_y=1.12)
-    figure.update_xaxes(title_text="area by which the evidence is better", zeroline=True, zerolinewidth=2)
+    figure.update_xaxes(
+        title_text="area by which the evidence is better",
+        # The same for most networks, so that their figures can be compared.
+        range=[-end, end],
+        zeroline=True,
+        zerolinewidth=2,
+    )
     figure.update_yaxes(
         tickvals=list(range(len(names))),
         ticktext=names,
@@ -104,10 +114,10 @@ def deletion_curves(result: DeletionInsertion, method: str) -> go.Figure:
     dashes = ("solid", "dash", "dashdot", "dot")
     for row in range(len(WAYS)):
         curves = result.probabilities[0, :, row]
-        random = curves[1 + len(RIVALS) :]
-        band = [*random.max(axis=0), *random.min(axis=0)[::-1]]
+        random = [curve for curve in curves[1 + len(RIVALS) :] if not np.isnan(curve).any()]
+        band = [*np.max(random, axis=0), *np.min(random, axis=0)[::-1]] if random else []
         figure.add_scatter(
-            x=[*result.shares, *result.shares[::-1]],
+            x=[*result.shares, *result.shares[::-1]] if random else [],
             y=band,
             fill="toself",
             fillcolor=style.ROW_BAND,
@@ -156,7 +166,7 @@ def frame_order_dots(result: FrameOrder) -> go.Figure:
             y=[0.0] * len(known),
             mode="markers",
             marker={"size": 9, "symbol": "circle-open", "color": style.NEUTRAL, "line_width": 2},
-            hovertemplate="|ρ| = %{x:.2f}<extra></extra>",
+            hovertemplate=f"{RHO} = %{{x:.2f}}<extra></extra>",
         )
     )
     if len(known) > 1:
@@ -168,11 +178,11 @@ def frame_order_dots(result: FrameOrder) -> go.Figure:
             error_x=_error_bars([mean], [interval]),
             mode="markers",
             marker={"size": 11, "color": style.ACCENT},
-            hovertemplate=f"mean |ρ| {in_words(mean, interval)}<extra></extra>",
+            hovertemplate=f"mean {RHO} {in_words(mean, interval)}<extra></extra>",
         )
     style.style(figure, size="medium")
     figure.update_layout(margin_t=8, showlegend=False)
-    figure.update_xaxes(title_text="|ρ| of the maps, shuffled against original", range=[-0.02, 1.03])
+    figure.update_xaxes(title_text=f"{RHO} of the maps, shuffled against original", range=[-0.02, 1.03])
     figure.update_yaxes(tickvals=[0, 1], ticktext=["each clip", "mean"], range=[1.6, -0.6], showgrid=False)
     figure.add_vline(x=ALIKE, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL}, layer="below")
     return figure

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence, Explain, rank_correlation
 from analysis.attribution.sanity_checks.clips import CheckClips
-from analysis.attribution.sanity_checks.verdict import Verdict, from_lists, in_words, mean_of, to_lists, too_few
+from analysis.attribution.sanity_checks.verdict import RHO, Verdict, from_lists, in_words, mean_of, to_lists, too_few
 from analysis.formatting import percent, three_digits
 from analysis.progress import Report, no_report
 
@@ -53,7 +53,7 @@ class ReorderedClip:
             correlation = (
                 "one of the maps is empty"
                 if np.isnan(self.shuffled.correlation)
-                else f"|ρ| of the maps is {three_digits(self.shuffled.correlation)}"
+                else f"{RHO} of the maps is {three_digits(self.shuffled.correlation)}"
             )
             shuffled = f"Shuffled, the probability is {after} instead of {before}; {correlation}."
         nothing = " No evidence is left." if self.frozen.evidence.is_empty else ""
@@ -88,7 +88,9 @@ class FrameOrder:
             return verdict
         mean, interval = mean_of(self.correlations)
         state = "passed" if interval.high < ALIKE else "not passed" if interval.low >= ALIKE else "cannot tell"
-        numbers = f"|ρ| with the original map in the same order is {in_words(mean, interval)} ({known} clips). {answer}"
+        numbers = (
+            f"{RHO} with the original map in the same order is {in_words(mean, interval)} ({known} clips). {answer}"
+        )
         return Verdict(state=state, numbers=numbers)
 
     def as_data(self) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from analysis.statistics import Interval, mean_interval
 
 State = Literal["passed", "not passed", "cannot tell"]
 
+RHO: Final = "|\u2060ρ\u2060|"
+"""The absolute rank correlation of two maps, without a line break inside."""
 MIN_CLIPS: Final = 6
 """Fewest clips for a verdict: with five, even five out of five are likely by chance (p = 0.06)."""
 DIGITS: Final = 4
@@ -72,6 +74,11 @@ def signed(mean: float, interval: Interval) -> str:
     """A difference and its interval: "+0.25 [+0.18, +0.33]"."""
     mean_text, low, high = (f"{value:+.3f}".replace("-", "−") for value in (mean, interval.low, interval.high))
     return f"{mean_text} [{low}, {high}]"
+
+
+def p_in_words(p_value: float) -> str:
+    """A p-value as papers print it: "p = 0.012" or "p < 0.001"."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
 def to_lists(values: Float[np.ndarray, "..."] | Bool[np.ndarray, "..."]) -> list[Any]:

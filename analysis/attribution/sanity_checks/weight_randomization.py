@@ -14,6 +14,7 @@ from analysis.attribution.evidence import Explain, rank_correlation
 from analysis.attribution.hooks import block_of
 from analysis.attribution.sanity_checks.clips import CheckClips
 from analysis.attribution.sanity_checks.verdict import (
+    RHO,
     Verdict,
     from_lists,
     in_words,
@@ -73,7 +74,7 @@ class Randomisation:
         mean, interval = mean_of(by_clip)
         seeds = self.correlations.shape[1]
         numbers = (
-            f"With {what} randomised, |ρ| with the original map is {in_words(mean, interval)} ({num_clips} clips, "
+            f"With {what} randomised, {RHO} with the original map is {in_words(mean, interval)} ({num_clips} clips, "
             f"{seeds} seed{'s' if seeds > 1 else ''} each). {percent(empty)} of the maps are empty and not counted."
         )
         if empty > MAX_EMPTY:

@@ -78,13 +78,16 @@ def everything(
 def picture_of(finding: Finding, source: Source, stretch: Stretch, maximum: float | None, caption: bool) -> Picture:
     """The picture of one network, with its card."""
     seconds = source.seconds
-    card = finding.evidence.card(finding.name, finding.header.classes) | {
-        FINDING: finding.evidence.finding(),
-        "clip": source.name,
-        FRAMES: (1 + finding.clip.indices).tolist(),
-        "frames of the source": len(seconds),
-        "sanity checks of the method": sanity_checks.states(finding),
-    }
+    card = (
+        finding.evidence.card(finding.name, finding.header.classes)
+        | {
+            FINDING: finding.evidence.finding(),
+            "clip": source.name,
+            FRAMES: (1 + finding.clip.indices).tolist(),
+            "frames of the source": len(seconds),
+        }
+        | sanity_checks.facts(finding)
+    )
     return Picture(
         frames=finding.clip.frames,
         indices=finding.clip.indices.copy(),

@@ -4,12 +4,14 @@ The checks are the table `CHECKS` of `analysis.attribution.sanity_checks.checks`
 set of clips. The clip of the page is shown next to that, as one clip. All of them work on copies of the networks.
 """
 
-import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from torch import nn
 
 from analysis.attribution.methods import METHODS
 from analysis.attribution.sanity_checks import checks, figures
@@ -22,10 +24,10 @@ from analysis.attribution.sanity_checks.deletion_insertion import (
     delete_and_insert,
 )
 from analysis.attribution.sanity_checks.frame_order import ReorderedClip, change_frame_order
-from analysis.attribution.sanity_checks.verdict import Result
+from analysis.attribution.sanity_checks.verdict import RHO, Result
 from analysis.attribution.sanity_checks.weight_randomization import Randomisation, randomise
 from analysis.formatting import percent, three_digits
-from app import cache, cards, jobs, layout
+from app import cache, cards, checkpoints, jobs, layout
 from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence.finding import Finding
 from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND, MAP_SIDE
@@ -41,7 +43,6 @@ ICONS = {
     "running": ":material/hourglass_top:",
     "not run": ":material/radio_button_unchecked:",
 }
-logger = logging.getLogger(__name__)
 
 
 def subject_of(finding: Finding) -> Subject:
@@ -49,12 +50,9 @@ def subject_of(finding: Finding) -> Subject:
     return Subject(header=finding.header, method=finding.evidence.method, layer=finding.block)
 
 
-def states(finding: Finding) -> dict[str, str]:
-    """The state of each check by the name of its chip, and the sentence of those that are done."""
-    results = {name: _result(name, finding) for name in CHECKS}
-    return {
-        CHECKS[name].chip: "not run" if result is None else result.verdict.sentence for name, result in results.items()
-    }
+def facts(finding: Finding) -> dict[str, Any]:
+    """The state of each check and the sentences of those that are done, as entries of a card."""
+    return checks.facts({name: _result(name, finding) for name in CHECKS})
 
 
 def chips(findings: Sequence[Finding]) -> None:
@@ -84,8 +82,8 @@ def render(findings: Sequence[Finding]) -> None:
     """The tab: all checks, for each network of the page."""
     st.markdown(
         "Each test judges the method at this layer over a fixed set of test clips, so it says more than a look at one "
-        "map. ρ is the rank correlation of two maps; square brackets are 95 % intervals over clips, each of another "
-        "scene."
+        f"map. {RHO} is the absolute rank correlation of two maps; square brackets are 95 % intervals over clips, each "
+        "of another scene."
     )
     if any(finding.evidence.contrast is not None for finding in findings):
         st.caption("The tests take the evidence for the class alone, not contrasted with another class.")
@@ -114,8 +112,7 @@ def _draw(name: str, findings: Sequence[Finding], place: str) -> None:
             with st.container():
                 _draw_network(name, check, finding, place)
     if place == "tab" and name in ONE_CLIP:
-        for finding in findings:
-            _draw_clip(name, finding)
+        _draw_clip(name, findings)
 
 
 def _draw_network(name: str, check: Check, finding: Finding, place: str) -> None:
@@ -154,15 +151,15 @@ def _result(name: str, finding: Finding) -> Result | None:
 
 def _work(name: str, finding: Finding) -> Callable[[jobs.Report], Result]:
     copied, subject = cache.model_copier(finding.header), subject_of(finding)
+    is_kept = not checkpoints.is_uploaded(finding.header)
 
     def work(report: jobs.Report) -> Result:
         report(0.0, "preparing")
         result = CHECKS[name].run(copied(), subject, CHECKS[name].num_clips, report)
-        try:
-            checks.keep(name, subject, result)
-        except OSError:
-            # The result is shown all the same, and computed again after a restart.
-            logger.warning("The result of a check could not be stored", exc_info=True)
+        # Where nothing can be written, the result is computed again after a restart.
+        with suppress(OSError):
+            if is_kept:
+                checks.keep(name, subject, result)
         return result
 
     return work
@@ -200,44 +197,53 @@ def _draw_running(check: Check, job: jobs.Job) -> None:
     )
 
 
-def _draw_clip(name: str, finding: Finding) -> None:
+def _draw_clip(name: str, findings: Sequence[Finding]) -> None:
     """What the check finds for the clip of the page alone."""
-    if finding.evidence.is_empty:
-        st.caption(
-            layout.plain(f"{finding.name}, this clip: {finding.evidence.finding()} So there is nothing to test.")
-        )
+    for finding in findings:
+        if finding.evidence.is_empty:
+            text = f"{finding.name}, this clip: {finding.evidence.finding()} So there is nothing to test."
+            st.caption(layout.plain(text))
+    findings = [finding for finding in findings if not finding.evidence.is_empty]
+    if not findings:
         return
     run, draw = ONE_CLIP[name]
-    copied, explain = cache.model_copier(finding.header), subject_of(finding).explain
-    pixels, target = to_clip(finding.clip.frames)[None], finding.evidence.target
-    ranking = [score.index for score in finding.scores]
-    rival = rival_of(ranking, target, finding.header.twins)
-    clip = CheckClips(pixels=pixels, targets=(target,), rivals=(rival,))
-    result = jobs.offer(
-        ("one clip", name, *finding.key(finding.evidence.method)),
-        f"Test this clip with {finding.name}",
-        lambda report: run(copied(), clip, explain, finding, report),
-        lane="quick" if METHODS[finding.evidence.method].speed == "quick" else "slow",
-    )
-    if result is not None:
+    works = [partial(run, cache.model_copier(finding.header), finding) for finding in findings]
+    keys = [finding.key(finding.evidence.method) for finding in findings]
+
+    def work(report: jobs.Report) -> list[Any]:
+        return [
+            work_of_one(lambda part, text, place=place: report((place + part) / len(works), text))
+            for place, work_of_one in enumerate(works)
+        ]
+
+    is_quick = METHODS[findings[0].evidence.method].speed == "quick"
+    results = jobs.offer(("one clip", name, *keys), "Test this clip alone", work, lane="quick" if is_quick else "slow")
+    for finding, result in zip(findings, results or (), strict=results is not None):
         draw(finding, result)
 
 
-def _randomise_clip(model: Any, clip: CheckClips, explain: Any, finding: Finding, report: jobs.Report) -> Randomisation:
+def _this_clip(finding: Finding) -> CheckClips:
+    target = finding.evidence.target
+    rival = rival_of([score.index for score in finding.scores], target, finding.header.twins)
+    return CheckClips(pixels=to_clip(finding.clip.frames)[None], targets=(target,), rivals=(rival,))
+
+
+def _randomise_clip(copied: Callable[[], nn.Module], finding: Finding, report: jobs.Report) -> Randomisation:
     layer = "" if METHODS[finding.evidence.method].works_on else finding.block
-    return randomise(model, clip, explain, layer, report=report)
+    return randomise(copied(), _this_clip(finding), subject_of(finding).explain, layer, num_stages=0, report=report)
 
 
 def _draw_randomised_clip(finding: Finding, result: Randomisation) -> None:
     value, empty = float(result.by_clip(result.decisive)[0]), result.empty_share(result.decisive)
-    text = "every map is empty" if np.isnan(value) else f"|ρ| is {three_digits(value)}, {percent(empty)} of maps empty"
+    text = (
+        "every map is empty" if np.isnan(value) else f"{RHO} is {three_digits(value)}, {percent(empty)} of maps empty"
+    )
     _write(finding, f"With every weight after the block randomised: {text}.")
 
 
-def _delete_clip(
-    model: Any, clip: CheckClips, explain: Any, finding: Finding, report: jobs.Report
-) -> DeletionInsertion:
-    return delete_and_insert(model, clip, explain, finding.block, report=report)
+def _delete_clip(copied: Callable[[], nn.Module], finding: Finding, report: jobs.Report) -> DeletionInsertion:
+    explain = subject_of(finding).explain
+    return delete_and_insert(copied(), _this_clip(finding), explain, finding.block, report=report)
 
 
 def _draw_deleted_clip(finding: Finding, result: DeletionInsertion) -> None:
@@ -248,9 +254,10 @@ def _draw_deleted_clip(finding: Finding, result: DeletionInsertion) -> None:
     cards.chart(chart, title, "Probability of the class while pixels change.", key=f"curves {finding.name}")
 
 
-def _reorder_clip(model: Any, clip: CheckClips, explain: Any, finding: Finding, report: jobs.Report) -> ReorderedClip:
+def _reorder_clip(copied: Callable[[], nn.Module], finding: Finding, report: jobs.Report) -> ReorderedClip:
     report(0.5, "shuffled and frozen")
-    return change_frame_order(model, clip.pixels, clip.targets[0], explain)
+    clip = _this_clip(finding)
+    return change_frame_order(copied(), clip.pixels, clip.targets[0], subject_of(finding).explain)
 
 
 def _draw_reordered_clip(finding: Finding, result: ReorderedClip) -> None:

@@ -8,6 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from analysis.attribution.evidence import preselect_layer
+from analysis.attribution.sanity_checks.checks import Subject
+from analysis.attribution.sanity_checks.checks import cards as check_cards
 from analysis.formatting import block_name
 from analysis.kernels import cards, layer_cards, network_cards, report
 from analysis.kernels.cards import View
@@ -150,6 +153,9 @@ def matched_card(first: CheckpointHeader, second: CheckpointHeader, paths: Mappi
 
 @st.cache_data(max_entries=4, show_spinner="Writing the report", hash_funcs=HASH_FUNCS)
 def kernel_report(header: CheckpointHeader, view: View) -> str:
-    """Return everything about a checkpoint's kernels as one HTML page."""
+    """Return everything about a checkpoint's kernels as one HTML page, with the sanity checks of its evidence."""
     histories = checkpoint.load_histories(header.path)
-    return report.as_html(histories, summarise(histories, view.reading), header, view)
+    extra = []
+    if shapes := cache.map_shapes(header):
+        extra = check_cards(Subject(header=header, method="gradcam", layer=preselect_layer(shapes)), view.path)
+    return report.as_html(histories, summarise(histories, view.reading), header, view, extra)

@@ -24,7 +24,7 @@ from analysis.attribution.sanity_checks.deletion_insertion import (
 from analysis.attribution.sanity_checks.figures import deletion_curves
 from analysis.attribution.sanity_checks.frame_order import FrameOrder, change_frame_order, reorder_clips
 from analysis.attribution.sanity_checks.localization import Localization, localize, share_inside
-from analysis.attribution.sanity_checks.verdict import MIN_CLIPS, from_lists, to_lists
+from analysis.attribution.sanity_checks.verdict import MIN_CLIPS, RHO, from_lists, to_lists
 from analysis.attribution.sanity_checks.weight_randomization import (
     Randomisation,
     choose_stages,
@@ -150,7 +150,7 @@ def test_the_verdict_on_randomisation_says_its_numbers():
     numbers = randomisation([0.1, 0.2, np.nan] * 4).verdict.numbers
     # Student's interval of eight values, four of 0.1 and four of 0.2.
     assert numbers == (
-        "With every weight after layer3.1 randomised, |ρ| with the original map is 0.15 [0.105, 0.195] (8 clips, 1 "
+        f"With every weight after layer3.1 randomised, {RHO} with the original map is 0.15 [0.105, 0.195] (8 clips, 1 "
         "seed each). 33.3 % of the maps are empty and not counted."
     )
 
