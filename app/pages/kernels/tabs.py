@@ -83,7 +83,8 @@ def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: Vie
         width="stretch",
     )
     st.caption(
-        f"`python -m analysis.kernels.report {view.path} --out report.html` writes the same report, without the tests of evidence."
+        f"`python -m analysis.kernels.report {view.path} --out report.html` writes the same report, "
+        "without the tests of evidence."
     )
     if name in checkpoints.opened():
         st.caption(layout.plain(UPLOAD_NOTE.format(names=name)))
