@@ -316,8 +316,16 @@ def settings_finding(table: pd.DataFrame) -> str:
     trained, mirrored = rows["learned", 1.0], rows["mirrored", 1.0]
     others = [row for (setting, _), row in rows.items() if setting not in ("learned", "blend")]
     worst = min(others, key=lambda row: row["right"])
-    return (
-        f"The trained network is right on {_right(trained)} clips. With kernels reversed in time it is right on "
-        f"{mirrored['right']}, and answers the reversed class on {mirrored['twin']}. Most is lost with "
-        f"{SETTINGS[worst['setting']].words}: {worst['right']} are right."
-    )
+    sentences = [
+        f"The trained network is right on {_right(trained)} clips.",
+        f"With kernels reversed in time it is right on {mirrored['right']}, and answers the reversed class on "
+        f"{mirrored['twin']}.",
+        f"Most is lost with {SETTINGS[worst['setting']].words}: {worst['right']} are right.",
+    ]
+    if ("unmixed", 1.0) in rows:
+        unmixed, reset = rows["unmixed", 1.0], rows["own_reset", 1.0]
+        sentences.append(
+            f"With own taps reset and mixing kept {reset['right']} are right, with mixing removed and own taps kept "
+            f"{unmixed['right']}."
+        )
+    return " ".join(sentences)

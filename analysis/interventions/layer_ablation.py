@@ -195,8 +195,7 @@ def verdict_table(table: pd.DataFrame, layer: str) -> pd.DataFrame:
         [
             {
                 "Question": QUESTIONS[row["setting"]].asks,
-                "Kernels": SETTINGS[row["setting"]].label,
-                "Right": f"{row['right']} of {row['num_clips']}",
+                "Verdict": verdict(row),
                 "Clips lost (95 %)": " ".join(
                     [
                         three_digits(row["lost"] - row["gained"]),
@@ -204,7 +203,8 @@ def verdict_table(table: pd.DataFrame, layer: str) -> pd.DataFrame:
                     ]
                 ),
                 "p (Holm)": p_value_in_words(row["p_holm"]).removeprefix("p = "),
-                "Verdict": verdict(row),
+                "Kernels": SETTINGS[row["setting"]].label,
+                "Right": f"{row['right']} of {row['num_clips']}",
             }
             for row in _records(table)
             if row["layer"] == layer and row["setting"] != "learned"

@@ -8,7 +8,7 @@ import torch
 
 from analysis import stored_results
 from analysis.interventions import figures
-from analysis.interventions.accuracy import ANSWERS, LabelledClips, Network, compare_answers, predictions
+from analysis.interventions.accuracy import ANSWERS, LabelledClips, Network, predictions
 from analysis.interventions.kernel_edits import answers, changes
 from analysis.interventions.layer_ablation import (
     ALL_LAYERS,
@@ -27,11 +27,11 @@ from analysis.statistics import holm
 from gte.models import build, temporal_layers
 from gte.models.resnet import VideoResNet
 from gte.models.shift import shift_layers
+from tests.analysis.toy_answers import toy_table
 from tests.plots import traces
 from tests.tiny import save_tiny, tiny_clip, tiny_options
 
 CLIPS = LabelledClips(dataset="motionpairs", num_clips=14, num_frames=4, size=32)
-FIFTY_SIX = replace(CLIPS, num_clips=56)
 
 
 def network(name: str) -> Network:
@@ -40,23 +40,6 @@ def network(name: str) -> Network:
         for layer in shift_layers(model).values():
             layer.weight += 0.3 * torch.randn_like(layer.weight)
     return Network(name=name, model=model)
-
-
-def toy_table(lost: dict[tuple[str, str], int], clips: LabelledClips = FIFTY_SIX, right: int = 56) -> pd.DataFrame:
-    """A table as of `layer_ablation`, with so many lost clips by layer and setting; a negative number is gained."""
-    labels, twins = clips.labels(), clips.twins()
-    trained = torch.cat([labels[:right], twins[right:]])
-    rows = []
-    for layer in dict.fromkeys(layer for layer, _ in lost):
-        rows.append({"layer": layer, "setting": "learned", **compare_answers(trained, trained, clips)})
-        for (name, setting), count in lost.items():
-            after = trained.clone()
-            changed = slice(0, count) if count >= 0 else slice(right, right - count)
-            after[changed] = (twins if count >= 0 else labels)[changed]
-            if name == layer:
-                rows.append({"layer": layer, "setting": setting, **compare_answers(trained, after, clips)})
-    asked = iter(holm([row["p_value"] for row in rows if row["setting"] != "learned"]))
-    return pd.DataFrame([row | {"p_holm": 1.0 if row["setting"] == "learned" else next(asked)} for row in rows])
 
 
 @pytest.mark.parametrize(("name", "settings"), [("gte", 3), ("c3d", 2)])
