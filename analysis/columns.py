@@ -79,6 +79,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("norm", "weight", "Euclidean norm of the kernel over all input channels"),
     Column("line", "", "measured by gradients, or along the kernels as learned or before training (start)"),
     Column("spread", "frames", "Reach after the block: root mean square of the offsets, weighted by the shares"),
+    Column("low|high", "frames", "Smallest and largest reach of a single clip", beside="spread"),
     Column("offset", "frames", "Offset from the frame in question, negative in the past"),
     Column(r".+ \(\d+\)", "as the first", "Value of this checkpoint minus that of the first one"),
     Column("output channel of .+", "", "Index of the output channel in this checkpoint, from 0"),

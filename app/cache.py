@@ -20,13 +20,15 @@ from analysis.attribution.evidence import Evidence
 from analysis.attribution.methods import find_evidence
 from analysis.complexity import accuracy, counting, published, store, sweep
 from analysis.complexity.counting import Complexity, Uncountable
-from analysis.kernels.readings import Reading, reduced
+from analysis.kernels.moments import stored_moments
+from analysis.kernels.readings import Moments, Reading, reduced
 from analysis.kernels.summary import summarise
 from app.clips import Clip
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
 from gte.checkpoint_header import CheckpointHeader
 from gte.data.loading import to_clip
+from gte.files import Stamp, stamp
 from gte.kernel_history import KernelHistory
 from gte.models import ClipShape
 
@@ -117,10 +119,32 @@ def temporal_layers(header: CheckpointHeader) -> tuple[str, ...]:
     return checkpoint.temporal_layers_of(header)
 
 
+def moments(header: CheckpointHeader) -> Moments | None:
+    """Return the covariances of the inputs of a checkpoint's learnable shifts; None where they are not measured yet."""
+    known = _moments()
+    key = stamp(header.path)
+    if key not in known and header.layers:
+        found = stored_moments(header.path, header)
+        if found is None:
+            return None
+        known[key] = found
+    return known.get(key)
+
+
+def keep_moments(header: CheckpointHeader, measured: Moments) -> None:
+    """Keep the covariances of the inputs of a checkpoint for `moments`, until the server ends."""
+    _moments()[stamp(header.path)] = measured
+
+
+@st.cache_resource(show_spinner=False)
+def _moments() -> dict[Stamp, Moments]:
+    return {}
+
+
 @st.cache_data(max_entries=32, show_spinner="Reading the kernels", hash_funcs=HASH_FUNCS)
 def kernel_summary(header: CheckpointHeader, reading: Reading = "energy") -> pd.DataFrame:
     """Return `analysis.kernels.summarise` of a checkpoint."""
-    return summarise(checkpoint.load_histories(header.path), reading)
+    return summarise(checkpoint.load_histories(header.path), reading, moments(header) if reading == "inputs" else None)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -132,7 +156,8 @@ def history(header: CheckpointHeader, layer: str) -> KernelHistory:
 @st.cache_resource(max_entries=16, show_spinner="Reading the kernels", hash_funcs=HASH_FUNCS)
 def all_taps(header: CheckpointHeader, reading: Reading) -> list[KernelHistory]:
     """Return `analysis.kernels.reduced` of every layer; shared between visits, so never written to."""
-    return [reduced(one_layer, reading) for one_layer in checkpoint.load_histories(header.path)]
+    known = moments(header) if reading == "inputs" else None
+    return [reduced(history, reading, known) for history in checkpoint.load_histories(header.path)]
 
 
 def layer_taps(header: CheckpointHeader, layer: str, reading: Reading = "energy") -> KernelHistory:

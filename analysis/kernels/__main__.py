@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.formatting import KIND_WORDS, three_digits
 from analysis.kernels.headline import count_of, headline_of
+from analysis.kernels.moments import load_moments
 from analysis.kernels.readings import Reading
 from analysis.kernels.summary import at_the_end, summarise
 from analysis.kernels.taps import KINDS
@@ -19,18 +20,20 @@ def main(ckpt: Path, reading: Reading = "energy", json: bool = False) -> None:
 
     Args:
         ckpt: A .safetensors file written by gte.train or gte.convert.
-        reading: Taps by the energy over the input channels, by the own channel, or by the sum over input channels.
+        reading: Taps by the energy over the input channels, by the own channel, by the sum over input channels, or
+            weighted by the real inputs of a set of clips, which are measured where they are not stored.
         json: Print a list of objects on standard output.
     """
     histories = checkpoint.load_histories(ckpt)
-    summary = at_the_end(summarise(histories, reading))
+    moments = load_moments(ckpt) if reading == "inputs" else None
+    summary = at_the_end(summarise(histories, reading, moments))
     rows = [{str(name): value for name, value in row.items()} for row in summary.to_dict("records")]
     if json:
         cli.print_json(rows)
         return
     if rows:
         print(_as_text(rows))
-    cli.say(headline_of(histories, reading))
+    cli.say(headline_of(histories, reading, moments=moments))
 
 
 def _as_text(rows: list[dict[str, Any]]) -> str:

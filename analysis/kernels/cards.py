@@ -5,7 +5,7 @@ without a training has no curves.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -17,9 +17,10 @@ from analysis.kernels.chance import DRAWS, Chance, part_shares, total
 from analysis.kernels.drift import DRIFT_PARTS, PART_RMS, PART_WEIGHTS, Row, is_start_known
 from analysis.kernels.figures_by_layer import MAX_CENTRES, centres_by_layer, drift_by_depth, kinds_by_layer
 from analysis.kernels.figures_over_training import drift_over_training
-from analysis.kernels.headline import count_of, outputs_in_words
+from analysis.kernels.headline import count_of, largest_drift_in_words, outputs_in_words
+from analysis.kernels.moments import load_moments
 from analysis.kernels.outputs import Order, centres_table
-from analysis.kernels.readings import READING_DEFINITIONS, READING_WORDS, Reading
+from analysis.kernels.readings import READING_DEFINITIONS, READING_WORDS, Moments, Reading
 from analysis.kernels.summary import at_snapshot, has_history, has_start, rows_of, summarise
 from analysis.kernels.taps import KINDS
 from analysis.plotting.call import Call, Named, Part
@@ -62,6 +63,14 @@ class View:
     reading: Reading = "energy"
     order: Order = "index"
     output: int = 0
+    moments: Moments | None = field(default=None, repr=False)
+    """Covariances of the inputs, which the reading by real inputs needs."""
+
+    def how(self) -> tuple[Any, ...]:
+        """How functions are told the reading: by its name, and by what it needs."""
+        path = Named("path", self.path)
+        moments = (Named("moments", Call(load_moments, path), self.moments),) if self.reading == "inputs" else ()
+        return self.reading, *moments
 
     def histories(self, value: Sequence[KernelHistory] = ()) -> Named:
         """The kernels of all layers, `value`, as a snippet reads them."""
@@ -77,7 +86,7 @@ class View:
 
     def summary(self, value: pd.DataFrame) -> Named:
         """The table of layers, `value`, as a snippet makes it."""
-        return Named("summary", Call(summarise, self.histories(), self.reading), value)
+        return Named("summary", Call(summarise, self.histories(), *self.how()), value)
 
 
 def seconds_per_frame(header: CheckpointHeader) -> float | None:
@@ -129,9 +138,9 @@ def _drift_sentence(table: pd.DataFrame) -> str:
         if largest[count]
     ]
     return (
-        f"{largest['block']} has {'a' if len(rows) == 1 else 'the largest'} drift, {three_digits(largest['drift'])}. "
-        f"{percent(largest[part])} of the squared change is in {PART_PLACES[part]}, which are {percent(share)} of its "
-        f"weights: {_against_weights(rows, part)}. Per weight its change is {join_words(rms)} (root mean square)."
+        f"{largest_drift_in_words(rows)} {percent(largest[part])} of the squared change of {largest['block']} is in "
+        f"{PART_PLACES[part]}, which are {percent(share)} of its weights: {_against_weights(rows, part)}. Per weight "
+        f"its change is {join_words(rms)} (root mean square)."
     )
 
 
@@ -167,7 +176,7 @@ def kinds(summary: pd.DataFrame, view: View, chances: Chances = MappingProxyType
 def _kinds_sentence(rows: Sequence[Row], reading: Reading, chances: Chances) -> str:
     """The number of outputs of each kind, now, before training and after random changes."""
     by, outputs = READING_WORDS[reading], sum(row["outputs"] for row in rows)
-    opening = f"{by[0].upper()}{by[1:]}, of {outputs:,} output channels"
+    opening = f"{by[0].upper()}{by[1:]}, of {outputs:,} output channel{'' if outputs == 1 else 's'}"
     now = {name: count_of(rows, name) for name in KINDS}
     listed = join_words([outputs_in_words(number, name) for name, number in now.items() if number] or ["none is known"])
     known = [row for row in rows if is_start_known(row)]
@@ -197,7 +206,7 @@ def centres(
     seconds_per_frame: float | None = None,
 ) -> Card:
     """The centre of mass of every output channel."""
-    centres = Named("centres", Call(centres_table, view.histories(histories), view.snapshot, view.reading))
+    centres = Named("centres", Call(centres_table, view.histories(histories), view.snapshot, *view.how()))
     table: pd.DataFrame = centres.value
     step = max(1, -(-len(table) // MAX_CENTRES))
     drawn = f" One output channel in {step} is drawn." if step > 1 else ""

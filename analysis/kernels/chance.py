@@ -20,8 +20,9 @@ from gte.kernel_history import KernelHistory
 DRAWS: Final = 400
 RANGE: Final = (2.5, 97.5)
 """Percentiles of the draws: the range that holds 95 % of them."""
-MAX_NUMBERS: Final = 20_000_000
-"""Random numbers that are drawn at once for one layer; a large layer has fewer draws by the real inputs."""
+MAX_NUMBERS: Final = 1_000_000
+MIN_DRAWS: Final = 40
+"""By the real inputs all weights are drawn: a large layer has fewer draws, of so many numbers in all."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def random_kernels(
     num_outputs, num_inputs, num_taps = history.weights.shape[1:4]
     size = num_outputs * num_inputs * num_taps
     if reading == "inputs":
-        draws = max(1, min(draws, MAX_NUMBERS // size))
+        draws = min(draws, max(MIN_DRAWS, MAX_NUMBERS // size))
         change = rng.standard_normal((draws, num_outputs, num_inputs, num_taps))
         change *= norm / np.linalg.norm(change.reshape(draws, -1), axis=1)[:, None, None, None]
         return before + input_root(history.layer, moments).T @ change

@@ -236,11 +236,14 @@ _REACH_LINES: dict[str, dict[str, Any]] = {
 }
 
 
-def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind = "LTS path only") -> go.Figure:
+def reach_by_depth(
+    spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind = "LTS path only", even: float | None = None
+) -> go.Figure:
     """Draw the reach of a network in time: over depth, and frame by frame after one block.
 
-    `spreads` has rows (line, block, spread in frames), `profiles` (line, offset in frames, share); the lines are
-    "start" and "learned", along the path, and "measured"; any may be missing.
+    `spreads` has rows (line, block, spread in frames, and of "measured" its low and high over the clips), `profiles`
+    (line, offset in frames, share); the lines are "start" and "learned", along the path, and "measured"; any may be
+    missing. `even` is the reach of the same share in every frame, drawn as a dotted line.
     """
     words = {
         "start": f"{path}, before training",
@@ -261,6 +264,7 @@ def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind
                     mode="lines+markers",
                     line=form,
                     marker={"size": 6},
+                    error_y=_whiskers(part) if column == 1 and line == "measured" else None,
                     legendgroup=line,
                     showlegend=column == 1,
                     hovertemplate=(
@@ -272,6 +276,11 @@ def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind
                 row=1,
                 col=column,
             )
+    if even is not None:
+        label = {"text": "the same share in every frame", "font": {"size": style.FONT_SIZE}}
+        line = {"color": style.NEUTRAL, "dash": "dot", "width": 1}
+        place = {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": even, "y1": even}
+        figure.add_shape(**place, line=line, label={**label, "textposition": "start"})
     style.style(figure)
     order = list(dict.fromkeys(spreads.loc[spreads["line"] != "measured", "block"])) or spreads["block"].tolist()
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order, showgrid=False, row=1, col=1)
@@ -279,6 +288,12 @@ def reach_by_depth(spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind
     figure.update_yaxes(title_text="reach, frames (RMS)", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="share of the energy", rangemode="tozero", tickformat=".0%", row=1, col=2)
     return figure
+
+
+def _whiskers(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return plotly's error bars from the smallest to the largest reach of a clip."""
+    up, down = rows["high"] - rows["spread"], rows["spread"] - rows["low"]
+    return {"type": "data", "array": up, "arrayminus": down, "symmetric": False, "thickness": 1.5}
 
 
 def shares_side_by_side(summaries: Sequence[pd.DataFrame], names: Sequence[str], snapshot: int = -1) -> go.Figure:

@@ -45,14 +45,14 @@ def first_screen(summary: pd.DataFrame, history: KernelHistory, view: View, head
     if not np.isfinite(history.weights[view.snapshot]).all():
         return [bars]
     kernels = view.history(history)
-    outputs = Named("outputs", Call(outputs_table, kernels, view.snapshot, view.reading))
+    outputs = Named("outputs", Call(outputs_table, kernels, view.snapshot, *view.how()))
     rows = Card(
         key="kernels",
         title=f"The kernels of {block}",
         sentence=f"The {history.weights.shape[1]} output channels of {block}: the weight of each frame.",
         call=Call(
             kernel_rows,
-            Call(shown_taps, Call(read_kernels, kernels, view.reading)),
+            Call(shown_taps, Call(read_kernels, kernels, *view.how())),
             view.snapshot,
             Call(order_of, outputs, view.order),
             history.starts_known,

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from analysis.formatting import DIRECTIONS, KIND_VERBS, join_words, three_digits
 from analysis.kernels.chance import Range, chances_of, total
 from analysis.kernels.drift import NO_KERNELS, Row, is_start_known, measure_drift, rows_at
-from analysis.kernels.readings import READING_WORDS, WEIGHT_READINGS, Reading
+from analysis.kernels.readings import READING_WORDS, READINGS, WEIGHT_READINGS, Moments, Reading
 from gte.kernel_history import KernelHistory
 
 GROUPS: Final = (*DIRECTIONS, "combined")
@@ -51,7 +51,7 @@ def describe_kernels(
             name: [row for row in rows_at(other, snapshot) if row["layer"] in layers]
             for name, other in readings.items()
         }
-        sentences += [_changes(others, reading, chance), _drift(known)]
+        sentences += [_changes(others, reading, chance), largest_drift_in_words(known)]
     if unknown := [row["block"] for row in whole if not is_start_known(row)]:
         of = f" of {_names(unknown)}" if known else ""
         sentences.append(f"The weights{of} before training are unknown, and so is what training changed there.")
@@ -60,16 +60,21 @@ def describe_kernels(
     return when + " ".join(sentences)
 
 
-def headline_of(histories: Sequence[KernelHistory], reading: Reading = "energy", snapshot: int = -1) -> str:
-    """Return `describe_kernels` of a checkpoint's kernels, by the readings of the weights."""
+def headline_of(
+    histories: Sequence[KernelHistory],
+    reading: Reading = "energy",
+    snapshot: int = -1,
+    moments: Moments | None = None,
+) -> str:
+    """Return `describe_kernels` of a checkpoint's kernels by every reading; by real inputs if `moments` are given."""
 
     def chance(name: Reading) -> Range | None:
-        chances = chances_of(histories, snapshot, name)
+        chances = chances_of(histories, snapshot, name, moments)
         return total(list(chances.values())).num_changed if chances else None
 
-    return describe_kernels(
-        {name: measure_drift(histories, name) for name in WEIGHT_READINGS}, reading, snapshot, chance
-    )
+    names = WEIGHT_READINGS if moments is None else READINGS
+    readings: Readings = {name: measure_drift(histories, name, moments) for name in names}
+    return describe_kernels(readings, reading, snapshot, chance)
 
 
 def is_broken(row: Row) -> bool:
@@ -162,7 +167,8 @@ def _moves(rows: Sequence[Row]) -> str:
     return "; ".join(words)
 
 
-def _drift(rows: Sequence[Row]) -> str:
+def largest_drift_in_words(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Name the layer with the largest drift, if one has it."""
     largest = max(rows, key=lambda row: row["drift"])
     if len(rows) == 1:
         return f"{largest['block']} has a drift of {three_digits(largest['drift'])}."

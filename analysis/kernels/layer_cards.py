@@ -21,7 +21,7 @@ from analysis.kernels.figures_one_layer import (
     weight_maps,
 )
 from analysis.kernels.outputs import order_of, outputs_table, tap_names
-from analysis.kernels.readings import READING_DEFINITIONS, Reading
+from analysis.kernels.readings import READING_DEFINITIONS
 from analysis.kernels.spectrum import (
     BANDS,
     band,
@@ -45,10 +45,10 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
         return []
     kernels = view.history(history)
 
-    def outputs(name: str, reading: Reading) -> Named:
-        return Named(name, Call(outputs_table, kernels, view.snapshot, reading))
+    def outputs(name: str, *how: Any) -> Named:
+        return Named(name, Call(outputs_table, kernels, view.snapshot, *how))
 
-    chosen = outputs("outputs", view.reading)
+    chosen = outputs("outputs", *view.how())
     table: pd.DataFrame = chosen.value
     num_taps = history.weights.shape[3]
     block = block_name(history.layer)
@@ -57,6 +57,8 @@ def layer_in_full(history: KernelHistory, view: View) -> list[Card]:
     if own_inputs(history.initial) is not None:
         panels["own channel only"] = outputs("own", "own")
     panels["sum over input channels"] = outputs("summed", "summed")
+    if view.reading == "inputs":
+        panels["by real inputs"] = chosen
     return [
         Card(
             key="maps",
@@ -96,7 +98,7 @@ def triangle(history: KernelHistory, view: View) -> list[Card]:
     """
     if not np.isfinite(history.weights[view.snapshot]).all():
         return []
-    outputs = Named("outputs", Call(outputs_table, view.history(history), view.snapshot, view.reading))
+    outputs = Named("outputs", Call(outputs_table, view.history(history), view.snapshot, *view.how()))
     table: pd.DataFrame = outputs.value
     num_taps, block = history.weights.shape[3], block_name(history.layer)
     return [
@@ -201,7 +203,8 @@ def _triangle_sentence(block: str, table: pd.DataFrame, num_taps: int) -> str:
     def present(suffix: str) -> int:
         return int((corner_shares(table, num_taps, suffix)[:, 1] > 0.5).sum())
 
-    sentence = f"{present('')} of {len(table)} output channels of {block} put most of their weight on the current frame"
+    channels = "output channel" if len(table) == 1 else "output channels"
+    sentence = f"{present('')} of {len(table)} {channels} of {block} put over half of their weight on the current frame"
     return f"{sentence}; before training {present('0') or 'none'} did." if "kind0" in table else f"{sentence}."
 
 
@@ -220,7 +223,7 @@ def _rank_sentence(history: KernelHistory, snapshot: int) -> str:
     )
     sentence = (
         f"Effectively {three_digits(filters)} of {largest[0]} temporal filters and {three_digits(outputs)} of "
-        f"{largest[1]} output channels are independent"
+        f"{largest[1]} output channel{'' if largest[1] == 1 else 's'} are independent"
     )
     if not history.starts_known:
         return f"{sentence}."
@@ -234,8 +237,10 @@ def _frequency_sentence(history: KernelHistory, snapshot: int) -> str:
         return {name: int((bands == name).sum()) for name in BANDS}
 
     now = counts(snapshot)
-    words = [f"{count} are {name}" for name, count in now.items() if count]
-    sentence = f"Of {sum(now.values())} output channels, each over all its input channels, {', '.join(words)}"
+    words = [f"{count} {'is' if count == 1 else 'are'} {name}" for name, count in now.items() if count]
+    channels = "output channel" if sum(now.values()) == 1 else "output channels"
+    sentence = f"Of {sum(now.values())} {channels}, each over all its input channels, {', '.join(words)}"
     if not history.starts_known:
         return f"{sentence}."
-    return f"{sentence}; before training {counts(0)['all-pass']} were all-pass."
+    before = counts(0)["all-pass"]
+    return f"{sentence}; before training {before} {'was' if before == 1 else 'were'} all-pass."

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
+from analysis.kernels.chance import Range
 from gte.checkpoint_header import CheckpointHeader
-from gte.models import recording
+from gte.models import build, recording
 
 COMPARED_COLUMNS = ("back", "now", "ahead", "combined", "changed", "centre_of_mass", "drift", "cosine")
 """What the layers of two checkpoints are compared by."""
@@ -57,6 +58,8 @@ class Matching:
     """For each output of the first the number of the second's."""
     correlation: Float[np.ndarray, " o"] | None
     """How alike their answers are, between 0 and 1; None where they were matched by number."""
+    untrained: Range | None = None
+    """The mean correlation of pairs of untrained networks, matched in the same way: what the matching gives alone."""
 
 
 def by_index(num_outputs: int) -> Matching:
@@ -82,6 +85,26 @@ def _standardised(answers: Float[Tensor, "o p"]) -> Float[Tensor, "o p"]:
     centred = answers.double() - answers.double().mean(dim=1, keepdim=True)
     length = torch.linalg.vector_norm(centred, dim=1, keepdim=True)
     return torch.where(length > 0, centred / length.clamp(min=1e-300), torch.zeros_like(centred))
+
+
+UNTRAINED_PAIRS = 3
+
+
+def untrained_correlation(
+    first: CheckpointHeader, second: CheckpointHeader, layer: str, clips: Float[Tensor, "n 3 t h w"]
+) -> Range:
+    """Return the mean |correlation| of matched outputs of untrained networks: of UNTRAINED_PAIRS pairs, seeded."""
+    means = []
+    with torch.random.fork_rng(devices=[]):
+        for pair in range(UNTRAINED_PAIRS):
+            responses = []
+            for place, header in enumerate((first, second)):
+                torch.manual_seed(2 * pair + place)
+                responses.append(responses_of(build(header.model, **header.options).eval(), layer, clips))
+            correlation = by_responses(*responses).correlation
+            assert correlation is not None
+            means.append(float(correlation.mean()))
+    return Range(min(means), sorted(means)[len(means) // 2], max(means))
 
 
 def responses_of(model: nn.Module, layer: str, clips: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, "o p"]:

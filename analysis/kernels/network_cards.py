@@ -2,66 +2,31 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from analysis.formatting import block_name, percent, three_digits
 from analysis.kernels.cards import View
 from analysis.kernels.figures_by_layer import PathKind, reach_by_depth, shares_side_by_side
 from analysis.kernels.figures_one_layer import matched_centres
-from analysis.kernels.matching import Matching, by_index, by_responses, differences, responses_of
+from analysis.kernels.first_clips import FirstClips, first_clips
+from analysis.kernels.matching import UNTRAINED_PAIRS, Matching, by_index, by_responses, differences, responses_of
+from analysis.kernels.measured_reach import Measured
 from analysis.kernels.outputs import outputs_table
-from analysis.kernels.reach import measured_reach, path_table, spread_of
+from analysis.kernels.reach import even_reach, measured_reach, path_table, spread_of
 from analysis.kernels.readings import READING_DEFINITIONS
 from analysis.kernels.summary import summarise
 from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
 from gte.checkpoint import load_histories, load_history, load_model
 from gte.checkpoint_header import CheckpointHeader, read_header
-from gte.data import DATASETS, open_dataset
-from gte.data.loading import to_clip
-from gte.data.sampling import segment_indices
 from gte.kernel_history import KernelHistory
 from gte.models import configure
 from gte.models.resnet import ResNetConfig
 
 LTS_PATH: PathKind = "LTS path only"
 KERNEL_PATH: PathKind = "temporal kernels only"
-
-
-@dataclass(frozen=True, kw_only=True)
-class FirstClips:
-    """The first test clips of a data set, as a network sees them in evaluation."""
-
-    dataset: str
-    count: int
-
-    @property
-    def words(self) -> str:
-        """The clips as a sentence names them."""
-        return f"{'one clip' if self.count == 1 else f'{self.count} clips'} of {DATASETS[self.dataset].label}"
-
-
-def first_clips(header: CheckpointHeader, dataset: str, count: int) -> Float[Tensor, "n 3 t h w"]:
-    """Read the first test clips of a data set as the network of `header` takes them in evaluation."""
-    clips = open_dataset(dataset, "test", header.size)
-    which = segment_indices(clips.num_frames_stored, header.num_frames)
-    return torch.stack([to_clip(clips.frames(index, which)) for index in range(count)])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """The result of `measured_reach` and its arguments."""
-
-    table: pd.DataFrame
-    blocks: tuple[str, ...]
-    probes: int
-    clips: FirstClips
 
 
 def is_chain(header: CheckpointHeader) -> bool:
@@ -85,22 +50,25 @@ def reach(histories: Sequence[KernelHistory], measured: Measured, header: Checkp
         "tables", Call(reach_tables, view.histories(histories), by_gradient, file_header, block, view.snapshot)
     )
     spread: pd.DataFrame = tables.value[0]
+    even = even_reach(sorted(set(measured.table["offset"])))
     left_out = (
         "" if is_chain(header) else " This network's temporal layers do not follow one another, so no path is drawn."
     )
     return Card(
         key="reach",
         title="How far does the network see?",
-        sentence=_reach_sentence(spread, block),
-        call=Call(reach_by_depth, Part(tables, 0), Part(tables, 1), path),
+        sentence=_reach_sentence(spread, block, even),
+        call=Call(reach_by_depth, Part(tables, 0), Part(tables, 1), path, even),
         definition=(
             f"**{path}**: a layer's energy profile is Σₒᵢ wₒᵢₖ² over its taps k, as shares; along the path through the "
             "kernels the profiles are convolved with one another. It leaves out shortcuts and the other paths, which "
-            f"pass frames unchanged, and is drawn before training and at the chosen snapshot.{left_out} **Measured**: "
+            "pass frames unchanged, is cut to the frames of the clip, and is drawn before training and at the chosen "
+            f"snapshot.{left_out} **Measured**: "
             "the energy of the gradient of a block's centre frame with respect to every input frame, for the whole "
-            f"network with its final weights, on {measured.clips.words}, along random directions of ±1 over the "
-            "features. The clip ends after a few frames, the path does not. Reach is √(Σ k² · share), the root mean "
-            f"square (RMS), in frames of the input; on the right the shares after {block}."
+            f"network with its final weights, on {measured.clips.words}, along {measured.probes} random directions of "
+            "±1 over the features; whiskers: the smallest and the largest reach of a single clip. Reach is "
+            "√(Σ k² · share), the root mean square (RMS), in frames of the input: the same share in every frame of the "
+            f"clip has the reach of the dotted line; on the right the shares after {block}."
         ),
         table=spread,
     )
@@ -114,7 +82,12 @@ def reach_tables(
     Along the path at the snapshot and, where known, before training, for networks whose layers follow one another;
     and `measured`, from `measured_reach`.
     """
-    spreads, profiles = [_spreads(measured, "measured")], [_profile(measured, block, "measured")]
+    together = measured.groupby(["block", "offset"], sort=False, as_index=False)["share"].sum()
+    clips = [_spreads(part, "measured") for _, part in measured.groupby("clip", sort=False)]
+    of_clips = pd.concat(clips).groupby("block", sort=False)["spread"].agg(low="min", high="max")
+    spreads = [_spreads(together, "measured").join(of_clips, on="block")]
+    profiles = [_profile(together, block, "measured")]
+    frames = sorted(set(measured["offset"]))
     if is_chain(header):
         layers = [history.layer for history in histories]
         ends = {"learned": [history.weights[snapshot] for history in histories]}
@@ -122,7 +95,8 @@ def reach_tables(
             ends["start"] = [history.weights[0] for history in histories]
         for line, weights in ends.items():
             table = path_table(layers, weights)
-            table = table.assign(block=table["layer"].map(block_name))
+            table = table[table["offset"].isin(frames)].assign(block=table["layer"].map(block_name))
+            table["share"] /= table.groupby("layer", sort=False)["share"].transform("sum")
             spreads.append(_spreads(table, line))
             profiles.append(_profile(table, block, line))
     return pd.concat(spreads, ignore_index=True), pd.concat(profiles, ignore_index=True)
@@ -143,17 +117,21 @@ def _profile(table: pd.DataFrame, block: str, line: str) -> pd.DataFrame:
     return table.loc[table["block"] == block, ["offset", "share"]].assign(line=line)
 
 
-def _reach_sentence(spread: pd.DataFrame, block: str) -> str:
+def _reach_sentence(spread: pd.DataFrame, block: str, even: float) -> str:
     here = {row["line"]: row["spread"] for row in spread.to_dict("records") if row["block"] == block}
     if "measured" not in here:
         return f"Nothing was measured after {block}."
     if not all(math.isfinite(reach) for reach in here.values()):
         return f"The reach after {block} cannot be computed: weights before it contain NaN or infinity."
-    sentence = f"After {block} the measured reach is {three_digits(here['measured'])} frames (RMS)"
-    if "learned" not in here:
-        return f"{sentence}."
-    sentence += f"; the kernels alone would give {three_digits(here['learned'])}"
-    return f"{sentence}, and gave {three_digits(here['start'])} before training." if "start" in here else f"{sentence}."
+    rows = spread[(spread["line"] == "measured") & (spread["block"] == block)]
+    low, high = float(rows["low"].iloc[0]), float(rows["high"].iloc[0])
+    between = f", {three_digits(low)} to {three_digits(high)} over the clips" if low < high else ""
+    sentence = f"After {block} the measured reach is {three_digits(here['measured'])} frames (RMS){between}"
+    if "learned" in here:
+        sentence += f"; the kernels alone, cut to the clip, would give {three_digits(here['learned'])}"
+    if "start" in here:
+        sentence += f", and gave {three_digits(here['start'])} before training"
+    return f"{sentence}. The same share in every frame of the clip would give {three_digits(even)}."
 
 
 def side_by_side(summaries: Sequence[pd.DataFrame], paths: Mapping[str, str], view: View) -> Card:
@@ -232,7 +210,12 @@ def matched(
     if matching.correlation is None:
         how = "matched by index, because both started from the same weights"
     else:
-        how = f"matched by their responses to the same clips (mean |correlation| {matching.correlation.mean():.2f})"
+        how = f"matched by their responses to the same clips (mean |correlation| {matching.correlation.mean():.2f}"
+        if matching.untrained is not None:
+            beaten = matching.correlation.mean() > matching.untrained.high
+            how += f"{'' if beaten else ', no more than'} {'against' if beaten else 'the'} "
+            how += f"{matching.untrained.in_words()} of untrained networks"
+        how += ")"
     return Card(
         key="matched",
         title=f"How do the output channels of {block} correspond?",
@@ -245,8 +228,10 @@ def matched(
             "configuration and seed, channel 7 of one is channel 7 of the other. Otherwise the index has no meaning, "
             "and weights cannot be compared, because the input channels are permuted as well: then the responses of "
             "the output channels to the same clips are correlated, and partners are chosen one to one so that the sum "
-            "of |correlation| is largest (scipy's linear_sum_assignment). The fainter a point, the weaker the "
-            "correlation. On the dotted line both look at the same point in time."
+            "of |correlation| is largest (scipy's linear_sum_assignment). Choosing partners makes that sum "
+            f"large for any two networks: compare it with that of {UNTRAINED_PAIRS} pairs of untrained networks, "
+            "matched in the same way. The fainter a point, the weaker the correlation. On the dotted line both look at "
+            "the same point in time."
         ),
         table=table,
     )

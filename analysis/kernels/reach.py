@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from analysis.progress import Report, no_report
 from gte.models import block_outputs, recording
 
-PROBES = 4
+PROBES = 12
 """Random directions per clip and block; the expectation over them is the exact energy of the gradient."""
 
 
@@ -41,6 +42,11 @@ def spread_of(offsets: Sequence[float], shares: Sequence[float]) -> float:
     return float(np.sqrt((weights * places**2).sum() / weights.sum()))
 
 
+def even_reach(offsets: Sequence[float]) -> float:
+    """Return the reach of the same share in every frame of a clip: sqrt(5.5) = 2.35 for offsets -4 to 3."""
+    return spread_of(offsets, [1.0] * len(offsets))
+
+
 def path_table(layers: Sequence[str], weights: Sequence[np.ndarray]) -> pd.DataFrame:
     """Return `path_reach` as rows: layer, offset (frames), share."""
     return pd.DataFrame(
@@ -53,33 +59,42 @@ def path_table(layers: Sequence[str], weights: Sequence[np.ndarray]) -> pd.DataF
 
 
 def measured_reach(
-    model: nn.Module, clips: Float[Tensor, "n 3 t h w"], blocks: Sequence[str], *, seed: int = 0, probes: int = PROBES
+    model: nn.Module,
+    clips: Float[Tensor, "n 3 t h w"],
+    blocks: Sequence[str],
+    *,
+    seed: int = 0,
+    probes: int = PROBES,
+    report: Report = no_report,
 ) -> pd.DataFrame:
     """Measure how much each input frame changes the centre frame's features after each of the blocks, on real clips.
 
-    Rows: block, offset (input frames from the one in the centre), share: the energy of the gradient of the features of
-    the block's centre frame with respect to that input frame, as shares over the clip. The gradient is taken along
+    Rows: block, clip (from 0), offset (input frames from the one in the centre), share: the energy of the gradient of
+    the features of the block's centre frame with respect to that input frame, as shares over all clips together, so
+    that those of one block add up to 1. The gradient is taken along
     random directions of +1 and -1 over all features, whose mean energy is that of the whole Jacobian. In evaluation
     mode; leaves no hook and no gradient behind. Raises KeyError for an unknown block.
     """
     modules = block_outputs(model)
     chosen = {block: modules[block] for block in blocks}
-    energy = {block: torch.zeros(clips.shape[2], dtype=torch.float64) for block in blocks}
+    energy = {block: torch.zeros(clips.shape[0], clips.shape[2], dtype=torch.float64) for block in blocks}
     generator = torch.Generator().manual_seed(seed)
     with recording(chosen) as outputs:
-        for clip in clips:
+        for number, clip in enumerate(clips):
             outputs.clear()
             pixels = clip[None].detach().requires_grad_()
             with torch.enable_grad():
                 model(pixels)
-            for block, features in outputs.items():
-                energy[block] += _gradient_energy(features, pixels, generator, probes)
+            for place, (block, features) in enumerate(outputs.items()):
+                report((number + place / len(blocks)) / len(clips), f"clip {number + 1}, {block}")
+                energy[block][number] = _gradient_energy(features, pixels, generator, probes)
     centre = clips.shape[2] // 2
     return pd.DataFrame(
         [
-            {"block": block, "offset": frame - centre, "share": float(part / total.sum())}
+            {"block": block, "clip": clip, "offset": frame - centre, "share": float(part / total.sum())}
             for block, total in energy.items()
-            for frame, part in enumerate(total)
+            for clip, frames in enumerate(total)
+            for frame, part in enumerate(frames)
         ]
     )
 

@@ -19,6 +19,7 @@ from analysis.kernels.chance import chances_of
 from analysis.kernels.drift import NO_KERNELS
 from analysis.kernels.first_screen import first_screen
 from analysis.kernels.headline import headline_of
+from analysis.kernels.moments import load_moments
 from analysis.kernels.outputs import Order, snapshot_at
 from analysis.kernels.readings import Reading
 from analysis.kernels.summary import at_snapshot, block_names_of, most_moved, summarise
@@ -56,7 +57,7 @@ def cards_of(
 ) -> list[Card]:
     """Return every card that needs only the kernels, in the order of the page."""
     history = next(history for history in histories if history.layer == view.layer)
-    chances = chances_of(histories, view.snapshot, view.reading)
+    chances = chances_of(histories, view.snapshot, view.reading, view.moments)
     cards = [
         kernel_cards.drift(summary, view),
         kernel_cards.kinds(summary, view, chances),
@@ -91,7 +92,7 @@ def as_html(
         facts=f"{header.model}, {header.num_params:,} parameters, "
         f"{f'trained on {header.dataset}' if header.dataset else 'trained elsewhere'}; "
         f"snapshot of step {', '.join(f'{step:,}' for step in steps)}.",
-        finding=headline_of(histories, view.reading, view.snapshot),
+        finding=headline_of(histories, view.reading, view.snapshot, view.moments),
         sections=[
             {
                 "key": card.key,
@@ -135,13 +136,15 @@ def main(
         out: The file to write; one that ends with .zip has the figures for a paper, as SVG and PDF with their points.
         layer: The layer shown in detail, by its path in the state_dict or its short name; by default the largest drift.
         step: The training step whose snapshot is shown, or the last one before it; the last snapshot if negative.
-        reading: Taps by the energy over the input channels, by the own channel, or by the sum over input channels.
+        reading: Taps by the energy over the input channels, by the own channel, by the sum over input channels, or
+            weighted by the real inputs of a set of clips, which are measured where they are not stored.
         order: Sorting of the output channels of the layer: index, drift, shift or norm.
         output: The output channel of that layer that is shown in detail.
     """
     header = read_header(ckpt)
     histories = checkpoint.load_histories(ckpt)
-    summary = summarise(histories, reading)
+    moments = load_moments(ckpt) if reading == "inputs" else None
+    summary = summarise(histories, reading, moments)
     if summary.empty:
         raise CheckpointError(f"{ckpt.name} {NO_KERNELS}")
     names = block_names_of(summary)
@@ -159,8 +162,9 @@ def main(
         reading=reading,
         order=order,
         output=output,
+        moments=moments,
     )
-    headline = headline_of(histories, reading, view.snapshot)
+    headline = headline_of(histories, reading, view.snapshot, moments)
     if out.suffix == ".zip":
         figures = [*first_screen(summary, history, view, headline), *cards_of(histories, summary, header, view)]
         by_key = {card.key: from_card(card) for card in figures}

@@ -24,9 +24,9 @@ from analysis.interventions.layer_ablation import layer_ablation
 from analysis.kernels import cards as kernel_cards
 from analysis.kernels import layer_cards, network_cards
 from analysis.kernels.cards import View
+from analysis.kernels.first_clips import FirstClips
 from analysis.kernels.first_screen import first_screen
 from analysis.kernels.matching import by_index
-from analysis.kernels.network_cards import FirstClips
 from analysis.kernels.summary import summarise
 from analysis.plotting.figure_pack import points
 from gte import checkpoint

@@ -12,30 +12,35 @@ from analysis.attribution.evidence import preselect_layer
 from analysis.attribution.sanity_checks.checks import Subject
 from analysis.attribution.sanity_checks.checks import cards as check_cards
 from analysis.formatting import block_name
-from analysis.kernels import cards, layer_cards, network_cards, report
+from analysis.kernels import cards, layer_cards, measured_reach, network_cards, report
 from analysis.kernels.cards import View
 from analysis.kernels.chance import Chance, Range, chances_of, total
+from analysis.kernels.first_clips import FirstClips
 from analysis.kernels.first_screen import first_screen
 from analysis.kernels.headline import Readings, describe_kernels
-from analysis.kernels.matching import Matching, by_index, by_responses, responses_of, same_start
-from analysis.kernels.network_cards import FirstClips, Measured
-from analysis.kernels.reach import PROBES, measured_reach
-from analysis.kernels.readings import WEIGHT_READINGS, Reading
+from analysis.kernels.matching import Matching, by_index, by_responses, responses_of, same_start, untrained_correlation
+from analysis.kernels.measured_reach import Measured
+from analysis.kernels.moments import measure_moments, settings_of, store_moments
+from analysis.kernels.reach import PROBES
+from analysis.kernels.readings import READINGS, WEIGHT_READINGS, Moments, Reading
 from analysis.kernels.summary import rows_of, summarise
 from analysis.plotting.card import Card
 from analysis.plotting.figure_pack import PaperFigure, from_card
-from app import cache
+from analysis.progress import Report
+from app import cache, checkpoints, jobs
 from app.clips import clip_source, dataset_clip
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
 from gte.checkpoint_header import CheckpointHeader
 from gte.data.loading import to_clip
+from gte.files import stamp
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
 def kernel_chances(header: CheckpointHeader, reading: Reading, snapshot: int) -> dict[str, Chance]:
     """Return what random changes of the size of each layer's at a snapshot would do."""
-    return chances_of(checkpoint.load_histories(header.path), snapshot, reading)
+    moments = cache.moments(header) if reading == "inputs" else None
+    return chances_of(checkpoint.load_histories(header.path), snapshot, reading, moments)
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -46,7 +51,8 @@ def kernel_headline(header: CheckpointHeader, reading: Reading, snapshot: int) -
         chances = kernel_chances(header, name, snapshot)
         return total(list(chances.values())).num_changed if chances else None
 
-    readings: Readings = {name: rows_of(cache.kernel_summary(header, name)) for name in WEIGHT_READINGS}
+    names = WEIGHT_READINGS if cache.moments(header) is None else READINGS
+    readings: Readings = {name: rows_of(cache.kernel_summary(header, name)) for name in names}
     return describe_kernels(readings, reading, snapshot, chance)
 
 
@@ -57,10 +63,9 @@ def _cards(header: CheckpointHeader, view: View, tab: str) -> list[Card]:
         case "drift":
             shown = [cards.drift(summary, view)]
         case "outputs":
-            # Kernels that are already reduced give the same by energy.
             chances = kernel_chances(header, view.reading, view.snapshot)
             seconds = cards.seconds_per_frame(header)
-            taps = cards.centres(cache.all_taps(header, view.reading), view, chances, seconds)
+            taps = cards.centres(checkpoint.load_histories(header.path), view, chances, seconds)
             shown = [cards.kinds(summary, view, chances), taps]
         case "layer":
             shown = layer_cards.layer_in_full(cache.history(header, view.layer), view)
@@ -91,17 +96,54 @@ def first_screen_figures(header: CheckpointHeader, view: View) -> list[PaperFigu
     return [from_card(card) for card in first_screen(summary, cache.history(header, view.layer), view, headline)]
 
 
+def offer_moments(header: CheckpointHeader) -> Moments | None:
+    """Return the covariances of the inputs of a checkpoint's layers; None while the job that measures them is drawn."""
+    known = cache.moments(header)
+    if known is not None:
+        return known
+    copy_model, is_kept = cache.model_copier(header), not checkpoints.is_uploaded(header)
+
+    def work(report: Report) -> Moments:
+        measured = measure_moments(copy_model(), header, report)
+        if is_kept:
+            measured = store_moments(header.path, header, measured)
+        cache.keep_moments(header, measured)
+        return measured
+
+    note = f"The network reads {settings_of(header)['clips']} test clips."
+    key = ("input moments", stamp(header.path))
+    return jobs.offer(key, "Measure the inputs", work, lane="slow", note=note, at_once=True)
+
+
 REACH_CLIPS = 4
-"""Clips for measuring the reach of a network; a large one is measured on one, after the last block of each stage."""
+"""Clips on which the outputs of two networks are matched."""
 
 
 @st.cache_data(max_entries=32, show_spinner="Measuring the temporal reach", hash_funcs=HASH_FUNCS)
-def _measured_reach(header: CheckpointHeader, blocks: tuple[str, ...]) -> Measured:
-    large = header.size >= cache.LARGE_SIDE
-    clips, probes = _first_clips(header, 1 if large else REACH_CLIPS), 1 if large else PROBES
+def _measured_now(header: CheckpointHeader, clips: FirstClips, blocks: tuple[str, ...]) -> Measured:
     with cache.model_of(header) as model:
-        table = measured_reach(model, _pixels(header, clips), blocks, probes=probes)
-    return Measured(table=table, blocks=blocks, probes=probes, clips=clips)
+        return measured_reach.measure(model, header, clips, blocks)
+
+
+def _measured_reach(header: CheckpointHeader, blocks: tuple[str, ...]) -> Measured | None:
+    """Return the reach: at once of small clips, else stored, or None while the job that measures it is drawn."""
+    clips = measured_reach.reach_clips(header, clip_source(header).dataset)
+    if header.size < cache.LARGE_SIDE:
+        return _measured_now(header, clips, blocks)
+    stored = measured_reach.stored(header.path, header, clips, blocks)
+    if stored is not None:
+        return stored
+    copy_model, is_kept = cache.model_copier(header), not checkpoints.is_uploaded(header)
+
+    def work(report: Report) -> Measured:
+        measured = measured_reach.measure(copy_model(), header, clips, blocks, report=report)
+        if is_kept:
+            measured_reach.store(header.path, header, measured)
+        return measured
+
+    note = f"{PROBES} random directions for {clips.words} and each block."
+    key = ("reach", stamp(header.path), blocks)
+    return jobs.offer(key, "Measure the reach", work, lane="slow", note=note, at_once=True)
 
 
 def _first_clips(header: CheckpointHeader, count: int) -> FirstClips:
@@ -114,15 +156,12 @@ def _pixels(header: CheckpointHeader, clips: FirstClips) -> Float[Tensor, "n 3 t
     return torch.stack([to_clip(clip.frames) for clip in shown])
 
 
-@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
-def reach_card(header: CheckpointHeader, view: View) -> Card:
-    """Return the card of the temporal reach of a network; shared between visits, so never written to."""
+def reach_card(header: CheckpointHeader, view: View) -> Card | None:
+    """Return the card of the temporal reach of a network; None while its measurement is drawn as a job."""
     blocks = tuple(cache.map_shapes(header))
-    block = block_name(view.layer)
-    if header.size >= cache.LARGE_SIDE:
-        last = {name.split(".")[0]: name for name in blocks}
-        blocks = tuple(name for name in blocks if name in last.values() or name == block)
-    measured = _measured_reach(header, blocks)
+    measured = _measured_reach(header, measured_reach.chosen_blocks(header, blocks, block_name(view.layer)))
+    if measured is None:
+        return None
     return network_cards.reach(checkpoint.load_histories(header.path), measured, header, view)
 
 
@@ -135,7 +174,8 @@ def _matching(first: CheckpointHeader, second: CheckpointHeader, layer: str) -> 
     for header in (first, second):
         with cache.model_of(header) as model:
             responses.append(responses_of(model, layer, clips))
-    return by_responses(*responses)
+    untrained = untrained_correlation(first, second, layer, clips)
+    return replace(by_responses(*responses), untrained=untrained)
 
 
 def matched_card(first: CheckpointHeader, second: CheckpointHeader, paths: Mapping[str, str], view: View) -> Card:
@@ -158,4 +198,4 @@ def kernel_report(header: CheckpointHeader, view: View) -> str:
     extra = []
     if shapes := cache.map_shapes(header):
         extra = check_cards(Subject(header=header, method="gradcam", layer=preselect_layer(shapes)), view.path)
-    return report.as_html(histories, summarise(histories, view.reading), header, view, extra)
+    return report.as_html(histories, summarise(histories, view.reading, view.moments), header, view, extra)

@@ -15,7 +15,7 @@ from app import cache, checkpoints, layout, navigation, paper, url_keys, url_sta
 from app.components.kernel_barcode import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import tabs
-from app.pages.kernels.cache import first_screen_figures, kernel_headline
+from app.pages.kernels.cache import first_screen_figures, kernel_headline, offer_moments
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.models import MODELS
@@ -24,6 +24,7 @@ READINGS: Mapping[str, Reading] = {
     "energy over input channels": "energy",
     "own channel only": "own",
     "sum over input channels": "summed",
+    "weighted by real inputs": "inputs",
 }
 ORDERS: Mapping[str, Order] = {"index": "index", "drift": "drift", "direction": "shift", "size": "norm"}
 
@@ -53,12 +54,16 @@ def render() -> None:
         others = tabs.pick_others(available, name)
         export = st.popover("Export")
         widgets.upload_checkpoint()
+    if reading == "inputs" and offer_moments(header) is None:
+        st.caption("Until the inputs are measured the kernels are shown by energy over input channels.")
+        reading = "energy"
+    moments = cache.moments(header) if reading == "inputs" else None
     summary = cache.kernel_summary(header, reading)
     # The finding is above the scrubber, whose snapshot it describes.
     finding = st.container()
     st.caption(layout.plain(_facts(header, layer)))
     path = checkpoints.path_in_code(header)
-    view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order))
+    view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order, moments=moments))
     with finding:
         layout.finding(kernel_headline(header, view.reading, view.snapshot))
     with export:
@@ -73,7 +78,7 @@ def render() -> None:
 
 def _pick_reading(header: CheckpointHeader) -> Reading:
     # Only in a learnable shift does each output read one input before training.
-    options = [name for name, reading in READINGS.items() if header.layers or reading != "own"]
+    options = [name for name, reading in READINGS.items() if header.layers or reading not in ("own", "inputs")]
     return READINGS[widgets.pick(url_keys.TAPS, "Kernel", options, width=230)]
 
 
@@ -139,6 +144,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
             reading=view.reading,
             order=view.order,
             output=choice.output or 0,
+            moments=view.moments,
         )
     return view
 
@@ -149,7 +155,7 @@ def _order(header: CheckpointHeader, view: View, key: str, first: int) -> list[i
         return None
     history = cache.history(header, view.layer)
     snapshot = st.session_state[key]["snapshot"] if key in st.session_state else first
-    table = outputs_table(history, min(int(snapshot), len(history.steps) - 1), view.reading)
+    table = outputs_table(history, min(int(snapshot), len(history.steps) - 1), view.reading, view.moments)
     return order_of(table, view.order).tolist()
 
 

@@ -1,7 +1,7 @@
 """Tabs, comparison and export of the page Shift kernels; a tab is one entry of TABS and is drawn when opened."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
@@ -139,13 +139,18 @@ def _training(subject: _Subject) -> None:
 
 
 def _reach(subject: _Subject) -> None:
-    _draw(subject, [reach_card(subject.header, subject.view)])
+    card = reach_card(subject.header, subject.view)
+    _draw(subject, [card] if card else [])
 
 
 def _compare(subject: _Subject) -> None:
     if not subject.others:
         st.info(NO_OTHERS)
         return
+    if subject.view.reading == "inputs":
+        st.caption("Several checkpoints are compared by energy over input channels: each has inputs of its own.")
+        by_energy = replace(subject.view, reading="energy", moments=None)
+        subject = replace(subject, view=by_energy, summary=cache.kernel_summary(subject.header))
     names = [subject.name, *subject.others]
     if mine := [name for name in names if name in checkpoints.opened()]:
         st.caption(layout.plain(UPLOAD_NOTE.format(names=", ".join(mine))))

@@ -14,9 +14,10 @@ from analysis.kernels import layer_cards, network_cards, report
 from analysis.kernels.cards import View
 from analysis.kernels.figures_by_layer import centres_by_layer
 from analysis.kernels.figures_one_layer import MAX_CELLS, MAX_CURVES, corner_shares, weight_maps
+from analysis.kernels.first_clips import FirstClips, first_clips
 from analysis.kernels.headline import headline_of
 from analysis.kernels.matching import by_index, by_responses, responses_of
-from analysis.kernels.network_cards import FirstClips, Measured
+from analysis.kernels.measured_reach import Measured
 from analysis.kernels.outputs import centres_table, outputs_table
 from analysis.kernels.reach import measured_reach
 from analysis.kernels.readings import WEIGHT_READINGS
@@ -93,7 +94,7 @@ def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
         matching = by_index(first.weights.shape[1])
     else:
         networks = [checkpoint.load_model(path)[0] for path in paths.values()]
-        pixels = network_cards.first_clips(read_header(gte), clips.dataset, clips.count)
+        pixels = first_clips(read_header(gte), clips.dataset, clips.count)
         matching = by_responses(*(responses_of(network, FIRST, pixels) for network in networks))
     card = network_cards.matched(first, second, matching, paths, view, clips)
     assert shown(card.code) == card.figure.to_json()
@@ -103,7 +104,7 @@ def test_the_code_of_the_comparison_makes_its_figures(gte, seed):
 def measure(path: Path, blocks: tuple[str, ...]) -> Measured:
     clips = FirstClips(dataset="motionpairs", count=2)
     model, header = checkpoint.load_model(path)
-    table = measured_reach(model, network_cards.first_clips(header, clips.dataset, clips.count), blocks, probes=1)
+    table = measured_reach(model, first_clips(header, clips.dataset, clips.count), blocks, probes=1)
     return Measured(table=table, blocks=blocks, probes=1, clips=clips)
 
 
@@ -139,7 +140,7 @@ def test_sentences_are_written_from_the_data(gte):
     assert sentences["drift"].startswith("layer1.0 has the largest drift, ")
     outputs = histories[0].weights.shape[1]
     assert (
-        f"{outputs} of {outputs} output channels of layer1.0 put most of their weight on the current frame"
+        f"{outputs} of {outputs} output channels of layer1.0 put over half of their weight on the current frame"
         in sentences["triangle"]
     )
     assert sentences["triangle"].endswith("before training none did.")

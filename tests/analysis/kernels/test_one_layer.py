@@ -13,7 +13,7 @@ from torch import nn
 from analysis.kernels.drift import DRIFT_PARTS, PART_RMS, PART_WEIGHTS, drift_parts
 from analysis.kernels.matching import by_responses, differences, responses_of, same_start
 from analysis.kernels.outputs import centres_table, coarsened, order_of, outputs_table, snapshot_at, tap_names
-from analysis.kernels.reach import energy_profile, measured_reach, path_reach, path_table, spread_of
+from analysis.kernels.reach import energy_profile, even_reach, measured_reach, path_reach, path_table, spread_of
 from analysis.kernels.readings import WEIGHT_READINGS, read_kernels, reduced
 from analysis.kernels.spectrum import (
     band,
@@ -357,7 +357,8 @@ class Scale(nn.Module):
 
 def test_the_measured_reach_of_a_toy_is_worked_out_by_hand():
     rows = measured_reach(Scale(), torch.rand(2, 3, 5, 4, 4), ["block"])
-    assert dict(zip(rows["offset"], rows["share"], strict=True)) == pytest.approx({-2: 0, -1: 0.9, 0: 0.1, 1: 0, 2: 0})
+    assert rows.groupby("offset")["share"].sum().to_dict() == pytest.approx({-2: 0, -1: 0.9, 0: 0.1, 1: 0, 2: 0})
+    assert set(rows["clip"]) == {0, 1}
 
 
 def test_outputs_that_were_permuted_and_negated_are_found_again():
@@ -442,3 +443,8 @@ def test_centres_have_a_row_for_every_output_of_every_layer(tmp_path):
     assert set(moved["centre_of_mass0"]) == {-1, 1}
     start = centres_table(histories, 0)
     assert set(start["centre_of_mass"]) == {-1, 1}
+
+
+def test_an_even_share_of_eight_frames_has_a_reach_of_2_35():
+    # Offsets -4 to 3: sqrt((16 + 9 + 4 + 1 + 0 + 1 + 4 + 9) / 8).
+    assert even_reach(range(-4, 4)) == pytest.approx(math.sqrt(5.5))

@@ -36,7 +36,7 @@ def test_its_worth_is_asked_and_no_other_layer_offered(one_layer):
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="layer").options == [LAYER]
-    assert f"{LAYER} does not matter here" in finding(at)
+    assert f"{LAYER}: no difference was found" in finding(at)
     assert f"{LAYER} is the only layer of runs/one that uses other frames" in captions(at)
     assert not [button for button in at.button if "all layers" in button.label]
 

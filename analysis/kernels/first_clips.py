@@ -1,0 +1,32 @@
+"""The first test clips of a data set, as a network sees them."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gte.checkpoint_header import CheckpointHeader
+from gte.data import DATASETS, open_dataset
+from gte.data.loading import to_clip
+from gte.data.sampling import segment_indices
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstClips:
+    """The first test clips of a data set, as a network sees them in evaluation."""
+
+    dataset: str
+    count: int
+
+    @property
+    def words(self) -> str:
+        """The clips as a sentence names them."""
+        return f"{'one clip' if self.count == 1 else f'{self.count} clips'} of {DATASETS[self.dataset].label}"
+
+
+def first_clips(header: CheckpointHeader, dataset: str, count: int) -> Float[Tensor, "n 3 t h w"]:
+    """Read the first test clips of a data set as the network of `header` takes them in evaluation."""
+    clips = open_dataset(dataset, "test", header.size)
+    which = segment_indices(clips.num_frames_stored, header.num_frames)
+    return torch.stack([to_clip(clips.frames(index, which)) for index in range(count)])

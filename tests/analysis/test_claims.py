@@ -1,0 +1,171 @@
+"""No sentence claims what the data do not show: every writer over checkpoints made so that the opposite is true."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from analysis.kernels import cards, layer_cards
+from analysis.kernels.cards import View
+from analysis.kernels.chance import chances_of
+from analysis.kernels.drift import drift_parts
+from analysis.kernels.headline import headline_of
+from analysis.kernels.readings import WEIGHT_READINGS, read_kernels
+from analysis.kernels.summary import summarise
+from analysis.kernels.taps import COMBINED, kind
+from gte.kernel_history import KernelHistory
+from gte.models.shift import temporal_shift_weight
+
+OUTPUTS, INPUTS = 16, 8
+LAYERS = ("layer1.0", "layer1.1", "layer2.0", "layer2.1")
+Histories = list[KernelHistory]
+
+
+def histories_of(change: Callable[[np.ndarray, int], np.ndarray], outputs: int = OUTPUTS) -> Histories:
+    """Layers that start as hard shifts, each with the weights that `change` makes of those and of its number."""
+    histories = []
+    for number, layer in enumerate(LAYERS):
+        start = temporal_shift_weight(OUTPUTS, INPUTS).numpy()[:outputs]
+        weights = np.stack([start, change(start.copy(), number)]).astype(np.float32)
+        histories.append(KernelHistory(layer=f"{layer}.shift", steps=np.array([0, 100]), weights=weights))
+    return histories
+
+
+def random_change(start: np.ndarray, number: int, size: float = 4.0) -> np.ndarray:
+    change = np.random.default_rng(number).standard_normal(start.shape)
+    return start + change * (size / np.linalg.norm(change))
+
+
+def subtracting(start: np.ndarray, _number: int) -> np.ndarray:
+    # Each output reads its own input as the next frame minus the previous one.
+    return start - start[:, :, ::-1]
+
+
+def all_equal(start: np.ndarray, _number: int) -> np.ndarray:
+    start[:, :, 1] += 0.5
+    return start
+
+
+CHECKPOINTS: Mapping[str, Histories] = {
+    "no drift": histories_of(lambda start, _: start),
+    "random drift": histories_of(random_change),
+    "all subtracting": histories_of(subtracting),
+    "one output": histories_of(random_change, outputs=1),
+    "all equal": histories_of(all_equal),
+}
+"""By name: checkpoints in which there is nothing to find, or the opposite of what one expects."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint as a writer gets it."""
+
+    histories: Histories
+
+    def view(self, reading: str) -> View:
+        assert reading in WEIGHT_READINGS
+        return View(path="made", layer=self.histories[0].layer, reading=reading)
+
+
+def _drift(subject: Subject, view: View) -> str:
+    card = cards.drift(summarise(subject.histories, view.reading), view)
+    return card.sentence if card else ""
+
+
+def _kinds(subject: Subject, view: View) -> str:
+    chances = chances_of(subject.histories, -1, view.reading)
+    return cards.kinds(summarise(subject.histories, view.reading), view, chances).sentence
+
+
+def _centres(subject: Subject, view: View) -> str:
+    return cards.centres(subject.histories, view, chances_of(subject.histories, -1, view.reading)).sentence
+
+
+def _layer(subject: Subject, view: View) -> str:
+    shown = [*layer_cards.layer_in_full(subject.histories[0], view), *layer_cards.spectrum(subject.histories[0], view)]
+    return " ".join(card.sentence for card in [*shown, *layer_cards.triangle(subject.histories[0], view)])
+
+
+def _headline(subject: Subject, view: View) -> str:
+    return headline_of(subject.histories, view.reading)
+
+
+WRITERS: Mapping[str, Callable[[Subject, View], str]] = {
+    "kernels: headline": _headline,
+    "kernels: drift": _drift,
+    "kernels: kinds": _kinds,
+    "kernels: centres": _centres,
+    "kernels: one layer": _layer,
+}
+"""Every writer of sentences on a checkpoint's kernels: each is run over CHECKPOINTS."""
+
+every_writer = pytest.mark.parametrize("writer", WRITERS)
+every_reading = pytest.mark.parametrize("reading", WEIGHT_READINGS)
+
+
+def written(writer: str, checkpoint: str, reading: str) -> str:
+    subject = Subject(CHECKPOINTS[checkpoint])
+    text = WRITERS[writer](subject, subject.view(reading))
+    assert "nan" not in text.lower().replace("nan or infinity", "")
+    return text
+
+
+@every_writer
+@every_reading
+def test_where_nothing_drifted_nothing_is_said_to_have_changed(writer, reading):
+    text = written(writer, "no drift", reading)
+    assert not re.search(r"\b[1-9]\d* (stopped|began|does|do) ", text), text
+    assert not re.search(r"(drifted|moved) (most|by)|largest (drift|change|mean)|more than", text), text
+
+
+@every_writer
+@every_reading
+def test_a_random_drift_is_not_said_to_exceed_chance(writer, reading):
+    text = written(writer, "random drift", reading)
+    # "more than a random change has there in 1 of 4 layers" counts layers, of which one in twenty is outside by chance.
+    assert "more than by a random change" not in text
+    for above, layers in re.findall(r"more than a random change has there in (\d+) of (\d+)", text):
+        assert int(above) <= int(layers) / 4, text
+
+
+@every_writer
+@every_reading
+def test_outputs_that_all_subtract_are_never_said_to_look_or_to_stay(writer, reading):
+    text = written(writer, "all subtracting", reading)
+    now = text.split("before training")[0].split("After a random change")[0]
+    assert not re.search(r"\b[1-9]\d* (look|looks|read|reads|average|averages) ", now), text
+    for history in CHECKPOINTS["all subtracting"]:
+        assert set(kind(read_kernels(history, reading)[-1])) == {"subtracts"}
+
+
+@every_writer
+@every_reading
+def test_where_all_layers_are_equal_none_is_named_as_the_largest(writer, reading):
+    text = written(writer, "all equal", reading)
+    assert not re.search(r"largest (drift|mean of all layers)|drifted most|most frequent|furthest", text), text
+
+
+@every_writer
+@every_reading
+def test_one_output_is_spoken_of_in_the_singular(writer, reading):
+    text = written(writer, "one output", reading)
+    assert not re.search(r"(?<!to )\b1 (output channels|look|read|combine|average|subtract|are) ?\b", text), text
+
+
+def test_counts_in_the_headline_add_up_to_the_outputs_of_every_checkpoint():
+    for checkpoint, histories in CHECKPOINTS.items():
+        for reading in WEIGHT_READINGS:
+            kinds = np.concatenate([kind(read_kernels(history, reading)[-1]) for history in histories])
+            text = headline_of(histories, reading)
+            combined = int(np.isin(kinds, COMBINED).sum())
+            assert f"of {len(kinds)} output channels " in text
+            assert (f" {combined} combine" in text) == (combined > 0), checkpoint
+
+
+def test_a_share_of_the_drift_is_compared_with_the_share_of_the_weights():
+    histories = CHECKPOINTS["random drift"]
+    text = _drift(Subject(histories), Subject(histories).view("energy"))
+    _, counts = drift_parts(histories[0].weights[-1:], histories[0].weights[0])
+    assert f"which are {100 * counts[2] / counts.sum():.3g} % of its weights" in text
