@@ -72,7 +72,7 @@ def test_a_visit_holds_a_bounded_number_until_one_is_removed(own):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("nothing.safetensors", b"", "nothing.safetensors is empty"),
         ("text.safetensors", b"hello", "text.safetensors is no checkpoint, or a truncated one"),
@@ -80,11 +80,11 @@ def test_a_visit_holds_a_bounded_number_until_one_is_removed(own):
         ("zeros.pt", b"\x00" * 1000, "zeros.pt"),
     ],
 )
-def test_what_cannot_be_used_gives_one_sentence_with_its_name_and_leaves_nothing(name, content, told):
+def test_what_cannot_be_used_gives_one_sentence_with_its_name_and_leaves_nothing(name, content, message):
     visit = Uploads()
     with pytest.raises(GteError, match=r"^[^\n]*$") as refused:
         visit.add(name, content)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert visit.opened == {}
     assert files_in(visit) == []
 
@@ -194,13 +194,13 @@ def test_another_visit_sees_no_upload_and_a_link_to_one_says_that_it_is_not_here
 
 
 def test_the_page_says_which_files_it_takes(two_networks, monkeypatch):
-    told = " ".join(caption.value for caption in open_page("library").caption)
-    assert f"at most {MAX_MEGABYTES} MB; up to {MAX_OPEN} can be open at once" in told
-    assert "GST from GST's repository" in told
+    message = " ".join(caption.value for caption in open_page("library").caption)
+    assert f"at most {MAX_MEGABYTES} MB; up to {MAX_OPEN} can be open at once" in message
+    assert "GST from GST's repository" in message
     monkeypatch.setenv(checkpoints.SWITCH, "off")
-    told = " ".join(caption.value for caption in open_page("library").caption)
-    assert "does not accept files of other projects" in told
-    assert "GST's repository" not in told
+    message = " ".join(caption.value for caption in open_page("library").caption)
+    assert "does not accept files of other projects" in message
+    assert "GST's repository" not in message
 
 
 def test_the_layouts_are_grouped_by_who_publishes_them():
@@ -215,7 +215,7 @@ def test_a_file_of_another_type_is_refused_in_a_sentence_and_its_memory_given_ba
     assert [error.value for error in at.error] == [
         "wrong.txt is not a checkpoint; choose a file that ends in .safetensors, .pth, .pt, .tar, .ckpt."
     ]
-    # What was told of the file before has gone.
+    # The message about the file before has gone.
     assert not at.success
     assert at.selectbox(key="ckpt").value == "yours/mine"
 

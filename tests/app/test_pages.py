@@ -36,8 +36,8 @@ def test_a_file_that_is_no_checkpoint_does_not_spoil_a_page(two_networks, key):
     at = open_page(key)
     assert not at.exception
     assert not at.error
-    told = [text for text in sentences(at) if "broken" in text]
-    assert len(told) == (key == "library")
+    message = [text for text in sentences(at) if "broken" in text]
+    assert len(message) == (key == "library")
 
 
 def test_the_kernels_page_opens_on_the_layer_that_moved_most(two_networks):
@@ -139,9 +139,9 @@ def test_what_a_link_asks_of_the_controls_in_vain_is_told(folders):
     assert (at.selectbox(key="depth").value, at.number_input(key="frames").value) == ("26", 1)
     # In one box, so that the page stays in sight.
     (box,) = sentences(at)
-    told = box.split("\n\n")
-    assert len(told) == 3
-    assert any("the size “-5”, which is not here; “224” is shown" in text for text in told)
+    message = box.split("\n\n")
+    assert len(message) == 3
+    assert any("the size “-5”, which is not here; “224” is shown" in text for text in message)
 
 
 def test_a_link_to_a_network_brings_it_to_the_evidence_page(two_networks):
@@ -182,13 +182,13 @@ def test_the_library_lists_every_checkpoint_with_its_facts(two_networks):
 
 
 def test_the_digest_of_what_a_checkpoint_was_made_from_breaks_between_groups_of_its_digits(two_networks):
-    told = "net.pth was recognised as torchvision: ResNet."
+    message = "net.pth was recognised as torchvision: ResNet."
     digest = "0123456789abcdef" * 4
     save_tiny(
-        two_networks["runs/"] / "net.safetensors", "c2d", environment={"source": f"{told} Its SHA-256 is {digest}."}
+        two_networks["runs/"] / "net.safetensors", "c2d", environment={"source": f"{message} Its SHA-256 is {digest}."}
     )
     at = open_page("library", ckpt="runs/net")
-    assert [info.value.replace("\\", "") for info in at.info] == [told]
+    assert [info.value.replace("\\", "") for info in at.info] == [message]
     [shown] = [element.value for element in at.html if "SHA-256" in element.value]
     assert digest not in shown
     assert digest in shown.replace("<wbr>", "")
@@ -214,9 +214,9 @@ def test_the_kernels_of_a_network_with_an_unknown_start_are_shown_as_they_are(tw
     assert not at.exception
     assert not at.error
     assert "The weights before training are unknown, and so is the drift. layer1.0 looks ahead most" in finding(at)
-    told = " ".join(caption.value for caption in at.caption)
-    assert "each tap is the sum over its rows and columns" in told
-    assert "C3D, trained elsewhere" in told
+    message = " ".join(caption.value for caption in at.caption)
+    assert "each tap is the sum over its rows and columns" in message
+    assert "C3D, trained elsewhere" in message
     assert [text for text in sentences(at) if "no snapshots of its training" in text]
 
 
@@ -315,9 +315,9 @@ def test_slowfast_on_a_short_clip_is_marked_with_what_each_pathway_sees(folders)
     at = open_page("architectures", **SMALL | {"frames": "9"}, compared="C2D", relatives="SlowFast 4x16")
     assert not at.exception
     assert at.dataframe[0].value["Network"].tolist() == ["C2D", "SlowFast 4x16 †"]
-    [told] = [caption.value for caption in at.caption if "SlowFast" in caption.value]
-    assert "its slow pathway sees 2 and its fast one 9 of 9 frames" in told
-    assert "its published figures are for 32 x 256 x 256" in told
+    [message] = [caption.value for caption in at.caption if "SlowFast" in caption.value]
+    assert "its slow pathway sees 2 and its fast one 9 of 9 frames" in message
+    assert "its published figures are for 32 x 256 x 256" in message
     # It needs the least of all, which is no finding.
     assert finding(at).startswith('<p class="finding">C2D needs')
     at.number_input(key="frames").set_value(32).run()
@@ -335,10 +335,10 @@ def test_architectures_without_gte_or_c2d_name_the_cheapest_and_the_dearest(fold
 
 
 def test_a_link_to_a_network_that_is_not_in_the_table_is_told(folders):
-    told = sentences(open_page("architectures", **SMALL, compared="C2D", relatives="X3D"))
-    assert told == ["The link asks for the network “X3D”, which is not here; “nothing” is shown instead."]
-    (told,) = sentences(open_page("architectures", **SMALL, compared="C2D", relatives="X" * 3000))
-    assert f"“{'X' * 80}…”" in told
+    message = sentences(open_page("architectures", **SMALL, compared="C2D", relatives="X3D"))
+    assert message == ["The link asks for the network “X3D”, which is not here; “nothing” is shown instead."]
+    (message,) = sentences(open_page("architectures", **SMALL, compared="C2D", relatives="X" * 3000))
+    assert f"“{'X' * 80}…”" in message
 
 
 def test_a_link_to_relatives_alone_asks_for_nothing_in_vain(folders):

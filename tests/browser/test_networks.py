@@ -128,8 +128,8 @@ def test_a_file_of_this_project_is_opened_and_its_kernels_and_evidence_are_seen(
     path = save_tiny(tmp_path / "my run.safetensors", "gte")
     open_page(networks, "/library")
     give(networks, path)
-    [told] = [text for text in alerts(networks) if "is open as yours/my-run" in text]
-    assert "a link to this page does not contain it" in told
+    [message] = [text for text in alerts(networks) if "is open as yours/my-run" in text]
+    assert "a link to this page does not contain it" in message
     with networks.expect_download() as download:
         networks.get_by_role("button", name="Download", exact=True).click()
     assert download.value.suggested_filename == "my-run.safetensors"
@@ -165,8 +165,8 @@ def test_a_file_of_another_type_gets_one_sentence_in_place_of_the_last(networks,
     open_page(networks, "/library")
     give(networks, save_tiny(tmp_path / "first.safetensors", "gte"))
     give(networks, path)
-    [told] = alerts_about(networks, "is not a checkpoint", "is open as")
-    assert told.startswith("wrong.txt is not a checkpoint; choose a file that ends in .safetensors,")
+    [message] = alerts_about(networks, "is not a checkpoint", "is open as")
+    assert message.startswith("wrong.txt is not a checkpoint; choose a file that ends in .safetensors,")
 
 
 def test_what_is_told_of_an_upload_goes_with_the_page(networks, tmp_path):
@@ -278,8 +278,8 @@ def test_a_link_wins_over_what_the_visit_remembers(visit):
 
 def test_a_link_to_a_checkpoint_that_is_not_here_is_told_on_the_evidence_page(visit):
     open_page(visit, "/evidence?ckpt=nowhere")
-    [told] = alerts_about(visit, "not here")
-    assert told == "The link asks for the checkpoint “nowhere”, which is not here."
+    [message] = alerts_about(visit, "not here")
+    assert message == "The link asks for the checkpoint “nowhere”, which is not here."
 
 
 def test_whoever_takes_the_subject_away_goes_on_with_the_next(visit):
@@ -301,8 +301,8 @@ def test_a_broken_file_gets_one_sentence_and_nothing_is_lost(networks, tmp_path)
     chosen = networks.get_by_role("combobox", name="Checkpoint")
     before = chosen.input_value()
     give(networks, path)
-    [told] = [text for text in alerts(networks) if "broken.pth" in text]
-    assert "\n" not in told
+    [message] = [text for text in alerts(networks) if "broken.pth" in text]
+    assert "\n" not in message
     expect(chosen).to_have_value(before)
 
 

@@ -21,7 +21,7 @@ BREATHS_MILLISECONDS = (50, 1000)
 """Shortest and longest time from one visitor's step to the next one's."""
 
 TRAIL = 25
-"""Steps told of a failure."""
+"""Steps that are printed of a failure."""
 
 IMPATIENCE = 0.3
 """How often a visitor does something although the page is still being drawn."""

@@ -19,7 +19,7 @@ def opened_here(monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             safe_load.extract(path, target)
         except WeightsError as error:
-            told = safe_load.outcome(safe_load.REFUSED, str(error).encode(errors="replace"))
-            raise WeightsError(f"{path.name} {told}") from error
+            message = safe_load.outcome(safe_load.REFUSED, str(error).encode(errors="replace"))
+            raise WeightsError(f"{path.name} {message}") from error
 
     monkeypatch.setattr(safe_load, "_convert_in_child", extract_here)

@@ -78,11 +78,11 @@ def test_a_published_checkpoint_answers_as_its_publisher_s_network(published, tm
     theirs, label, name, options = published
     source, target = tmp_path / "published.safetensors", tmp_path / "ours.safetensors"
     save_file(parallel(theirs), source)
-    told = convert.convert(source, target)
-    assert told.startswith(
+    message = convert.convert(source, target)
+    assert message.startswith(
         f"published.safetensors was recognised as {label}, for the network {name} (depth 26, base_width 16"
     )
-    assert told.endswith("nothing is at random.")
+    assert message.endswith("nothing is at random.")
     assert_same_answers(theirs, target)
     header = read_header(target)
     assert header.model == name
@@ -134,8 +134,8 @@ def test_a_classifier_without_dropout_sits_in_the_base_model(tmp_path):
 def test_torchvision_s_resnet_is_c2d(tmp_path):
     theirs = randomised(flat_resnet(BLOCKS))
     save_file(theirs.state_dict(), tmp_path / "r26-theirs.safetensors")
-    told = convert.convert(tmp_path / "r26-theirs.safetensors", tmp_path / "r26.safetensors")
-    assert "torchvision: ResNet, for the network c2d" in told
+    message = convert.convert(tmp_path / "r26-theirs.safetensors", tmp_path / "r26.safetensors")
+    assert "torchvision: ResNet, for the network c2d" in message
     ours, _ = load_model(tmp_path / "r26.safetensors")
     frame = torch.rand(1, 3, 1, 64, 64)
     with torch.no_grad():
@@ -156,11 +156,11 @@ def test_a_thousand_classes_are_imagenet_s(tmp_path):
 def test_weights_for_pictures_start_any_resnet_of_the_table(tmp_path, name):
     save_file(randomised(flat_resnet(BLOCKS)).state_dict(), tmp_path / "r26-theirs.safetensors")
     target = tmp_path / f"{name}.safetensors"
-    told = convert.convert(tmp_path / "r26-theirs.safetensors", target, ConvertOptions(model=name))
+    message = convert.convert(tmp_path / "r26-theirs.safetensors", target, ConvertOptions(model=name))
     model, header = load_model(target)
-    assert f"for the network {name} (" in told
+    assert f"for the network {name} (" in message
     assert header.layers == tuple(shift_layers(model))
-    assert ("LTS is the temporal shift" in told) == bool(header.layers)
+    assert ("LTS is the temporal shift" in message) == bool(header.layers)
     histories = load_histories(target)
     assert [history.layer for history in histories] == list(temporal_layers(model))
     # Nothing has trained since: what it began with is what it is.
@@ -222,16 +222,16 @@ def test_what_publishers_leave_beside_their_weights_is_left_aside_and_said_to_be
     torch.save(
         {"state_dict": theirs.state_dict(), "optimizer": {"state": {0: torch.zeros(3)}}, **beside}, tmp_path / "g.pth"
     )
-    told = convert.convert(tmp_path / "g.pth", tmp_path / "g.safetensors")
-    _, _, aside = told.removesuffix(".").partition("nothing is at random; ignored are ")
+    message = convert.convert(tmp_path / "g.pth", tmp_path / "g.safetensors")
+    _, _, aside = message.removesuffix(".").partition("nothing is at random; ignored are ")
     assert sorted(aside.split(", ")) == sorted([*beside, "optimizer"])
     assert_same_answers(theirs, tmp_path / "g.safetensors")
 
 
 def test_what_safetensors_say_about_a_file_is_no_entry_of_it(tmp_path):
     save_file(Gst(alpha=4).state_dict(), tmp_path / "gst-theirs.safetensors", {"format": "pt", "config": "{}"})
-    told = convert.convert(tmp_path / "gst-theirs.safetensors", tmp_path / "gst.safetensors")
-    assert told.endswith("; nothing is at random.")
+    message = convert.convert(tmp_path / "gst-theirs.safetensors", tmp_path / "gst.safetensors")
+    assert message.endswith("; nothing is at random.")
 
 
 NAMES = ["falling", "левый", "c", "d", "e"]
@@ -249,12 +249,12 @@ NAMES = ["falling", "левый", "c", "d", "e"]
 def test_class_names_in_the_file_are_taken_if_they_are_as_many_as_the_outputs(tmp_path, meta, entry):
     source, target = tmp_path / "mm.pth", tmp_path / "mm.safetensors"
     torch.save({"meta": meta, "state_dict": Mmaction(num_frames=4).state_dict()}, source)
-    told = convert.convert(source, target)
+    message = convert.convert(source, target)
     if entry:
-        assert told.endswith(f"; its classes are named as {entry} in the file says; ignored is the rest of meta.")
+        assert message.endswith(f"; its classes are named as {entry} in the file says; ignored is the rest of meta.")
         assert read_header(target).classes == tuple(NAMES)
     else:
-        assert told.endswith("nothing is at random; ignored is meta.")
+        assert message.endswith("nothing is at random; ignored is meta.")
         assert read_header(target).classes[0] == "class 0"
 
 
@@ -263,8 +263,8 @@ def test_class_names_that_are_given_come_before_those_in_the_file(tmp_path):
     torch.save({"meta": {"CLASSES": NAMES}, "state_dict": Mmaction(num_frames=4).state_dict()}, source)
     assert convert.convert(source, target).endswith("; its classes are named as meta/CLASSES in the file says.")
     (tmp_path / "names.txt").write_text("v\nw\nx\ny\nz\n")
-    told = convert.convert(source, target, ConvertOptions(classes_from=tmp_path / "names.txt"))
-    assert told.endswith("nothing is at random; ignored is meta.")
+    message = convert.convert(source, target, ConvertOptions(classes_from=tmp_path / "names.txt"))
+    assert message.endswith("nothing is at random; ignored is meta.")
     assert read_header(target).classes == tuple("vwxyz")
 
 

@@ -255,10 +255,10 @@ def test_a_network_starts_from_a_local_file_and_says_which(flat, tmp_path: Path,
         save_file(flat.state_dict(), path)
     config = configure("gst", **SIZES | {"num_classes": 3})
     network = config.build()
-    told = initialise(network, config, str(path))
+    sentence = initialise(network, config, str(path))
     assert torch.equal(network.state_dict()["conv1.weight"], flat.conv1.weight)
-    assert told.startswith(f"Started from {path.name} (SHA-256 ")
-    assert told.endswith("); at random are fc.weight, fc.bias.")
+    assert sentence.startswith(f"Started from {path.name} (SHA-256 ")
+    assert sentence.endswith("); at random are fc.weight, fc.bias.")
 
 
 def test_a_file_of_something_else_is_no_start(tmp_path: Path, opened_here):
@@ -314,8 +314,8 @@ def test_imagenet_weights_that_were_downloaded_before_are_used(tmp_path: Path, m
     torch.save(flat.state_dict(), path)
     config = configure("gte")
     network = config.build()
-    told = initialise(network, config, "imagenet")
-    assert "at random are fc.weight, fc.bias, and LTS is the temporal shift" in told
+    sentence = initialise(network, config, "imagenet")
+    assert "at random are fc.weight, fc.bias, and LTS is the temporal shift" in sentence
     assert torch.equal(network.state_dict()["layer4.2.conv3.weight"], flat.state_dict()["layer4.2.conv3.weight"])
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(WeightsError, match=r"is damaged, or was damaged on the way; delete it"):

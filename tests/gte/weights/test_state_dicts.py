@@ -40,8 +40,8 @@ END = "; give a file of this network as its publisher wrote it."
 def test_a_state_dict_may_come_bare_or_wrapped(front):
     state = {"conv1.weight": torch.zeros(1), "module.weight": torch.zeros(1)}
     beside = {"best_prec1": torch.zeros(1), "meta/loss": torch.zeros(1)} if "/" in front else {}
-    told = {"epoch", "meta/seed", f"{front}name"} if "/" in front else {"name"}
-    contents = contents_of({f"{front}{key}": tensor for key, tensor in state.items()} | beside, told)
+    facts = {"epoch", "meta/seed", f"{front}name"} if "/" in front else {"name"}
+    contents = contents_of({f"{front}{key}": tensor for key, tensor in state.items()} | beside, facts)
     assert contents.state == state
     assert contents.strays == ("name",)
     assert set(contents.others) == ({"epoch", "best_prec1", "meta"} if "/" in front else set())
@@ -93,10 +93,10 @@ def test_every_missing_key_is_named_and_nothing_else(name, pattern):
     """Those as well that a file is recognised or measured by: one of them, a block, a stage, a kind of layer."""
     state, gone = without(STATES[name], pattern)
     assert gone
-    told = refusal(state)
-    assert told.startswith("it lacks ")
-    assert told.endswith(END)
-    assert sorted(told.removeprefix("it lacks ").removesuffix(END).split(", ")) == sorted(gone)
+    message = refusal(state)
+    assert message.startswith("it lacks ")
+    assert message.endswith(END)
+    assert sorted(message.removeprefix("it lacks ").removesuffix(END).split(", ")) == sorted(gone)
 
 
 @pytest.mark.parametrize("count", [1, NAMED + 2])
@@ -114,8 +114,8 @@ def test_a_block_that_is_there_in_part_does_not_make_another_network():
 
 def test_a_key_of_no_tensor_is_said_to_be_none_and_not_to_be_missing():
     state, gone = without(FLAT, r"^fc|^layer1\.0\.conv1")
-    told = refusal(state, ("fc.weight", "layer1.0.conv1.weight"))
-    assert told == f"it lacks fc.bias; no tensors are layer1.0.conv1.weight, fc.weight{END}"
+    message = refusal(state, ("fc.weight", "layer1.0.conv1.weight"))
+    assert message == f"it lacks fc.bias; no tensors are layer1.0.conv1.weight, fc.weight{END}"
     assert len(gone) == 3
     # Nor is a dictionary in its place.
     state, _ = without(FLAT, r"^fc\.weight")
@@ -130,8 +130,8 @@ def test_counters_that_are_no_tensors_or_that_nobody_has_do_not_matter():
 @pytest.mark.parametrize("front", ["", "base_model."])
 def test_a_resnet_of_basic_blocks_is_said_to_be_one(make, front):
     state = {f"{front}{key}": tensor for key, tensor in make().state_dict().items()}
-    told = refusal(state)
-    assert told == (
+    message = refusal(state)
+    assert message == (
         "it is a ResNet of basic blocks, such as ResNet-18 and -34, which is not among the networks here; give one of "
         f"bottlenecks: {', '.join(f'ResNet-{depth}' for depth in STAGE_DEPTHS)}."
     )
@@ -157,9 +157,9 @@ def test_tensors_with_numbers_that_are_not_finite_are_named_up_to_ten(value):
     for key in state:
         if "bn3.bias" in key or "bn2.bias" in key:
             state[key][0] = value
-    told = refusal(state)
-    assert told.count("bn") == NAMED
-    assert f" and {2 * sum(BLOCKS) + 1 - NAMED} more{END}" in told
+    message = refusal(state)
+    assert message.count("bn") == NAMED
+    assert f" and {2 * sum(BLOCKS) + 1 - NAMED} more{END}" in message
 
 
 @pytest.mark.parametrize("spare", ["data_preprocessor.mean", "data_preprocessor.std"])
