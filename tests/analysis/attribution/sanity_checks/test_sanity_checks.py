@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 
 from analysis.attribution.evidence import rank_correlation
 from analysis.attribution.methods import METHODS, find_evidence
-from analysis.attribution.sanity_checks.checks import CHECKS, Subject, keep, stored
+from analysis.attribution.sanity_checks.checks import CHECKS, Subject, cards, facts, keep, stored
 from analysis.attribution.sanity_checks.clips import CheckClips, rival_of
 from analysis.attribution.sanity_checks.deletion_insertion import (
     EVIDENCE,
@@ -31,11 +32,15 @@ from analysis.attribution.sanity_checks.weight_randomization import (
     parts_from_the_classifier_down,
     randomise,
 )
+from gte.checkpoint import load_model
+from gte.checkpoint_header import read_header
 from gte.models import build, to_channels_last
 from gte.models.outputs import BlockOutput
 from tests.analysis.attribution.toys import CLIP, TINY, assert_unchanged, evidence, state_of
 from tests.plots import traces
 from tests.tiny import save_tiny
+
+ROOT = Path(__file__).parents[4]
 
 LAYER = "layer2.0"
 NUM_CLIPS = MIN_CLIPS + 1
@@ -399,8 +404,6 @@ def small(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_every_check_runs_is_kept_and_is_read_again_with_the_same_verdict(small, name):
-    from gte.checkpoint import load_model
-
     model, header = load_model(small)
     subject = Subject(header=header, method="gradcam", layer=LAYER)
     assert stored(name, subject) is None
@@ -414,3 +417,34 @@ def test_every_check_runs_is_kept_and_is_read_again_with_the_same_verdict(small,
     assert result.verdict.state == "cannot tell"
     assert traces(CHECKS[name].figure(again))
     assert stored(name, Subject(header=header, method="layercam", layer=LAYER)) is None
+
+
+SHIPPED = {
+    "gte-tiny": {"randomisation": "passed", "deletion": "not passed", "frame order": "passed"},
+    "c2d-tiny": {"randomisation": "passed", "deletion": "not passed", "frame order": "not passed"},
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_first_visitor_finds_every_verdict_of_the_shipped_networks(name):
+    header = read_header(ROOT / "checkpoints" / f"{name}.safetensors")
+    results = {check: stored(check, Subject(header=header, method="gradcam", layer="layer3.1")) for check in CHECKS}
+    assert all(result is not None for result in results.values())
+    states = {check: result.verdict.state for check, result in results.items() if result is not None}
+    assert {check: states[check] for check in SHIPPED[name]} == SHIPPED[name]
+    card = facts(results)
+    assert card["tests"].startswith("Randomised weights: passed, Deletion, insertion: not passed")
+    assert len(card["tests in detail"]) == len(CHECKS)
+    drawn = cards(Subject(header=header, method="gradcam", layer="layer3.1"), "gte.safetensors")
+    assert [item.title for item in drawn] == [check.title for check in CHECKS.values()]
+    assert all(item.code.startswith("from pathlib import Path") for item in drawn)
+
+
+@pytest.mark.slow
+def test_random_weights_fail_the_checks_of_what_was_learned_on_the_shipped_network():
+    """They change with the network as soon as the block itself is destroyed, and must not pass for that."""
+    model, header = load_model(ROOT / "checkpoints" / "gte-tiny.safetensors")
+    subject = Subject(header=header, method="randomcam", layer="layer3.1")
+    for check in ("randomisation", "localization"):
+        result = CHECKS[check].run(model, subject, MIN_CLIPS, lambda part, text: None)
+        assert result.verdict.state == "not passed"
