@@ -11,11 +11,12 @@ function layersPlan(context, width, layers, theme) {
   const label = 12 + Math.max(...layers.names.map((name) => context.measureText(name).width));
   const drift = layers.drift ? clamp(0.2 * width, 90, 158) : 0;
   const side = width - label - drift >= 380 ? 46 : 4;
-  const room = width - label - drift - 2 * side - 46;
+  const room = width - label - drift - 2 * side - 52;
   const unit = Math.max(1, room / (2 * layers.reach + layers.apart));
   const middle = 2 * (side + unit * layers.reach);
-  const words = middle >= 290 ? VERBS : middle >= 165 ? SHORT : ["", "", "", SHORT[3]];
-  const apart = label + middle + 4;
+  const directions = middle >= 290 ? VERBS : middle >= 165 ? SHORT : ["", "", ""];
+  const words = [...directions.slice(0, 3), SHORT[3]];
+  const apart = label + middle + 10;
   return { label, drift, side, unit, centre: label + middle / 2, apart, words };
 }
 

@@ -21,9 +21,9 @@ from gte.data import DATASETS
 from gte.models import MODELS
 
 READINGS: Mapping[str, Reading] = {
-    "energy over input channels": "energy",
+    "energy over inputs": "energy",
     "own channel only": "own",
-    "sum over input channels": "summed",
+    "sum over inputs": "summed",
     "weighted by real inputs": "inputs",
 }
 ORDERS: Mapping[str, Order] = {"index": "index", "drift": "drift", "direction": "shift", "size": "norm"}
@@ -55,7 +55,7 @@ def render() -> None:
         export = st.popover("Export")
         widgets.upload_checkpoint()
     if reading == "inputs" and offer_moments(header) is None:
-        st.caption("Until the inputs are measured the kernels are shown by energy over input channels.")
+        st.caption("Until the inputs are measured the kernels are shown by energy over inputs.")
         reading = "energy"
     moments = cache.moments(header) if reading == "inputs" else None
     summary = cache.kernel_summary(header, reading)

@@ -148,7 +148,7 @@ def _compare(subject: _Subject) -> None:
         st.info(NO_OTHERS)
         return
     if subject.view.reading == "inputs":
-        st.caption("Several checkpoints are compared by energy over input channels: each has inputs of its own.")
+        st.caption("Several checkpoints are compared by energy over inputs: each has inputs of its own.")
         by_energy = replace(subject.view, reading="energy", moments=None)
         subject = replace(subject, view=by_energy, summary=cache.kernel_summary(subject.header))
     names = [subject.name, *subject.others]
