@@ -59,13 +59,14 @@ def film_strip(
     frames_per_second: float = 4.0,
     largest_frame: int = 224,
     title: str = "Evidence in the frames",
+    facts: str = "",
 ) -> None:
     """Draw the rows with one opacity slider, one colour scale, frame bars and a player.
 
     Frames are magma where there is evidence, and unchanged elsewhere. The bars of all rows share one scale.
     `frame_names` are above the frames, by default 1, 2, ...; `largest_frame` is the maximum side of a frame in CSS
     pixels. A click on a frame, or Play, opens the player, which plays all rows together. `title` names the files of
-    the figure for a paper. Raises ValueError for wrong sizes.
+    the figure for a paper, and `facts` are added to its definition. Raises ValueError for wrong sizes.
     """
     if not rows:
         raise ValueError("The film strip needs at least one row.")
@@ -77,7 +78,7 @@ def film_strip(
         raise ValueError(f"There must be one name for each of the {num_frames} frames; got {len(names)}.")
     if not 0 < frames_per_second <= 60:
         raise ValueError(f"frames_per_second must lie between 0 and 60; got {frames_per_second}.")
-    paper.add(_for_paper(rows, names, scale_label, title), key)
+    paper.add(_for_paper(rows, names, scale_label, title, facts), key)
     clips: list[np.ndarray] = []
     encoded = []
     for row in rows:
@@ -102,7 +103,7 @@ def film_strip(
     )
 
 
-def _for_paper(rows: Sequence[StripRow], names: Sequence[str], scale_label: str, title: str) -> PaperFigure:
+def _for_paper(rows: Sequence[StripRow], names: Sequence[str], scale_label: str, title: str, facts: str) -> PaperFigure:
     labels, evidence = [row.label for row in rows], [np.asarray(row.evidence, dtype=np.float32) for row in rows]
     shares = [_shares(row) for row in rows]
     return PaperFigure(
@@ -111,7 +112,7 @@ def _for_paper(rows: Sequence[StripRow], names: Sequence[str], scale_label: str,
         draw=lambda width: strip_figure(labels, [row.frames for row in rows], evidence, shares, width, scale_label),
         definition="The frames given to each network, from left to right, with their evidence over them: magma, more "
         "opaque for stronger evidence. Bars: the share of the row's evidence in each frame, on one scale; the largest "
-        "is written.",
+        f"is written. {facts}",
         table=strip_table(labels, evidence, shares, names),
     )
 

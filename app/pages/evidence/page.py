@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from analysis.attribution.evidence import ClassScore, NotNumbersError, preselect_layer, top_classes
+from analysis.attribution.export import caption_of
 from analysis.attribution.methods import METHODS
 from analysis.formatting import join_words, percent
 from app import cache, clips, layout, navigation, paper, url_keys, widgets
@@ -238,6 +239,7 @@ def _draw(findings: Sequence[Finding], shared: bool) -> None:
             scale_label="maximum (all networks)" if shared else "maximum (each network)",
             frames_per_second=FRAMES_PER_SECOND,
             largest_frame=FRAME_SIDE,
+            facts=" ".join(f"{caption_of(item.evidence.card(item.name, item.header.classes))}." for item in together),
         )
 
 
