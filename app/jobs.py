@@ -153,12 +153,20 @@ def leave(key: Hashable) -> None:
 
 
 def offer(
-    key: Hashable, label: str, work: Callable[[Report], Result], *, lane: Lane, note: str = "", at_once: bool = False
+    key: Hashable,
+    label: str,
+    work: Callable[[Report], Result],
+    *,
+    lane: Lane,
+    note: str = "",
+    at_once: bool = False,
+    mention_others: bool = True,
 ) -> Result | None:
     """Draw a button that starts a job, or its progress with a button that cancels it; return the result.
 
     `note` is drawn at the button: what the job does and how long it takes. With `at_once` the job starts when the page
-    is opened, unless this visitor has cancelled it.
+    is opened, unless this visitor has cancelled it. With `mention_others` the page says, and looks again every two
+    seconds, that an earlier job is running; leave it out where a button is not in sight.
     """
     visitor, name, cancelled = _visitor(), f"job {key}", f"cancelled job {key}"
     job = queue().jobs.get(key)
@@ -181,7 +189,7 @@ def offer(
             st.rerun()
         if note:
             st.caption(note)
-    if queue().ahead(lane):
+    if mention_others and queue().ahead(lane):
         _draw_jobs_ahead(key, lane)
     return None
 

@@ -49,6 +49,7 @@ def offer(page: str, name: str = "", *, others: Sequence[PaperFigure] = ()) -> N
         "Figures for a paper (ZIP)",
         work,
         lane="slow",
+        mention_others=False,
         note=ZIP_NOTE.format(
             count=f"{len(figures)} figures" if len(figures) > 1 else "One figure",
             widths=join_words([str(width) for width in WIDTHS]),

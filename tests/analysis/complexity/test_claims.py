@@ -48,8 +48,7 @@ def equal_times() -> str:
 
 
 def all_printed_figures_agree() -> str:
-    table = published.paper_check()
-    return published.check_finding(table[table["verdict"] == "same"])
+    return published.check_finding(published.paper_check().query("verdict == 'same'"))
 
 
 def no_share() -> str:
