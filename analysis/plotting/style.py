@@ -69,7 +69,8 @@ def faded(colour: str, alpha: float) -> str:
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must lie between 0 and 1; got {alpha}.")
     red, green, blue = hex_to_rgb(colour)
-    return f"rgba({red}, {green}, {blue}, {alpha:.3g})"
+    # Without an exponent, which is no number to plotly.
+    return f"rgba({red}, {green}, {blue}, {round(alpha, 3):g})"
 
 
 HATCHED: Final[dict[str, Any]] = patterned("/")

@@ -54,3 +54,8 @@ def test_weights_fade_to_nothing_at_zero_and_evidence_at_its_foot() -> None:
 def test_an_alpha_outside_its_range_is_refused() -> None:
     with pytest.raises(ValueError, match=r"between 0 and 1; got 1\.5"):
         style.faded(style.BACK, 1.5)
+
+
+@pytest.mark.parametrize(("alpha", "text"), [(3.2e-15, "0"), (0.0014, "0.001"), (1 / 3, "0.333"), (1, "1")])
+def test_an_alpha_is_written_without_an_exponent(alpha: float, text: str) -> None:
+    assert style.faded(style.BACK, alpha) == f"rgba(31, 111, 196, {text})"
