@@ -86,6 +86,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("correlation", "1", "Correlation of the responses of the two output channels to the same clips"),
     Column("type in .+", "", "Type of the output channel in this checkpoint"),
     Column("centre in .+", "frames", "Centre of mass of the taps in this checkpoint"),
+    Column("low|high", "clips", "95 % interval of the clips lost, over scenes", beside="setting"),
     # Evidence.
     Column("row", "", "Row of the film strip"),
     Column("frame", "", "Position of the frame among those given to the network, from 1"),

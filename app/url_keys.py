@@ -87,6 +87,7 @@ SORT = Key("sort", "order of the outputs", "kernels", text)
 OUTPUT = Key("output", "output", "kernels", whole)
 STEP = Key("step", "step", "kernels", whole)
 FORM = Key("form", "form of the kernels", "kernels", text)
+MEASURE = Key("measure", "measure", "kernels", text)
 FORMAT = Key("format", "format of figures", "kernels", text)
 
 NETWORKS = Key("networks", "network", "evidence", several)

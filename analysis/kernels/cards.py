@@ -262,18 +262,35 @@ def _centres_sentence(table: pd.DataFrame, chances: Chances, seconds_per_frame: 
     return f"{sentence}, {compared} a random change of the same size ({chance.in_words()})."
 
 
-def over_training(summary: pd.DataFrame, header: CheckpointHeader, view: View) -> Card | None:
-    """The drift over the training. None if the file has no snapshots of it."""
+def over_training(
+    summary: pd.DataFrame,
+    header: CheckpointHeader,
+    view: View,
+    others: Mapping[str, tuple[str, pd.DataFrame]] = MappingProxyType({}),
+) -> Card | None:
+    """The drift over the training. None if the file has no snapshots of it.
+
+    `others` has, by the names of further checkpoints, their files as code names them and their tables of layers.
+    """
     if not has_history(summary):
         return None
+    calls = {name: Call(summarise, Call(load_histories, path)) for name, (path, _) in others.items()}
+    overlaid = Named("others", calls, {name: table for name, (_, table) in others.items()})
     return Card(
         key="training",
         title="When did the kernels change?",
         sentence=_training_sentence(summary, header, view.layer),
-        call=Call(drift_over_training, view.summary(summary), view.layer, Part(view.header(header), "metrics")),
+        call=Call(
+            drift_over_training,
+            view.summary(summary),
+            view.layer,
+            Part(view.header(header), "metrics"),
+            *([overlaid] if others else []),
+        ),
         definition=(
             "Drift |W − W₀| / |W₀| of every layer at the snapshots saved during training, which are denser at the "
-            "beginning. Below, on the same axis, the top-1 validation accuracy after each epoch."
+            "beginning. Below, on the same axis, the top-1 validation accuracy after each epoch. A click on a point "
+            "goes to its step. Dashed: the chosen layer of checkpoints to compare with."
         ),
         clickable=True,
     )

@@ -133,7 +133,8 @@ def _changes(readings: Readings, reading: Reading, chance: ChanceOf) -> str:
     nothing = f"none does anything else than before training, {' or '.join(none)}"
     if len(none) == len(numbers):
         return f"{nothing[0].upper()}{nothing[1:]}."
-    some: list[Reading] = sorted((name for name in readings if numbers[name]), key=lambda name: name != reading)
+    others: list[Reading] = [name for name in readings if numbers[name] and name != reading]
+    some = [reading, *others] if numbers[reading] else others
     texts = []
     for name in some:
         number, drawn = numbers[name], chance(name)

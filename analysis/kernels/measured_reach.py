@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 from torch import nn
 
@@ -65,7 +66,7 @@ def stored(path: Path, header: CheckpointHeader, clips: FirstClips, blocks: tupl
 
 def store(path: Path, header: CheckpointHeader, measured: Measured, *, shipped: bool = False) -> None:
     """Store a reach; one that is not a number is not stored."""
-    if measured.table["share"].notna().all():
+    if np.isfinite(measured.table["share"].to_numpy(dtype=float)).all():
         settings = _settings(header, measured.clips, measured.blocks)
         save_result(path, KIND, settings, measured.table.to_dict("list"), shipped=shipped)
 

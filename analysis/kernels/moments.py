@@ -1,6 +1,6 @@
 """Covariances of the input channels of temporal layers on real clips, measured and stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,10 +43,10 @@ def input_moments(
         count, total, products = sums.get(layer, (0, torch.zeros(1), torch.zeros(1)))
         sums[layer] = count + values.shape[1], total + values.sum(dim=1), products + values @ values.T
 
-    hooks = [
-        module.register_forward_pre_hook(lambda _module, inputs, layer=layer: add(layer, inputs[0]))
-        for layer, module in modules.items()
-    ]
+    def reading(layer: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        return lambda _module, inputs: add(layer, inputs[0])
+
+    hooks = [module.register_forward_pre_hook(reading(layer)) for layer, module in modules.items()]
     try:
         with torch.no_grad():
             for number, clip in enumerate(clips):

@@ -82,7 +82,8 @@ def reach_tables(
     Along the path at the snapshot and, where known, before training, for networks whose layers follow one another;
     and `measured`, from `measured_reach`.
     """
-    together = measured.groupby(["block", "offset"], sort=False, as_index=False)["share"].sum()
+    together = measured.groupby(["block", "offset"], sort=False)["share"].sum().reset_index()
+    assert isinstance(together, pd.DataFrame)
     clips = [_spreads(part, "measured") for _, part in measured.groupby("clip", sort=False)]
     of_clips = pd.concat(clips).groupby("block", sort=False)["spread"].agg(low="min", high="max")
     spreads = [_spreads(together, "measured").join(of_clips, on="block")]
@@ -123,8 +124,8 @@ def _reach_sentence(spread: pd.DataFrame, block: str, even: float) -> str:
         return f"Nothing was measured after {block}."
     if not all(math.isfinite(reach) for reach in here.values()):
         return f"The reach after {block} cannot be computed: weights before it contain NaN or infinity."
-    rows = spread[(spread["line"] == "measured") & (spread["block"] == block)]
-    low, high = float(rows["low"].iloc[0]), float(rows["high"].iloc[0])
+    rows = [row for row in spread.to_dict("records") if row["line"] == "measured" and row["block"] == block]
+    low, high = rows[0]["low"], rows[0]["high"]
     between = f", {three_digits(low)} to {three_digits(high)} over the clips" if low < high else ""
     sentence = f"After {block} the measured reach is {three_digits(here['measured'])} frames (RMS){between}"
     if "learned" in here:

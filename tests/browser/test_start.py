@@ -109,7 +109,7 @@ def test_the_toy_opens_looking_ahead_and_says_so_and_each_preset_shows_what_it_s
     page.get_by_role("button", name="looks back").click()
     before, after = cells(page)
     assert abs(after[1:] - before[:7]).max() <= 1
-    page.get_by_role("button", name="stays").click()
+    page.get_by_role("button", name="now").click()
     before, after = cells(page)
     assert abs(after - before).max() <= 1
     page.get_by_role("button", name="averages").click()

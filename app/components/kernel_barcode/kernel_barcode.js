@@ -322,7 +322,11 @@ function makeBarcode(root) {
       const before = data;
       data = prepared(next.data, kernels.getContext("2d"));
       const last = data.moments.length - 1;
-      if (before?.snapshot !== data.snapshot) position = data.snapshot;
+      if (before?.snapshot !== data.snapshot) {
+        position = data.snapshot;
+        // The page has moved the scrubber: what it reads back is the new snapshot.
+        if (before) component.setStateValue("snapshot", position);
+      }
       if (before?.form !== data.form) form = data.form;
       if (before?.title !== data.title || before?.output !== data.output) selected = data.output;
       position = clamp(position, 0, last);

@@ -29,6 +29,7 @@ from analysis.plotting.figure_pack import PaperFigure, from_card
 from analysis.progress import Report
 from app import cache, checkpoints, jobs
 from app.clips import clip_source, dataset_clip
+from app.components.kernel_barcode import Form
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
 from gte.checkpoint_header import CheckpointHeader
@@ -94,6 +95,21 @@ def first_screen_figures(header: CheckpointHeader, view: View) -> list[PaperFigu
     summary = cache.kernel_summary(header, view.reading)
     headline = kernel_headline(header, view.reading, view.snapshot)
     return [from_card(card) for card in first_screen(summary, cache.history(header, view.layer), view, headline)]
+
+
+def opening(path: str) -> tuple[int, Form]:
+    """Return the snapshot and the form that the kernels of a checkpoint open with."""
+    return st.session_state[f"kernels: the first snapshot and form of {path}"]
+
+
+def set_opening(path: str, snapshot: int, form: Form) -> None:
+    """Have the kernels of a checkpoint open with a snapshot and a form."""
+    st.session_state[f"kernels: the first snapshot and form of {path}"] = snapshot, form
+
+
+def move_to_snapshot(path: str, snapshot: int) -> None:
+    """Move the scrubber of the kernels of a checkpoint."""
+    set_opening(path, snapshot, opening(path)[1])
 
 
 def offer_moments(header: CheckpointHeader) -> Moments | None:

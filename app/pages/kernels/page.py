@@ -15,7 +15,7 @@ from app import cache, checkpoints, layout, navigation, paper, url_keys, url_sta
 from app.components.kernel_barcode import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import tabs
-from app.pages.kernels.cache import first_screen_figures, kernel_headline, offer_moments
+from app.pages.kernels.cache import first_screen_figures, kernel_headline, offer_moments, opening, set_opening
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.models import MODELS
@@ -111,10 +111,10 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
         instead=f"{names[view.layer]} has the output channels 0 to {num_outputs - 1}",
     )
     # The component opens on these; while it is on the page, it knows better what is chosen.
-    opening = f"kernels: the first snapshot and form of {path}"
     if key not in st.session_state:
-        st.session_state[opening] = snapshot_at(steps, -1 if step is None else step), form or FORMS[0]
-    first, form = st.session_state[opening]
+        form = next((name for name in FORMS if name == form), FORMS[0])
+        set_opening(path, snapshot_at(steps, -1 if step is None else step), form)
+    first, form = opening(path)
     with layout.errors_as_sentences():
         choice = kernel_barcode(
             taps.weights[..., 0],

@@ -7,15 +7,18 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from analysis.formatting import KIND_WORDS, three_digits
 from analysis.kernels import network_cards
-from analysis.kernels.cards import View
+from analysis.kernels.cards import View, over_training
 from analysis.kernels.drift import NO_KERNELS
+from analysis.kernels.importance import SETTINGS, importance
 from analysis.kernels.matching import COMPARED_COLUMNS
+from analysis.kernels.outputs import outputs_table, snapshot_at, tap_names
 from analysis.kernels.summary import at_snapshot, block_names_of, has_start
 from analysis.plotting import style
 from analysis.plotting.card import Card
-from app import cache, cards, checkpoints, layout, url_keys, url_state, widgets
-from app.pages.kernels.cache import kernel_card_list, kernel_report, matched_card, reach_card
+from app import ablation, cache, cards, checkpoints, layout, url_keys, url_state, widgets
+from app.pages.kernels.cache import kernel_card_list, kernel_report, matched_card, move_to_snapshot, reach_card
 from app.pages.kernels.reading import READING
 from gte.checkpoint_header import CheckpointHeader
 
@@ -47,6 +50,17 @@ SHOWN = {
     "cosine": "cosine",
 }
 """Columns of the table of layers that the page shows; the CSV has all. The past tense is before training."""
+
+NUMBERS = st.column_config.NumberColumn(format="%.3f")
+OUTPUT_COLUMNS = {
+    "output": "output channel",
+    "kind": "does",
+    "kind0": "did before training",
+    "centre_of_mass": "centre, frames",
+    "drift": "drift",
+    "norm": "size",
+}
+"""Columns of the table of output channels that the page shows, before the taps."""
 
 WHOLE = ("block", "outputs", "changed")
 SHARES = ("back0", "back", "now", "ahead0", "ahead", "combined", "averages", "subtracts", "mixed")
@@ -111,10 +125,40 @@ def draw(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: View,
 def _layers(subject: _Subject) -> None:
     for part in ("drift", "outputs"):
         _draw(subject, kernel_card_list(subject.header, subject.view, part))
+    if has_start(subject.summary).any():
+        losses = ablation.offer_losses(subject.name, subject.header)
+        card = None if losses is None else importance(subject.summary, losses, subject.view)
+        _draw(subject, [card] if card else [])
 
 
 def _layer(subject: _Subject) -> None:
     _of_layer(subject, "layer")
+    view = subject.view
+    history = cache.history(subject.header, view.layer)
+    table = outputs_table(history, min(view.snapshot, len(history.steps) - 1), view.reading, view.moments)
+    block = block_names_of(subject.summary)[view.layer]
+    st.subheader(f"Every output channel of {layout.plain(block)}", anchor=False)
+    st.caption("Click a row to choose its output channel.")
+    titles = OUTPUT_COLUMNS | {tap: tap for tap in tap_names(history.weights.shape[3])}
+    words = {name: [KIND_WORDS.get(kind, kind) for kind in table[name]] for name in ("kind", "kind0") if name in table}
+    shown = pd.DataFrame({title: words.get(name, table[name]) for name, title in titles.items() if name in table})
+    formats = {title: NUMBERS for name, title in titles.items() if name not in ("output", "kind", "kind0")}
+    key = f"outputs of {subject.header.path} {view.layer}"
+    _clickable_rows(shown, formats, key, lambda row: url_state.choose(url_keys.OUTPUT, row))
+    file = f"{subject.header.name}-{block}-outputs.csv"
+    widgets.download_csv("Output channels (CSV)", table, file, key=key)
+
+
+def _clickable_rows(
+    table: pd.DataFrame, formats: Mapping[str, ColumnConfig], key: str, on_row: Callable[[int], None]
+) -> None:
+    """Draw a table; `on_row` is called with the place of a row that is clicked."""
+
+    def clicked() -> None:
+        if rows := st.session_state[key].selection.rows:
+            on_row(rows[0])
+
+    st.dataframe(table, hide_index=True, column_config=formats, key=key, on_select=clicked, selection_mode="single-row")
 
 
 def _spectrum(subject: _Subject) -> None:
@@ -130,12 +174,23 @@ def _of_layer(subject: _Subject, part: str) -> None:
 
 def _training(subject: _Subject) -> None:
     shown = kernel_card_list(subject.header, subject.view, "training")
+    tables = {name: cache.kernel_summary(header) for name, header in subject.others.items()}
+    if shown and (tables := {name: table for name, table in tables.items() if not table.empty}):
+        others = {name: (checkpoints.path_in_code(subject.others[name]), table) for name, table in tables.items()}
+        card = over_training(subject.summary, subject.header, subject.view, others)
+        shown = [card] if card else []
     if not shown:
         began = has_start(subject.summary).any()
         st.info(NO_COURSE.format(why="it counts no steps" if began else "the weights before training are unknown"))
     elif not subject.header.layers:
         st.caption(ENDS_ALONE)
-    _draw(subject, shown)
+    _draw(subject, shown, on_click=lambda step: _go_to(subject, int(step)))
+
+
+def _go_to(subject: _Subject, step: int) -> None:
+    """Show the snapshot whose point was clicked, as if the scrubber had been released there."""
+    steps = cache.layer_taps(subject.header, subject.view.layer).steps.tolist()
+    move_to_snapshot(str(subject.header.path), snapshot_at(steps, step))
 
 
 def _reach(subject: _Subject) -> None:
@@ -182,17 +237,16 @@ def _compare(subject: _Subject) -> None:
 
 
 def _comparison(table: pd.DataFrame, names: Sequence[str]) -> None:
-    """`differences` as a table: below each layer of the first checkpoint its differences in the others."""
-    parts = []
-    for number, name in enumerate(names, start=1):
-        suffix = f" ({number})" if number > 1 else ""
-        part = table[["block", *(f"{column}{suffix}" for column in COMPARED_COLUMNS)]]
-        part.columns = pd.Index(["layer", *(SHOWN[column] for column in COMPARED_COLUMNS)])
-        part.insert(1, "checkpoint", name if number == 1 else f"{name}, difference")
-        parts.append(part)
-    # Stable, so that a layer's rows keep the order of the checkpoints.
-    rows = pd.concat(parts).sort_index(kind="stable")
-    st.dataframe(rows, hide_index=True, column_config=_columns(), width="stretch")
+    """`differences` of one measure: a row for each layer; the value of each checkpoint, then the differences."""
+    titles = {SHOWN[column]: column for column in COMPARED_COLUMNS}
+    measure = titles[widgets.pick(url_keys.MEASURE, "Measure", list(titles), SHOWN["drift"], width=215)]
+    columns = {"layer": table["block"], names[0]: table[measure]}
+    for number, name in enumerate(names[1:], start=2):
+        difference = table[f"{measure} ({number})"]
+        columns |= {name: table[measure] + difference, f"{name} minus {names[0]}": difference}
+    form = _columns().get(SHOWN[measure])
+    formats = {title: form for title in columns if title != "layer"} if form else {}
+    st.dataframe(pd.DataFrame(columns), hide_index=True, column_config=formats, width="stretch")
 
 
 def _columns() -> dict[str, ColumnConfig]:
@@ -205,11 +259,24 @@ def _columns() -> dict[str, ColumnConfig]:
 def _table(subject: _Subject) -> None:
     rows = at_snapshot(subject.summary, subject.view.snapshot)
     table = pd.DataFrame({title: rows[column] for column, title in SHOWN.items()})
+    if losses := ablation.losses(subject.header):
+        for setting, title in SETTINGS.items():
+            numbers = [losses.get(layer, {}).get(setting) for layer in rows["layer"]]
+            table[f"lost: {title}"] = [None if loss is None else _loss_in_words(loss) for loss in numbers]
     known = table.dropna(axis="columns", how="all")
-    st.dataframe(known, hide_index=True, column_config=_columns())
+    blocks = rows["block"].tolist()
+    _clickable_rows(known, _columns(), f"layers of {subject.header.path}", lambda row: _open(blocks[row]))
     if len(known.columns) < len(table.columns):
         st.caption("The weights before training are unknown, so comparisons with them are left out.")
-    st.caption("At the chosen snapshot. The CSV under *Export* has every column of every snapshot.")
+    st.caption(
+        "At the chosen snapshot; click a row to choose its layer. *lost*: test clips that become wrong minus those "
+        "that become right when the layer's kernels are replaced after training, with the 95 % interval. The CSV under "
+        "*Export* has every column of every snapshot."
+    )
+
+
+def _loss_in_words(loss: ablation.Loss) -> str:
+    return f"{loss.lost} [{three_digits(loss.low)}, {three_digits(loss.high)}] of {loss.num_clips}"
 
 
 def _read(_subject: _Subject) -> None:
@@ -228,14 +295,16 @@ TABS: Mapping[str, Callable[[_Subject], None]] = {
 }
 
 
-def _draw(subject: _Subject, shown: Sequence[Card], prefix: str = "") -> None:
+def _draw(
+    subject: _Subject, shown: Sequence[Card], prefix: str = "", on_click: Callable[[str], None] | None = None
+) -> None:
     """Draw each card: title, sentence, figure, and an expander with definition, code and numbers."""
     names = block_names_of(subject.summary)
     config = style.plotly_config(st.session_state.get(url_keys.FORMAT.name) or style.FORMATS[0])
     for card in shown:
         cards.draw(
             card,
-            on_click=(lambda layer: _open(names[layer])) if card.clickable else None,
+            on_click=(on_click or (lambda layer: _open(names[layer]))) if card.clickable else None,
             of=f"{prefix}{subject.header.path}",
             file_name=f"{subject.header.name}-{card.key}",
             config=config,

@@ -38,7 +38,8 @@ def test_every_tab_draws_its_figures_each_with_definition_and_code(two_networks,
     assert charts(at) == figures
     assert [box.label for box in at.expander].count("Definition, formula and code") == figures
     assert len(at.code) == figures
-    assert len(at.subheader) == figures
+    # The table of output channels has a title as well.
+    assert len(at.subheader) == figures + (tab == "One layer in detail")
 
 
 def test_two_underscores_in_the_name_of_a_checkpoint_are_no_obstacle(two_networks):
@@ -156,10 +157,9 @@ def test_comparison_asks_for_a_checkpoint_and_then_draws_both(two_networks):
     titles = [title.value for title in at.subheader]
     assert titles == ["How do they compare?", "How do the output channels of layer1.0 correspond?"]
     [table] = at.dataframe
-    assert [*table.value.columns][:3] == ["layer", "checkpoint", "looks back"]
-    # Of each layer first the one, then what the other one has more or less of.
-    assert table.value["checkpoint"].tolist()[:2] == ["gte-tiny", "runs/again, difference"]
-    assert table.value["layer"].iloc[0] == table.value["layer"].iloc[1]
+    assert [*table.value.columns] == ["layer", "gte-tiny", "runs/again", "runs/again minus gte-tiny"]
+    values = table.value[["gte-tiny", "runs/again", "runs/again minus gte-tiny"]].to_numpy(dtype=float)
+    assert values[:, 1] - values[:, 0] == pytest.approx(values[:, 2])
 
 
 def test_a_network_without_temporal_kernels_is_said_to_be_no_match(two_networks):

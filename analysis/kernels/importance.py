@@ -1,0 +1,123 @@
+"""Importance of layers next to their drift: test clips lost when the kernels of one layer are replaced."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from analysis.formatting import join_words, three_digits
+from analysis.kernels.cards import View
+from analysis.kernels.summary import at_snapshot
+from analysis.plotting import style
+from analysis.plotting.call import Call, Named
+from analysis.plotting.card import Card
+
+Losses = Mapping[str, Mapping[str, Sequence[float]]]
+"""By a layer's path and the setting of its kernels: test clips lost minus gained, the 95 % interval, and the clips."""
+
+SETTINGS: Final[Mapping[str, str]] = {
+    "initial": "reset to untrained",
+    "present": "current frame only",
+    "zero": "zeroed",
+}
+
+
+def importance_table(summary: pd.DataFrame, losses: Losses) -> pd.DataFrame:
+    """Return one row per layer and setting: layer, block, drift at the end, setting, lost, low, high, num_clips."""
+    rows = at_snapshot(summary, -1).to_dict("records")
+    return pd.DataFrame(
+        [
+            {
+                "layer": row["layer"],
+                "block": row["block"],
+                "drift": row["drift"],
+                "setting": setting,
+                **dict(zip(("lost", "low", "high", "num_clips"), losses[row["layer"]][setting], strict=True)),
+            }
+            for row in rows
+            for setting in SETTINGS
+            if setting in losses.get(row["layer"], {})
+        ],
+        columns=pd.Index(["layer", "block", "drift", "setting", "lost", "low", "high", "num_clips"]),
+    )
+
+
+def importance_by_drift(table: pd.DataFrame, selected: str | None = None) -> go.Figure:
+    """Draw the clips lost against the drift of each layer of `importance_table`, a panel for each setting."""
+    figure = make_subplots(
+        cols=len(SETTINGS), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=list(SETTINGS.values())
+    )
+    for column, setting in enumerate(SETTINGS, start=1):
+        rows = [row for row in table.to_dict("records") if row["setting"] == setting]
+        figure.add_trace(
+            go.Scatter(
+                x=[row["drift"] for row in rows],
+                y=[row["lost"] for row in rows],
+                mode="markers",
+                marker={
+                    "size": 9,
+                    "color": [style.ACCENT if row["layer"] == selected else style.NEUTRAL for row in rows],
+                },
+                error_y={
+                    "type": "data",
+                    "array": [max(0.0, row["high"] - row["lost"]) for row in rows],
+                    "arrayminus": [max(0.0, row["lost"] - row["low"]) for row in rows],
+                    "symmetric": False,
+                    "thickness": 1.5,
+                },
+                customdata=[[row["layer"], row["block"]] for row in rows],
+                hovertemplate="<b>%{customdata[1]}</b>: drift %{x:.3f}, %{y} clips lost<extra></extra>",
+                showlegend=False,
+                selected={"marker": {"opacity": 1}},
+                unselected={"marker": {"opacity": 1}},
+            ),
+            row=1,
+            col=column,
+        )
+    style.style(figure)
+    figure.update_xaxes(rangemode="tozero", zeroline=False, showgrid=False)
+    figure.update_xaxes(title_text="drift |W − W₀| / |W₀|", row=1, col=2)
+    figure.update_yaxes(title_text="test clips lost", row=1, col=1)
+    return figure.update_yaxes(zeroline=True, zerolinecolor=style.NEUTRAL)
+
+
+def importance(summary: pd.DataFrame, losses: Losses, view: View) -> Card | None:
+    """Clips lost against drift. None if the drift or the losses of every layer are unknown."""
+    plain = {layer: {setting: tuple(loss) for setting, loss in of.items()} for layer, of in losses.items()}
+    table = Named("table", Call(importance_table, view.summary(summary), plain))
+    rows: pd.DataFrame = table.value
+    if rows["drift"].dropna().empty:
+        return None
+    return Card(
+        key="importance",
+        title="Do the layers that drifted matter?",
+        sentence=_sentence([row for row in rows.to_dict("records") if row["drift"] == row["drift"]]),
+        call=Call(importance_by_drift, table, view.layer),
+        definition=(
+            "Drift says how far the weights moved and not what they are worth. For each layer alone its kernels are "
+            "reset to the untrained shift (does what it learned matter?), reduced to the current frame (does it need "
+            "other frames?) or zeroed (does the network need the path?). **Clips lost**: test clips that become wrong "
+            "minus those that become right, with the 95 % interval over scenes."
+        ),
+        table=rows,
+        clickable=True,
+    )
+
+
+def _sentence(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """What is lost without the layer with the largest drift, and the losses whose interval is above zero."""
+    largest = max(rows, key=lambda row: row["drift"])
+    of = [row for row in rows if row["layer"] == largest["layer"]]
+    listed = join_words([f"{row['lost']:.0f} {SETTINGS[row['setting']]}" for row in of])
+    sentence = f"{largest['block']}, with a drift of {three_digits(largest['drift'])}, loses of {largest['num_clips']} "
+    sentence += f"test clips {listed}."
+    found: dict[str, list[str]] = {}
+    for row in sorted(rows, key=lambda row: -row["lost"]):
+        if row["low"] > 0:
+            found.setdefault(row["setting"], []).append(f"{row['block']} ({row['lost']:.0f})")
+    words = [f"{SETTINGS[setting]} {join_words(names)}" for setting, names in found.items()]
+    return f"{sentence} " + (
+        f"Losses above chance: {'; '.join(words)}." if words else "No layer's loss is above chance."
+    )
