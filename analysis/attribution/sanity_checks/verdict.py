@@ -86,7 +86,9 @@ def to_lists(values: Float[np.ndarray, "..."] | Bool[np.ndarray, "..."]) -> list
     if values.dtype == np.bool_:
         return values.tolist()
     rounded = np.round(values.astype(np.float64), DIGITS)
-    return np.where(np.isnan(rounded), None, rounded).tolist()
+    with_gaps = rounded.astype(object)
+    with_gaps[np.isnan(rounded)] = None
+    return with_gaps.tolist()
 
 
 def from_lists(values: list[Any]) -> Float[np.ndarray, "..."]:

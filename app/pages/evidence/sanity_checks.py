@@ -61,6 +61,7 @@ def chips(findings: Sequence[Finding]) -> None:
     results = {name: _result(name, first) for name in CHECKS}
     jobs_of = {name: jobs.find(_key(name, first)) for name in CHECKS}
     with st.container(key="checks", horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{layout.plain(first.name)}:**", width="content")
         for name, check in CHECKS.items():
             result, job = results[name], jobs_of[name]
             if result is None and job is not None and job.is_active:
