@@ -125,13 +125,14 @@ class Evidence:
         multiples = shares * self.num_frames
         least, most = float(multiples.min()), float(multiples.max())
         if EVEN[0] <= least and most <= EVEN[1]:
-            return f"Its evidence is evenly spread: each frame has {least:.1f} to {most:.1f} times an even share."
+            return f"Its evidence is evenly spread: {least:.1f} to {most:.1f} times an even share in each frame."
         start, end = self.main_frames()
         share = float(shares[start : end + 1].sum())
         multiple = share * self.num_frames / (end + 1 - start)
         frames = f"frame {start + 1}" if start == end else f"frames {start + 1}–{end + 1}"
-        # Six of eight frames contain three quarters of any even evidence, which says nothing about them.
-        if multiple < NOTEWORTHY:
+        # Six of eight frames contain three quarters of any even evidence, which says nothing about them. Nor does a
+        # peak say anything about frames next to it with less than an even share.
+        if multiple < NOTEWORTHY or float(multiples[start : end + 1].min()) < EVEN[0]:
             peak = int(shares.argmax())
             share, multiple, frames = float(shares[peak]), most, f"frame {peak + 1}, its peak"
         return f"{percent(share)} of its evidence is in {frames}: {multiple:.1f} times an even share."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -126,6 +127,20 @@ METHODS: dict[str, Method] = {
         attribute=random_cam,
     ),
 }
+
+
+WEIGHTINGS = ("gradcam", "gradcam_frame")
+"""The two ways in which Grad-CAM weights channels."""
+
+
+def compare_weightings(per_clip: Evidence, per_frame: Evidence) -> str:
+    """One sentence if both weightings of Grad-CAM give the same map apart from rounding; empty otherwise."""
+    if per_clip.is_empty or not torch.allclose(per_clip.map, per_frame.map, atol=1e-5 * per_clip.maximum):
+        return ""
+    return (
+        f"In {per_clip.layer} both weightings of Grad-CAM give one map: the gradient of the class is the same in every "
+        "frame, as it is where only an average over frames follows."
+    )
 
 
 def find_evidence(

@@ -50,7 +50,7 @@ def space_time(names: Sequence[str], evidence: Sequence[Evidence], reduction: st
     figure = make_subplots(
         rows=len(evidence),
         cols=2,
-        horizontal_spacing=0.1,
+        horizontal_spacing=0.14,
         vertical_spacing=0.36 / len(evidence),
         subplot_titles=[f"{name}: {side} over time" for name in names for side in ("horizontal", "vertical")],
     )

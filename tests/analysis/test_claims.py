@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
+from analysis.attribution.evidence import Evidence
+from analysis.attribution.methods import compare_weightings
+from analysis.attribution.spacetime import moves_finding
 from analysis.kernels import cards, layer_cards
 from analysis.kernels.cards import View
 from analysis.kernels.chance import chances_of
@@ -16,6 +20,7 @@ from analysis.kernels.readings import WEIGHT_READINGS, read_kernels
 from analysis.kernels.summary import summarise
 from analysis.kernels.taps import COMBINED, kind
 from gte.kernel_history import KernelHistory
+from gte.models.cell_grids import even_grid
 from gte.models.shift import temporal_shift_weight
 
 OUTPUTS, INPUTS = 16, 8
@@ -169,3 +174,54 @@ def test_a_share_of_the_drift_is_compared_with_the_share_of_the_weights():
     text = _drift(Subject(histories), Subject(histories).view("energy"))
     _, counts = drift_parts(histories[0].weights[-1:], histories[0].weights[0])
     assert f"which are {100 * counts[2] / counts.sum():.3g} % of its weights" in text
+
+
+def map_of(steps: Mapping[int, float], num_frames: int = 8) -> Evidence:
+    """Evidence of 2 x 4 cells, equal but for the steps named, which have so many times as much."""
+    cells = torch.ones(num_frames, 2, 4)
+    for step, times in steps.items():
+        cells[step] *= times
+    return Evidence(
+        map=cells,
+        target=0,
+        layer="layer1.0",
+        method="gradcam",
+        label="Grad-CAM",
+        convention="",
+        grid=even_grid(cells.shape, (num_frames, 16, 16)),
+    )
+
+
+MAPS = {
+    "even": map_of({}),
+    "nearly even": map_of({0: 1.1, 5: 0.9}),
+    "empty": map_of(dict.fromkeys(range(8), 0.0)),
+    "one frame": map_of({}, num_frames=1),
+    "one peak": map_of({6: 5.0}),
+}
+"""By name: maps of evidence in which there is nothing to find, and one with a peak."""
+
+MAP_WRITERS: Mapping[str, Callable[[Evidence], str]] = {
+    "evidence: when": Evidence.finding,
+    "evidence: where": lambda evidence: moves_finding("net", evidence),
+    "evidence: weightings": lambda evidence: compare_weightings(evidence, map_of({0: 3.0}, evidence.num_frames)),
+}
+"""Every writer of sentences on one map."""
+
+
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("writer", MAP_WRITERS)
+def test_a_map_is_said_to_prefer_a_frame_or_a_place_only_where_it_does(writer, name):
+    text = MAP_WRITERS[writer](MAPS[name])
+    assert "nan" not in text.lower()
+    named = re.findall(r"in frames? (\d)", text)
+    assert named == (["7"] if (writer, name) == ("evidence: when", "one peak") else [])
+    assert ("Grad-CAM finds no evidence" in text) == (name == "empty" and writer != "evidence: weightings")
+    # Cells that all have the same do not move, and two different maps are not one.
+    for start, end in re.findall(r"from (\d+) % to (\d+) %", text):
+        assert start == end
+    assert "both weightings" not in text
+
+
+def test_the_multiple_of_an_even_share_is_that_of_the_frames_named():
+    assert MAPS["one peak"].finding() == "41.7 % of its evidence is in frame 7, its peak: 3.3 times an even share."

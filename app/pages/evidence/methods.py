@@ -12,7 +12,7 @@ import streamlit as st
 
 from analysis.attribution.evidence import Evidence
 from analysis.attribution.hooks import reporting
-from analysis.attribution.methods import METHODS, find_evidence
+from analysis.attribution.methods import METHODS, WEIGHTINGS, compare_weightings, find_evidence
 from app import cache, jobs, layout
 from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence.finding import Finding
@@ -176,6 +176,8 @@ def render(findings: Sequence[Finding], page_method: str) -> None:
     for place, finding, results in zip(places, findings, by_network, strict=True):
         with place:
             _draw(finding, results)
+            if words := weightings_in_words(finding):
+                st.caption(layout.plain(words))
     with st.expander("The methods and their details"):
         st.dataframe(
             [{"method": entry.label, "note": entry.note, "source": entry.paper} for entry in METHODS.values()],
@@ -187,6 +189,17 @@ def render(findings: Sequence[Finding], page_method: str) -> None:
             for evidence in results.values()
         ]
         st.dataframe(cards, hide_index=True)
+
+
+def weightings_in_words(finding: Finding) -> str:
+    """A sentence if both weightings of Grad-CAM give one map for this network."""
+    evidence = finding.evidence
+    per_clip, per_frame = (
+        cache.evidence(finding.header, finding.clip, evidence.target, finding.block, name, evidence.contrast)
+        for name in WEIGHTINGS
+    )
+    words = compare_weightings(per_clip, per_frame)
+    return words and f"{finding.name}: {words}"
 
 
 def _draw(finding: Finding, results: dict[str, Evidence]) -> None:

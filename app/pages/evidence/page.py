@@ -7,7 +7,7 @@ import streamlit as st
 
 from analysis.attribution.evidence import ClassScore, NotNumbersError, preselect_layer, top_classes
 from analysis.attribution.export import caption_of
-from analysis.attribution.methods import METHODS
+from analysis.attribution.methods import METHODS, WEIGHTINGS
 from analysis.formatting import join_words, percent
 from app import cache, clips, layout, navigation, paper, url_keys, widgets
 from app.clips import Source
@@ -217,6 +217,8 @@ def _explain_limits(source: Source, clip_source: clips.ClipSource, stretch: Stre
         notes.append(NO_RECOGNITION.format(clip=source.name))
     elif not clip_source.trained_on:
         notes.append(OTHER_CLIPS.format(name=first.name, data=DATASETS[clip_source.dataset].label))
+    if first.evidence.method == WEIGHTINGS[1]:
+        notes.append(methods.weightings_in_words(first))
     if any(notes):
         # In one box, so that the film strips stay in view.
         st.info(layout.plain("\n\n".join(filter(None, notes))))
@@ -276,6 +278,8 @@ def _question(finding: Finding) -> str:
 def _row(finding: Finding, maximum: float | None) -> StripRow:
     frames, evidence = len(finding.clip.frames), finding.evidence
     question, sentence = _question(finding), evidence.finding()
+    if question and sentence.startswith("Its "):
+        sentence = f"its {sentence[4:]}"
     note = f"{_answer(finding)} {question}{sentence}"
     if maximum and 0 < evidence.maximum < FAINT * maximum:
         note += f" Its peak is {percent(evidence.maximum / maximum)} of the brightest."

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.attribution import spacetime
 from analysis.attribution.figures import class_bars
-from analysis.attribution.methods import METHODS
+from analysis.attribution.methods import METHODS, WEIGHTINGS
 from app import cards, layout, url_keys, widgets
 from app.pages.evidence import methods, sanity_checks
 from app.pages.evidence.finding import Finding
@@ -26,16 +26,17 @@ GRAD_CAM = (
 
 READING = """
 Bright regions count *for* the class; with a class to contrast with, for it *rather than* for that one. Evidence shows
-what the network used, not what it should have used, and is as coarse as its grid, whose size is listed here. The bars
-show the share of the evidence in each frame. The numbers above a frame are its position among the frames given to the
+what the network used, not what it should have used, and is as coarse as its grid, whose size is listed here. A cell is
+drawn where its centre is, by the strides, kernels and paddings before its block; what it reads is wider. The bars show
+the share of the evidence in each frame. The numbers above a frame are its position among the frames given to the
 network and its number in the clip, counted from 1.
 """
 
 SLICES = """
 **Left:** horizontal position over time. Time runs downwards; each row is one moment, with the rows of its map combined
 into one. **Right:** vertical position over time. Time runs to the right; each column is one moment, with the columns of
-its map combined into one. Motion gives a slanted line, a still object a straight one. Each cell is a cell of the block:
-nothing is smoothed."""
+its map combined into one. Motion gives a slanted line, a still object a straight one. Each cell is a cell of the block
+where its centre is; nothing is smoothed."""
 
 FAINT = " On a shared scale weak evidence is faint; Options has separate scales."
 
@@ -94,6 +95,9 @@ def _cards(comparison: Comparison) -> None:
     entry = METHODS[method]
     st.markdown(f"**{entry.label}.** {GRAD_CAM if method == 'gradcam' else entry.note} Source: {entry.paper}.")
     st.markdown(READING)
+    if method in WEIGHTINGS:
+        for words in filter(None, map(methods.weightings_in_words, comparison.findings)):
+            st.markdown(layout.plain(words))
     cards = [finding.evidence.card(finding.name, finding.header.classes) for finding in comparison.findings]
     # One column per network, because entries of its card are longer than a line.
     st.table(pd.DataFrame(cards).set_index("network").fillna("").T.map(layout.plain))

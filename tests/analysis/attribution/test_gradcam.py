@@ -206,13 +206,13 @@ def test_no_evidence_is_said_and_gives_zeros_instead_of_nan():
         ([1, 1, 6, 5, 1, 1], "73.3 % of its evidence is in frames 3–4: 2.2 times an even share."),
         ([0, 0, 0, 9], "100 % of its evidence is in frame 4: 4.0 times an even share."),
         ([2, 1], "66.7 % of its evidence is in frame 1: 1.3 times an even share."),
-        ([1, 1, 1], "Its evidence is evenly spread: each frame has 1.0 to 1.0 times an even share."),
+        ([1, 1, 1], "Its evidence is evenly spread: 1.0 to 1.0 times an even share in each frame."),
         # Five of these eight frames hold what two thirds ask for, hardly more than five of any eight.
         ([3, 3, 3, 3, 3, 1, 3, 3], "13.6 % of its evidence is in frame 1, its peak: 1.1 times an even share."),
         ([3, 1, 1, 1, 1, 1, 1, 5], "35.7 % of its evidence is in frame 8, its peak: 2.9 times an even share."),
         ([1, 0, 1], "50 % of its evidence is in frame 1, its peak: 1.5 times an even share."),
         # Six of these eight frames hold 75.5 %, and would of any even evidence hold 75 %.
-        ([1, 1, 1, 1.05, 1, 1, 1, 1], "Its evidence is evenly spread: each frame has 1.0 to 1.0 times an even share."),
+        ([1, 1, 1, 1.05, 1, 1, 1, 1], "Its evidence is evenly spread: 1.0 to 1.0 times an even share in each frame."),
         ([1], "The clip has one frame, which has all of its evidence."),
     ],
 )

@@ -8,7 +8,7 @@ from analysis.attribution.evidence import NotNumbersError
 from analysis.attribution.hooks import reporting, score_of
 from analysis.attribution.integrated_gradients import MAX_CELLS, integrated_gradients, sum_in_cells
 from analysis.attribution.layercam import layer_cam
-from analysis.attribution.methods import METHODS, find_evidence
+from analysis.attribution.methods import METHODS, WEIGHTINGS, compare_weightings, find_evidence
 from analysis.attribution.occlusion import refuse_equal_frames, temporal_occlusion
 from analysis.attribution.randomcam import random_cam, weigh_randomly
 from gte.models import build, to_channels_last
@@ -183,3 +183,12 @@ def test_card_names_the_contrast_and_the_note_of_the_method():
     card = found.card("net", ("moves left", "moves right"))
     assert card["class"] == "moves left rather than moves right"
     assert card["note"].startswith("Frame 1 counts against the class")
+
+
+def test_both_weightings_of_grad_cam_are_one_map_where_only_averages_follow(networks, clip):
+    model = networks["gte"]
+    maps = {
+        layer: [find_evidence(name, model, clip, 2, layer) for name in WEIGHTINGS] for layer in ("layer3.1", "layer4.1")
+    }
+    assert compare_weightings(*maps["layer4.1"]).startswith("In layer4.1 both weightings of Grad-CAM give one map")
+    assert compare_weightings(*maps["layer3.1"]) == ""
