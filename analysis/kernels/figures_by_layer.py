@@ -1,6 +1,6 @@
 """Figures with a row for each layer: parts of the drift, kinds of output channels, centres of mass, reach."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -264,7 +264,7 @@ def reach_by_depth(
                     mode="lines+markers",
                     line=form,
                     marker={"size": 6},
-                    error_y=_whiskers(part.to_dict("list")) if column == 1 and line == "measured" else None,
+                    error_y=_whiskers(part) if column == 1 and line == "measured" else None,
                     legendgroup=line,
                     showlegend=column == 1,
                     hovertemplate=(
@@ -290,7 +290,7 @@ def reach_by_depth(
     return figure
 
 
-def _whiskers(rows: Mapping[Any, list[Any]]) -> dict[str, Any]:
+def _whiskers(rows: Any) -> dict[str, Any]:
     """Return plotly's error bars from the smallest to the largest reach of a clip."""
     spread, low, high = (np.array(rows[name]) for name in ("spread", "low", "high"))
     up, down = high - spread, spread - low

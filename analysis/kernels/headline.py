@@ -128,13 +128,13 @@ def _leaders(rows: Sequence[Row]) -> str:
 
 def _changes(readings: Readings, reading: Reading, chance: ChanceOf) -> str:
     """Say how many outputs changed, by the chosen reading first."""
-    numbers = {name: sum(row["changed"] for row in rows) for name, rows in readings.items()}
+    numbers: dict[Reading, int] = {name: sum(row["changed"] for row in rows) for name, rows in readings.items()}
     none = [READING_WORDS[name] for name, number in numbers.items() if not number]
     nothing = f"none does anything else than before training, {' or '.join(none)}"
     if len(none) == len(numbers):
         return f"{nothing[0].upper()}{nothing[1:]}."
     others: list[Reading] = [name for name in readings if numbers[name] and name != reading]
-    some = [reading, *others] if numbers[reading] else others
+    some: list[Reading] = [reading, *others] if numbers[reading] else others
     texts = []
     for name in some:
         number, drawn = numbers[name], chance(name)

@@ -82,8 +82,7 @@ def reach_tables(
     Along the path at the snapshot and, where known, before training, for networks whose layers follow one another;
     and `measured`, from `measured_reach`.
     """
-    together = measured.groupby(["block", "offset"], sort=False)["share"].sum().reset_index()
-    assert isinstance(together, pd.DataFrame)
+    together = pd.DataFrame(measured.groupby(["block", "offset"], sort=False, as_index=False)["share"].sum())
     clips = [_spreads(part, "measured") for _, part in measured.groupby("clip", sort=False)]
     of_clips = pd.concat(clips).groupby("block", sort=False)["spread"].agg(low="min", high="max")
     spreads = [_spreads(together, "measured").join(of_clips, on="block")]
