@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -72,13 +72,11 @@ class LabelledClips:
 
     def labels(self) -> Int[Tensor, " n"]:
         """The class of every clip."""
-        data = open_dataset(self.dataset, "test", self.size)
-        return torch.tensor([data.label(index) for index in range(self.num_clips)])
+        return torch.tensor(_labels_and_scenes(self)[0])
 
     def scenes(self) -> Int[np.ndarray, " n"]:
         """The scene of every clip; a clip and its reversal show the same one."""
-        data = open_dataset(self.dataset, "test", self.size)
-        return np.array([data.scene_number(index) for index in range(self.num_clips)])
+        return np.array(_labels_and_scenes(self)[1])
 
     def twins(self) -> Int[Tensor, " n"]:
         """The reversed class of every clip, or -1."""
@@ -97,6 +95,13 @@ class LabelledClips:
         """The frames of the clips, for any number of passes."""
         num_bytes = self.num_clips * self.num_frames * self.size**2 * 3
         return tuple(self.batches()) if num_bytes <= MAX_KEPT_BYTES else _ReadEachTime(self)
+
+
+@lru_cache(maxsize=16)
+def _labels_and_scenes(clips: LabelledClips) -> tuple[list[int], list[int]]:
+    """The class and the scene of every clip."""
+    data, indices = open_dataset(clips.dataset, "test", clips.size), range(clips.num_clips)
+    return [data.label(index) for index in indices], [data.scene_number(index) for index in indices]
 
 
 @dataclass(frozen=True)
