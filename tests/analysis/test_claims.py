@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from analysis.attribution.evidence import Evidence
 from analysis.attribution.methods import compare_weightings
 from analysis.attribution.spacetime import moves_finding
+from analysis.interventions.accuracy import setting_finding
+from analysis.interventions.layer_ablation import ALL_LAYERS, layer_finding, layers_finding
 from analysis.kernels import cards, layer_cards
 from analysis.kernels.cards import View
 from analysis.kernels.chance import chances_of
@@ -22,6 +25,7 @@ from analysis.kernels.taps import COMBINED, kind
 from gte.kernel_history import KernelHistory
 from gte.models.cell_grids import even_grid
 from gte.models.shift import temporal_shift_weight
+from tests.analysis.toy_answers import toy_table
 
 OUTPUTS, INPUTS = 16, 8
 LAYERS = ("layer1.0", "layer1.1", "layer2.0", "layer2.1")
@@ -225,3 +229,43 @@ def test_a_map_is_said_to_prefer_a_frame_or_a_place_only_where_it_does(writer, n
 
 def test_the_multiple_of_an_even_share_is_that_of_the_frames_named():
     assert MAPS["one peak"].finding() == "41.7 % of its evidence is in frame 7, its peak: 3.3 times an even share."
+
+
+ANSWERS: Mapping[str, dict[str, int]] = {
+    "nothing changes": {"initial": 0, "present": 0, "zero": 0},
+    "five of 56 clips are lost": {"initial": 5, "present": 5, "zero": 5},
+    "five of 56 clips are gained": {"initial": -5, "present": -5, "zero": -5},
+    "thirty are lost": {"initial": 30, "present": 30, "zero": 30},
+}
+"""By name: clips that are lost, in every layer alone and in all together, by setting of the kernels."""
+
+SIGNIFICANT = ("thirty are lost",)
+
+
+def answers_of(case: str) -> pd.DataFrame:
+    right = 40 if "gained" in case else 56
+    layers = (*LAYERS, ALL_LAYERS)
+    lost = {(layer, setting): count for layer in layers for setting, count in ANSWERS[case].items()}
+    return toy_table(lost, right=right)
+
+
+def _one_setting(table: pd.DataFrame) -> str:
+    # The last row of all layers together: zeroed kernels.
+    return setting_finding(table[table["layer"] == ALL_LAYERS].assign(blend=1.0))
+
+
+ANSWER_WRITERS: Mapping[str, Callable[[pd.DataFrame], str]] = {
+    "what if: one layer": lambda table: layer_finding(table, LAYERS[0], LAYERS[0]),
+    "what if: every layer": lambda table: layers_finding(table, {layer: layer for layer in LAYERS}),
+    "what if: one setting": _one_setting,
+}
+"""Every writer of sentences on lost clips: each is run over ANSWERS."""
+
+
+@pytest.mark.parametrize("writer", ANSWER_WRITERS)
+@pytest.mark.parametrize("case", ANSWERS)
+def test_clips_that_could_be_lost_by_chance_are_not_said_to_matter(writer, case):
+    text = ANSWER_WRITERS[writer](answers_of(case))
+    assert "not needed" not in text
+    claims = re.search(r"\bmatters\b|\bYes in\b|\bbetter\b|clips lost|test clips \(p = [^,)]*\)\.$", text)
+    assert bool(claims) == (case in SIGNIFICANT), text
