@@ -39,7 +39,11 @@ def draw(subject: Subject) -> None:
         return
     clips = subject.pick_test_clips(CLIPS_PER_CLASS[-1])
     verdicts = st.container()
-    every = ablation.offer_table(name, header, clips, "Test all layers")
+    every = None
+    if len(names) > 1:
+        every = ablation.offer_table(name, header, clips, "Test all layers")
+    else:
+        st.caption(layout.plain(f"{names[layer]} is the only layer of {name} that uses other frames."))
     with verdicts:
         table = _test_layer(subject, layer, names[layer], clips) if every is None else every
         if table is not None:
