@@ -83,6 +83,33 @@ def test_the_player_runs_stops_and_is_stepped_by_keyboard(page: Page) -> None:
     expect(page.locator(".player")).to_be_hidden()
 
 
+def test_a_frame_enlarges_in_view_by_click_and_by_keyboard(page: Page) -> None:
+    open_page(page, "/evidence?view=Methods")
+    strips = page.locator(".rows canvas")
+    expect(strips).to_have_count(10)
+    last = strips.last
+    last.scroll_into_view_if_needed()
+    last.click(position={"x": 20, "y": 60})
+    enlarged = page.locator(".player").last
+    expect(enlarged).to_be_in_viewport()
+    expect(enlarged.locator("figcaption span").first).to_have_text("frame 1")
+    last.press("Escape")
+    expect(enlarged).to_be_hidden()
+    last.press("Enter")
+    expect(enlarged).to_be_in_viewport()
+
+
+def test_a_bar_of_a_class_and_its_button_ask_for_the_evidence_for_that_class(page: Page) -> None:
+    open_page(page, "/evidence")
+    with rerun(page):
+        page.get_by_role("button", name="speeds up").click()
+    expect(page).to_have_url(re.compile("class=speeds"))
+    expect(page.locator(".finding")).to_contain_text("For “speeds up”")
+    with rerun(page):
+        page.locator(".js-plotly-plot").last.locator(".bars .point path").first.click(force=True)
+    expect(page).to_have_url(re.compile("class=moves"))
+
+
 def test_a_link_restores_everything_that_was_chosen(page: Page) -> None:
     open_page(
         page,

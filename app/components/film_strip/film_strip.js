@@ -102,10 +102,13 @@ function makeStrip(root) {
     draw();
   }
   function run(wanted, frame) {
+    const opens = now === null && frame !== null;
     playing = wanted;
     if (playing) ticker.start();
     else ticker.stop();
     show(frame);
+    // Above the rows it may be out of view, and the browser keeps the clicked row where it was.
+    if (opens) player.scrollIntoView({ block: "nearest", behavior: calm() ? "auto" : "smooth" });
   }
   slider.oninput = () => {
     opacity = slider.value / 100;
@@ -123,7 +126,7 @@ function makeStrip(root) {
     caption.append(make("b", row.label), make("span", row.note));
     canvas.tabIndex = 0;
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `${row.label}. ${row.note} Arrow keys step through the frames.`);
+    canvas.setAttribute("aria-label", `${row.label}. ${row.note} Click a frame, or press Enter, to enlarge it; arrow keys step, Escape closes.`);
     outer.append(caption, canvas);
     const big = [make("figure"), make("figcaption"), make("canvas")];
     big[1].append(make("b", row.label), make("span"));
@@ -131,6 +134,8 @@ function makeStrip(root) {
     const one = { row, outer, canvas, big: big[0], bigCanvas: big[2], frameAt: null };
     canvas.onclick = (event) => run(false, one.frameAt(event.offsetX));
     canvas.onkeydown = (event) => {
+      if (event.key === "Escape") return run(false, null);
+      if (event.key === "Enter") return run(false, now ?? 0);
       const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!move) return;
       event.preventDefault();

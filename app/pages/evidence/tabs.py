@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.attribution import spacetime
 from analysis.attribution.figures import class_bars
 from analysis.attribution.methods import METHODS, WEIGHTINGS
-from app import cards, layout, url_keys, widgets
+from app import cards, layout, url_keys, url_state, widgets
 from app.pages.evidence import methods, sanity_checks
 from app.pages.evidence.finding import Finding
 
@@ -69,8 +69,23 @@ def _class_bars(finding: Finding) -> None:
         st.markdown(f"The {classes} of **{layout.plain(finding.name)}**")
         bars = class_bars(scores, selected=finding.evidence.target)
         cards.chart(
-            bars, f"The {classes} of {finding.name}", f"Probabilities of {finding.name}.", key=f"top {finding.name}"
+            bars,
+            f"The {classes} of {finding.name}",
+            f"Probabilities of {finding.name}.",
+            key=f"top {finding.name}",
+            on_click=lambda index: url_state.choose(url_keys.CLASS, finding.header.classes[int(index)]),
         )
+        # The same as a click on a bar, for the keyboard.
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown("Evidence for", width="content")
+            for score in scores:
+                st.button(
+                    layout.plain(score.name),
+                    key=f"class {finding.name} {score.index}",
+                    on_click=url_state.choose,
+                    args=(url_keys.CLASS, score.name),
+                    disabled=score.index == finding.evidence.target,
+                )
 
 
 def _space_time(comparison: Comparison) -> None:
