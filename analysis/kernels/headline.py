@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from analysis.formatting import DIRECTIONS, KIND_VERBS, join_words, three_digits
@@ -72,9 +73,16 @@ def headline_of(
         chances = chances_of(histories, snapshot, name, moments)
         return total(list(chances.values())).num_changed if chances else None
 
+    if snapshot == -1:  # the snapshots in between take most of the time
+        histories = [_ends(history) for history in histories]
     names = WEIGHT_READINGS if moments is None else READINGS
     readings: Readings = {name: measure_drift(histories, name, moments) for name in names}
     return describe_kernels(readings, reading, snapshot, chance)
+
+
+def _ends(history: KernelHistory) -> KernelHistory:
+    ends = sorted({0, len(history.steps) - 1})
+    return replace(history, steps=history.steps[ends], weights=history.weights[ends])
 
 
 def is_broken(row: Row) -> bool:
@@ -138,9 +146,11 @@ def _changes(readings: Readings, reading: Reading, chance: ChanceOf) -> str:
     texts = []
     for name in some:
         number, drawn = numbers[name], chance(name)
-        text = f"{READING_WORDS[name]} {number} {'does' if number == 1 else 'do'}"
-        if not texts and name == reading:
-            text += " something else than before training"
+        does = "does" if number == 1 else "do"
+        if name == reading:
+            text = f"{number} {does} something else than before training"
+        else:
+            text = f"{READING_WORDS[name]} {number} {does}"
         if drawn is not None:
             of = "by chance" if texts else "after a random change of the same size"
             text += f" ({'no more than ' if number <= drawn.high else ''}{of} {drawn.in_words()})"

@@ -108,7 +108,7 @@ class DeletionInsertion:
         if lost:
             parts.append(f"not better than {join_words(lost)}")
         if unclear:
-            parts.append(f"no clear difference to {join_words(unclear)}")
+            parts.append(f"no clear difference from {join_words(unclear)}")
         weakest = min(differences, key=lambda name: highest[name])
         numbers = ", ".join(f"{way} {signed(*value)}" for way, value in differences[weakest].items())
         text = "; ".join(parts)

@@ -90,7 +90,7 @@ def advantages(result: DeletionInsertion) -> go.Figure:
     style.style(figure, size="medium")
     figure.update_layout(margin_t=8, legend_y=1.12)
     figure.update_xaxes(
-        title_text="area by which the evidence is better",
+        title_text="area won by the evidence",
         # The same for most networks, so that their figures can be compared.
         range=[-end, end],
         zeroline=True,

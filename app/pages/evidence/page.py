@@ -252,13 +252,17 @@ def _frame_names(clip: clips.Clip) -> list[str]:
 
 def _summary(first: Finding) -> str:
     """The answer of the first network, when its evidence occurs, and the true class if it is known."""
-    text = f"{first.name}: {_answer(first)} {_question(first)}{first.evidence.finding()}"
+    text = f"{first.name}: {_in_words(first)}"
     label = first.clip.label
     return text if label is None else f"{text} True class: “{first.header.classes[label]}”."
 
 
-def _answer(finding: Finding) -> str:
-    return f"“{finding.scores[0].name}” {percent(finding.scores[0].probability)}."
+def _in_words(finding: Finding) -> str:
+    """The answer of a network, and when its evidence occurs."""
+    answer, question, sentence = finding.scores[0], _question(finding), finding.evidence.finding()
+    if question and sentence.startswith("Its "):
+        sentence = f"its {sentence[4:]}"
+    return f"“{answer.name}” {percent(answer.probability)}. {question}{sentence}"
 
 
 def _question(finding: Finding) -> str:
@@ -277,10 +281,7 @@ def _question(finding: Finding) -> str:
 
 def _row(finding: Finding, maximum: float | None) -> StripRow:
     frames, evidence = len(finding.clip.frames), finding.evidence
-    question, sentence = _question(finding), evidence.finding()
-    if question and sentence.startswith("Its "):
-        sentence = f"its {sentence[4:]}"
-    note = f"{_answer(finding)} {question}{sentence}"
+    note = _in_words(finding)
     if maximum and 0 < evidence.maximum < FAINT * maximum:
         note += f" Its peak is {percent(evidence.maximum / maximum)} of the brightest."
     return StripRow(

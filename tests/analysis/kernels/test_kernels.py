@@ -133,7 +133,7 @@ def test_the_headline_counts_what_outputs_do_what_changed_and_names_the_largest_
     # One input: all readings agree. A random change of length sqrt(2) of nine weights changes 0 to 3 of 3 outputs.
     assert headline_of([still, moved]) == (
         "By energy, of 5 output channels 3 look back, 1 reads the current frame and 1 looks ahead; the most frequent "
-        "is looking back in layer3.1. By energy 1 does something else than before training (no more than after a "
+        "is looking back in layer3.1. 1 does something else than before training (no more than after a "
         "random change of the same size 0 to 3): 1 began reading the current frame; 1 of 2 stopped looking ahead, "
         "none began; by own channel 1 does (no more than by chance 0 to 3), by the sum over inputs 1 does (no more "
         "than by chance 0 to 3). layer3.1 has the largest drift, 0.816."
