@@ -258,8 +258,8 @@ def test_the_nearest_point_within_twelve_pixels_is_named(parts: Page) -> None:
 def test_of_outputs_that_lie_upon_one_another_the_number_is_told(parts: Page) -> None:
     choose_triangle(parts)
     drag(parts, 0)
-    alone = "previous frame 1.00, current frame 0.00, next frame 0.00"
-    twice = "previous frame 0.00, current frame 0.00, next frame 1.00; 1 more at the same place"
+    alone = "looks back; previous frame 1.00, current frame 0.00, next frame 0.00"
+    twice = "looks ahead; previous frame 0.00, current frame 0.00, next frame 1.00; 1 more at the same place"
     for place, said in (((0, 0, 1), f"Output channel 0: {twice}"), ((1, 0, 0), f"Output channel 2: {alone}")):
         point_to(kernels(parts), *point(parts, *place))
         expect(parts.locator(".readout")).to_have_text(said)

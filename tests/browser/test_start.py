@@ -39,8 +39,8 @@ from app.components.film_strip import StripRow, film_strip
 from app.components.kernel_barcode import LayerShares, kernel_barcode
 
 st.set_page_config(layout="wide")
-kernels = np.linspace([[0, 0, 1], [1, 0, 0]], [[0, 1, 0.5], [-0.5, 0, 0.5]], 5)
-shares = LayerShares(layers=["layer1.0", "layer1.1"], shares=np.full((2, 5, 3), 1 / 3), selected="layer1.0")
+kernels = np.linspace([[0, 0, 1], [1, 0, 0]], [[0, 1, 0.5], [-0.5, 0, 0.5]], 5)[:, :, None]
+shares = LayerShares(layers=["layer1.0", "layer1.1"], shares=np.full((2, 5, 4), 1 / 4), selected="layer1.0")
 choice = kernel_barcode(kernels, [0, 10, 20, 50, 100], title="layer1.0, 2 outputs", shares=shares, key="kernels")
 st.text(f"snapshot {{choice.snapshot}}, layer {{choice.layer}}")
 frames = np.full((8, 56, 56, 3), 60, dtype=np.uint8)
@@ -240,14 +240,14 @@ def test_an_output_of_the_barcode_names_its_taps_under_the_pointer_and_the_keybo
     kernels = parts.locator(".kernels canvas")
     kernels.hover(position={"x": 60, "y": 30})
     expect(parts.locator(".readout")).to_have_text(
-        "Output channel 0: previous frame 0.00, current frame 1.00, next frame 0.50"
+        "Output channel 0: now; previous frame 0.00, current frame 1.00, next frame 0.50"
     )
     parts.mouse.move(0, 0)
     kernels.focus()
     parts.keyboard.press("ArrowDown")
     parts.keyboard.press("ArrowDown")
     expect(parts.locator(".readout")).to_have_text(
-        "Output channel 1: previous frame −0.50, current frame 0.00, next frame 0.50"
+        "Output channel 1: subtracts; previous frame −0.50, current frame 0.00, next frame 0.50"
     )
 
 

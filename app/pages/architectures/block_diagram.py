@@ -88,7 +88,7 @@ def _render(
         table = svg.table(graph)
         st.dataframe(table, hide_index=True, height="content")
         st.code(svg.snippet(graph, dict(options)), "python")
-        widgets.download_csv("Table (CSV)", table, f"{graph.network}-{graph.block}.csv", key="block")
+        widgets.download_csv("Table (CSV)", table, f"{graph.network}-{graph.block}.csv", key="block table")
     drawn = PaperFigure(
         title=f"One block of {graph.label}, {graph.block}",
         caption=legend,

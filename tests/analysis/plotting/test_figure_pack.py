@@ -82,7 +82,7 @@ def test_a_pack_of_a_checkpoint_has_every_figure_in_both_formats_and_widths_with
         assert files[f"{stem}.py"].decode() == f"{card.code}\n"
         assert card.sentence in files["captions.md"].decode()
     centres = files[f"{stems[-1]}.csv"].decode().splitlines()
-    assert centres[0] == "checkpoint,layer,block,output,direction,centre_of_mass [frames],centre_of_mass0 [frames]"
+    assert centres[0] == "checkpoint,layer,block,output,kind,centre_of_mass [frames],centre_of_mass0 [frames]"
     table = cards[-1].table
     assert table is not None
     assert centres[1].split(",") == ["gte", FIRST, *map(str, table.iloc[0].tolist()[1:])]
