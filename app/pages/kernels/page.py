@@ -112,7 +112,7 @@ def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -
     )
     # The component opens on these; while it is on the page, it knows better what is chosen.
     if key not in st.session_state:
-        first_form = next((name for name in FORMS if name == form), FORMS[0])
+        first_form = FORMS[FORMS.index(form)] if form in FORMS else FORMS[0]
         set_opening(path, snapshot_at(steps, -1 if step is None else step), first_form)
     first, form = opening(path)
     with layout.errors_as_sentences():

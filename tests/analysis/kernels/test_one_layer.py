@@ -357,8 +357,8 @@ class Scale(nn.Module):
 
 def test_the_measured_reach_of_a_toy_is_worked_out_by_hand():
     rows = measured_reach(Scale(), torch.rand(2, 3, 5, 4, 4), ["block"])
-    shares = rows.groupby("offset")["share"].sum()
-    assert dict(zip(shares.index, shares, strict=True)) == pytest.approx({-2: 0, -1: 0.9, 0: 0.1, 1: 0, 2: 0})
+    shares = np.bincount(rows["offset"].to_numpy() + 2, weights=rows["share"].to_numpy())
+    assert shares == pytest.approx([0, 0.9, 0.1, 0, 0])
     assert set(rows["clip"]) == {0, 1}
 
 
