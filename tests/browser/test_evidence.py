@@ -30,6 +30,14 @@ async (content) => {
 }
 """
 HAVE_CURRENT_DATA = 2
+NOTE_WHAT_IS_WRITTEN = """
+window.written = new Set();
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+  window.written.add(text);
+  return write.call(this, text, ...place);
+};
+"""
 
 
 def test_the_exported_video_plays_in_the_browser_with_every_frame(page: Page) -> None:
@@ -81,6 +89,21 @@ def test_the_player_runs_stops_and_is_stepped_by_keyboard(page: Page) -> None:
     expect(shown.first).to_have_text("frame 2 · clip frame 5")
     page.get_by_role("button", name="Close player").click()
     expect(page.locator(".player")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("width", "written"), [(1280, "2 · clip frame 5"), (800, "2 · #5")])
+def test_a_frame_has_its_numbers_above_it_as_long_as_they_fit_and_in_full_when_pointed_at(
+    page: Page, width: int, written: str
+) -> None:
+    page.add_init_script(NOTE_WHAT_IS_WRITTEN)
+    page.set_viewport_size({"width": width, "height": 800})
+    open_page(page, "/evidence")
+    strip = page.locator(".rows canvas").first
+    expect(strip).to_have_attribute("aria-label", re.compile("From frame 1 · clip frame 2 to frame 8 · clip frame 23"))
+    numbers = page.evaluate("[...window.written].filter((text) => text.startsWith('2 · '))")
+    assert numbers == [written]
+    strip.hover(position={"x": 5, "y": 40})
+    expect(strip).to_have_attribute("title", "1 · clip frame 2")
 
 
 def test_a_frame_enlarges_in_view_by_click_and_by_keyboard(page: Page) -> None:

@@ -36,9 +36,11 @@ function drawFrame(context, row, frames, t, x, y, width, height, opacity) {
   context.globalAlpha = 1;
 }
 
-// A name, or only the part before its dot if there is no room for all of it.
+// A name, or as much of it as there is room for: "1 · clip frame 2", "1 · #2" or "1".
 function fitted(context, name, room) {
-  return context.measureText(name).width <= room ? name : name.split(" · ")[0];
+  const [place] = name.split(" · ");
+  const short = name.replace(/ · .* /, " · #");
+  return [name, short].find((text) => context.measureText(text).width <= room) ?? place;
 }
 
 // Frames with their overlay, and below each its share of the evidence of the row.
@@ -126,13 +128,17 @@ function makeStrip(root) {
     caption.append(make("b", row.label), make("span", row.note));
     canvas.tabIndex = 0;
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `${row.label}. ${row.note} Click a frame, or press Enter, to enlarge it; arrow keys step, Escape closes.`);
+    const ends = `From frame ${data.names[0]} to frame ${data.names.at(-1)}.`;
+    canvas.setAttribute("aria-label", `${row.label}. ${row.note} ${ends} Click a frame, or press Enter, to enlarge it; arrow keys step, Escape closes.`);
     outer.append(caption, canvas);
     const big = [make("figure"), make("figcaption"), make("canvas")];
     big[1].append(make("b", row.label), make("span"));
     big[0].append(big[1], big[2]);
     const one = { row, outer, canvas, big: big[0], bigCanvas: big[2], frameAt: null };
     canvas.onclick = (event) => run(false, one.frameAt(event.offsetX));
+    canvas.onmousemove = (event) => {
+      canvas.title = data.names[one.frameAt(event.offsetX)];
+    };
     canvas.onkeydown = (event) => {
       if (event.key === "Escape") return run(false, null);
       if (event.key === "Enter") return run(false, now ?? 0);
