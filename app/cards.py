@@ -50,12 +50,14 @@ def chart(
     key: str,
     on_click: Callable[[str], None] | None = None,
     definition: str = "",
+    code: str = "",
 ) -> None:
     """Draw a figure without a card.
 
-    `title` names its files in a figure pack; `caption` is read out by screen readers. `on_click` as in `draw`.
+    `title` names its files in a figure pack, which also has `definition` and `code`; `caption` is read out by screen
+    readers. `on_click` as in `draw`.
     """
-    drawn = PaperFigure(title=title, caption=caption, draw=lambda _width: figure, definition=definition)
+    drawn = PaperFigure(title=title, caption=caption, draw=lambda _width: figure, definition=definition, code=code)
     paper.add(drawn, key)
     _plot(figure, caption, key, on_click, style.PLOTLY_CONFIG)
 

@@ -13,7 +13,7 @@ from app import jobs, layout
 
 SECONDS_AT_FIRST, SECONDS_EACH = 3, 2
 """To start the browser that draws, and for a figure at each width in both formats."""
-ZIP_NOTE = "{count} as SVG and PDF, {widths} mm wide, with points, captions and code; about {seconds} s."
+ZIP_NOTE = "{count} as SVG and PDF, {widths} mm wide, with {contents}; about {seconds} s."
 
 
 def add(figure: PaperFigure, key: str) -> None:
@@ -53,6 +53,7 @@ def offer(page: str, name: str = "", *, others: Sequence[PaperFigure] = ()) -> N
         note=ZIP_NOTE.format(
             count=f"{len(figures)} figures" if len(figures) > 1 else "One figure",
             widths=join_words([str(width) for width in WIDTHS]),
+            contents="points, captions and code" if any(figure.code for figure in figures) else "points and captions",
             seconds=SECONDS_AT_FIRST + SECONDS_EACH * len(figures),
         ),
     )

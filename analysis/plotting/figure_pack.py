@@ -261,7 +261,7 @@ def _captions(figures: Mapping[str, PaperFigure], about: str) -> str:
     parts = [
         f"# {about}",
         f"Drawn by {made}. Every figure is there as SVG and PDF, {' and '.join(map(str, WIDTHS))} mm wide, its points "
-        "as CSV and the code that draws it as .py; columns.csv says what the columns mean.",
+        "as CSV and, where its page has it, the code that draws it as .py; columns.csv says what the columns mean.",
     ]
     for stem, figure in figures.items():
         parts += [f"## {figure.title}", f"Files: {stem}", figure.caption, figure.definition]

@@ -171,7 +171,7 @@ def cards(subject: Subject, path: str) -> list[CardWithCode]:
             sentence=f"{METHODS[subject.method].label} at {subject.layer}. {result.verdict.sentence}",
             figure=CHECKS[name].figure(result),
             definition=f"{CHECKS[name].description} {CHECKS[name].rule}",
-            code=CODE.format(path=path, name=name, method=subject.method, layer=subject.layer),
+            code=code(name, subject, path),
         )
         for name, result in found.items()
         if result is not None
@@ -190,6 +190,11 @@ check = CHECKS[{name!r}]
 result = check.run(model, Subject(header=header, method={method!r}, layer={layer!r}), check.num_clips, no_report)
 check.figure(result)"""
 """Runs a check and draws its figure."""
+
+
+def code(name: str, subject: Subject, path: str) -> str:
+    """Return Python that runs a check and draws its figure; `path` is the checkpoint's file as the code names it."""
+    return CODE.format(path=path, name=name, method=subject.method, layer=subject.layer)
 
 
 def stored(name: str, subject: Subject) -> Result | None:

@@ -29,6 +29,7 @@ from analysis.attribution.sanity_checks.weight_randomization import Randomisatio
 from analysis.formatting import percent, three_digits
 from app import cache, cards, checkpoints, jobs, layout
 from app.components.film_strip import StripRow, film_strip
+from app.pages.evidence import untrained
 from app.pages.evidence.finding import Finding
 from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND, MAP_SIDE
 from gte.data.loading import to_clip
@@ -131,7 +132,15 @@ def _draw_network(name: str, check: Check, finding: Finding, place: str) -> None
         verdict.sentence,
         key=f"{place} {name} {finding.name}",
         definition=check.rule,
+        code=_code(name, finding),
     )
+
+
+def _code(name: str, finding: Finding) -> str:
+    """Python that draws the figure of a check; empty for an untrained network, which has no file to read."""
+    if finding.name.startswith(untrained.PREFIX):
+        return ""
+    return checks.code(name, subject_of(finding), checkpoints.path_in_code(finding.header))
 
 
 def _what(finding: Finding) -> str:

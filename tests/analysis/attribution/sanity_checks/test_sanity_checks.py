@@ -1,6 +1,7 @@
 """Sanity checks of evidence: each passes maps that must pass and fails its negative controls, and its arithmetic."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import nn
 
 from analysis.attribution.evidence import rank_correlation
 from analysis.attribution.methods import METHODS, find_evidence
-from analysis.attribution.sanity_checks.checks import CHECKS, Subject, cards, facts, keep, stored
+from analysis.attribution.sanity_checks.checks import CHECKS, Subject, cards, code, facts, keep, stored
 from analysis.attribution.sanity_checks.clips import CheckClips, rival_of
 from analysis.attribution.sanity_checks.deletion_insertion import (
     EVIDENCE,
@@ -37,6 +38,7 @@ from gte.checkpoint_header import read_header
 from gte.models import build, to_channels_last
 from gte.models.outputs import BlockOutput
 from tests.analysis.attribution.toys import CLIP, TINY, assert_unchanged, evidence, state_of
+from tests.analysis.snippets import last_value
 from tests.plots import traces
 from tests.tiny import save_tiny
 
@@ -416,6 +418,15 @@ def test_every_check_runs_is_kept_and_is_read_again_with_the_same_verdict(small,
     assert result.verdict.state == "cannot tell"
     assert traces(CHECKS[name].figure(again))
     assert stored(name, Subject(header=header, method="layercam", layer=LAYER)) is None
+
+
+def test_the_code_of_a_check_draws_its_figure(small, monkeypatch):
+    check = replace(CHECKS["localization"], num_clips=2)
+    monkeypatch.setitem(CHECKS, "localization", check)
+    model, header = load_model(small)
+    subject = Subject(header=header, method="gradcam", layer=LAYER)
+    result = check.run(model, subject, check.num_clips, lambda part, text: None)
+    assert last_value(code("localization", subject, str(small))) == check.figure(result)
 
 
 SHIPPED = {

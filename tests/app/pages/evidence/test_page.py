@@ -13,10 +13,11 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from analysis.attribution.evidence import top_classes
+from analysis.attribution.evidence import preselect_layer, top_classes
 from analysis.attribution.export import WRITERS
 from analysis.attribution.methods import METHODS, find_evidence
-from app import cache, clips, jobs
+from analysis.attribution.sanity_checks.checks import CHECKS, Subject, keep
+from app import cache, clips, jobs, layout
 from app.pages.evidence import export, untrained
 from app.pages.evidence.finding import Finding
 from gte import checkpoint
@@ -186,6 +187,24 @@ def test_any_network_of_the_zoo_can_be_added_untrained(two_networks, model):
     assert again.path != header.path
     second = checkpoint.load_model(again.path)[0].state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_figure_of_a_check_has_its_code_in_the_pack_unless_the_network_has_no_file(two_networks, monkeypatch):
+    monkeypatch.setenv("GTE_CACHE", str(two_networks["runs/"] / "cache"))
+    trained = read_header(two_networks[""] / "gte-tiny.safetensors")
+    headers = {"gte-tiny": trained, untrained.name_of("c2d"): untrained.header_of("c2d", trained)}
+    for header in headers.values():
+        subject = Subject(header=header, method="gradcam", layer=preselect_layer(cache.map_shapes(header)))
+        model, _ = checkpoint.load_model(header.path)
+        result = CHECKS["localization"].run(model, subject, 2, lambda part, text: None)
+        keep("localization", subject, result)
+    at = open_page("evidence", networks="gte-tiny", untrained="c2d", view="Can you trust it?")
+    assert not at.exception
+    figures = at.session_state[layout.FIGURES]
+    codes = {name: figures[f"tab localization {name}"].code for name in headers}
+    assert "load_model(Path('gte-tiny.safetensors'))" in codes["gte-tiny"]
+    assert "CHECKS['localization']" in codes["gte-tiny"]
+    assert codes["untrained C2D"] == ""
 
 
 # No evidence for the class
