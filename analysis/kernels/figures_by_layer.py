@@ -1,6 +1,7 @@
 """Figures with a row for each layer: parts of the drift, kinds of output channels, centres of mass, reach."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -237,50 +238,60 @@ _REACH_LINES: dict[str, dict[str, Any]] = {
 
 
 def reach_by_depth(
-    spreads: pd.DataFrame, profiles: pd.DataFrame, path: PathKind = "LTS path only", even: float | None = None
+    spreads: pd.DataFrame,
+    profiles: pd.DataFrame,
+    path: PathKind = "LTS path only",
+    even: float | None = None,
+    name: str = "",
+    others: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]] = MappingProxyType({}),
 ) -> go.Figure:
     """Draw the reach of a network in time: over depth, and frame by frame after one block.
 
     `spreads` has rows (line, block, spread in frames, and of "measured" its low and high over the clips), `profiles`
     (line, offset in frames, share); the lines are "start" and "learned", along the path, and "measured"; any may be
-    missing. `even` is the reach of the same share in every frame, drawn as a dotted line.
+    missing. `even` is the reach of the same share in every frame, drawn as a dotted line. Of `others`, both tables of
+    further checkpoints by their names, the measured reach is drawn dashed; `name` is then that of the first.
     """
     words = {
         "start": f"{path}, before training",
         "learned": f"{path}, at the snapshot",
-        "measured": "measured on clips",
+        "measured": f"measured on clips, {name}" if others else "measured on clips",
     }
+    entries = [(line, words[line], spreads, profiles, form) for line, form in _REACH_LINES.items()]
+    for other, (reaches, shares) in others.items():
+        shared = where(reaches, reaches["block"].isin(spreads["block"]).to_numpy(dtype=bool))
+        entries.append(("measured", f"measured on clips, {other}", shared, shares, dict(style.OVERLAID)))
     figure = make_subplots(cols=2, horizontal_spacing=0.15, column_widths=[0.6, 0.4])
-    for line, form in _REACH_LINES.items():
-        for column, table, x, y in ((1, spreads, "block", "spread"), (2, profiles, "offset", "share")):
+    for line, label, reaches, shares, form in entries:
+        for column, table, x, y in ((1, reaches, "block", "spread"), (2, shares, "offset", "share")):
             part = table[table["line"] == line]
             if part.empty:
                 continue
             figure.add_trace(
                 go.Scatter(
-                    name=words[line],
+                    name=label,
                     x=part[x],
                     y=part[y],
                     mode="lines+markers",
                     line=form,
                     marker={"size": 6},
                     error_y=_whiskers(part) if column == 1 and line == "measured" else None,
-                    legendgroup=line,
+                    legendgroup=label,
                     showlegend=column == 1,
                     hovertemplate=(
-                        f"<b>%{{x}}</b>, {words[line]}: %{{y:.2f}} frames<extra></extra>"
+                        f"<b>%{{x}}</b>, {label}: %{{y:.2f}} frames<extra></extra>"
                         if column == 1
-                        else f"%{{x:+d}} frames, {words[line]}: %{{y:.1%}}<extra></extra>"
+                        else f"%{{x:+d}} frames, {label}: %{{y:.1%}}<extra></extra>"
                     ),
                 ),
                 row=1,
                 col=column,
             )
     if even is not None:
-        label = {"text": "the same share in every frame", "font": {"size": style.FONT_SIZE}}
+        text = {"text": "the same share in every frame", "font": {"size": style.FONT_SIZE}}
         line = {"color": style.NEUTRAL, "dash": "dot", "width": 1}
         place = {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": even, "y1": even}
-        figure.add_shape(**place, line=line, label={**label, "textposition": "start"})
+        figure.add_shape(**place, line=line, label={**text, "textposition": "start"})
     style.style(figure)
     order = list(dict.fromkeys(spreads.loc[spreads["line"] != "measured", "block"])) or spreads["block"].tolist()
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order, showgrid=False, row=1, col=1)

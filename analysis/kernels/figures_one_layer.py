@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -10,12 +11,13 @@ import plotly.graph_objects as go
 from jaxtyping import Int
 from plotly.subplots import make_subplots
 
-from analysis.formatting import DIRECTIONS, KIND_WORDS, three_digits
+from analysis.formatting import DIRECTIONS, KIND_WORDS, block_name, three_digits
 from analysis.kernels.matching import Matching
 from analysis.kernels.outputs import coarsened, tap_names
 from analysis.kernels.spectrum import (
     band,
     frequency_response,
+    joint_response,
     output_singular_values,
     temporal_singular_values,
 )
@@ -241,8 +243,16 @@ def output_stem(rows: Mapping[str, pd.DataFrame], output: int, num_taps: int) ->
     return figure
 
 
-def singular_values(history: KernelHistory, snapshot: int) -> go.Figure:
-    """Draw the singular values of a layer: of its temporal filters (left) and of its outputs (right)."""
+def singular_values(
+    history: KernelHistory, snapshot: int, name: str = "", others: Mapping[str, KernelHistory] = MappingProxyType({})
+) -> go.Figure:
+    """Draw the singular values of a layer: of its temporal filters (left) and of its outputs (right).
+
+    Of `others`, the layer in further checkpoints by their names, the last snapshot is drawn dashed; `name` is then that
+    of the checkpoint that is drawn solid.
+    """
+    block = block_name(history.layer)
+    whose = f"{block} of {name}, " if others else ""
     figure = make_subplots(
         cols=2,
         column_widths=[0.3, 0.7],
@@ -250,22 +260,24 @@ def singular_values(history: KernelHistory, snapshot: int) -> go.Figure:
         subplot_titles=["(C_out·C_in) × taps: filters", "C_out × (taps·C_in): output channels"],
     )
     entries: list[tuple[str, np.ndarray, dict[str, Any]]] = [
-        ("at this snapshot", history.weights[snapshot], {"color": style.ACCENT, "width": 3})
+        (f"{whose}at this snapshot", history.weights[snapshot], {"color": style.ACCENT, "width": 3})
     ]
     if history.initial is not None:
-        entries.insert(0, ("before training", history.initial, {"color": style.NEUTRAL, "width": 2, "dash": "dot"}))
-    for name, weight, line in entries:
+        form = {"color": style.NEUTRAL, "width": 2, "dash": "dot"}
+        entries.insert(0, (f"{whose}before training", history.initial, form))
+    entries += [(f"{block} of {other}", kernels.weights[-1], dict(style.OVERLAID)) for other, kernels in others.items()]
+    for label, weight, line in entries:
         for column, values in ((1, temporal_singular_values(weight)), (2, output_singular_values(weight))):
             figure.add_trace(
                 go.Scatter(
-                    name=name,
+                    name=label,
                     x=list(range(1, len(values) + 1)),
                     y=values.tolist(),
                     mode="lines+markers" if len(values) < 12 else "lines",
                     line=line,
-                    legendgroup=name,
+                    legendgroup=label,
                     showlegend=column == 1,
-                    hovertemplate=f"value %{{x}}, {name}: %{{y:.3g}}<extra></extra>",
+                    hovertemplate=f"value %{{x}}, {label}: %{{y:.3g}}<extra></extra>",
                 ),
                 row=1,
                 col=column,
@@ -279,22 +291,31 @@ def singular_values(history: KernelHistory, snapshot: int) -> go.Figure:
     return figure
 
 
-def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None = None) -> go.Figure:
-    """Draw each output's response to temporal frequencies as a share of its maximum, and highlight the chosen one."""
+def frequency_curves(
+    history: KernelHistory,
+    snapshot: int,
+    selected: int | None = None,
+    name: str = "",
+    others: Mapping[str, KernelHistory] = MappingProxyType({}),
+) -> go.Figure:
+    """Draw each output's response to temporal frequencies as a share of its maximum, and highlight the chosen one.
+
+    Where there are `others`, as in `singular_values`, the response of all outputs together is drawn of each checkpoint.
+    """
     frequencies, response = frequency_response(history.weights[snapshot])
     shares = response / np.maximum(response.max(axis=1, keepdims=True), 1e-12)
     bands = band(response)
     step = math.ceil(len(shares) / MAX_CURVES)
     figure = go.Figure()
     forms = {"low-pass": "solid", "all-pass": "dot", "high-pass": "dash", "uneven": "dashdot"}
-    for name, dash in forms.items():
-        drawn = [output for output in range(0, len(shares), step) if bands[output] == name]
+    for passed, dash in forms.items():
+        drawn = [output for output in range(0, len(shares), step) if bands[output] == passed]
         if not drawn:
             continue
         gap = np.full((len(drawn), 1), np.nan)
         figure.add_trace(
             go.Scatter(
-                name=f"{name}: {int((bands == name).sum())}",
+                name=f"{passed}: {int((bands == passed).sum())}",
                 x=np.tile(np.append(frequencies, np.nan), len(drawn)).astype(np.float32),
                 y=np.concatenate([shares[drawn], gap], axis=1).ravel().astype(np.float32),
                 mode="lines",
@@ -311,6 +332,20 @@ def frequency_curves(history: KernelHistory, snapshot: int, selected: int | None
                 mode="lines",
                 line={"color": style.ACCENT, "width": 4},
                 hovertemplate="%{x:.2f} cycles per frame: %{y:.0%}<extra></extra>",
+            )
+        )
+    solid = dict(style.OVERLAID) | {"dash": "solid"}
+    joint = [(name, response, solid)] if others else []
+    joint += [(other, frequency_response(of.weights[-1])[1], dict(style.OVERLAID)) for other, of in others.items()]
+    for whose, answers, line in joint:
+        figure.add_trace(
+            go.Scatter(
+                name=f"{block_name(history.layer)} of {whose}",
+                x=frequencies.tolist(),
+                y=joint_response(answers).tolist(),
+                mode="lines",
+                line=line,
+                hovertemplate=f"<b>{whose}</b> at %{{x:.2f}} cycles per frame: %{{y:.0%}}<extra></extra>",
             )
         )
     style.style(figure)

@@ -55,7 +55,7 @@ def drift_over_training(
                     x=[row["step"] for row in entries],
                     y=[row["drift"] for row in entries],
                     mode="lines",
-                    line={"color": style.ACCENT, "width": 2, "dash": "dash"},
+                    line=dict(style.OVERLAID),
                     customdata=[[row["step"]] for row in entries],
                     hovertemplate=f"<b>{name}</b> at step %{{x:,}}: %{{y:.3g}}<extra></extra>",
                     showlegend=True,

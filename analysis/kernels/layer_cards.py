@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from analysis.kernels.spectrum import (
 from analysis.kernels.taps import own_inputs
 from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
+from gte.checkpoint import load_history
 from gte.kernel_history import KernelHistory
 
 
@@ -117,36 +119,50 @@ def triangle(history: KernelHistory, view: View) -> list[Card]:
     ]
 
 
-def spectrum(history: KernelHistory, view: View) -> list[Card]:
-    """The singular values and the frequency response of a layer; empty as `layer_in_full` is."""
+def spectrum(
+    history: KernelHistory,
+    view: View,
+    name: str = "",
+    others: Mapping[str, tuple[str, KernelHistory]] = MappingProxyType({}),
+) -> list[Card]:
+    """The singular values and the frequency response of a layer; empty as `layer_in_full` is.
+
+    `others` has, by the names of further checkpoints, their files as code names them and the same layer of theirs, with
+    kernels of the same length; `name` is that of the checkpoint itself.
+    """
     if not np.isfinite(history.weights[view.snapshot]).all():
         return []
     output = min(view.output, history.weights.shape[1] - 1)
+    calls = {other: Call(load_history, path, history.layer) for other, (path, _) in others.items()}
+    overlaid = Named("others", calls, {other: kernels for other, (_, kernels) in others.items()})
+    names = (name, overlaid) if others else ()
     return [
         Card(
             key="spectrum",
             title="How many filters are independent?",
             sentence=_rank_sentence(history, view.snapshot),
-            call=Call(singular_values, view.history(history), view.snapshot),
+            call=Call(singular_values, view.history(history), view.snapshot, *names),
             definition=(
                 "Singular values of the weight in two shapes. **(C_out·C_in) × taps**: if only one value is above "
                 "zero, every pair of channels has the same temporal filter, up to a factor. **C_out × (taps·C_in)**: "
                 "as many values above zero as there are independent output channels. The effective number is (Σ σ²)² "
-                "/ Σ σ⁴."
+                "/ Σ σ⁴. Dashed: the chosen layer of checkpoints to compare with, after training."
             ),
         ),
         Card(
             key="frequency",
             title="Which frequencies pass?",
             sentence=_frequency_sentence(history, view.snapshot) + _drawn_sentence(history),
-            call=Call(frequency_curves, view.history(history), view.snapshot, output),
+            call=Call(frequency_curves, view.history(history), view.snapshot, output, *names),
             definition=(
                 "Computed over all input channels at once, so *Kernel* changes nothing here, and an output channel "
                 "whose summed taps subtract frames may belong to another band. "
                 "The response of an output channel to f cycles per frame is √(Σᵢ |Hᵢ(f)|²), "
                 "Hᵢ(f) = Σₖ wᵢₖ exp(2πi f k), from 0 to half the frame rate, as a share of its maximum. **All-pass**: "
                 "never below 0.8. **Low-pass**: more power in the lowest third than in the highest, by a tenth. "
-                "**High-pass**: the reverse. **Uneven**: everything else."
+                "**High-pass**: the reverse. **Uneven**: everything else. With checkpoints to compare with, the "
+                "response of all output channels together, √(Σₒᵢ |Hₒᵢ(f)|²), is drawn as well: solid of this one, "
+                "dashed of the others after training."
             ),
         ),
     ]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -34,8 +35,19 @@ def is_chain(header: CheckpointHeader) -> bool:
     return isinstance(configure(header.model), ResNetConfig)
 
 
-def reach(histories: Sequence[KernelHistory], measured: Measured, header: CheckpointHeader, view: View) -> Card:
-    """The reach of a network in time."""
+def reach(
+    histories: Sequence[KernelHistory],
+    measured: Measured,
+    header: CheckpointHeader,
+    view: View,
+    name: str = "",
+    others: Mapping[str, tuple[str, Measured]] = MappingProxyType({}),
+) -> Card:
+    """The reach of a network in time.
+
+    `others` has, by the names of further checkpoints, their files as code names them and what was measured of them, on
+    clips of as many frames; `name` is that of the checkpoint itself.
+    """
     path: PathKind = LTS_PATH if header.layers else KERNEL_PATH
     block = block_name(view.layer)
     file_header = view.header(header)
@@ -50,6 +62,9 @@ def reach(histories: Sequence[KernelHistory], measured: Measured, header: Checkp
         "tables", Call(reach_tables, view.histories(histories), by_gradient, file_header, block, view.snapshot)
     )
     spread: pd.DataFrame = tables.value[0]
+    calls = {other: _measured_call(path, result, block) for other, (path, result) in others.items()}
+    known = {other: measured_tables(result.table, block) for other, (_, result) in others.items()}
+    overlaid = (name, Named("others", calls, known)) if others else ()
     even = even_reach(sorted(set(measured.table["offset"])))
     left_out = (
         "" if is_chain(header) else " This network's temporal layers do not follow one another, so no path is drawn."
@@ -58,7 +73,7 @@ def reach(histories: Sequence[KernelHistory], measured: Measured, header: Checkp
         key="reach",
         title="How far does the network see?",
         sentence=_reach_sentence(spread, block, even),
-        call=Call(reach_by_depth, Part(tables, 0), Part(tables, 1), path, even),
+        call=Call(reach_by_depth, Part(tables, 0), Part(tables, 1), path, even, *overlaid),
         definition=(
             f"**{path}**: a layer's energy profile is Σₒᵢ wₒᵢₖ² over its taps k, as shares; along the path through the "
             "kernels the profiles are convolved with one another. It leaves out shortcuts and the other paths, which "
@@ -68,10 +83,28 @@ def reach(histories: Sequence[KernelHistory], measured: Measured, header: Checkp
             f"network with its final weights, on {measured.clips.words}, along {measured.probes} random directions of "
             "±1 over the features; whiskers: the smallest and the largest reach of a single clip. Reach is "
             "√(Σ k² · share), the root mean square (RMS), in frames of the input: the same share in every frame of the "
-            f"clip has the reach of the dotted line; on the right the shares after {block}."
+            f"clip has the reach of the dotted line; on the right the shares after {block}. Dashed: "
+            "measured of checkpoints to compare with, each on clips of its own data."
         ),
         table=spread,
     )
+
+
+def _measured_call(path: str, measured: Measured, block: str) -> Call:
+    """The call that measures the reach of a further checkpoint and makes its tables."""
+    pixels = Call(first_clips, Call(read_header, path), measured.clips.dataset, measured.clips.count)
+    model = Part(Call(load_model, path), 0)
+    return Call(
+        measured_tables, Call(measured_reach, model, pixels, list(measured.blocks), probes=measured.probes), block
+    )
+
+
+def measured_tables(measured: pd.DataFrame, block: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the part of `reach_tables` that is measured."""
+    together = pd.DataFrame(measured.groupby(["block", "offset"], sort=False, as_index=False)["share"].sum())
+    clips = [_spreads(part, "measured") for _, part in measured.groupby("clip", sort=False)]
+    of_clips = pd.concat(clips).groupby("block", sort=False)["spread"].agg(low="min", high="max")
+    return _spreads(together, "measured").join(of_clips, on="block"), _profile(together, block, "measured")
 
 
 def reach_tables(
@@ -82,11 +115,7 @@ def reach_tables(
     Along the path at the snapshot and, where known, before training, for networks whose layers follow one another;
     and `measured`, from `measured_reach`.
     """
-    together = pd.DataFrame(measured.groupby(["block", "offset"], sort=False, as_index=False)["share"].sum())
-    clips = [_spreads(part, "measured") for _, part in measured.groupby("clip", sort=False)]
-    of_clips = pd.concat(clips).groupby("block", sort=False)["spread"].agg(low="min", high="max")
-    spreads = [_spreads(together, "measured").join(of_clips, on="block")]
-    profiles = [_profile(together, block, "measured")]
+    spreads, profiles = ([table] for table in measured_tables(measured, block))
     frames = sorted(set(measured["offset"]))
     if is_chain(header):
         layers = [history.layer for history in histories]

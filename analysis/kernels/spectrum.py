@@ -51,6 +51,12 @@ def frequency_response(
     return frequencies, np.sqrt((np.square(real) + np.square(imaginary)).sum(axis=1))
 
 
+def joint_response(response: Float[np.ndarray, "o f"]) -> Float[np.ndarray, " f"]:
+    """Return the root of the power of all outputs together, as a share of its maximum. Zeros stay zeros."""
+    joint = np.sqrt(np.square(response).sum(axis=0))
+    return joint / max(joint.max(), 1e-12)
+
+
 def band(response: Float[np.ndarray, "o f"]) -> Shaped[np.ndarray, " o"]:
     """Classify each output by its response; the first rule that applies decides.
 

@@ -35,6 +35,9 @@ NEUTRAL: Final = "#808A96"
 ACCENT: Final = TEMPORAL_COST
 """The one accent where a figure must point at something; the theme's primary colour is close to it."""
 
+OVERLAID: Final[Mapping[str, Any]] = MappingProxyType({"color": ACCENT, "width": 2, "dash": "dash"})
+"""The line of a checkpoint that is compared with the one that is drawn solid."""
+
 ROW_BAND: Final = "rgba(128, 138, 150, 0.22)"
 """The band behind a selected row, visible on both themes."""
 

@@ -157,7 +157,7 @@ def _measured_reach(header: CheckpointHeader, blocks: tuple[str, ...]) -> Measur
             measured_reach.store(header.path, header, measured)
         return measured
 
-    note = f"{PROBES} random directions for {clips.words} and each block."
+    note = f"{PROBES} random directions for {clips.words} and each block of {header.name}."
     key = ("reach", stamp(header.path), blocks)
     return jobs.offer(key, "Measure the reach", work, lane="slow", note=note, at_once=True)
 
@@ -172,13 +172,22 @@ def _pixels(header: CheckpointHeader, clips: FirstClips) -> Float[Tensor, "n 3 t
     return torch.stack([to_clip(clip.frames) for clip in shown])
 
 
-def reach_card(header: CheckpointHeader, view: View) -> Card | None:
-    """Return the card of the temporal reach of a network; None while its measurement is drawn as a job."""
-    blocks = tuple(cache.map_shapes(header))
-    measured = _measured_reach(header, measured_reach.chosen_blocks(header, blocks, block_name(view.layer)))
-    if measured is None:
+def reach_card(header: CheckpointHeader, view: View, name: str, others: Mapping[str, CheckpointHeader]) -> Card | None:
+    """Return the card of the temporal reach of a network; None while its measurement is drawn as a job.
+
+    Of `others`, by their names, those are in it that are measured.
+    """
+    block = block_name(view.layer)
+
+    def measured(of: CheckpointHeader) -> Measured | None:
+        return _measured_reach(of, measured_reach.chosen_blocks(of, tuple(cache.map_shapes(of)), block))
+
+    own = measured(header)
+    overlaid = {other: (checkpoints.path_in_code(of), measured(of)) for other, of in others.items()}
+    if own is None:
         return None
-    return network_cards.reach(checkpoint.load_histories(header.path), measured, header, view)
+    known = {other: (path, result) for other, (path, result) in overlaid.items() if result is not None}
+    return network_cards.reach(checkpoint.load_histories(header.path), own, header, view, name, known)
 
 
 @st.cache_data(max_entries=32, show_spinner="Matching the output channels", hash_funcs=HASH_FUNCS)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -12,6 +13,7 @@ from analysis.kernels import network_cards
 from analysis.kernels.cards import View, over_training
 from analysis.kernels.drift import NO_KERNELS
 from analysis.kernels.importance import SETTINGS, importance
+from analysis.kernels.layer_cards import spectrum
 from analysis.kernels.matching import COMPARED_COLUMNS
 from analysis.kernels.outputs import outputs_table, snapshot_at, tap_names
 from analysis.kernels.summary import at_snapshot, block_names_of, has_start
@@ -30,6 +32,7 @@ NOT_NUMBERS = (
 NO_COURSE = "This file has no snapshots of its training: {why}. The bars above show the layers as they are now."
 ENDS_ALONE = "For these layers the file stores only the first and the last weights."
 NO_OTHERS = "Choose one or more checkpoints under *Compare* above to see them side by side."
+NOT_DRAWN = "so it is not drawn here."
 UPLOAD_NOTE = "{names} is kept on this server for this visit only: a link to this page does not include it."
 
 SHOWN = {
@@ -132,7 +135,7 @@ def _layers(subject: _Subject) -> None:
 
 
 def _layer(subject: _Subject) -> None:
-    _of_layer(subject, "layer")
+    _of_layer(subject, kernel_card_list(subject.header, subject.view, "layer"))
     view = subject.view
     history = cache.history(subject.header, view.layer)
     table = outputs_table(history, min(view.snapshot, len(history.steps) - 1), view.reading, view.moments)
@@ -162,11 +165,39 @@ def _clickable_rows(
 
 
 def _spectrum(subject: _Subject) -> None:
-    _of_layer(subject, "spectrum")
+    shown, layer = kernel_card_list(subject.header, subject.view, "spectrum"), subject.view.layer
+    if shown and (others := _comparable(subject)):
+        files = {name: (checkpoints.path_in_code(of), cache.history(of, layer)) for name, of in others.items()}
+        shown = spectrum(cache.history(subject.header, layer), subject.view, subject.name, files)
+    _of_layer(subject, shown)
 
 
-def _of_layer(subject: _Subject, part: str) -> None:
-    shown = kernel_card_list(subject.header, subject.view, part)
+def _comparable(subject: _Subject, same_clips: bool = False) -> Others:
+    """Return those to compare with whose layer can be drawn over this one's, and say of each other one why not.
+
+    With `same_clips` they also have to take clips of as many frames.
+    """
+    layer, frames = subject.view.layer, subject.header.num_frames
+    comparable: dict[str, CheckpointHeader] = {}
+    num_taps = cache.history(subject.header, layer).weights.shape[3]
+    for name, header in subject.others.items():
+        weights = cache.history(header, layer).weights if layer in cache.temporal_layers(header) else None
+        if weights is None:
+            why = f"{name} has no layer {layer}"
+        elif weights.shape[3] != num_taps:
+            why = f"{name} has kernels of {weights.shape[3]} frames in {layer}, not of {num_taps}"
+        elif not np.isfinite(weights[-1]).all():
+            why = f"{name} has NaN or infinity in the last weights of {layer}"
+        elif same_clips and header.num_frames != frames:
+            why = f"{name} takes clips of {header.num_frames} frames, not of {frames}"
+        else:
+            comparable[name] = header
+            continue
+        st.caption(layout.plain(f"{why}, {NOT_DRAWN}"))
+    return comparable
+
+
+def _of_layer(subject: _Subject, shown: Sequence[Card]) -> None:
     if not shown:
         st.info(NOT_NUMBERS)
     _draw(subject, shown)
@@ -194,7 +225,7 @@ def _go_to(subject: _Subject, step: int) -> None:
 
 
 def _reach(subject: _Subject) -> None:
-    card = reach_card(subject.header, subject.view)
+    card = reach_card(subject.header, subject.view, subject.name, _comparable(subject, same_clips=True))
     _draw(subject, [card] if card else [])
 
 

@@ -3,6 +3,7 @@
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -118,6 +119,38 @@ def test_the_code_of_the_reach_makes_its_figure(gte, snapshot):
     assert card.table is not None
     assert set(card.table["line"]) == {"measured", "learned", "start"}
     assert shown(card.code) == card.figure.to_json()
+
+
+def test_the_reach_of_a_second_checkpoint_is_drawn_dashed(gte):
+    other = save_tiny(Path("other.safetensors"), "gte", num_frames=4)
+    view = View(path=str(gte), layer=FIRST)
+    header, histories, _ = everything(gte, view)
+    measured = measure(other, ("layer1.0", "layer2.0"))
+    card = network_cards.reach(
+        histories, measure(gte, ("layer1.0", "layer2.0")), header, view, "mine", {"yours": (str(other), measured)}
+    )
+    assert shown(card.code) == card.figure.to_json()
+    traces: Any = card.figure.data
+    [reach, shares] = [trace for trace in traces if trace["name"] == "measured on clips, yours"]
+    spreads, profiles = network_cards.measured_tables(measured.table, "layer1.0")
+    assert reach["line"]["dash"] == shares["line"]["dash"] == "dash"
+    assert list(reach["x"]) == ["layer1.0", "layer2.0"]
+    assert list(reach["y"]) == spreads["spread"].tolist()
+    assert list(shares["y"]) == profiles["share"].tolist()
+    assert [trace["line"]["dash"] for trace in traces if trace["name"] == "measured on clips, mine"] == [
+        *("solid", "solid")
+    ]
+
+
+def test_the_code_of_a_spectrum_with_a_second_checkpoint_makes_its_figure(gte):
+    other = save_tiny(Path("other.safetensors"), "gte")
+    first, second = (checkpoint.load_history(path, FIRST) for path in (gte, other))
+    cards = layer_cards.spectrum(first, View(path=str(gte), layer=FIRST), "mine", {"yours": (str(other), second)})
+    assert len(cards) == 2
+    for card in cards:
+        assert shown(card.code) == card.figure.to_json()
+        traces: Any = card.figure.data
+        assert {"layer1.0 of yours"} < {trace["name"] for trace in traces}
 
 
 def test_sentences_say_where_weights_are_not_numbers(gte):

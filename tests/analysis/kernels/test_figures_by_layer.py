@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.kernels import figures_by_layer
@@ -146,3 +147,20 @@ def test_an_empty_table_gives_figures_without_marks():
     nothing = summarise([])
     drawn = [shares(nothing), figures.drift_by_depth(nothing), figures.kinds_by_layer(nothing)]
     assert not [trace for figure in drawn for trace in figure.data if len(trace.x)]
+
+
+def test_the_reach_of_a_second_checkpoint_is_drawn_after_the_blocks_of_the_first():
+    def tables(reach, blocks):
+        spread = [
+            {"line": "measured", "block": block, "spread": reach, "low": reach, "high": reach} for block in blocks
+        ]
+        shares = [{"line": "measured", "offset": offset, "share": 0.5} for offset in (0, 1)]
+        return pd.DataFrame(spread), pd.DataFrame(shares)
+
+    deeper = tables(2.0, ["layer1.0", "layer2.0", "layer2.1"])
+    figure = figures.reach_by_depth(*tables(1.0, ["layer1.0", "layer2.0"]), name="mine", others={"yours": deeper})
+    mine, _, yours, share = figure.data
+    assert (mine.name, mine.line.dash) == ("measured on clips, mine", "solid")
+    assert (yours.name, yours.line.dash) == ("measured on clips, yours", "dash")
+    assert dict(zip(yours.x, yours.y, strict=True)) == {"layer1.0": 2.0, "layer2.0": 2.0}
+    assert list(share.y) == [0.5, 0.5]

@@ -19,6 +19,7 @@ from analysis.kernels.spectrum import (
     band,
     effective_rank,
     frequency_response,
+    joint_response,
     output_singular_values,
     temporal_singular_values,
 )
@@ -315,6 +316,11 @@ def test_energy_counts_squares_over_all_channels():
     weight = np.array([[[1, 0, 0], [0, 2, 0]], [[0, 0, 2], [0, 0, 0]]], dtype=np.float32)[..., None]
     assert energy_profile(weight).tolist() == pytest.approx([1 / 9, 4 / 9, 4 / 9])
     assert np.isnan(energy_profile(np.zeros((1, 1, 3, 1), dtype=np.float32))).all()
+
+
+def test_the_joint_response_is_the_root_of_the_power_of_all_outputs():
+    assert joint_response(np.array([[3.0, 0.0], [4.0, 2.5]])).tolist() == [1, 0.5]
+    assert joint_response(np.zeros((2, 3))).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("name", "seen"), [("c2d", {0}), ("tsm", {-1, 0, 1})])

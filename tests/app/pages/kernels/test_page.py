@@ -1,7 +1,10 @@
 """The kernels page run without a browser: its tabs, its choices, its link, and what it says of odd files."""
 
+import json
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -174,6 +177,61 @@ def test_networks_that_share_no_layer_stand_side_by_side(two_networks):
     assert not at.exception
     assert charts(at) == 1
     assert "has no layer" in captions(at)
+
+
+@pytest.mark.parametrize(("tab", "figures"), [("Spectrum", 2), ("Reach", 1)])
+def test_a_second_checkpoint_is_drawn_dashed_and_both_are_named(two_networks, tab, figures):
+    save_tiny(two_networks["runs/"] / "again.safetensors", "gte", training={"seed": 1})
+    at = open_page("kernels", view=tab, compare=["runs/again"])
+    assert not at.exception
+    assert not at.error
+    assert charts(at) == figures
+    for chart in at.get("plotly_chart"):
+        dash = {trace["name"]: trace["line"].get("dash", "solid") for trace in json.loads(chart.proto.spec)["data"]}
+        assert [form for name, form in dash.items() if "runs/again" in name] == ["dash"]
+        assert "solid" in [form for name, form in dash.items() if "gte-tiny" in name]
+
+
+@pytest.mark.parametrize(("tab", "figures"), [("Spectrum", 2), ("Reach", 1)])
+def test_a_second_checkpoint_without_the_layer_gets_a_sentence(two_networks, tab, figures):
+    at = open_page("kernels", view=tab, compare=["c2d-tiny"])
+    assert not at.exception
+    assert charts(at) == figures
+    assert f"c2d-tiny has no layer {FIRST}, so it is not drawn here." in captions(at).replace("\\", "")
+    assert not any("c2d-tiny" in chart.proto.spec for chart in at.get("plotly_chart"))
+
+
+def test_a_second_checkpoint_with_longer_kernels_or_no_numbers_gets_a_sentence(two_networks, monkeypatch):
+    save_tiny(two_networks["runs/"] / "again.safetensors", "gte")
+    save_tiny(two_networks["runs/"] / "broken.safetensors", "gte")
+    read = cache.history
+
+    def history(header, layer):
+        kept = read(header, layer)
+        match header.name:
+            case "again":
+                return replace(kept, weights=np.pad(kept.weights, [(0, 0)] * 3 + [(1, 1), (0, 0)]))
+            case "broken":
+                return replace(kept, weights=kept.weights * math.nan)
+        return kept
+
+    monkeypatch.setattr(cache, "history", history)
+    at = open_page("kernels", view="Spectrum", compare=["runs/again", "runs/broken"])
+    assert not at.exception
+    assert charts(at) == 2
+    text = captions(at).replace("\\", "")
+    assert f"runs/again has kernels of 5 frames in {FIRST}, not of 3, so it is not drawn here." in text
+    assert f"runs/broken has NaN or infinity in the last weights of {FIRST}, so it is not drawn here." in text
+
+
+def test_the_reach_on_longer_clips_is_not_drawn_over_that_on_shorter_ones(two_networks):
+    frames = read_header(two_networks[""] / "gte-tiny.safetensors").num_frames
+    save_tiny(two_networks["runs/"] / "long.safetensors", "gte", num_frames=frames + 4)
+    at = open_page("kernels", view="Reach", compare=["runs/long"])
+    assert not at.exception
+    assert charts(at) == 1
+    text = f"runs/long takes clips of {frames + 4} frames, not of {frames}, so it is not drawn here."
+    assert text in captions(at).replace("\\", "")
 
 
 def test_a_folder_of_the_owner_is_opened_newest_first(two_networks, tmp_path, monkeypatch):
