@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from analysis.formatting import p_value_in_words
+from analysis.formatting import join_words, p_value_in_words
 from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers, changes
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, frame_numbers
 from analysis.progress import Report, no_report
-from analysis.statistics import SIGNIFICANT, paired_p_value, sum_by_scene, sum_interval
+from analysis.statistics import SIGNIFICANT, holm, paired_p_value, sum_by_scene, sum_interval
 from gte.data import open_dataset
 from gte.data.loading import to_clips
 from gte.data.sampling import segment_indices
@@ -246,7 +246,7 @@ def time_finding(table: pd.DataFrame) -> str:
     """A sentence for each network on reversed clips, from `time_accuracy`."""
     rows = [row for row in _records(table) if row["change"] == "Reverse"]
     return " ".join(
-        f"Reversing the clip changes the answer of {row['network']} to the reversed class on {row['flipped']} of "
+        f"Reversing the clip changes the answer of {row['network']} to its reversed class on {row['flipped']} of "
         f"{row['num_clips']} clips and leaves it unchanged on {row['unchanged']}."
         for row in rows
     )
@@ -294,19 +294,29 @@ def setting_finding(table: pd.DataFrame) -> str:
         return f"With {words} the accuracy stays at {_right(row)} test clips."
     change = "falls" if after < before else "rises"
     sentence = f"With {words} the accuracy {change} from {before} to {_right(row)} test clips"
-    judged = "" if row["p_value"] <= SIGNIFICANT else ", not significant"
-    return f"{sentence} ({p_value_in_words(row['p_value'])}{judged})."
+    return f"{sentence} ({_judged(row['p_value'])})."
+
+
+def _judged(p_value: float) -> str:
+    return p_value_in_words(p_value) + ("" if p_value <= SIGNIFICANT else ", not significant")
 
 
 def blend_finding(table: pd.DataFrame) -> str:
-    """One sentence on the blends of `settings_accuracy`: before training, the best, and the last."""
-    rows = [row for row in _records(table) if row["setting"] == "blend"]
-    best = max(rows, key=lambda row: (row["right"], -abs(row["blend"] - 1)))
-    last = rows[-1]
-    still = "still " if last["right"] == best["right"] else ""
+    """Sentences on the blends of `settings_accuracy`: before training, after it, the last, and gains above chance."""
+    rows = {row["blend"]: row for row in _records(table) if row["setting"] == "blend"}
+    trained = rows.pop(1.0)
+    chances = dict(zip(rows, holm([row["p_value"] for row in rows.values()]), strict=True))
+    better = [
+        f"b = {blend:g} ({row['right']})"
+        for blend, row in rows.items()
+        if chances[blend] <= SIGNIFICANT and row["right"] > trained["right"]
+    ]
+    gains = f"Better than b = 1 above chance: {join_words(better)}" if better else "No blend's gain is above chance"
+    last = max(rows)
     return (
-        f"Before training (b = 0) {_right(rows[0])} clips are right. Best at b = {best['blend']:g} ({best['right']}); "
-        f"{still}{last['right']} at b = {last['blend']:g}."
+        f"After training (b = 1) {_right(trained)} clips are right, {rows[0.0]['right']} before training (b = 0; "
+        f"{_judged(chances[0.0])}), and {rows[last]['right']} at b = {last:g} ({_judged(chances[last])}). {gains}. "
+        f"Every p is corrected for {len(rows)} blends (Holm)."
     )
 
 
@@ -316,21 +326,30 @@ def resolution(num_clips: int, dataset: str) -> str:
 
 
 def settings_finding(table: pd.DataFrame) -> str:
-    """One sentence on `settings_accuracy`: the trained network, reversed kernels, and the worst setting."""
-    rows = {(row["setting"], row["blend"]): row for row in _records(table)}
-    trained, mirrored = rows["learned", 1.0], rows["mirrored", 1.0]
-    others = [row for (setting, _), row in rows.items() if setting not in ("learned", "blend")]
-    worst = min(others, key=lambda row: row["right"])
+    """Sentences on `settings_accuracy`: the trained network, reversed kernels, and the worst loss above chance."""
+    trained = _records(table)[0]
+    others = [row for row in _records(table) if row["setting"] not in ("learned", "blend")]
+    chances = dict(zip((row["setting"] for row in others), holm([row["p_value"] for row in others]), strict=True))
+    rows = {row["setting"]: row for row in others}
+
+    def right(setting: str) -> str:
+        return f"{rows[setting]['right']} ({_judged(chances[setting])})"
+
     sentences = [
         f"The trained network is right on {_right(trained)} clips.",
-        f"With kernels reversed in time it is right on {mirrored['right']}, and answers the reversed class on "
-        f"{mirrored['twin']}.",
-        f"Most is lost with {SETTINGS[worst['setting']].words}: {worst['right']} are right.",
+        f"With kernels reversed in time it is right on {right('mirrored')}, and answers the reversed class on "
+        f"{rows['mirrored']['twin']}, as trained on {trained['twin']}.",
     ]
-    if ("unmixed", 1.0) in rows:
-        unmixed, reset = rows["unmixed", 1.0], rows["own_reset", 1.0]
+    lost = [row for row in others if chances[row["setting"]] <= SIGNIFICANT and row["right"] < trained["right"]]
+    if lost:
+        least = min(row["right"] for row in lost)
+        worst = [row["setting"] for row in lost if row["right"] == least]
+        sentences.append(f"Fewest are right with {join_words([SETTINGS[name].words for name in worst])}: {least}.")
+    else:
+        sentences.append("No setting's loss is above chance.")
+    if "unmixed" in rows:
         sentences.append(
-            f"With own taps reset and mixing kept {reset['right']} are right, with mixing removed and own taps kept "
-            f"{unmixed['right']}."
+            f"With own taps reset and mixing kept {right('own_reset')} are right, with mixing removed and own taps "
+            f"kept {right('unmixed')}."
         )
-    return " ".join(sentences)
+    return " ".join([*sentences, f"Every p is corrected for {len(others)} settings (Holm)."])

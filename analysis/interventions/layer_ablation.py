@@ -59,12 +59,13 @@ QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
 
 
 class Loss(NamedTuple):
-    """Test clips that become wrong minus those that become right, with the 95 % interval."""
+    """Test clips that become wrong minus those that become right, with the 95 % interval and the corrected p."""
 
     lost: int
     low: float
     high: float
     num_clips: int
+    p_holm: float
 
 
 def layer_ablation(
@@ -149,7 +150,7 @@ def losses_by_layer(table: pd.DataFrame) -> dict[str, dict[str, Loss]]:
     losses: dict[str, dict[str, Loss]] = {}
     for row in _records(table):
         if row["setting"] != "learned":
-            loss = Loss(row["lost"] - row["gained"], row["low"], row["high"], row["num_clips"])
+            loss = Loss(row["lost"] - row["gained"], row["low"], row["high"], row["num_clips"], row["p_holm"])
             losses.setdefault(row["layer"], {})[row["setting"]] = loss
     return losses
 

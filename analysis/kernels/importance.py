@@ -13,9 +13,10 @@ from analysis.kernels.summary import at_snapshot
 from analysis.plotting import style
 from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
+from analysis.statistics import SIGNIFICANT
 
 Losses = Mapping[str, Mapping[str, Sequence[float]]]
-"""By a layer's path and the setting of its kernels: test clips lost minus gained, the 95 % interval, and the clips."""
+"""By a layer's path and the setting of its kernels: clips lost minus gained, the 95 % interval, all clips, and p."""
 
 SETTINGS: Final[Mapping[str, str]] = {
     "initial": "reset to untrained",
@@ -25,7 +26,7 @@ SETTINGS: Final[Mapping[str, str]] = {
 
 
 def importance_table(summary: pd.DataFrame, losses: Losses) -> pd.DataFrame:
-    """Return one row per layer and setting: layer, block, drift at the end, setting, lost, low, high, num_clips."""
+    """Return one row per layer and setting: layer, block, drift at the end, setting, and the values of `Losses`."""
     rows = at_snapshot(summary, -1).to_dict("records")
     return pd.DataFrame(
         [
@@ -34,13 +35,13 @@ def importance_table(summary: pd.DataFrame, losses: Losses) -> pd.DataFrame:
                 "block": row["block"],
                 "drift": row["drift"],
                 "setting": setting,
-                **dict(zip(("lost", "low", "high", "num_clips"), losses[row["layer"]][setting], strict=True)),
+                **dict(zip(("lost", "low", "high", "num_clips", "p_holm"), losses[row["layer"]][setting], strict=True)),
             }
             for row in rows
             for setting in SETTINGS
             if setting in losses.get(row["layer"], {})
         ],
-        columns=pd.Index(["layer", "block", "drift", "setting", "lost", "low", "high", "num_clips"]),
+        columns=pd.Index(["layer", "block", "drift", "setting", "lost", "low", "high", "num_clips", "p_holm"]),
     )
 
 
@@ -99,7 +100,8 @@ def importance(summary: pd.DataFrame, losses: Losses, view: View) -> Card | None
             "Drift says how far the weights moved and not what they are worth. For each layer alone its kernels are "
             "reset to the untrained shift (does what it learned matter?), reduced to the current frame (does it need "
             "other frames?) or zeroed (does the network need the path?). **Clips lost**: test clips that become wrong "
-            "minus those that become right, with the 95 % interval over scenes."
+            "minus those that become right, with the 95 % interval over scenes. A loss is above "
+            "chance if it is significant at 5 %, corrected for all questions asked (Holm)."
         ),
         table=rows,
         clickable=True,
@@ -107,7 +109,7 @@ def importance(summary: pd.DataFrame, losses: Losses, view: View) -> Card | None
 
 
 def _sentence(rows: Sequence[Mapping[Any, Any]]) -> str:
-    """What is lost without the layer with the largest drift, and the losses whose interval is above zero."""
+    """What is lost without the layer with the largest drift, and every significant loss."""
     largest = max(rows, key=lambda row: row["drift"])
     of = [row for row in rows if row["layer"] == largest["layer"]]
     listed = join_words([f"{row['lost']:.0f} {SETTINGS[row['setting']]}" for row in of])
@@ -115,7 +117,7 @@ def _sentence(rows: Sequence[Mapping[Any, Any]]) -> str:
     sentence += f"test clips {listed}."
     found: dict[str, list[str]] = {}
     for row in sorted(rows, key=lambda row: -row["lost"]):
-        if row["low"] > 0:
+        if row["lost"] > 0 and row["p_holm"] <= SIGNIFICANT:
             found.setdefault(row["setting"], []).append(f"{row['block']} ({row['lost']:.0f})")
     words = [f"{SETTINGS[setting]} {join_words(names)}" for setting, names in found.items()]
     return f"{sentence} " + (

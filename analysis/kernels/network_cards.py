@@ -197,7 +197,9 @@ def _compare_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
     if row[column] == 0:
         return f"Every layer has the same drift in {names[1]} as in {names[0]}."
     first, second = three_digits(row["drift"]), three_digits(row["drift"] + row[column])
-    return f"{row['block']} differs most: drift {second} in {names[1]} against {first} in {names[0]}."
+    alike = sum(math.isclose(abs(other[column]), abs(row[column]), rel_tol=1e-3) for other in rows)
+    most = "" if len(rows) == 1 else f", one of {alike} layers that differ alike" if alike > 1 else " differs most"
+    return f"{row['block']}{most}: drift {second} in {names[1]} against {first} in {names[0]}."
 
 
 def matched(

@@ -84,7 +84,7 @@ def test_no_order_changes_what_c2d_answers_on_any_clip():
     assert rows["Reverse"]["flipped"] == 0
     assert max(table["right"] + table["twin"]) <= 14
     assert reports == sorted(reports)
-    assert "answer of c2d to the reversed class on 0 of 14 clips and leaves it unchanged on 14." in time_finding(table)
+    assert "answer of c2d to its reversed class on 0 of 14 clips and leaves it unchanged on 14." in time_finding(table)
     assert len(traces(figures.accuracy_by_change(table))) == 6
 
 

@@ -140,7 +140,7 @@ def test_stored_answers_give_the_table_again_and_those_to_fewer_clips(tmp_path, 
     assert stored_ablation(path, replace(CLIPS, size=48)) is None
     losses = losses_by_layer(table)
     row = table.iloc[-1]
-    assert losses[ALL_LAYERS]["zero"] == Loss(row["lost"] - row["gained"], row["low"], row["high"], 14)
+    assert losses[ALL_LAYERS]["zero"] == Loss(row["lost"] - row["gained"], row["low"], row["high"], 14, row["p_holm"])
     assert set(losses[ALL_LAYERS]) == {"initial", "present", "zero"}
 
 

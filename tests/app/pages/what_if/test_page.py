@@ -154,7 +154,7 @@ def test_the_changes_run_on_test_clips_on_request(two_networks):
     button.click().run()
     at = with_results(at)
     assert not at.exception
-    assert "answer of c2d-tiny to the reversed class on 0 of 56 clips" in markdown(at)
+    assert "answer of c2d-tiny to its reversed class on 0 of 56 clips" in markdown(at)
     assert not at.dataframe
     at.selectbox(key="changed_by_time").set_value("c2d-tiny: Reverse").run()
     assert "c2d-tiny: Reverse: no answer changed." in captions(at)
