@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from analysis.attribution.sanity_checks.checks import CHECKS
 from tests.browser import harness
 from tests.browser.harness import open_page, rerun
 
@@ -132,6 +133,40 @@ def test_a_bar_of_a_class_and_its_button_ask_for_the_evidence_for_that_class(pag
     with rerun(page):
         page.locator(".js-plotly-plot").last.locator(".bars .point path").first.click(force=True)
     expect(page).to_have_url(re.compile("class=moves"))
+
+
+def test_a_first_visitor_sees_four_chips_with_a_verdict_and_a_chip_opens_its_figure(page: Page) -> None:
+    open_page(page, "/evidence")
+    chips = page.locator(".st-key-checks").get_by_role("button")
+    verdict = r": (passed|not passed|cannot tell)$"
+    expect(chips).to_have_text([re.compile(re.escape(check.chip) + verdict) for check in CHECKS.values()])
+    expect(chips.first).to_be_in_viewport()
+    for check in CHECKS.values():
+        with rerun(page):
+            chips.filter(has_text=check.chip).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_text(check.title, exact=True).first).to_be_visible()
+        expect(dialog.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+
+
+def test_all_tests_of_another_layer_run_are_seen_to_run_and_are_cancelled(page: Page) -> None:
+    open_page(page, "/evidence?layer=layer2.0")
+    checks = page.locator(".st-key-checks")
+    not_run = checks.get_by_role("button").filter(has_text=": not run")
+    expect(not_run).to_have_count(4)
+    checks.get_by_role("button", name="Run all tests").click()
+    # The chips of what runs and waits are drawn again every second: the page is never idle meanwhile.
+    states = checks.get_by_role("button")
+    expect(states.filter(has_text=re.compile(": running, [0-9]+%$"))).to_have_count(1, timeout=30_000)
+    expect(states.filter(has_text=re.compile(": waiting$"))).to_have_count(3)
+    checks.get_by_role("button", name="Cancel").click()
+    expect(not_run).to_have_count(4)
+    expect(checks.get_by_role("button", name="Run all tests")).to_be_visible()
+    # Nothing goes on in the background: a new visit finds nothing that runs.
+    open_page(page, page.url)
+    expect(not_run).to_have_count(4)
 
 
 def test_a_link_restores_everything_that_was_chosen(page: Page) -> None:
