@@ -87,24 +87,27 @@ def _standardised(answers: Float[Tensor, "o p"]) -> Float[Tensor, "o p"]:
     return torch.where(length > 0, centred / length.clamp(min=1e-300), torch.zeros_like(centred))
 
 
-UNTRAINED_PAIRS = 3
+UNTRAINED_NETWORKS = 5
+"""Untrained networks of each configuration; every one of the first is matched with every one of the second."""
 
 
 def untrained_correlation(
     first: CheckpointHeader, second: CheckpointHeader, layer: str, clips: Float[Tensor, "n 3 t h w"]
 ) -> Range:
-    """Return the mean |correlation| of matched outputs of untrained networks: of UNTRAINED_PAIRS pairs, seeded."""
-    means = []
+    """Return the mean |correlation| of matched outputs of untrained networks: lowest, median and highest of all pairs.
+
+    Seeded: UNTRAINED_NETWORKS of each configuration, paired with each other.
+    """
+
+    def draw(header: CheckpointHeader) -> Float[Tensor, "o p"]:
+        return responses_of(build(header.model, **header.options).eval(), layer, clips)
+
     with torch.random.fork_rng(devices=[]):
-        for pair in range(UNTRAINED_PAIRS):
-            responses = []
-            for place, header in enumerate((first, second)):
-                torch.manual_seed(2 * pair + place)
-                responses.append(responses_of(build(header.model, **header.options).eval(), layer, clips))
-            correlation = by_responses(*responses).correlation
-            assert correlation is not None
-            means.append(float(correlation.mean()))
-    return Range(min(means), sorted(means)[len(means) // 2], max(means))
+        torch.manual_seed(0)
+        drawn = [(draw(first), draw(second)) for _ in range(UNTRAINED_NETWORKS)]
+    correlations = [by_responses(one, other).correlation for one, _ in drawn for _, other in drawn]
+    means = sorted(float(values.mean()) for values in correlations if values is not None)
+    return Range(means[0], means[len(means) // 2], means[-1])
 
 
 def responses_of(model: nn.Module, layer: str, clips: Float[Tensor, "n 3 t h w"]) -> Float[Tensor, "o p"]:

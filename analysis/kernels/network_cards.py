@@ -12,7 +12,7 @@ from analysis.kernels.cards import View
 from analysis.kernels.figures_by_layer import PathKind, reach_by_depth, shares_side_by_side
 from analysis.kernels.figures_one_layer import matched_centres
 from analysis.kernels.first_clips import FirstClips, first_clips
-from analysis.kernels.matching import UNTRAINED_PAIRS, Matching, by_index, by_responses, differences, responses_of
+from analysis.kernels.matching import UNTRAINED_NETWORKS, Matching, by_index, by_responses, differences, responses_of
 from analysis.kernels.measured_reach import Measured
 from analysis.kernels.outputs import outputs_table
 from analysis.kernels.reach import even_reach, measured_reach, path_table, spread_of
@@ -260,7 +260,7 @@ def matched(
             "and weights cannot be compared, because the input channels are permuted as well: then the responses of "
             "the output channels to the same clips are correlated, and partners are chosen one to one so that the sum "
             "of |correlation| is largest (scipy's linear_sum_assignment). Choosing partners makes that sum "
-            f"large for any two networks: compare it with that of {UNTRAINED_PAIRS} pairs of untrained networks, "
+            f"large for any two networks: compare it with that of {UNTRAINED_NETWORKS**2} pairs of untrained networks, "
             "matched in the same way. The fainter a point, the weaker the correlation. On the dotted line both look at "
             "the same point in time."
         ),
