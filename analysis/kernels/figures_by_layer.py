@@ -287,17 +287,20 @@ def reach_by_depth(
                 row=1,
                 col=column,
             )
-    if even is not None:
-        text = {"text": "the same share in every frame", "font": {"size": style.FONT_SIZE}}
-        line = {"color": style.NEUTRAL, "dash": "dot", "width": 1}
-        place = {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": even, "y1": even}
-        figure.add_shape(**place, line=line, label={**text, "textposition": "start"})
-    style.style(figure)
     order = list(dict.fromkeys(spreads.loc[spreads["line"] != "measured", "block"])) or spreads["block"].tolist()
+    if even is not None:
+        line = {"color": style.NEUTRAL, "dash": "dot", "width": 1}
+        text = "the same share in every frame"
+        figure.add_scatter(name=text, x=order, y=[even] * len(order), mode="lines", line=line, row=1, col=1)
+    style.style(figure)
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order, showgrid=False, row=1, col=1)
     figure.update_xaxes(title_text="input frames from the centre one", zeroline=False, showgrid=False, row=1, col=2)
     figure.update_yaxes(title_text="reach, frames (RMS)", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text="share of the energy", rangemode="tozero", tickformat=".0%", row=1, col=2)
+    figure.update_yaxes(title_text="share of the energy", rangemode="tozero", row=1, col=2)
+    largest = max([0.1, *profiles["share"]])
+    figure.update_yaxes(
+        style.percent_ticks(*np.arange(0, largest + 0.05, 0.1 if largest <= 0.6 else 0.25)), row=1, col=2
+    )
     return figure
 
 

@@ -67,6 +67,7 @@ def importance_by_drift(table: pd.DataFrame, selected: str | None = None) -> go.
                     "arrayminus": [max(0.0, row["lost"] - row["low"]) for row in rows],
                     "symmetric": False,
                     "thickness": 1.5,
+                    "color": style.NEUTRAL,
                 },
                 customdata=[[row["layer"], row["block"]] for row in rows],
                 hovertemplate="<b>%{customdata[1]}</b>: drift %{x:.3f}, %{y} clips lost<extra></extra>",
@@ -112,9 +113,9 @@ def _sentence(rows: Sequence[Mapping[Any, Any]]) -> str:
     """What is lost without the layer with the largest drift, and every significant loss."""
     largest = max(rows, key=lambda row: row["drift"])
     of = [row for row in rows if row["layer"] == largest["layer"]]
-    listed = join_words([f"{row['lost']:.0f} {SETTINGS[row['setting']]}" for row in of])
-    sentence = f"{largest['block']}, with a drift of {three_digits(largest['drift'])}, loses of {largest['num_clips']} "
-    sentence += f"test clips {listed}."
+    listed = join_words([f"{row['lost']:.0f} ({SETTINGS[row['setting']]})" for row in of])
+    sentence = f"{largest['block']} has a drift of {three_digits(largest['drift'])}; "
+    sentence += f"of {largest['num_clips']} test clips it loses {listed}."
     found: dict[str, list[str]] = {}
     for row in sorted(rows, key=lambda row: -row["lost"]):
         if row["lost"] > 0 and row["p_holm"] <= SIGNIFICANT:

@@ -216,7 +216,7 @@ def localization_bars(result: Localization) -> go.Figure:
     figure = lay_out_rows(go.Figure(bars), names, size="medium")
     figure.update_layout(margin_t=8, showlegend=False)
     figure.update_xaxes(
-        title_text="evidence on the moving object", rangemode="tozero", **style.percent_ticks(0, 0.2, 0.4, 0.6, 0.8, 1)
+        title_text="evidence on the object", rangemode="tozero", **style.percent_ticks(0, 0.2, 0.4, 0.6, 0.8, 1)
     )
     figure.add_vline(x=result.chance, line={"dash": "dot", "width": 2, "color": style.NEUTRAL})
     return figure

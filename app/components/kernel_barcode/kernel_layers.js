@@ -37,7 +37,8 @@ function drawLayers(canvas, data, now, pointed, theme) {
   };
   context.font = `600 14px ${theme.font}`;
   const [first, , last] = words.map((text) => context.measureText(`▶ ${text}`).width / 2);
-  const places = [label + first, centre, 2 * centre - label - last];
+  // Between its neighbours, which at 800 pixels leave no room around the centre.
+  const places = [label + first, centre + first - last, 2 * centre - label - last];
   GLYPHS.forEach((glyph, k) => marked(context, glyph, words[k], places[k], colours[NAMES[k]], theme));
   write(words[3], apart, HEAD / 2 - 1, "left", 600);
   if (drift) marked(context, "", "drift", width - drift / 2, theme.text, theme);
