@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import DATASETS, open_dataset
-from gte.data.loading import to_clip
-from gte.data.sampling import segment_indices
+from gte.data import DATASETS, loading, open_dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +24,4 @@ class FirstClips:
 
 def first_clips(header: CheckpointHeader, dataset: str, count: int) -> Float[Tensor, "n 3 t h w"]:
     """Read the first test clips of a data set as the network of `header` takes them in evaluation."""
-    clips = open_dataset(dataset, "test", header.size)
-    which = segment_indices(clips.num_frames_stored, header.num_frames)
-    return torch.stack([to_clip(clips.frames(index, which)) for index in range(count)])
+    return loading.first_clips(open_dataset(dataset, "test", header.size), count, header.num_frames)

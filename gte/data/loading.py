@@ -34,6 +34,12 @@ def to_clips(frames: UInt8[Tensor, "n t h w 3"]) -> Float[Tensor, "n 3 t h w"]:
     return frames.permute(0, 4, 1, 2, 3).float().div_(255)
 
 
+def first_clips(dataset: ClipDataset, count: int, num_frames: int) -> Float[Tensor, "n 3 t h w"]:
+    """Return the first clips of a data set as a network of so many input frames takes them in evaluation."""
+    which = segment_indices(dataset.num_frames_stored, num_frames)
+    return torch.stack([to_clip(dataset.frames(index, which)) for index in range(count)])
+
+
 @dataclass(frozen=True)
 class Batch:
     """Decoded clips and their classes."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS, open_dataset
-from gte.data.loading import to_clip
+from gte.data.loading import first_clips
 from gte.data.motionpairs.dataset import MotionPairs
 from gte.data.sampling import segment_indices
 
@@ -41,9 +41,8 @@ def has_labels(header: CheckpointHeader) -> bool:
 def check_clips(model: nn.Module, header: CheckpointHeader, dataset: str, num_clips: int) -> CheckClips:
     """The first test clips of a data set, sampled as in evaluation; the model is left unchanged."""
     data = open_dataset(dataset, "test", header.size)
-    which = segment_indices(data.num_frames_stored, header.num_frames)
     numbers = range(min(num_clips, len(data)))
-    pixels = torch.stack([to_clip(data.frames(index, which)) for index in numbers])
+    pixels = first_clips(data, len(numbers), header.num_frames)
     with torch.no_grad():
         logits = torch.cat([model(clip[None]) for clip in pixels])
     labelled = header.dataset == dataset and has_labels(header)

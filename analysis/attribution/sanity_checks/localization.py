@@ -12,16 +12,8 @@ from analysis.attribution import placement
 from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.randomcam import random_cam
 from analysis.attribution.sanity_checks.clips import CheckClips
-from analysis.attribution.sanity_checks.verdict import (
-    Verdict,
-    from_lists,
-    mean_of,
-    p_in_words,
-    signed,
-    to_lists,
-    too_few,
-)
-from analysis.formatting import join_words, percent
+from analysis.attribution.sanity_checks.verdict import Verdict, from_lists, mean_of, signed, to_lists, too_few
+from analysis.formatting import join_words, p_value_in_words, percent
 from analysis.progress import Report, no_report
 from analysis.statistics import SIGNIFICANT, Interval, holm
 from gte.models import ClipShape
@@ -105,7 +97,7 @@ class Localization:
         numbers = (
             f"{percent(share)} of the evidence is on the moving object, which covers {percent(self.chance)} of the "
             f"frames. Against RandomCAM: {signed(difference.mean, difference.interval)}, paired over {known} clips, "
-            f"corrected {p_in_words(difference.p_value)}. {self._choice(differences)}"
+            f"corrected {p_value_in_words(difference.p_value)}. {self._choice(differences)}"
         )
         if difference.p_value <= SIGNIFICANT:
             return Verdict(state="passed" if difference.mean > 0 else "not passed", numbers=numbers)

@@ -76,11 +76,6 @@ def signed(mean: float, interval: Interval) -> str:
     return f"{mean_text} [{low}, {high}]"
 
 
-def p_in_words(p_value: float) -> str:
-    """A p-value as papers print it: "p = 0.012" or "p < 0.001"."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
-
-
 def to_lists(values: Float[np.ndarray, "..."] | Bool[np.ndarray, "..."]) -> list[Any]:
     """Nested lists of rounded numbers, None where a number is missing."""
     if values.dtype == np.bool_:
