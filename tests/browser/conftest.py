@@ -4,9 +4,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import harness
+
+# What a page shows next may wait for other work of a busy machine; what is there already is seen at once.
+expect.set_options(timeout=20_000)
 
 
 @pytest.hookimpl(tryfirst=True)
