@@ -22,15 +22,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS, open_dataset
 from gte.data.opencv import cv2
-from gte.data.video.sources import (
-    Footage,
-    Stretch,
-    images_in,
-    is_image,
-    natural_key,
-    open_footage,
-    unpack_images,
-)
+from gte.data.video.images import images_in, is_image, natural_key, unpack_images
+from gte.data.video.sources import Footage, Stretch, open_footage
 from gte.errors import GteError, VideoError, sentence
 from gte.files import Stamp, stamp
 
