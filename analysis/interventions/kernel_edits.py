@@ -320,6 +320,8 @@ class MirrorLaw:
         clip = in_powers_of_ten(self.reversed_alone)
         if self.exception:
             return f"{self.exception} With both reversed the logits differ by {both}; with only the clip by {clip}."
+        if max(self.difference, self.reversed_alone) <= ROUNDING:
+            return f"The reversed clip has the same logits already (difference {clip}), so there is nothing to undo."
         if self.difference <= ROUNDING:
             return (
                 f"Reversing every kernel undoes the reversed clip: the logits differ by {both} (rounding error). With "

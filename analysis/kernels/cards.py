@@ -262,6 +262,10 @@ def _centres_sentence(table: pd.DataFrame, chances: Chances, seconds_per_frame: 
     return f"{sentence}, {compared} a random change of the same size ({chance.in_words()})."
 
 
+NOTEWORTHY_PEAK = 1.1
+"""Multiple of the final drift from which on an earlier, larger one is stated."""
+
+
 def over_training(
     summary: pd.DataFrame,
     header: CheckpointHeader,
@@ -303,13 +307,23 @@ def _training_sentence(summary: pd.DataFrame, header: CheckpointHeader, layer: s
         return f"The weights of {block} before training are unknown, so it is unknown when they changed."
     if broken := rows.loc[rows["drift"].isna(), "step"].tolist():
         return f"At step {broken[0]:,} the weights of {block} contain NaN or infinity, so its curve ends before that."
-    if not (final := float(rows["drift"].iloc[-1])):
+    final, peak = float(rows["drift"].iloc[-1]), float(rows["drift"].max())
+    if not peak:
         return f"{block} has not drifted."
+    peak_step = int(rows["step"].iloc[int(rows["drift"].to_numpy().argmax())])
+    was = f"was {three_digits(peak)} at step {peak_step:,}"
+    if not final:
+        return f"{block} has its weights from before training again; its drift {was}."
     if len(rows) < 3:
         return f"Only the first and the last weights of {block} are known; its drift is {three_digits(final)}."
     steps, drift = rows["step"].to_numpy(dtype=float), rows["drift"].to_numpy(dtype=float)
     half = int(steps[int(np.argmax(drift >= final / 2))])
     sentence = f"Half of the drift of {block} was reached by step {half:,} of {int(steps[-1]):,}"
+    if peak > NOTEWORTHY_PEAK * final:
+        sentence = (
+            f"The drift of {block} {was} and is {three_digits(final)} at the end. Half of that was reached by step "
+            f"{half:,} of {int(steps[-1]):,}"
+        )
     reached = [entry["val_top1"] for entry in header.metrics if entry["step"] <= half]
     after = header.metrics[-1]["val_top1"] if header.metrics else None
     if after is None:

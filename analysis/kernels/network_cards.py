@@ -66,13 +66,14 @@ def reach(
     known = {other: measured_tables(result.table, block) for other, (_, result) in others.items()}
     overlaid = (name, Named("others", calls, known)) if others else ()
     even = even_reach(sorted(set(measured.table["offset"])))
+    step, last = (max(int(history.steps[place]) for history in histories) for place in (view.snapshot, -1))
     left_out = (
         "" if is_chain(header) else " This network's temporal layers do not follow one another, so no path is drawn."
     )
     return Card(
         key="reach",
         title="How far does the network see?",
-        sentence=_reach_sentence(spread, block, even),
+        sentence=_reach_sentence(spread, block, even, None if step == last else step),
         call=Call(reach_by_depth, Part(tables, 0), Part(tables, 1), path, even, *overlaid),
         definition=(
             f"**{path}**: a layer's energy profile is Σₒᵢ wₒᵢₖ² over its taps k, as shares; along the path through the "
@@ -146,20 +147,24 @@ def _profile(table: pd.DataFrame, block: str, line: str) -> pd.DataFrame:
     return table.loc[table["block"] == block, ["offset", "share"]].assign(line=line)
 
 
-def _reach_sentence(spread: pd.DataFrame, block: str, even: float) -> str:
+def _reach_sentence(spread: pd.DataFrame, block: str, even: float, step: int | None) -> str:
+    """The reach after a block; `step` is that of the kernels of the path, None for the last, which are measured."""
     here = {row["line"]: row["spread"] for row in spread.to_dict("records") if row["block"] == block}
     if "measured" not in here:
         return f"Nothing was measured after {block}."
     if not all(math.isfinite(reach) for reach in here.values()):
         return f"The reach after {block} cannot be computed: weights before it contain NaN or infinity."
     rows = [row for row in spread.to_dict("records") if row["line"] == "measured" and row["block"] == block]
-    low, high = rows[0]["low"], rows[0]["high"]
-    between = f", {three_digits(low)} to {three_digits(high)} over the clips" if low < high else ""
-    sentence = f"After {block} the measured reach is {three_digits(here['measured'])} frames (RMS){between}"
+    low, high = three_digits(rows[0]["low"]), three_digits(rows[0]["high"])
+    between = f", {low} to {high} over the clips" if low != high else ""
+    after = " with the final weights" if step is not None else ""
+    sentence = f"After {block} the measured reach{after} is {three_digits(here['measured'])} frames (RMS){between}"
     if "learned" in here:
-        sentence += f"; the kernels alone, cut to the clip, would give {three_digits(here['learned'])}"
-    if "start" in here:
-        sentence += f", and gave {three_digits(here['start'])} before training"
+        kernels, alone = "kernels" if step is None else f"kernels of step {step:,}", three_digits(here["learned"])
+        sentence += f"; the {kernels} alone, cut to the clip, would give {alone}"
+        if "start" in here:
+            before = three_digits(here["start"])
+            sentence += ", as before training" if before == alone else f", and gave {before} before training"
     return f"{sentence}. The same share in every frame of the clip would give {three_digits(even)}."
 
 
@@ -238,6 +243,7 @@ def matched(
     )
     block = block_name(first.layer)
     same = float((rows["kind"].to_numpy() == partners["kind"].to_numpy()).mean())
+    by_chance = float((rows["kind"].to_numpy()[:, None] == partners["kind"].to_numpy()).mean())
     if matching.correlation is None:
         how = "matched by index, because both started from the same weights"
     else:
@@ -250,7 +256,8 @@ def matched(
     return Card(
         key="matched",
         title=f"How do the output channels of {block} correspond?",
-        sentence=f"The output channels of {block} are {how}; {percent(same)} of the pairs have the same type.",
+        sentence=f"The output channels of {block} are {how}; {percent(same)} of the pairs have the same type, and "
+        f"{percent(by_chance)} of pairs at random would.",
         call=Call(
             matched_centres, *outputs, Named("matching", _matching(first, matching, clips, paths), matching), names
         ),

@@ -1,11 +1,12 @@
 """Library: the available checkpoints, their headers, and the runs that made them."""
 
 import re
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
 
-from analysis.formatting import large_count, percent
+from analysis.formatting import join_words, large_count, percent
 from analysis.plotting import style
 from analysis.plotting.training_curves import training_curves
 from app import cache, checkpoints, layout, navigation, widgets
@@ -21,6 +22,8 @@ NO_METRICS = "This checkpoint has no metrics: no epoch was complete when it was 
 SOURCE = re.compile(r"(?P<text>.*?)\s*Its SHA-256 is (?P<digest>[0-9a-f]{64})\.", re.DOTALL)
 """How the header of a converted checkpoint says what it was made from."""
 
+MAX_NAMES = 3
+"""Checkpoints, and data sets, that the finding names; of more it gives the number."""
 DIGEST_GROUP = 32
 """Digits of a SHA-256 that stay on one line."""
 
@@ -39,7 +42,7 @@ def render() -> None:
         st.info(checkpoints.NO_CHECKPOINT)
         return
     with summary:
-        layout.finding(_finding(headers))
+        layout.finding(accuracy_finding(headers))
         rows = pd.DataFrame([_row(name, header) for name, header in headers.items()])
         st.dataframe(rows, hide_index=True)
     with choice:
@@ -85,13 +88,29 @@ def _yours(name: str) -> None:
     st.button(f"Remove {layout.plain(name)}", on_click=remove, icon=":material/delete:")
 
 
-def _finding(headers: dict[str, CheckpointHeader]) -> str:
+def accuracy_finding(headers: Mapping[str, CheckpointHeader]) -> str:
+    """Name the highest validation accuracy on each data set; those on different data are not compared."""
     many = f"{len(headers)} checkpoints" if len(headers) > 1 else "One checkpoint"
-    scored = {name: header.metrics[-1]["val_top1"] for name, header in headers.items() if header.metrics}
-    if not scored:
+    by_data: dict[str, dict[str, float]] = {}
+    for name, header in headers.items():
+        if header.metrics:
+            by_data.setdefault(_data(header), {})[name] = header.metrics[-1]["val_top1"]
+    if not by_data:
         return f"{many}, none with a known accuracy."
-    best = max(scored, key=lambda name: scored[name])
-    return f"{many}. {best} is most accurate: {percent(scored[best])} of its validation clips."
+    highest = []
+    for data, scores in by_data.items():
+        # As written: what differs by less is not told apart.
+        best = percent(max(scores.values()))
+        names = [name for name, score in scores.items() if percent(score) == best]
+        of = join_words(names) if len(names) <= MAX_NAMES else f"{len(names)} checkpoints"
+        highest.append(f"{best} on {data} ({of})")
+    if len(highest) > MAX_NAMES:
+        return f"{many}, trained on {len(highest)} data sets, whose accuracies are not comparable."
+    return f"{many}. Highest validation accuracy: {'; '.join(highest)}."
+
+
+def _data(header: CheckpointHeader) -> str:
+    return DATASETS[header.dataset].label if header.dataset in DATASETS else header.dataset or "unknown data"
 
 
 def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
@@ -99,7 +118,7 @@ def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
     return {
         "Checkpoint": name,
         "Network": MODELS[header.model].label if header.model in MODELS else f"{header.model} (unknown here)",
-        "Data": DATASETS[header.dataset].label if header.dataset in DATASETS else header.dataset or "unknown",
+        "Data": _data(header),
         "Val. top-1": percent(last["val_top1"]) if last else "",
         "Parameters": large_count(header.num_params),
         "Clip": f"{header.num_frames} x {header.size} x {header.size}",

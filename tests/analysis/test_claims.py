@@ -1,16 +1,15 @@
 """No sentence claims what the data do not show: every writer over data made so that the opposite is true.
 
-Costs, times and printed figures are held so in `complexity/test_claims.py`, times that may be chance in
-`timing/test_timing.py`, the verdicts of the sanity checks in `attribution/sanity_checks/test_sanity_checks.py`.
+Kernels are held so in `kernels/test_claims.py`, costs and printed figures in `complexity/test_claims.py`, times that
+may be chance in `timing/test_timing.py`, the verdicts of the sanity checks in
+`attribution/sanity_checks/test_sanity_checks.py`, accuracies in the Library in `../app/pages/test_library.py`.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -31,172 +30,13 @@ from analysis.interventions.accuracy import (
 )
 from analysis.interventions.kernel_edits import SETTINGS
 from analysis.interventions.layer_ablation import ALL_LAYERS, layer_finding, layers_finding, losses_by_layer
-from analysis.kernels import cards, layer_cards, network_cards
 from analysis.kernels.cards import View
-from analysis.kernels.chance import chances_of
-from analysis.kernels.drift import drift_parts
-from analysis.kernels.headline import headline_of
 from analysis.kernels.importance import importance
-from analysis.kernels.readings import WEIGHT_READINGS, read_kernels
 from analysis.kernels.summary import summarise
-from analysis.kernels.taps import COMBINED, kind
 from analysis.plotting.rows import where
-from gte.kernel_history import KernelHistory
 from gte.models.cell_grids import even_grid
-from gte.models.shift import temporal_shift_weight
 from tests.analysis.toy_answers import FIFTY_SIX, toy_table
-
-OUTPUTS, INPUTS = 16, 8
-LAYERS = ("layer1.0", "layer1.1", "layer2.0", "layer2.1")
-Histories = list[KernelHistory]
-
-
-def histories_of(change: Callable[[np.ndarray, int], np.ndarray], outputs: int = OUTPUTS) -> Histories:
-    """Layers that start as hard shifts, each with the weights that `change` makes of those and of its number."""
-    histories = []
-    for number, layer in enumerate(LAYERS):
-        start = temporal_shift_weight(OUTPUTS, INPUTS).numpy()[:outputs]
-        weights = np.stack([start, change(start.copy(), number)]).astype(np.float32)
-        histories.append(KernelHistory(layer=f"{layer}.shift", steps=np.array([0, 100]), weights=weights))
-    return histories
-
-
-def random_change(start: np.ndarray, number: int, size: float = 4.0) -> np.ndarray:
-    change = np.random.default_rng(number).standard_normal(start.shape)
-    return start + change * (size / np.linalg.norm(change))
-
-
-def subtracting(start: np.ndarray, _number: int) -> np.ndarray:
-    # Each output reads its own input as the next frame minus the previous one.
-    return start - start[:, :, ::-1]
-
-
-def all_equal(start: np.ndarray, _number: int) -> np.ndarray:
-    start[:, :, 1] += 0.5
-    return start
-
-
-CHECKPOINTS: Mapping[str, Histories] = {
-    "no drift": histories_of(lambda start, _: start),
-    "random drift": histories_of(random_change),
-    "all subtracting": histories_of(subtracting),
-    "one output": histories_of(random_change, outputs=1),
-    "all equal": histories_of(all_equal),
-}
-"""By name: checkpoints in which there is nothing to find, or the opposite of what one expects."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A checkpoint as a writer gets it."""
-
-    histories: Histories
-
-    def view(self, reading: str) -> View:
-        assert reading in WEIGHT_READINGS
-        return View(path="made", layer=self.histories[0].layer, reading=reading)
-
-
-def _drift(subject: Subject, view: View) -> str:
-    card = cards.drift(summarise(subject.histories, view.reading), view)
-    return card.sentence if card else ""
-
-
-def _kinds(subject: Subject, view: View) -> str:
-    chances = chances_of(subject.histories, -1, view.reading)
-    return cards.kinds(summarise(subject.histories, view.reading), view, chances).sentence
-
-
-def _centres(subject: Subject, view: View) -> str:
-    return cards.centres(subject.histories, view, chances_of(subject.histories, -1, view.reading)).sentence
-
-
-def _layer(subject: Subject, view: View) -> str:
-    shown = [*layer_cards.layer_in_full(subject.histories[0], view), *layer_cards.spectrum(subject.histories[0], view)]
-    return " ".join(card.sentence for card in [*shown, *layer_cards.triangle(subject.histories[0], view)])
-
-
-def _headline(subject: Subject, view: View) -> str:
-    return headline_of(subject.histories, view.reading)
-
-
-WRITERS: Mapping[str, Callable[[Subject, View], str]] = {
-    "kernels: headline": _headline,
-    "kernels: drift": _drift,
-    "kernels: kinds": _kinds,
-    "kernels: centres": _centres,
-    "kernels: one layer": _layer,
-}
-"""Every writer of sentences on a checkpoint's kernels: each is run over CHECKPOINTS."""
-
-every_writer = pytest.mark.parametrize("writer", WRITERS)
-every_reading = pytest.mark.parametrize("reading", WEIGHT_READINGS)
-
-
-def written(writer: str, checkpoint: str, reading: str) -> str:
-    subject = Subject(CHECKPOINTS[checkpoint])
-    text = WRITERS[writer](subject, subject.view(reading))
-    assert "nan" not in text.lower().replace("nan or infinity", "")
-    return text
-
-
-@every_writer
-@every_reading
-def test_where_nothing_drifted_nothing_is_said_to_have_changed(writer, reading):
-    text = written(writer, "no drift", reading)
-    assert not re.search(r"\b[1-9]\d* (stopped|began|does|do) ", text), text
-    assert not re.search(r"(drifted|moved) (most|by)|largest (drift|change|mean)|more than", text), text
-
-
-@every_writer
-@every_reading
-def test_a_random_drift_is_not_said_to_exceed_chance(writer, reading):
-    text = written(writer, "random drift", reading)
-    # "more than a random change has there in 1 of 4 layers" counts layers, of which one in twenty is outside by chance.
-    assert "more than by a random change" not in text
-    for above, layers in re.findall(r"more than a random change has there in (\d+) of (\d+)", text):
-        assert int(above) <= int(layers) / 4, text
-
-
-@every_writer
-@every_reading
-def test_outputs_that_all_subtract_are_never_said_to_look_or_to_stay(writer, reading):
-    text = written(writer, "all subtracting", reading)
-    now = text.split("before training")[0].split("After a random change")[0]
-    assert not re.search(r"\b[1-9]\d* (look|looks|read|reads|average|averages) ", now), text
-    for history in CHECKPOINTS["all subtracting"]:
-        assert set(kind(read_kernels(history, reading)[-1])) == {"subtracts"}
-
-
-@every_writer
-@every_reading
-def test_where_all_layers_are_equal_none_is_named_as_the_largest(writer, reading):
-    text = written(writer, "all equal", reading)
-    assert not re.search(r"largest (drift|mean of all layers)|drifted most|most frequent|furthest", text), text
-
-
-@every_writer
-@every_reading
-def test_one_output_is_spoken_of_in_the_singular(writer, reading):
-    text = written(writer, "one output", reading)
-    assert not re.search(r"(?<!to )\b1 (output channels|look|read|combine|average|subtract|are) ?\b", text), text
-
-
-def test_counts_in_the_headline_add_up_to_the_outputs_of_every_checkpoint():
-    for checkpoint, histories in CHECKPOINTS.items():
-        for reading in WEIGHT_READINGS:
-            kinds = np.concatenate([kind(read_kernels(history, reading)[-1]) for history in histories])
-            text = headline_of(histories, reading)
-            combined = int(np.isin(kinds, COMBINED).sum())
-            assert f"of {len(kinds)} output channels " in text
-            assert (f" {combined} combine" in text) == (combined > 0), checkpoint
-
-
-def test_a_share_of_the_drift_is_compared_with_the_share_of_the_weights():
-    histories = CHECKPOINTS["random drift"]
-    text = _drift(Subject(histories), Subject(histories).view("energy"))
-    _, counts = drift_parts(histories[0].weights[-1:], histories[0].weights[0])
-    assert f"which are {100 * counts[2] / counts.sum():.3g} % of its weights" in text
+from tests.analysis.toy_checkpoints import CHECKPOINTS, LAYERS
 
 
 def map_of(steps: Mapping[int, float], num_frames: int = 8) -> Evidence:
@@ -250,19 +90,6 @@ def test_the_multiple_of_an_even_share_is_that_of_the_frames_named():
     assert MAPS["one peak"].finding() == "41.7 % of its evidence is in frame 7, its peak: 3.3 times an even share."
 
 
-def test_a_layer_differs_most_between_two_checkpoints_only_where_no_other_differs_as_much():
-    def sentence(second: Histories, layers: int = len(LAYERS)) -> str:
-        summaries = [summarise(histories[:layers]) for histories in (CHECKPOINTS["no drift"], second)]
-        view = Subject(second).view("energy")
-        return network_cards.side_by_side(summaries, {"a": "a.safetensors", "b": "b.safetensors"}, view).sentence
-
-    uneven = histories_of(lambda start, number: random_change(start, number, size=number + 1.0))
-    assert sentence(uneven).startswith("layer2.1 differs most: drift 1 in b against 0 in a.")
-    for name in ("no drift", "random drift", "all equal"):
-        assert "most" not in sentence(CHECKPOINTS[name])
-    assert "most" not in sentence(uneven, layers=1)
-
-
 ANSWERS: Mapping[str, int] = {
     "nothing changes": 0,
     "five of 56 clips are lost": 5,
@@ -299,9 +126,9 @@ def _one_setting(case: str) -> str:
 
 
 def _importance(case: str) -> str:
-    subject = Subject(CHECKPOINTS["random drift"])
+    histories = CHECKPOINTS["random drift"]
     losses = {f"{layer}.shift": lost for layer, lost in losses_by_layer(answers_of(case)).items()}
-    card = importance(summarise(subject.histories), losses, subject.view("energy"))
+    card = importance(summarise(histories), losses, View(path="made", layer=histories[0].layer))
     assert card is not None
     return card.sentence
 
@@ -378,19 +205,21 @@ def test_reversed_clips_are_counted_by_the_class_opposite_to_the_answer_and_judg
 
 
 HELD_ELSEWHERE = (
+    "kernels/test_claims.py",
     "complexity/test_claims.py",
     "complexity/test_parts.py",
     "complexity/test_published.py",
     "attribution/sanity_checks/test_sanity_checks.py",
+    "../app/pages/test_library.py",
 )
 
 
 def test_every_finding_is_held_to_its_data_here_or_where_this_says():
-    here, product = Path(__file__), Path(accuracy.__file__).parents[1]
+    here, root = Path(__file__), Path(accuracy.__file__).parents[2]
     held = "".join(path.read_text("utf-8") for path in [here, *map(here.parent.joinpath, HELD_ELSEWHERE)])
     writers = {
         name
-        for path in product.rglob("*.py")
+        for path in [*root.glob("analysis/**/*.py"), *root.glob("app/**/*.py")]
         for name in re.findall(
             r"^ *def (\w*finding\w*|headline_of|verdict(?:_of)?)\(", path.read_text("utf-8"), re.MULTILINE
         )
