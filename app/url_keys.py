@@ -111,6 +111,7 @@ WHERE = Key("where", "choice of layers", "whatif", text)
 SETTING = Key("setting", "setting of the kernels", "whatif", text)
 CHANGED_BY_TIME = Key("changed_by_time", "change whose clips are listed", "whatif", text)
 CHANGED_BY_SETTING = Key("changed_by_setting", "setting whose clips are listed", "whatif", text)
+EXPLAINED = Key("explained", "class of the evidence", "whatif", text)
 BLEND = Key("blend", "blend", "whatif", decimal, default=0.5)
 
 DEPTH = Key("depth", "depth", "architectures", text, default="50")

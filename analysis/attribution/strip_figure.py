@@ -14,6 +14,8 @@ from analysis.formatting import percent
 from analysis.plotting import style
 from gte.data.opencv import cv2
 
+MAP_SIDE = 40
+"""Cells to a side of the maps over the frames of a strip, which are enlarged smoothly."""
 GAP = 3
 """Pixels between frames."""
 LINE = 20

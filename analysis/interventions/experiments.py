@@ -1,46 +1,26 @@
 """Experiments on files: from a checkpoint and a clip to the answers before and after a change."""
 
-from dataclasses import dataclass
-from pathlib import Path
+import plotly.graph_objects as go
 
-import numpy as np
-from jaxtyping import Int, UInt8
-
+from analysis.attribution.methods import find_evidence
+from analysis.attribution.stored_clips import WIDTH, Explained, StoredClip
 from analysis.interventions.accuracy import Network
 from analysis.interventions.effects import Effect
-from analysis.interventions.kernel_edits import answers, changes, mirror_law, mixes_frames, stored_starts
-from analysis.interventions.time_edits import TimeChoice, change_time
+from analysis.interventions.figures import CLIP_AS_FILMED, NETWORK_AS_TRAINED, frames_before_and_after
+from analysis.interventions.kernel_edits import (
+    SETTINGS,
+    ChangedNetwork,
+    answers,
+    changes,
+    mirror_law,
+    mixes_frames,
+    stored_starts,
+)
+from analysis.interventions.time_edits import TimeChoice, change_time, frame_numbers, in_words
 from gte.checkpoint import load_model
-from gte.data import open_dataset
+from gte.checkpoint_header import read_header
 from gte.data.loading import to_clip
-from gte.data.sampling import segment_indices
-from gte.data.video.sources import Stretch, open_footage
 from gte.models import temporal_layers
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredClip:
-    """A clip of a file or of a data set, and the frames that are read from it."""
-
-    name: str
-    """A video file, or a data set."""
-    stretch: Stretch
-    frames_per_input: int | None = None
-    """Frames read for each input frame, so that a change of time has some to choose from; None for all."""
-    index: int | None = None
-    """Which test clip of the data set; None for a file."""
-    label: int | None = None
-    """Its true class, if it is known."""
-
-    def read(self, num_frames: int, size: int) -> tuple[UInt8[np.ndarray, "s h w 3"], Int[np.ndarray, " t"]]:
-        """Read the frames, and return with them which ones a network with so many input frames is given."""
-        count = self.stretch.num_frames if self.frames_per_input is None else self.frames_per_input * num_frames
-        numbers = self.stretch.sample(count)
-        if self.index is None:
-            stored = open_footage(Path(self.name)).read(numbers, size=size)
-        else:
-            stored = open_dataset(self.name, "test", size).frames(self.index, numbers)
-        return stored, segment_indices(len(stored), num_frames)
 
 
 def load_network(name: str, path: str) -> Network:
@@ -89,3 +69,50 @@ def mirror_effects(path: str, clip: StoredClip) -> list[Effect]:
     model, header = load_model(path)
     stored, given = clip.read(header.num_frames, header.size)
     return mirror_law(model, to_clip(stored[given])[None]).effects(header.classes, header.twins, clip.label)
+
+
+def explain_in_time(path: str, clip: StoredClip, choice: TimeChoice, layer: str, target: int) -> list[Explained]:
+    """Compute Grad-CAM of a checkpoint for a class in a clip before and after a change of time."""
+    model, header = load_model(path)
+    stored, given = clip.read(header.num_frames, header.size)
+    shown = {CLIP_AS_FILMED: stored[given], in_words(choice): change_time(stored, given, choice)}
+    return [
+        Explained(
+            label=label,
+            frames=frames,
+            evidence=find_evidence("gradcam", model, to_clip(frames)[None], target, layer),
+        )
+        for label, frames in shown.items()
+    ]
+
+
+def explain_changed(
+    path: str,
+    clip: StoredClip,
+    layer: str,
+    target: int,
+    setting: str,
+    blend: float = 1.0,
+    layers: list[str] | None = None,
+) -> list[Explained]:
+    """Compute Grad-CAM of a checkpoint for a class in a clip before and after a change of kernels."""
+    model, header = load_model(path)
+    stored, given = clip.read(header.num_frames, header.size)
+    changed = changes(model, layers or list(temporal_layers(model)), setting, blend, stored_starts(path))
+    networks = (NETWORK_AS_TRAINED, model), (SETTINGS[setting].in_words(blend), ChangedNetwork(model, changed))
+    return [
+        Explained(
+            label=label,
+            frames=stored[given],
+            evidence=find_evidence("gradcam", network, to_clip(stored[given])[None], target, layer),
+        )
+        for label, network in networks
+    ]
+
+
+def frames_in_time(path: str, clip: StoredClip, choice: TimeChoice, width: float = WIDTH) -> go.Figure:
+    """Draw the frames that a checkpoint is given of a clip before and after a change of time."""
+    header = read_header(path)
+    stored, given = clip.read(header.num_frames, header.size)
+    changed = frame_numbers(given, len(stored), choice)
+    return frames_before_and_after((stored[given], given), (stored[changed], changed), in_words(choice), width)

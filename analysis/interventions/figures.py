@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from jaxtyping import Int, UInt8
 from plotly.subplots import make_subplots
 
+from analysis.attribution.strip_figure import frames_figure
 from analysis.formatting import block_names, percent, three_digits
 from analysis.interventions.accuracy import change_label
 from analysis.interventions.effects import Effect, classes_of_interest, role_of
 from analysis.interventions.kernel_edits import SETTINGS
 from analysis.interventions.layer_ablation import ALL_LAYERS, NO_DIFFERENCE, verdict
 from analysis.plotting import style
-from analysis.plotting.rows import ROW_PITCH, every_name, lay_out_rows, mark_row, row_bars, where
+from analysis.plotting.rows import ROW_PITCH, clickable_rows, every_name, lay_out_rows, mark_row, row_bars, where
 
 ROW = 22
 """Height in pixels of a class in a panel of answers."""
@@ -25,7 +28,8 @@ ROLE_MARKS: Mapping[str, str] = {"true": " (true)", "reversed": " (reversed)", "
 def answers_before_and_after(effects: Sequence[Effect], after: str) -> go.Figure:
     """The most probable classes of each network, one panel each: a ring before the change, a dot after it.
 
-    `after` is the label of the dots. The networks have the same classes.
+    `after` is the label of the dots. The networks have the same classes. The customdata of a mark, and of its whole
+    row, begin with the class.
     """
     chosen = classes_of_interest(effects)
     names = [effects[0].classes[index] + ROLE_MARKS[role_of(effects[0], index)] for index in chosen]
@@ -39,6 +43,7 @@ def answers_before_and_after(effects: Sequence[Effect], after: str) -> go.Figure
         before, now = (
             [float(logits.double().softmax(0)[index]) for index in chosen] for logits in (effect.before, effect.after)
         )
+        figure.add_trace(clickable_rows(names, [effects[0].classes[index] for index in chosen], end=1), row=row, col=1)
         lines = [value for pair in zip(before, now, strict=True) for value in (*pair, None)]
         figure.add_scatter(
             x=lines,
@@ -64,10 +69,12 @@ def answers_before_and_after(effects: Sequence[Effect], after: str) -> go.Figure
                 marker=marker,
                 cliponaxis=False,
                 customdata=[
-                    [percent(value), three_digits(float(logits[index]))]
+                    [effect.classes[index], percent(value), three_digits(float(logits[index]))]
                     for value, index in zip(values, chosen, strict=True)
                 ],
-                hovertemplate=f"<b>%{{y}}</b>, {label}: %{{customdata[0]}}, logit %{{customdata[1]}}<extra></extra>",
+                hovertemplate=f"<b>%{{y}}</b>, {label}: %{{customdata[1]}}, logit %{{customdata[2]}}<extra></extra>",
+                selected={"marker": {"opacity": 1}},
+                unselected={"marker": {"opacity": 1}},
                 legendgroup=label,
                 showlegend=row == 1,
                 row=row,
@@ -85,10 +92,33 @@ def answers_before_and_after(effects: Sequence[Effect], after: str) -> go.Figure
     return figure
 
 
+Frames = tuple[UInt8[np.ndarray, "t h w 3"], Int[np.ndarray, " t"]]
+"""Frames given to a network, and their numbers in the clip."""
+
+CLIP_AS_FILMED, NETWORK_AS_TRAINED = "as filmed", "as trained"
+"""Labels of rows before a change."""
+NOT_GIVEN = "·"
+"""Label of a frame that the network is not given of the original clip."""
+
+
+def positions_as_filmed(before: Int[np.ndarray, " t"], after: Int[np.ndarray, " t2"]) -> list[str]:
+    """Return for each frame after a change its position before it, from 1: the first, if it is given several times."""
+    positions: dict[int, str] = {}
+    for position, frame in enumerate(before.tolist(), start=1):
+        positions.setdefault(frame, str(position))
+    return [positions.get(frame, NOT_GIVEN) for frame in after.tolist()]
+
+
+def frames_before_and_after(before: Frames, after: Frames, words: str, width: float) -> go.Figure:
+    """The frames as filmed and after a change of time, `words`, with their positions as filmed."""
+    names = [positions_as_filmed(before[1], numbers) for _, numbers in (before, after)]
+    return frames_figure([CLIP_AS_FILMED, words], [before[0], after[0]], names, width)
+
+
 def setting_bars(table: pd.DataFrame, num_classes: int, marked: str) -> go.Figure:
     """The accuracy in each setting except the blend, one of them highlighted; the dotted line is chance.
 
-    Each bar carries the label of its setting.
+    Each bar, and its whole row, carries the label of its setting.
     """
     table = where(table, (table["setting"] != "blend").to_numpy())
     names = [SETTINGS[setting].label for setting in table["setting"]]
@@ -101,8 +131,8 @@ def setting_bars(table: pd.DataFrame, num_classes: int, marked: str) -> go.Figur
         customdata=[[name] for name in names],
         numbers=[percent(share) for share in table["top1"]],
     )
-    figure = lay_out_rows(go.Figure(bars), names, size="medium")
-    figure.update_layout(margin_t=8, showlegend=False)
+    figure = lay_out_rows(go.Figure([bars, clickable_rows(names, names, end=1)]), names, size="medium")
+    figure.update_layout(margin_t=8, showlegend=False, barmode="overlay")
     figure.update_xaxes(title_text="top-1 accuracy", range=[0, 1.14], **style.percent_ticks(0, 0.5, 1))
     figure.add_vline(x=1 / num_classes, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL}, layer="below")
     return figure

@@ -150,11 +150,12 @@ def for_paper(figure: go.Figure, width: float) -> go.Figure:
 
 
 def points(figure: go.Figure) -> pd.DataFrame:
-    """Return what the traces of a figure draw, a row for each mark, with the titles of its axes.
+    """Return what the visible traces of a figure draw, a row for each mark, with the titles of its axes.
 
     Columns: series, those of x, y, z, a, b, c that occur, x_axis and y_axis.
     """
-    return pd.concat([_points(figure, trace) for trace in figure.data] or [pd.DataFrame()], ignore_index=True)
+    visible = figure.select_traces(lambda trace: trace.opacity != 0)
+    return pd.concat([_points(figure, trace) for trace in visible] or [pd.DataFrame()], ignore_index=True)
 
 
 def _points(figure: go.Figure, trace: Any) -> pd.DataFrame:

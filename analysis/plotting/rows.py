@@ -57,6 +57,19 @@ def row_bars(
     )
 
 
+def clickable_rows(names: Iterable[str], keys: Iterable[object], end: float) -> go.Bar:
+    """Return invisible bars from 0 to `end`, so that a click anywhere in a row counts, of a bar of length 0 as well.
+
+    The customdata of each is its key. A figure's points leave them out, as they draw nothing.
+    """
+    names = list(names)
+    rows = row_bars(
+        names, [end] * len(names), marker={"color": style.TRANSPARENT}, hover="", customdata=[[key] for key in keys]
+    )
+    # Without a label, but not skipped: what is skipped cannot be clicked.
+    return rows.update(opacity=0, hoverinfo="none", width=1)
+
+
 def lay_out_rows(figure: go.Figure, names: Sequence[str], *, size: style.ChartSize = "large") -> go.Figure:
     """Style a figure whose y axes have a row for each of `names`, the first on top, and return it.
 

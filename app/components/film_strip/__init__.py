@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from streamlit.components.v2 import component
 
-from analysis.attribution.strip_figure import strip_figure, strip_table
+from analysis.attribution.evidence import Evidence
+from analysis.attribution.strip_figure import MAP_SIDE, strip_figure, strip_table
 from analysis.plotting import style
 from analysis.plotting.figure_pack import PaperFigure
 from app import paper
@@ -18,8 +19,6 @@ from app.components._source import encode, payload, read
 MAX_FRAMES = 64
 MAX_FRAME_SIDE = 224
 """Pixels per side of the frames that are sent; larger ones are reduced."""
-MAX_MAP_SIDE = 40
-"""Cells per side of the maps that are sent; the browser enlarges them smoothly."""
 JPEG_QUALITY = 80
 
 _strip = component(
@@ -49,6 +48,24 @@ class StripRow:
     frame_shares: Sequence[float] | None = None
     """The share of the evidence in each frame, drawn below it; by default that of the maps."""
 
+    @classmethod
+    def of(
+        cls,
+        label: str,
+        frames: UInt8[np.ndarray, "t h w 3"],
+        evidence: Evidence,
+        note: str = "",
+        maximum: float | None = None,
+    ) -> "StripRow":
+        """Return a row of evidence, whose colours end at `maximum`, by default its own."""
+        return cls(
+            label=label,
+            frames=frames,
+            evidence=evidence.upsampled(len(frames), MAP_SIDE, MAP_SIDE, maximum=maximum).numpy(),
+            note=note,
+            frame_shares=evidence.frame_shares().tolist(),
+        )
+
 
 def film_strip(
     rows: Sequence[StripRow],
@@ -60,13 +77,14 @@ def film_strip(
     largest_frame: int = 224,
     title: str = "Evidence in the frames",
     facts: str = "",
+    code: str = "",
 ) -> None:
     """Draw the rows with one opacity slider, one colour scale, frame bars and a player.
 
     Frames are magma where there is evidence, and unchanged elsewhere. The bars of all rows share one scale.
     `frame_names` are above the frames, by default 1, 2, ...; `largest_frame` is the maximum side of a frame in CSS
     pixels. A click on a frame, or Play, opens the player, which plays all rows together. `title` names the files of
-    the figure for a paper, and `facts` are added to its definition. Raises ValueError for wrong sizes.
+    the figure for a paper, `facts` are added to its definition, and `code` draws it. Raises ValueError for wrong sizes.
     """
     if not rows:
         raise ValueError("The film strip needs at least one row.")
@@ -78,7 +96,7 @@ def film_strip(
         raise ValueError(f"There must be one name for each of the {num_frames} frames; got {len(names)}.")
     if not 0 < frames_per_second <= 60:
         raise ValueError(f"frames_per_second must lie between 0 and 60; got {frames_per_second}.")
-    paper.add(_for_paper(rows, names, scale_label, title, facts), key)
+    paper.add(_for_paper(rows, names, scale_label, title, facts, code), key)
     clips: list[np.ndarray] = []
     encoded = []
     for row in rows:
@@ -103,7 +121,9 @@ def film_strip(
     )
 
 
-def _for_paper(rows: Sequence[StripRow], names: Sequence[str], scale_label: str, title: str, facts: str) -> PaperFigure:
+def _for_paper(
+    rows: Sequence[StripRow], names: Sequence[str], scale_label: str, title: str, facts: str, code: str
+) -> PaperFigure:
     labels, evidence = [row.label for row in rows], [np.asarray(row.evidence, dtype=np.float32) for row in rows]
     shares = [_shares(row) for row in rows]
     return PaperFigure(
@@ -113,6 +133,7 @@ def _for_paper(rows: Sequence[StripRow], names: Sequence[str], scale_label: str,
         definition="The frames given to each network, from left to right, with their evidence over them: magma, more "
         "opaque for stronger evidence. Bars: the share of the row's evidence in each frame, on one scale; the largest "
         f"is written. {facts}",
+        code=code,
         table=strip_table(labels, evidence, shares, names),
     )
 
@@ -132,7 +153,7 @@ def encode_frames(frames: UInt8[np.ndarray, "t h w 3"]) -> str:
 
 def _encode_row(row: StripRow, picture: int) -> dict[str, object]:
     maps = np.clip(np.asarray(row.evidence, dtype=np.float32), 0, 1)
-    height, width = (min(MAX_MAP_SIDE, side) for side in maps.shape[1:])
+    height, width = (min(MAP_SIDE, side) for side in maps.shape[1:])
     if (height, width) != maps.shape[1:]:
         maps = np.stack([cv2.resize(cells, (width, height), interpolation=cv2.INTER_AREA) for cells in maps])
     values = np.rint(255 * maps).astype(np.uint8)

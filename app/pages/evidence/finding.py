@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.attribution.evidence import ClassScore, Evidence
+from analysis.attribution.stored_clips import StoredClip
 from app.clips import Clip
 from gte.checkpoint_header import CheckpointHeader
 from gte.files import stamp
@@ -20,6 +21,10 @@ class Finding:
     block: str
     """The block that methods use, whether or not `evidence` does."""
     evidence: Evidence
+    stored: StoredClip
+    """The clip as snippets of code read it."""
+    path: str
+    """The file of the network as code names it; empty for an untrained one, which has none."""
 
     def key(self, method: str, *, of_block: bool = True) -> tuple[object, ...]:
         """What the evidence of a method depends on; `of_block` is False if the block does not matter."""

@@ -15,12 +15,12 @@ from analysis.attribution.hooks import reporting
 from analysis.attribution.methods import METHODS, WEIGHTINGS, compare_weightings, find_evidence
 from app import cache, jobs, layout
 from app.components.film_strip import StripRow, film_strip
+from app.pages.evidence import code
 from app.pages.evidence.finding import Finding
 from gte.data.loading import to_clip
 
 FRAME_SIDE = 110
-MAP_SIDE = 40
-"""Cells to a side of the maps that are sent."""
+SCALE_LABEL = "maximum of the row"
 FRAMES_PER_SECOND = 4.0
 MAX_KEPT = 256
 """Results of slow methods that are kept; each has a map of some thousand numbers."""
@@ -209,17 +209,13 @@ def _draw(finding: Finding, results: dict[str, Evidence]) -> None:
         [_row(finding, evidence) for evidence in results.values()],
         key=f"methods {finding.name}",
         title=f"Evidence of {finding.name} by every method",
-        scale_label="maximum of the row",
+        scale_label=SCALE_LABEL,
         frames_per_second=FRAMES_PER_SECOND,
         largest_frame=FRAME_SIDE,
+        code=code.methods(finding, results, SCALE_LABEL),
     )
 
 
 def _row(finding: Finding, evidence: Evidence) -> StripRow:
-    return StripRow(
-        label=evidence.label,
-        frames=finding.clip.frames,
-        evidence=evidence.upsampled(len(finding.clip.frames), MAP_SIDE, MAP_SIDE).numpy(),
-        note=" ".join(part for part in (evidence.finding(), evidence.note) if part),
-        frame_shares=evidence.frame_shares().tolist(),
-    )
+    note = " ".join(part for part in (evidence.finding(), evidence.note) if part)
+    return StripRow.of(evidence.label, finding.clip.frames, evidence, note)

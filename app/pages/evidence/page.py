@@ -9,13 +9,14 @@ from analysis.attribution.evidence import ClassScore, NotNumbersError, preselect
 from analysis.attribution.export import caption_of
 from analysis.attribution.methods import METHODS, WEIGHTINGS
 from analysis.formatting import join_words, percent
-from app import cache, clips, layout, navigation, paper, url_keys, widgets
+from app import cache, checkpoints, clips, layout, navigation, paper, url_keys, widgets
 from app.clips import Source
 from app.components.film_strip import StripRow, film_strip
 from app.components.whole_clip import whole_clip
 from app.navigation import PAGES, TIME_EDITS
-from app.pages.evidence import controls, export, methods, sanity_checks, tabs, untrained
+from app.pages.evidence import code, controls, export, methods, sanity_checks, tabs, untrained
 from app.pages.evidence.finding import Finding
+from app.stored_clips import stored_clip
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.data.video.sources import Stretch
@@ -27,8 +28,6 @@ CONTROL_WIDTHS = (180, 132, 180, 196, 100, 110, 102)
 """Pixels for clip, upload, class, layer, reverse, options and export; in a narrow window they wrap."""
 FRAME_SIDE = 122
 FRAMES_PER_SECOND = 4.0
-MAP_SIDE = 40
-"""Cells per side of the maps that are sent; the browser enlarges them smoothly."""
 
 FIRST_METHOD = next(iter(METHODS))
 """Shown until a slow method is done."""
@@ -187,7 +186,16 @@ def _find(settings: _Settings, name: str, header: CheckpointHeader, target: int 
     # A class is not contrasted with itself.
     contrast = None if settings.contrast == target else settings.contrast
     evidence = cache.evidence(header, clip, target, block, settings.method, contrast)
-    return Finding(name=name, header=header, clip=clip, scores=scores, block=block, evidence=evidence)
+    return Finding(
+        name=name,
+        header=header,
+        clip=clip,
+        scores=scores,
+        block=block,
+        evidence=evidence,
+        stored=stored_clip(settings.source, settings.stretch, frames_per_input=1, backwards=settings.backwards),
+        path="" if name.startswith(untrained.PREFIX) else checkpoints.path_in_code(header),
+    )
 
 
 def _with_method(method: str, findings: list[Finding]) -> list[Finding]:
@@ -231,6 +239,7 @@ def _maximum(findings: Sequence[Finding]) -> float:
 def _draw(findings: Sequence[Finding], shared: bool) -> None:
     """The strips of all networks."""
     maximum = _maximum(findings) if shared else None
+    scale_label = "maximum (all networks)" if shared else "maximum (each network)"
     # The rows of a strip have equally many frames; networks with another number get a separate strip.
     for count in dict.fromkeys(len(finding.clip.frames) for finding in findings):
         together = [finding for finding in findings if len(finding.clip.frames) == count]
@@ -238,10 +247,11 @@ def _draw(findings: Sequence[Finding], shared: bool) -> None:
             [_row(finding, maximum) for finding in together],
             key=f"strip {count}",
             frame_names=_frame_names(together[0].clip),
-            scale_label="maximum (all networks)" if shared else "maximum (each network)",
+            scale_label=scale_label,
             frames_per_second=FRAMES_PER_SECOND,
             largest_frame=FRAME_SIDE,
             facts=" ".join(f"{caption_of(item.evidence.card(item.name, item.header.classes))}." for item in together),
+            code=code.strip(together, scale_label, shared=shared),
         )
 
 
@@ -280,17 +290,10 @@ def _question(finding: Finding) -> str:
 
 
 def _row(finding: Finding, maximum: float | None) -> StripRow:
-    frames, evidence = len(finding.clip.frames), finding.evidence
-    note = _in_words(finding)
+    evidence, note = finding.evidence, _in_words(finding)
     if maximum and 0 < evidence.maximum < FAINT * maximum:
         note += f" Its peak is {percent(evidence.maximum / maximum)} of the brightest."
-    return StripRow(
-        label=finding.name,
-        frames=finding.clip.frames,
-        evidence=evidence.upsampled(frames, MAP_SIDE, MAP_SIDE, maximum=maximum).numpy(),
-        note=note,
-        frame_shares=evidence.frame_shares().tolist(),
-    )
+    return StripRow.of(finding.name, finding.clip.frames, evidence, note, maximum)
 
 
 def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -> None:

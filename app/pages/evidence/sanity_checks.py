@@ -29,14 +29,15 @@ from analysis.attribution.sanity_checks.weight_randomization import Randomisatio
 from analysis.formatting import percent, three_digits
 from app import cache, cards, checkpoints, jobs, layout
 from app.components.film_strip import StripRow, film_strip
-from app.pages.evidence import untrained
+from app.pages.evidence import code
 from app.pages.evidence.finding import Finding
-from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND, MAP_SIDE
+from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND
 from gte.data.loading import to_clip
 from gte.files import stamp
 
 MIN_CHART_WIDTH = 360
 """Pixels that the chart of one network needs, with the labels of its axes."""
+ORDER_SCALE = "maximum of the three"
 ICONS = {
     "passed": ":material/check_circle:",
     "not passed": ":material/cancel:",
@@ -138,9 +139,7 @@ def _draw_network(name: str, check: Check, finding: Finding, place: str) -> None
 
 def _code(name: str, finding: Finding) -> str:
     """Python that draws the figure of a check; empty for an untrained network, which has no file to read."""
-    if finding.name.startswith(untrained.PREFIX):
-        return ""
-    return checks.code(name, subject_of(finding), checkpoints.path_in_code(finding.header))
+    return checks.code(name, subject_of(finding), finding.path) if finding.path else ""
 
 
 def _what(finding: Finding) -> str:
@@ -261,7 +260,13 @@ def _draw_deleted_clip(finding: Finding, result: DeletionInsertion) -> None:
     _write(finding, f"In both ways {finding.evidence.label} {beats} all {RANDOM_MAPS} randomly weighted maps.")
     chart = figures.deletion_curves(result, finding.evidence.label)
     title = f"Deletion and insertion, one clip, {finding.name}"
-    cards.chart(chart, title, "Probability of the class while pixels change.", key=f"curves {finding.name}")
+    cards.chart(
+        chart,
+        title,
+        "Probability of the class while pixels change.",
+        key=f"curves {finding.name}",
+        code=code.deletion(finding),
+    )
 
 
 def _reorder_clip(copied: Callable[[], nn.Module], finding: Finding, report: jobs.Report) -> ReorderedClip:
@@ -275,13 +280,13 @@ def _draw_reordered_clip(finding: Finding, result: ReorderedClip) -> None:
     versions = (result.original, result.shuffled, result.frozen)
     maximum = max(version.evidence.maximum for version in versions)
     rows = [
-        StripRow(
-            label=version.name,
-            frames=finding.clip.frames[list(version.frames)],
-            evidence=version.evidence.upsampled(len(version.frames), MAP_SIDE, MAP_SIDE, maximum=maximum).numpy(),
-            note=f"Frames {', '.join(str(frame + 1) for frame in version.frames)} of the clip: "
+        StripRow.of(
+            version.name,
+            finding.clip.frames[list(version.frames)],
+            version.evidence,
+            f"Frames {', '.join(str(frame + 1) for frame in version.frames)} of the clip: "
             f"{percent(version.probability)}. {version.evidence.finding()}",
-            frame_shares=version.evidence.frame_shares().tolist(),
+            maximum,
         )
         for version in versions
     ]
@@ -289,9 +294,10 @@ def _draw_reordered_clip(finding: Finding, result: ReorderedClip) -> None:
         rows,
         key=f"frame order {finding.name}",
         title=f"Evidence of {finding.name} with frames in another order",
-        scale_label="maximum of the three",
+        scale_label=ORDER_SCALE,
         frames_per_second=FRAMES_PER_SECOND,
         largest_frame=FRAME_SIDE,
+        code=code.frame_order(finding, ORDER_SCALE),
     )
 
 

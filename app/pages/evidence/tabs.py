@@ -10,7 +10,7 @@ from analysis.attribution import spacetime
 from analysis.attribution.figures import class_bars
 from analysis.attribution.methods import METHODS, WEIGHTINGS
 from app import cards, layout, url_keys, url_state, widgets
-from app.pages.evidence import methods, sanity_checks
+from app.pages.evidence import code, methods, sanity_checks
 from app.pages.evidence.finding import Finding
 
 COUNTS = ("no", "one", "two", "three", "four", "five")
@@ -73,6 +73,7 @@ def _class_bars(finding: Finding) -> None:
             f"The {classes} of {finding.name}",
             f"Probabilities of {finding.name}.",
             key=f"top {finding.name}",
+            code=code.class_bars(finding, MAX_CLASSES),
             on_click=lambda index: url_state.choose(url_keys.CLASS, finding.header.classes[int(index)]),
         )
         # The same as a click on a bar, for the keyboard.
@@ -101,7 +102,14 @@ def _space_time(comparison: Comparison) -> None:
         reduction,
         shared=comparison.shared_scale,
     )
-    cards.chart(figure, "Evidence in space and time", text, key="space-time", definition=SLICES)
+    cards.chart(
+        figure,
+        "Evidence in space and time",
+        text,
+        key="space-time",
+        definition=SLICES,
+        code=code.space_time(drawn, reduction, shared=comparison.shared_scale),
+    )
     st.markdown(SLICES + (FAINT if comparison.shared_scale and len(drawn) > 1 else ""))
 
 

@@ -1,7 +1,6 @@
 """Caches of the page What if: clips with changed time, logits and evidence of networks with changed kernels."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 from jaxtyping import Float
@@ -9,18 +8,18 @@ from torch import Tensor
 
 from analysis.attribution.evidence import Evidence
 from analysis.attribution.methods import find_evidence
+from analysis.attribution.stored_clips import StoredClip
 from analysis.interventions import kernel_edits
 from analysis.interventions.accuracy import LabelledClips, Step
 from analysis.interventions.cards import Evaluated
-from analysis.interventions.experiments import StoredClip
 from analysis.interventions.kernel_edits import ChangedNetwork, MirrorLaw
 from analysis.interventions.time_edits import TimeChoice, frame_numbers
 from app import cache, checkpoints
 from app.ablation import starts
 from app.clips import Clip, DatasetSource, Source, VideoSource
 from app.hashing import HASH_FUNCS
+from app.stored_clips import stored_clip
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import open_dataset
 from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
 from gte.data.video.sources import Stretch
@@ -38,14 +37,8 @@ class Shown:
 
     def stored(self) -> StoredClip:
         """The clip as snippets of code read it."""
-        match self.source:
-            case DatasetSource(dataset=dataset, index=index, knows_label=knows_label):
-                label = open_dataset(dataset, "test").label(index) if knows_label else None
-                return StoredClip(name=dataset, stretch=self.stretch, index=index, label=label)
-            case VideoSource(name=name, is_numbered=is_numbered):
-                # Image files are read from a folder, those of an uploaded zip file as well.
-                name = Path(name).stem if is_numbered else name
-                return StoredClip(name=name, stretch=self.stretch, frames_per_input=FRAMES_PER_INPUT)
+        frames_per_input = FRAMES_PER_INPUT if isinstance(self.source, VideoSource) else None
+        return stored_clip(self.source, self.stretch, frames_per_input=frames_per_input)
 
 
 def played(shown: Shown, header: CheckpointHeader, choice: TimeChoice | None = None) -> Clip:

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 import streamlit as st
 
 from analysis.attribution.evidence import NotNumbersError, preselect_layer
+from analysis.attribution.stored_clips import StoredClip, evidence_strip
 from analysis.interventions import accuracy
 from analysis.interventions import cards as intervention_cards
 from analysis.interventions.accuracy import ANSWERS, LabelledClips, Step
 from analysis.interventions.effects import Effect, evidence_in_words
+from analysis.interventions.experiments import explain_changed
+from analysis.interventions.figures import NETWORK_AS_TRAINED
 from analysis.interventions.kernel_edits import MAX_BLEND, SETTINGS
 from analysis.kernels.summary import block_names_of, most_moved
+from analysis.plotting.call import Call, Named
 from app import ablation, cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
 from app.clips import Clip
-from app.components.film_strip import StripRow, film_strip
 from app.pages.what_if import cache as whatif_resources
-from app.pages.what_if import changed_clips
+from app.pages.what_if import changed_clips, evidence
 from app.pages.what_if.cache import Change
 from app.pages.what_if.selection import Subject
 from gte.checkpoint_header import CheckpointHeader
@@ -25,8 +28,7 @@ from gte.files import stamp
 
 EVERY = "all layers"
 ONE = "one layer"
-FRAME_SIDE = 110
-MAP_SIDE = 40
+ORIGINAL_ANSWER = "original answer"
 _LATEST = "whatif: the latest accuracy job"
 
 NO_KERNELS = "{name} has no temporal kernels, so there are none to change; choose a network that has some, such as GTE."
@@ -83,17 +85,20 @@ def draw(subject: Subject) -> None:
         rule = SETTINGS[choice.change.step.setting].rule
         st.caption(rule if "initial" in choice.settings else f"{rule} {LIMITS}")
         accuracy_place = st.container()
-        evidence = _evidence(header, clip, effect, choice)
+        stored = shown.stored()
+        sentence = _evidence(header, clip, effect, choice, stored)
     except NotNumbersError:
         st.warning(layout.plain(whatif_resources.explain_not_numbers(name, header)))
         return
-    stored, path = shown.stored(), checkpoints.path_in_code(header)
+    path = checkpoints.path_in_code(header)
     with st.grid(2, min_column_width=480):
         with st.container():
             step = choice.change.step
-            cards.draw(intervention_cards.answers_over_settings(effect, step, choice.layers, stored, path, evidence))
+            card = intervention_cards.answers_over_settings(effect, step, choice.layers, stored, path, sentence)
+            cards.draw(card, on_click=evidence.ask_for)
+            evidence.explain_click()
         with st.container():
-            cards.draw(intervention_cards.mirrored_and_reversed(law, effect, stored, path))
+            cards.draw(intervention_cards.mirrored_and_reversed(law, effect, stored, path), on_click=evidence.ask_for)
     with accuracy_place:
         if clips is None:
             st.caption(layout.plain(NO_LABELS.format(name=name)))
@@ -134,28 +139,22 @@ def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choic
 _FIRST = SETTINGS["mirrored"].label
 
 
-def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice) -> str:
-    """Draw Grad-CAM for the original answer before and after the change, on one scale, and return a sentence on it."""
-    target = int(effect.before.argmax())
-    block = preselect_layer(cache.map_shapes(header))
+def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice, stored: StoredClip) -> str:
+    """Draw Grad-CAM for a class, by default the original answer, before and after the change; say what changed."""
+    asked = evidence.pick_class(header, ORIGINAL_ANSWER)
+    target = int(effect.before.argmax()) if asked is None else asked
+    block, change = preselect_layer(cache.map_shapes(header)), choice.change
     before = cache.evidence(header, clip, target, block, "gradcam")
-    after = whatif_resources.changed_evidence(header, clip, target, block, choice.change)
-    maximum = max(before.maximum, after.maximum)
-    film_strip(
-        [
-            StripRow(
-                label=label,
-                frames=clip.frames,
-                evidence=evidence.upsampled(len(clip.frames), MAP_SIDE, MAP_SIDE, maximum=maximum).numpy(),
-                note=f"Grad-CAM in {block} for “{header.classes[target]}”. {evidence.finding()}",
-                frame_shares=evidence.frame_shares().tolist(),
-            )
-            for label, evidence in (("as trained", before), (choice.words, after))
-        ],
-        key="changed strip",
-        title="Evidence before and after the change",
-        scale_label="maximum of both",
-        largest_frame=FRAME_SIDE,
+    after = whatif_resources.changed_evidence(header, clip, target, block, change)
+    step = change.step
+    blend = {"blend": step.blend} if SETTINGS[step.setting].takes_blend else {}
+    layers = {} if choice.every else {"layers": list(change.layers)}
+    clip_in_code, path = Named("clip", stored), checkpoints.path_in_code(header)
+    rows = Call(explain_changed, path, clip_in_code, block, target, step.setting, **blend, **layers)
+    evidence.draw(
+        {NETWORK_AS_TRAINED: (clip, before), choice.words: (clip, after)},
+        header,
+        Call(evidence_strip, rows, evidence.SCALE_LABEL).code(),
     )
     return evidence_in_words(before, after)
 

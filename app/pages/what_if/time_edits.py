@@ -2,8 +2,9 @@
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -11,27 +12,30 @@ import pandas as pd
 import streamlit as st
 from jaxtyping import UInt8
 
-from analysis.attribution.evidence import NotNumbersError
-from analysis.attribution.strip_figure import frames_figure
+from analysis.attribution.evidence import NotNumbersError, preselect_layer
+from analysis.attribution.stored_clips import evidence_strip
 from analysis.interventions import accuracy
 from analysis.interventions import cards as intervention_cards
 from analysis.interventions.accuracy import ANSWERS, AS_FILMED, change_label
-from analysis.interventions.effects import Effect, theorem
+from analysis.interventions.effects import Effect, evidence_in_words, theorem
+from analysis.interventions.experiments import explain_in_time, frames_in_time
+from analysis.interventions.figures import CLIP_AS_FILMED, NOT_GIVEN, frames_before_and_after, positions_as_filmed
 from analysis.interventions.time_edits import SPEEDS, TIME_CHANGES, TimeChoice, in_words, is_reordering
+from analysis.plotting.call import Call, Named
 from analysis.plotting.figure_pack import PaperFigure
 from app import ablation, cache, cards, checkpoints, jobs, layout, paper, url_keys, url_state, widgets
 from app.clips import Clip
 from app.pages.what_if import cache as whatif_resources
-from app.pages.what_if import changed_clips
+from app.pages.what_if import changed_clips, evidence
 from app.pages.what_if.selection import Subject
+from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS
 from gte.files import stamp
 
 MAX_COMPARED = 3
 MAX_SEED = 9999
+NO_EVIDENCE = "no class"
 IMAGE_SIDE = 96
-NOT_GIVEN = "·"
-"""Label of a frame that the network is not given of the original clip."""
 _SUBJECT = "whatif: the checkpoint that was compared"
 
 OTHER_CLASSES = "{name} has other classes than {first}; compare networks of one data set."
@@ -81,12 +85,18 @@ def draw(subject: Subject) -> None:
     paths = {effect.network: checkpoints.path_in_code(headers[effect.network]) for effect in effects}
     with st.grid(2, min_column_width=480):
         with st.container():
-            _strips(before, after, words)
+            code = Call(frames_in_time, paths[effects[0].network], Named("clip", stored), choice).code()
+            _strips(before, after, words, code)
             st.caption(TIME_CHANGES[choice.change].rule)
             for note in filter(None, (theorem(effect, reordered) for effect in effects)):
                 st.markdown(layout.plain(note))
         with st.container():
-            cards.draw(intervention_cards.answers_over_time(effects, choice, stored, paths))
+            card = intervention_cards.answers_over_time(effects, choice, stored, paths)
+            cards.draw(card, on_click=evidence.ask_for)
+            evidence.explain_click()
+    first = effects[0].network
+    rows_in_code = partial(Call, explain_in_time, paths[first], Named("clip", stored), choice)
+    _evidence(first, headers[first], {CLIP_AS_FILMED: before, words: after}, rows_in_code)
     _over_the_data(subject, [effect.network for effect in effects])
 
 
@@ -129,16 +139,15 @@ def _pick_choice(subject: Subject, num_frames: int) -> TimeChoice:
     return TimeChoice(change=picked, seed=seed, frame=frame, count=count, speed=speed)
 
 
-def _strips(before: Clip, after: Clip, words: str) -> None:
+def _strips(before: Clip, after: Clip, words: str, code: str) -> None:
     """Draw the clip and the changed clip, with the position of each frame in the original clip above it.
 
     A frame that the network is given more than once has the number of its first position.
     """
-    numbers: dict[int, str] = {}
-    for number, frame in enumerate(before.indices.tolist(), start=1):
-        numbers.setdefault(frame, str(number))
-    for label, clip in (("as filmed", before), (words, after)):
-        names = [numbers.get(frame, NOT_GIVEN) for frame in clip.indices.tolist()]
+    rows: list[dict[str, object]] = []
+    for label, clip in ((CLIP_AS_FILMED, before), (words, after)):
+        names = positions_as_filmed(before.indices, clip.indices)
+        rows += [{"row": label, "frame": place, "frame_name": name} for place, name in enumerate(names, start=1)]
         images = "".join(
             f'<figure style="margin:0;flex:1 1 0;min-width:0;text-align:center;font-size:14px"><figcaption>{name}'
             f'</figcaption><img alt="frame {name}" style="width:100%;display:block" src="{_image(frame)}"></figure>'
@@ -148,23 +157,34 @@ def _strips(before: Clip, after: Clip, words: str) -> None:
             f'<div style="font-size:14px">The clip {html.escape(label)}</div>'
             f'<div style="display:flex;gap:4px;max-width:{(IMAGE_SIDE + 4) * len(names)}px">{images}</div>'
         )
-    labels, shown = ["as filmed", words], [before, after]
-    above = [[numbers.get(frame, NOT_GIVEN) for frame in clip.indices.tolist()] for clip in shown]
     strips = PaperFigure(
         title=f"The clip {words}",
         caption=f"The frames that the networks are given as filmed, and {words}; numbers are positions as filmed.",
-        draw=lambda width: frames_figure(labels, [clip.frames for clip in shown], above, width),
-        table=pd.DataFrame(
-            [
-                {"row": label, "frame": place, "frame_name": name}
-                for label, row in zip(labels, above, strict=True)
-                for place, name in enumerate(row, start=1)
-            ]
+        draw=lambda width: frames_before_and_after(
+            (before.frames, before.indices), (after.frames, after.indices), words, width
         ),
+        code=code,
+        table=pd.DataFrame(rows),
     )
     paper.add(strips, "strips")
     if NOT_GIVEN in names:
         st.caption("A dot marks a frame that the network is not given at the original speed.")
+
+
+def _evidence(
+    name: str, header: CheckpointHeader, clips: Mapping[str, Clip], rows_in_code: Callable[[str, int], Call]
+) -> None:
+    """Draw the evidence of a network for a class, once one is chosen, in the clip as filmed and after the change.
+
+    `rows_in_code` is how code computes it at a block and for a class.
+    """
+    target = evidence.pick_class(header, NO_EVIDENCE)
+    if target is None:
+        return
+    block = preselect_layer(cache.map_shapes(header))
+    rows = {label: (clip, cache.evidence(header, clip, target, block, "gradcam")) for label, clip in clips.items()}
+    st.markdown(layout.plain(f"{name}: {evidence_in_words(*(found for _, found in rows.values()))}"))
+    evidence.draw(rows, header, Call(evidence_strip, rows_in_code(block, target), evidence.SCALE_LABEL).code())
 
 
 def _image(frame: UInt8[np.ndarray, "h w 3"]) -> str:

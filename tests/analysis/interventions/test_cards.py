@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from analysis.attribution.stored_clips import StoredClip
 from analysis.formatting import block_name
 from analysis.interventions import cards
 from analysis.interventions.accuracy import (
@@ -18,7 +19,6 @@ from analysis.interventions.accuracy import (
 )
 from analysis.interventions.cards import Evaluated
 from analysis.interventions.effects import Effect, changes_in_words
-from analysis.interventions.experiments import StoredClip
 from analysis.interventions.kernel_edits import SETTINGS, answers, changes, mirror_law, settings_for
 from analysis.interventions.layer_ablation import layer_ablation
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, change_time

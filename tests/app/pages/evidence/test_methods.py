@@ -30,10 +30,12 @@ def chips(at):
 def methods_and_checks(names):
     """The contents of the two tabs, as a separate script."""
     from analysis.attribution.evidence import top_classes
+    from analysis.attribution.stored_clips import StoredClip
     from app import cache, checkpoints, layout
     from app.clips import dataset_clip
     from app.pages.evidence import methods, sanity_checks
     from app.pages.evidence.finding import Finding
+    from gte.data.video.sources import Stretch
 
     headers, _ = checkpoints.list_checkpoints()
     findings = []
@@ -43,7 +45,16 @@ def methods_and_checks(names):
         scores = top_classes(cache.logits(header, clip), header.classes)
         evidence = cache.evidence(header, clip, scores[0].index, "layer2.1", "gradcam")
         findings.append(
-            Finding(name=name, header=header, clip=clip, scores=scores, block="layer2.1", evidence=evidence)
+            Finding(
+                name=name,
+                header=header,
+                clip=clip,
+                scores=scores,
+                block="layer2.1",
+                evidence=evidence,
+                stored=StoredClip(name="motionpairs", stretch=Stretch(0, 23), index=0),
+                path=checkpoints.path_in_code(header),
+            )
         )
     with layout.errors_as_sentences():
         methods.render(findings, "gradcam")

@@ -17,6 +17,7 @@ from analysis.attribution.evidence import preselect_layer, top_classes
 from analysis.attribution.export import WRITERS
 from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.sanity_checks.checks import CHECKS, Subject, keep
+from analysis.attribution.stored_clips import StoredClip
 from app import cache, clips, jobs, layout
 from app.pages.evidence import export, untrained
 from app.pages.evidence.finding import Finding
@@ -271,7 +272,17 @@ def findings(two_networks, dead):
         scores = top_classes(cache.logits(header, clip), header.classes)
         evidence = cache.evidence(header, clip, 0, "layer2.1", "gradcam", 1)
         name = f"runs/{header.name}"
-        found.append(Finding(name=name, header=header, clip=clip, scores=scores, block="layer2.1", evidence=evidence))
+        finding = Finding(
+            name=name,
+            header=header,
+            clip=clip,
+            scores=scores,
+            block="layer2.1",
+            evidence=evidence,
+            stored=StoredClip(name="ball 1.webm", stretch=Stretch(0, 19), frames_per_input=1),
+            path=path.name,
+        )
+        found.append(finding)
     return found, filmed
 
 

@@ -1,0 +1,28 @@
+"""Clips of the app as the files that snippets of code read."""
+
+from pathlib import Path
+
+from analysis.attribution.stored_clips import StoredClip
+from app.clips import DatasetSource, Source, VideoSource
+from gte.data import open_dataset
+from gte.data.video.sources import Stretch
+
+
+def stored_clip(
+    source: Source, stretch: Stretch, *, frames_per_input: int | None, backwards: bool = False
+) -> StoredClip:
+    """Return a clip as snippets read it; `frames_per_input` as in `StoredClip`."""
+    match source:
+        case DatasetSource(dataset=name, index=index, knows_label=knows_label):
+            label = open_dataset(name, "test").label(index) if knows_label else None
+        case VideoSource(name=name, is_numbered=is_numbered):
+            # Image files are read from a folder, those of an uploaded zip file as well.
+            name, index, label = Path(name).stem if is_numbered else name, None, None
+    return StoredClip(
+        name=name,
+        stretch=stretch,
+        frames_per_input=frames_per_input,
+        index=index,
+        label=label,
+        backwards=backwards,
+    )
