@@ -46,9 +46,17 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def click_bar(page: Page, chart: Locator, row: int) -> None:
     """Click on the first bar of a row of a chart, on which plotly lays a rectangle that takes the clicks."""
-    bar = chart.locator(".trace.bars").first.locator(".point").nth(row)
+    _click(page, chart.locator(".trace.bars").first.locator(".point").nth(row), 0.5)
+
+
+def click_row(page: Page, chart: Locator, row: int) -> None:
+    """Click far to the right in a row of a chart whose whole rows react, where a short bar does not reach."""
+    _click(page, chart.locator(".trace.bars").last.locator(".point").nth(row), 0.8)
+
+
+def _click(page: Page, bar: Locator, place: float) -> None:
     bar.scroll_into_view_if_needed()
     box = bar.bounding_box()
     assert box is not None
     with rerun(page):
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.click(box["x"] + place * box["width"], box["y"] + box["height"] / 2)

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from analysis.attribution.sanity_checks.checks import CHECKS
 from tests.browser import harness
+from tests.browser.controls import click_row
 from tests.browser.harness import open_page, rerun
 
 PLAY = """
@@ -133,6 +134,12 @@ def test_a_bar_of_a_class_and_its_button_ask_for_the_evidence_for_that_class(pag
     with rerun(page):
         page.locator(".js-plotly-plot").last.locator(".bars .point path").first.click(force=True)
     expect(page).to_have_url(re.compile("class=moves"))
+    # The last of five classes has a probability of almost nothing.
+    chart = page.locator(".js-plotly-plot").filter(has_text="probability").first
+    last = chart.locator(".yaxislayer-above text").last.text_content()
+    assert last
+    click_row(page, chart, 4)
+    expect(page.locator(".finding")).to_contain_text(f"For “{last}”")
 
 
 def test_a_first_visitor_sees_four_chips_with_a_verdict_and_a_chip_opens_its_figure(page: Page) -> None:

@@ -3,10 +3,11 @@
 import re
 
 import numpy as np
+import pytest
 from playwright.sync_api import Page, expect
 
 from gte.data.video.files import write_webm
-from tests.browser.controls import choose, click_bar, upload
+from tests.browser.controls import choose, click_bar, click_row, upload
 from tests.browser.harness import open_page, rerun
 
 WORK_MILLISECONDS = 120_000
@@ -95,6 +96,19 @@ def test_settings_are_tested_in_the_background_cancelled_and_tested_again(page):
     click_bar(page, bars, 1)
     expect(page.get_by_text(re.compile(r"untrained shift: 2\d of 56 answers changed"))).to_be_visible()
     expect(page).to_have_url(re.compile("changed_by_setting=untrained"))
+
+
+@pytest.mark.parametrize("experiment", ["Change time", "Change the network"])
+def test_a_click_anywhere_in_the_row_of_a_class_asks_for_its_evidence_before_and_after_the_change(page, experiment):
+    open_page(page, f"/whatif?experiment={experiment.replace(' ', '+')}")
+    chart = page.locator(".js-plotly-plot").filter(has_text="probability").first
+    last = chart.locator(".yaxislayer-above text").last.text_content()
+    assert last
+    name = last.split(" (")[0]
+    click_row(page, chart, -1)
+    expect(page.get_by_role("combobox", name="Evidence for")).to_have_value(name)
+    expect(page.get_by_text(f"Grad-CAM in layer3.1 for “{name}”").first).to_be_visible()
+    expect(page.locator(".rows canvas").first).to_be_visible()
 
 
 def test_a_dropped_video_and_its_stretch_are_the_subject_of_both_pages(page, tmp_path):

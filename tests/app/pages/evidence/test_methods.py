@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import plotly.graph_objects as go
 import pytest
 import streamlit as st
 import torch
@@ -11,12 +12,15 @@ from streamlit.testing.v1 import AppTest
 from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.sanity_checks import checks
 from analysis.attribution.sanity_checks.checks import CHECKS
-from app import cache, jobs
+from analysis.attribution.stored_clips import WIDTH
+from analysis.plotting.figure_pack import PaperFigure
+from app import cache, jobs, layout
 from app.clips import dataset_clip
 from app.pages.evidence import sanity_checks
 from gte.checkpoint_header import read_header
 from gte.data.loading import to_clip
 from tests.analysis.attribution.toys import assert_unchanged, state_of
+from tests.analysis.snippets import last_value
 
 LAYER = "layer2.1"
 SECONDS = 120
@@ -116,13 +120,20 @@ def test_what_was_run_is_on_disk_for_the_next_server(opened):
 
 
 @pytest.mark.slow
-def test_the_clip_of_the_page_is_tested_alone(opened):
+def test_the_clip_of_the_page_is_tested_alone_with_code_for_its_figures(opened, two_networks, monkeypatch):
     for button in [item for item in opened.button if item.label == "Test this clip alone"]:
         button.click().run()
     finish(opened)
     texts = [text.value for text in opened.markdown]
     for name in ("gte-tiny", "c2d-tiny"):
         assert len([text for text in texts if text.startswith(f"**{name}, this clip alone.**")]) == 3
+    monkeypatch.chdir(two_networks[""])
+    figures: dict[str, PaperFigure] = opened.session_state[layout.FIGURES]
+    for key in ("curves gte-tiny", "frame order gte-tiny"):
+        drawn, result = figures[key].draw(WIDTH), last_value(figures[key].code)
+        assert isinstance(drawn, go.Figure)
+        assert isinstance(result, go.Figure)
+        assert result.to_json() == drawn.to_json()
 
 
 @pytest.mark.parametrize(
