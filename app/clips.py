@@ -9,6 +9,7 @@ import re
 import shutil
 import tempfile
 import weakref
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,15 +23,21 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS, open_dataset
 from gte.data.opencv import cv2
-from gte.data.video.images import images_in, is_image, natural_key, unpack_images
+from gte.data.video.archives import ARCHIVE_TYPES, is_archive, list_files, natural_key
+from gte.data.video.sequences import IMAGE_TYPES, Sequences, find_sequences, is_image
 from gte.data.video.sources import Footage, Stretch, open_footage
 from gte.errors import GteError, VideoError, sentence
 from gte.files import Stamp, stamp
 
 FOLDERS_VARIABLE = "GTE_CLIPS"
-"""Environment variable with folders, separated as in PATH, whose videos and folders of images every visitor may see."""
-VIDEO_TYPES = ("mp4", "webm", "mkv", "avi", "mov", "m4v", "mpg", "mpeg", "ogv", "gif")
-UPLOAD_TYPES = (*VIDEO_TYPES, "zip", "jpg", "jpeg", "png")
+"""Environment variable with folders, separated as in PATH, whose clips every visitor may see."""
+CLIP_TYPES = (
+    *(".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv"),
+    *(".gif", ".apng", ".webp"),
+    *ARCHIVE_TYPES,
+)
+"""Of files that are a clip, or hold some: videos, animations, archives of images."""
+UPLOAD_TYPES = tuple(dict.fromkeys((*CLIP_TYPES, *IMAGE_TYPES)))
 MAX_LISTED = 300
 """Entries of all these folders together: a list of a whole data set would be too long to read."""
 SECONDS_LISTED = 10
@@ -39,8 +46,6 @@ YOURS = "Your video"
 THUMBNAILS = 20
 THUMBNAIL_HEIGHT = 44
 GREY = 128
-NUMBERED = re.compile(r"\b(\d{6})\.(?:jpe?g|png)\b")
-"""The file name of an uploaded image: its number, counted from 0."""
 _KEY = "clips: the upload of this visit"
 
 
@@ -118,15 +123,25 @@ def dataset_clip(
 
 @dataclass(frozen=True, kw_only=True)
 class VideoSource:
-    """A video file or a folder of images."""
+    """A video, an image, an animation, or a sequence of images in a folder or an archive."""
 
     name: str
     """The name that the visitor knows."""
     path: Path
-    identity: tuple[Stamp, ...]
-    """The stamps of its files, which change whenever it is written again."""
-    is_numbered: bool = False
-    """True for uploaded images, whose files have numbers for names."""
+    identity: tuple[Stamp | str, ...]
+    """The stamps of its files, which change whenever it is written again, and the sequence if one is chosen."""
+    sequence: str | None = None
+
+    @property
+    def sequences(self) -> Sequences | None:
+        """The sequences of a folder or archive; None for a file that is a clip. Raises VideoError."""
+        if not (self.path.is_dir() or is_archive(self.path.name)):
+            return None
+        with self._known_name_in_errors():
+            return _sequences(self)
+
+    def with_sequence(self, sequence: str) -> "VideoSource":
+        return replace(self, sequence=sequence, identity=(*self.identity, sequence))
 
     @property
     def footage(self) -> Footage:
@@ -159,12 +174,8 @@ class VideoSource:
         try:
             yield
         except VideoError as error:
-            message = str(error).replace(self.path.name, self.name)
-            raise VideoError(NUMBERED.sub(self._name_image, message) if self.is_numbered else message) from error
-
-    def _name_image(self, number: re.Match[str]) -> str:
-        several = len(images_in(self.path)) > 1
-        return f"Image {1 + int(number[1])} of {self.name}" if several else self.name
+            own_name = rf"(?<![\w/]){re.escape(self.path.name)}(?!\w)"
+            raise VideoError(re.sub(own_name, lambda _: self.name, str(error))) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +218,12 @@ Source = VideoSource | DatasetSource
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the video")
 def _footage(source: VideoSource) -> Footage:
-    return open_footage(source.path)
+    return open_footage(source.path, source.sequence)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the names of the images")
+def _sequences(source: VideoSource) -> Sequences:
+    return find_sequences(source.path)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the video")
@@ -247,7 +263,7 @@ def _in_folders(folders: str) -> dict[str, VideoSource]:
 
 
 def _listed(folder: Path) -> Iterator[Path]:
-    """Yield the videos and the folders of images below a folder, without symbolic links, which could lead anywhere."""
+    """Yield clips and the folders of images below a folder, without symbolic links, which could lead anywhere."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural_key)
@@ -257,7 +273,7 @@ def _listed(folder: Path) -> Iterator[Path]:
             continue
         for name in sorted(files, key=natural_key):
             path = here / name
-            if path.suffix.lower().removeprefix(".") in VIDEO_TYPES and not name.startswith(".") and _is_inside(path):
+            if name.lower().endswith(CLIP_TYPES) and not name.startswith(".") and _is_inside(path):
                 yield path
 
 
@@ -268,9 +284,9 @@ def _is_inside(path: Path) -> bool:
 def _identity(path: Path) -> tuple[Stamp, ...]:
     if not path.is_dir():
         return (stamp(path),)
-    files = images_in(path)
+    paths = [file.entry for file in list_files(path) if is_image(file.name) and isinstance(file.entry, Path)]
     # The modification time of the folder changes when images are added or removed.
-    return tuple(stamp(file) for file in (path, *files[:1], *files[-1:]))
+    return tuple(stamp(file) for file in (path, *paths[:1], *paths[-1:]))
 
 
 @dataclass
@@ -291,13 +307,19 @@ def uploaded() -> VideoSource | None:
     return st.session_state[_KEY].source if _KEY in st.session_state else None
 
 
+def is_uploaded(source: Source) -> bool:
+    """Return True for the last upload of this visit, whatever sequence of it is chosen."""
+    upload = uploaded()
+    return upload is not None and isinstance(source, VideoSource) and source.path == upload.path
+
+
 def upload_error() -> str:
     """Return why the last upload could not be used; empty if it could."""
     return st.session_state[_KEY].error if _KEY in st.session_state else ""
 
 
 def take(files: Sequence[UploadedFile]) -> VideoSource | None:
-    """Keep the files of an uploader for this visit: one video, one zip file of images, or images.
+    """Keep the files of an uploader for this visit: one video, one archive of images, or images.
 
     Returns None for no files and for anything else, which `upload_error` then explains.
     """
@@ -308,39 +330,36 @@ def take(files: Sequence[UploadedFile]) -> VideoSource | None:
         kept.folder.mkdir()
         try:
             name, path = _keep(files, kept.folder)
-            kept.source = VideoSource(name=name, path=path, identity=_identity(path), is_numbered=path.is_dir())
+            source = VideoSource(name=name, path=path, identity=_identity(path))
+            # An archive that cannot be read is refused at once.
+            _ = source.sequences
+            kept.source = source
         except (GteError, OSError) as error:
             kept.error = sentence(error)
     return kept.source
 
 
 def _keep(files: Sequence[UploadedFile], folder: Path) -> tuple[str, Path]:
-    """Write the files to a folder; return the name for the visitor, and the file or the folder of images."""
-    images = sorted((file for file in files if is_image(file.name)), key=lambda file: natural_key(file.name))
-    if len(files) == 1 and not images:
-        name = Path(files[0].name).name
-        path = folder / f"upload{Path(name).suffix.lower()}"
-        path.write_bytes(files[0].getbuffer())
-        return name, _unpacked(path, name) if path.suffix == ".zip" else path
-    if len(images) < len(files):
-        raise GteError("Upload one video, one zip file of images, or images alone; remove the other files.")
-    path = folder / "images"
-    path.mkdir()
-    for number, file in enumerate(images):
-        (path / f"{number:06d}{Path(file.name).suffix.lower()}").write_bytes(file.getbuffer())
-    return (f"{len(images)} images" if len(images) > 1 else images[0].name), path
-
-
-def _unpacked(archive: Path, name: str) -> Path:
-    folder = archive.with_name("images")
-    folder.mkdir()
-    try:
-        unpack_images(archive, folder)
-    except VideoError as error:
-        raise VideoError(str(error).replace(archive.name, name)) from error
-    finally:
-        archive.unlink()
-    return folder
+    """Write the upload to one file in a folder; return the name for the visitor, and the file."""
+    if len(files) > 1:
+        if not all(is_image(file.name) for file in files):
+            raise GteError("Upload one video, one archive of images, or images alone; remove the other files.")
+        path = folder / "upload.zip"
+        names: dict[str, UploadedFile] = {}
+        for file in files:
+            # Files of one name come from several folders, and are several sequences.
+            name = next(
+                name for name in (f"{'again/' * count}{file.name}" for count in range(len(files))) if name not in names
+            )
+            names[name] = file
+        with zipfile.ZipFile(path, "w") as packed:
+            for name, file in names.items():
+                packed.writestr(name, file.getbuffer())
+        return f"{len(files)} images", path
+    name = Path(files[0].name).name
+    path = folder / f"upload{next(filter(name.lower().endswith, UPLOAD_TYPES), '')}"
+    path.write_bytes(files[0].getbuffer())
+    return name, path
 
 
 def choices(source: ClipSource, upload: VideoSource | None) -> Mapping[str, Source]:

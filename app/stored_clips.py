@@ -1,7 +1,5 @@
 """Clips of the app as the files that snippets of code read."""
 
-from pathlib import Path
-
 from analysis.attribution.stored_clips import StoredClip
 from app.clips import DatasetSource, Source, VideoSource
 from gte.data import open_dataset
@@ -12,12 +10,12 @@ def stored_clip(
     source: Source, stretch: Stretch, *, frames_per_input: int | None, backwards: bool = False
 ) -> StoredClip:
     """Return a clip as snippets read it; `frames_per_input` as in `StoredClip`."""
+    index = label = sequence = None
     match source:
         case DatasetSource(dataset=name, index=index, knows_label=knows_label):
             label = open_dataset(name, "test").label(index) if knows_label else None
-        case VideoSource(name=name, is_numbered=is_numbered):
-            # Image files are read from a folder, those of an uploaded zip file as well.
-            name, index, label = Path(name).stem if is_numbered else name, None, None
+        case VideoSource(name=name, sequence=sequence):
+            pass
     return StoredClip(
         name=name,
         stretch=stretch,
@@ -25,4 +23,5 @@ def stored_clip(
         index=index,
         label=label,
         backwards=backwards,
+        sequence=sequence,
     )

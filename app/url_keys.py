@@ -78,6 +78,7 @@ def as_texts(value: object) -> list[str]:
 CKPT = Key("ckpt", "checkpoint", SUBJECT, text)
 CLIP = Key("clip", "clip", SUBJECT, text)
 LAYER = Key("layer", "layer", SUBJECT, text)
+SEQUENCE = Key("sequence", "sequence of images", SUBJECT, text)
 STRETCH = Key("stretch", "stretch of the clip", SUBJECT, text)
 VIEW = Key("view", "view", EACH_PAGE, text)
 

@@ -128,18 +128,20 @@ def show(
     default: Value,
     accept: Callable[[Value], Value | None],
     words: Callable[[Any], str] | None = None,
+    *,
+    of: str = "",
 ) -> Value:
     """Have the widget of `key`, which is about to be drawn, show the value that `resolve` finds, and return it."""
-    value = resolve(key, default, accept, words=words)
+    value = resolve(key, default, accept, of=of, words=words)
     assert value is not None
     if key.name not in st.session_state or st.session_state[key.name] != value:
         st.session_state[key.name] = value
     return value
 
 
-def keep(key: Key[Any]) -> None:
+def keep(key: Key[Any], of: str = "") -> None:
     """Take what the reader set the widget of `key` to as the choice; the widget's `on_change`."""
-    choose(key, st.session_state[key.name])
+    choose(key, st.session_state[key.name], of)
 
 
 def choose(key: Key[Value], value: Value | None, of: str = "") -> None:

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis import columns
 from analysis.formatting import join_words
@@ -19,6 +20,8 @@ from gte.weights.published import LAYOUTS
 
 MAX_VIDEO_MEGABYTES = 200
 """A minute of ordinary video is far below it."""
+
+SEQUENCE_WIDTH = 320
 
 CLIP_NOTE = "The clip stays on this server for this visit only: a link to this page does not contain it."
 CHECKPOINT_NOTE = (
@@ -59,10 +62,12 @@ def pick(
     aliases: Mapping[str, str] = MappingProxyType({}),
     label_visibility: Literal["visible", "collapsed"] = "visible",
     help: str | None = None,
+    of: str = "",
 ) -> str:
     """Draw a selectbox that opens on the link's option, else on the default of the call, of the key, or the first.
 
-    `words` has what the list shows for an option, `aliases` further names by which a link may ask for one.
+    `words` has what the list shows for an option, `aliases` further names by which a link may ask for one; a choice
+    `of` a clip holds for it alone.
     Raises ValueError if there are no options.
     """
     if not options:
@@ -72,14 +77,14 @@ def pick(
         return words.get(option, option)
 
     default = default or key.default or options[0]
-    option = url_state.show(key, default, url_state.one_of(options, aliases), shown)
+    option = url_state.show(key, default, url_state.one_of(options, aliases), shown, of=of)
     st.selectbox(
         label,
         options,
         format_func=shown,
         key=key.name,
         on_change=url_state.keep,
-        args=(key,),
+        args=(key, of),
         width=width,
         label_visibility=label_visibility,
         help=help,
@@ -150,12 +155,28 @@ def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject, k
                 tabs[name](subject)
 
 
-def pick_clip(source: clips.ClipSource, default: str) -> clips.Source:
-    """Draw a selectbox of clips: the uploaded one, rendered ones, those in the folders of the server's owner."""
+def pick_clip(source: clips.ClipSource, default: str, below: DeltaGenerator) -> clips.Source:
+    """Draw a selectbox of clips: the uploaded one, rendered ones, those in the folders of the server's owner.
+
+    If the clip is one of several sequences of images, they are offered `below`, with what else is to know about it.
+    """
     options = clips.choices(source, clips.uploaded())
     uploaded = options.get(clips.YOURS)
     words = {clips.YOURS: f"Yours: {uploaded.name}"} if uploaded else {}
-    return options[pick(url_keys.CLIP, "Clip", list(options), default, words=words)]
+    clip = options[pick(url_keys.CLIP, "Clip", list(options), default, words=words)]
+    if not isinstance(clip, clips.VideoSource):
+        return clip
+    with below, st.container(horizontal=True, vertical_alignment="center"):
+        sequences = clip.sequences
+        if sequences is not None and len(sequences.files) > 1:
+            words = {name: f"{name} · {len(files)} images" for name, files in sequences.files.items()}
+            default = sequences.colour or next(iter(words))
+            of = str(clip.identity)
+            chosen = pick(url_keys.SEQUENCE, "Sequence", list(words), default, words=words, width=SEQUENCE_WIDTH, of=of)
+            clip = clip.with_sequence(chosen)
+        if notes := clip.footage.notes:
+            st.caption(layout.plain(" ".join(notes)))
+    return clip
 
 
 def is_cut(source: clips.Source) -> bool:
@@ -206,10 +227,10 @@ def _as_text(first: int, last: int) -> str:
 
 
 def upload_clip() -> None:
-    """Draw a popover for a video, a zip file of frames, or frames; the upload becomes the chosen clip."""
+    """Draw a popover for a video, an archive of images, or images; the upload becomes the chosen clip."""
     with st.popover("Upload", icon=":material/upload:", width="stretch"):
         st.file_uploader(
-            "A video, a zip file of frames, or the frames themselves",
+            "A video, an archive of images, or the images themselves",
             type=list(clips.UPLOAD_TYPES),
             accept_multiple_files=True,
             key="upload",

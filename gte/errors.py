@@ -1,5 +1,7 @@
 """Exceptions of the project; the text of each is one sentence: the rule, the value, the way out."""
 
+from collections.abc import Sequence
+
 
 class GteError(Exception):
     """An input cannot be used; shown as its sentence, never as a traceback."""
@@ -15,6 +17,15 @@ class WeightsError(GteError):
 
 class VideoError(GteError):
     """A video cannot be opened, holds no frame, or ends before the requested frames."""
+
+
+class SequenceError(VideoError):
+    """A folder or archive holds several sequences of images, and none or an unknown one is chosen."""
+
+    def __init__(self, message: str, choices: Sequence[str]) -> None:
+        super().__init__(message)
+        self.choices = tuple(choices)
+        """Names of the sequences."""
 
 
 class MeasurementError(GteError):

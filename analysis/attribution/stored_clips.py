@@ -28,7 +28,7 @@ class StoredClip:
     """A clip of a file or of a data set, and the frames that are read from it."""
 
     name: str
-    """A video file, or a data set."""
+    """A video, an image, a folder or archive of images, or a data set."""
     stretch: Stretch
     frames_per_input: int | None = None
     """Frames read for each input frame, so that a change of time has some to choose from; None for all."""
@@ -38,13 +38,15 @@ class StoredClip:
     """Its true class, if it is known."""
     backwards: bool = False
     """True if it is played backwards."""
+    sequence: str | None = None
+    """Which sequence of a folder or archive; None for the only one."""
 
     def read(self, num_frames: int, size: int) -> tuple[UInt8[np.ndarray, "s h w 3"], Int[np.ndarray, " t"]]:
         """Read the frames, and return with them which ones a network with so many input frames is given."""
         count = self.stretch.num_frames if self.frames_per_input is None else self.frames_per_input * num_frames
         numbers = self.stretch.sample(count)
         if self.index is None:
-            stored = open_footage(Path(self.name)).read(numbers, size=size)
+            stored = open_footage(Path(self.name), self.sequence).read(numbers, size=size)
         else:
             stored = open_dataset(self.name, "test", size).frames(self.index, numbers)
         given = segment_indices(len(stored), num_frames)

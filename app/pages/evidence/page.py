@@ -61,7 +61,7 @@ def render() -> None:
         clip_place, upload_place, class_place, layer_place, reverse_place, options_place, export_place = (
             st.container(width=width) for width in CONTROL_WIDTHS
         )
-    work_place, figure_place, stretch_place, below = (st.container() for _ in range(4))
+    sequence_place, work_place, figure_place, stretch_place, below = (st.container() for _ in range(5))
     with options_place, st.popover("Options", width="stretch"):
         chosen = controls.pick_networks(headers)
         control = untrained.pick(headers[chosen[0]]) if chosen else {}
@@ -79,7 +79,7 @@ def render() -> None:
     if error := clips.upload_error():
         figure_place.error(layout.plain(error))
     with clip_place:
-        source = widgets.pick_clip(clip_source, default=clip_source.classes[0])
+        source = widgets.pick_clip(clip_source, clip_source.classes[0], below=sequence_place)
     with reverse_place, st.container(height=40, border=False, vertical_alignment="center"):
         backwards = widgets.pick_switch(url_keys.REVERSE, "Reverse")
     with layer_place:
@@ -317,7 +317,7 @@ def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -
 def _links(name: str, source: Source) -> None:
     page, label = PAGES["whatif"], "What if this clip ran backwards?"
     # What the reader dropped travels as the subject of the visit, because a link to another page cannot carry it.
-    if source == clips.uploaded():
+    if clips.is_uploaded(source):
         navigation.link(page, label, ckpt=name, experiment=TIME_EDITS)
     else:
         navigation.link(page, label, ckpt=name, experiment=TIME_EDITS, clip=source.name)

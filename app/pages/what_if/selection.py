@@ -45,7 +45,7 @@ class Subject:
             widgets.upload_clip()
         preferred = PREFERRED_CLIP if PREFERRED_CLIP in source.classes else source.classes[0]
         with self.clip_place:
-            clip = widgets.pick_clip(source, default=preferred)
+            clip = widgets.pick_clip(source, preferred, below=self.stretch_place)
         with self.stretch_place:
             if error := clips.upload_error():
                 st.error(layout.plain(error))

@@ -1,103 +1,234 @@
-"""Images as frames of a clip: folders of image files, and zip files of them."""
+"""Images as frames of a clip: a still, an animation, or a sequence in a folder or archive."""
 
+import io
 import re
-import zipfile
-from collections.abc import Sequence
+import struct
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from gte.data.opencv import cv2
 from gte.data.sampling import FrameNumbers
+from gte.data.video.archives import PackedFile, read_files
 from gte.data.video.capture import in_rgb
 from gte.data.video.files import VideoInfo
 from gte.errors import VideoError
 
-IMAGE_TYPES = (".jpg", ".jpeg", ".png")
 IMAGES_FPS = 25.0
 """Assumed frame rate of image files, which state none."""
-MAX_IMAGES = 20_000
-MAX_UNPACKED_BYTES = 1_000_000_000
-"""Of all images of a zip file together."""
+MAX_PIXELS = 89_000_000
+"""Of one image: 267 MB in RGB. Above 89.5 million Pillow itself warns."""
+MAX_ANIMATION_PIXELS = 20_000_000_000
+"""Of all frames of an animation: about a minute of decoding."""
+BACKGROUND = "white"
+"""Seen through transparent pixels, as on a white page."""
+BRIEF_MILLISECONDS = 10
+"""Frames of animations that state at most this are shown for TYPICAL_MILLISECONDS, as browsers do."""
+TYPICAL_MILLISECONDS = 100
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
+ANIMATED = ("PNG", "WEBP", "AVIF", "GIF", "TIFF")
+"""Formats whose further images are frames; those of a JPEG (MPO) are previews or other views."""
+_SIGNATURE = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|BM|II\*\0|MM\0\*|.{4}ftyp(?:avif|avis|mif1|miaf)", re.DOTALL
+)
+_UNDECODABLE = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, RuntimeError, struct.error)
+"""What Pillow raises for damaged files."""
 
 
 @dataclass(frozen=True)
 class ImageFootage:
-    """A folder of images, in the natural order of their names."""
+    """Image files of one size, or the frames of one animation."""
 
-    files: Sequence[Path]
+    place: Path
+    """The folder or archive of the files, or the file itself."""
+    files: Sequence[PackedFile]
+    """One for each frame, or one for all."""
     info: VideoInfo
-
-    @property
-    def seconds(self) -> Float[np.ndarray, " n"]:
-        return np.arange(len(self.files)) / self.info.fps
+    seconds: Float[np.ndarray, " n"]
+    notes: tuple[str, ...] = ()
 
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
-        frames = [in_rgb(read_image(self.files[int(number)]), size) for number in which]
-        if len({frame.shape for frame in frames}) > 1:
-            raise VideoError("The images are not all of one size; resize them first.")
-        return np.stack(frames)
+        """Return frames in RGB, transparent pixels over BACKGROUND; with `size` their middle squares.
+
+        Raises VideoError if one cannot be read or has another size than the others.
+        """
+        numbers = sorted({int(number) for number in which})
+        frames, sizes = {}, {}
+        for number, frame in zip(numbers, self._decode(numbers), strict=True):
+            frames[number] = frame if size is None else middle_square(frame, size)
+            sizes[number] = frame.shape[1], frame.shape[0]
+        usual = Counter([(self.info.width, self.info.height), *sizes.values()]).most_common(1)[0][0]
+        for number, (width, height) in sizes.items():
+            if (width, height) != usual:
+                raise VideoError(
+                    f"{self._name(number)} has {width} x {height} pixels, others have {usual[0]} x {usual[1]}; "
+                    "give images of one size."
+                )
+        return np.stack([frames[int(number)] for number in which])
 
     def glimpses(self, which: FrameNumbers, size: int) -> list[UInt8[np.ndarray, "size size 3"] | None]:
-        return list(self.read(which, size=size))
+        """Return the middle squares of frames, None for those that cannot be read."""
+        frames: dict[int, UInt8[np.ndarray, "size size 3"]] = {}
+        waiting = sorted({int(number) for number in which})
+        while waiting:
+            with suppress(VideoError):
+                for frame in self._decode(tuple(waiting)):
+                    frames[waiting.pop(0)] = middle_square(frame, size)
+            # The first that is left is the one that failed.
+            waiting = waiting[1:]
+        return [frames.get(int(number)) for number in which]
+
+    def _decode(self, numbers: Sequence[int]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        if len(self.files) == 1:
+            [content] = read_files(self.place, self.files)
+            with _opened(_known_name(self.place, self.files[0]), content) as image:
+                for number in numbers:
+                    image.seek(_first(image) + number)
+                    yield _in_rgb(image)
+            return
+        files = [self.files[number] for number in numbers]
+        for file, content in zip(files, read_files(self.place, files), strict=True):
+            with _opened(_known_name(self.place, file), content) as image:
+                yield _in_rgb(image)
+
+    def _name(self, number: int) -> str:
+        if len(self.files) == 1:
+            return f"Frame {1 + number} of {_known_name(self.place, self.files[0])}"
+        return _known_name(self.place, self.files[number])
 
 
-def is_image(name: str) -> bool:
-    """Return True for the name of an image file that is not hidden."""
-    return Path(name).suffix.lower() in IMAGE_TYPES and not Path(name).name.startswith(".")
+def open_images(place: Path, files: Sequence[PackedFile], notes: Iterable[str] = ()) -> ImageFootage:
+    """Open image files as frames of a clip, at IMAGES_FPS; a single one may be an animation with its own times.
 
-
-def images_in(folder: Path) -> list[Path]:
-    """Return the image files of a folder in natural order, links excluded."""
-    files = [file for file in folder.iterdir() if is_image(file.name) and file.is_file() and not file.is_symlink()]
-    return sorted(files, key=lambda file: natural_key(file.name))
-
-
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key for natural order: frame9 before frame10."""
-    parts = re.findall(r"\d+|\D+", name.casefold())
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
-
-
-def unpack_images(archive: Path, folder: Path) -> None:
-    """Write the images of a zip file into an empty folder, under new names, in natural order.
-
-    Raises VideoError if it is no zip file, or holds no images or too many.
+    `place` is their folder or archive, or the file itself. Raises VideoError if the first one is no image.
     """
+    name = _known_name(place, files[0])
+    durations: list[float] = []
+    transparent = False
+    [content] = read_files(place, files[:1])
+    with _opened(name, content) as image:
+        count = _count(image)
+        if count * image.width * image.height > MAX_ANIMATION_PIXELS:
+            raise VideoError(f"{name} has {count} frames of {image.width} x {image.height} pixels; give a shorter one.")
+        if len(files) > 1 and count > 1:
+            raise VideoError(f"{name} is an animation of {count} frames, not one image; give it alone.")
+        height, width, _ = _in_rgb(image).shape
+        for number in range(count):
+            try:
+                image.seek(_first(image) + number)
+                image.load()
+            except _UNDECODABLE:
+                if not durations:
+                    raise
+                break
+            stated = image.info.get("duration") or 0
+            durations.append(stated if stated > BRIEF_MILLISECONDS else TYPICAL_MILLISECONDS)
+            transparent = transparent or _has_transparent_pixels(image)
+        has_times = image.format != "TIFF" and count > 1
+    notes = list(notes)
+    if len(durations) < count:
+        notes.append(f"The first {len(durations)} of the {count} frames that {name} states can be read.")
+    if transparent:
+        notes.append(f"Transparent pixels are shown over {BACKGROUND}.")
+    num_frames = max(len(files), len(durations))
+    if not has_times:
+        durations = [1000 / IMAGES_FPS] * num_frames
+    seconds = np.cumsum([0, *durations]) / 1000
+    info = VideoInfo(num_frames, num_frames / float(seconds[-1]), width, height)
+    return ImageFootage(place, files, info, seconds[:-1], tuple(notes))
+
+
+def begins_as_image(path: Path) -> bool:
+    """Return True for a file whose first bytes are those of an image, whatever its name."""
     try:
-        with zipfile.ZipFile(archive) as packed:
-            inside = [item for item in packed.infolist() if is_image(item.filename) and "__MACOSX" not in item.filename]
-            inside.sort(key=lambda item: natural_key(item.filename))
-            total = sum(item.file_size for item in inside)
-            if not inside:
-                raise VideoError(
-                    f"{archive.name} holds no images; frames are files that end in {', '.join(IMAGE_TYPES)}."
-                )
-            if len(inside) > MAX_IMAGES or total > MAX_UNPACKED_BYTES:
-                raise VideoError(
-                    f"{archive.name} holds {len(inside)} images of {total // 1_000_000} MB; at most "
-                    f"{MAX_IMAGES} of {MAX_UNPACKED_BYTES // 1_000_000} MB are taken. Give fewer or smaller ones."
-                )
-            # Names and sizes in the archive are not trusted: none of its paths is used, no more is read than it states.
-            for number, item in enumerate(inside):
-                suffix = Path(item.filename).suffix.lower()
-                with packed.open(item) as source:
-                    (folder / f"{number:06d}{suffix}").write_bytes(source.read(item.file_size))
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        with path.open("rb") as file:
+            return _SIGNATURE.match(file.read(16)) is not None
+    except OSError:
+        return False
+
+
+def _known_name(place: Path, file: PackedFile) -> str:
+    return f"{file.name} in {place.name}" if place.is_file() and place.name != file.name else file.name
+
+
+def _first(image: Image.Image) -> int:
+    """The place of the first frame: an animated PNG may begin with an image for programs that show only one."""
+    return 1 if getattr(image, "default_image", False) else 0
+
+
+def _count(image: Image.Image) -> int:
+    return getattr(image, "n_frames", 1) - _first(image) if image.format in ANIMATED else 1
+
+
+def _has_transparent_pixels(image: Image.Image) -> bool:
+    return image.has_transparency_data and bool((np.asarray(image.convert("RGBA").getchannel("A")) < 255).any())
+
+
+def _in_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+    """Return an image upright in RGB. Raises ValueError for a mode that has no colours here."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in ("I", "F"):
+        raise ValueError("its pixels have 32 bits, whose range it does not state")
+    if upright.mode.startswith("I;16"):
+        grey = (np.asarray(upright).astype(np.float32) / 257).round().astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=-1)
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, BACKGROUND), upright)
+    return np.array(upright.convert("RGB"))
+
+
+@contextmanager
+def _opened(name: str, content: bytes) -> Iterator[Image.Image]:
+    """Open an image for the block, and raise VideoError with the cause of what fails there."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise VideoError(
-            f"{archive.name} cannot be unpacked ({error}); pack the images into a new zip file."
+            f"{name} states more than {MAX_PIXELS // 1_000_000} million pixels, the most that are read; "
+            "give a smaller image."
         ) from error
+    except _UNDECODABLE as error:
+        raise VideoError(f"{name} {_cause(content, error)}") from error
 
 
-def read_image(file: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Return an image in OpenCV's order of colours. Raises VideoError."""
-    try:
-        content = np.frombuffer(file.read_bytes(), np.uint8)
-    except OSError as error:
-        raise VideoError(f"{file.name} cannot be read ({error.strerror}); check its permissions.") from error
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if image is None:
-        raise VideoError(f"{file.name} is no image that can be read here; give JPEG or PNG files.")
-    return image
+def _cause(content: bytes, error: Exception) -> str:
+    """Why an image cannot be read, from its content and from Pillow's error."""
+    if not content:
+        return "is empty: it has 0 bytes."
+    if not _SIGNATURE.match(content):
+        return f"is not an image: its first bytes are not those of {', '.join(FORMATS)}."
+    if "truncat" in str(error).lower() or _ends_early(content):
+        return "is cut short: its end is missing; copy it again."
+    reason = "its header is damaged" if isinstance(error, UnidentifiedImageError) else error
+    return f"cannot be decoded ({reason}); save it again as PNG."
+
+
+def _ends_early(content: bytes) -> bool:
+    """Return True if a file has fewer bytes than it states, or lacks the mark at its end."""
+    match content[:4], content[4:8]:
+        case b"RIFF", size:
+            return 8 + int.from_bytes(size, "little") > len(content)
+        case b"\x89PNG", _:
+            return b"IEND" not in content[-16:]
+        case b"GIF8", _:
+            return not content.endswith(b";")
+        case _, b"ftyp":
+            end = 0
+            while end + 8 <= len(content):
+                end += max(8, int.from_bytes(content[end : end + 4], "big"))
+            return end > len(content)
+        case _:
+            return False
+
+
+def middle_square(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
+    return in_rgb(np.ascontiguousarray(image[..., ::-1]), size)

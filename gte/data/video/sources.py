@@ -8,8 +8,10 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from gte.data.sampling import FrameNumbers, segment_indices
+from gte.data.video.archives import PackedFile, is_archive
 from gte.data.video.files import VideoIndex, VideoInfo, glimpses, index_video, read_frames
-from gte.data.video.images import IMAGE_TYPES, IMAGES_FPS, ImageFootage, images_in, read_image
+from gte.data.video.images import IMAGES_FPS, begins_as_image, open_images
+from gte.data.video.sequences import find_sequences, is_image
 from gte.errors import VideoError
 
 
@@ -75,6 +77,11 @@ class Footage(Protocol):
         """Time of each frame."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on this source that its user should know."""
+        ...
+
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
         """Return these frames in RGB, in this order; with `size` their middle square. Raises VideoError."""
         ...
@@ -90,6 +97,7 @@ class VideoFootage:
 
     path: Path
     index: VideoIndex
+    notes: tuple[str, ...] = ()
 
     @property
     def info(self) -> VideoInfo:
@@ -106,16 +114,24 @@ class VideoFootage:
         return glimpses(self.path, which, size=size, index=self.index)
 
 
-def open_footage(path: str | Path) -> Footage:
-    """Open a video file, or a folder of images.
+def open_footage(path: str | Path, sequence: str | None = None) -> Footage:
+    """Open a video file, an image, an animated image, or a sequence of images in a folder or archive.
 
-    Raises VideoError, with one sentence, if it is neither.
+    Raises SequenceError if there are several sequences and none or an unknown one is chosen; VideoError, with one
+    sentence, for anything that cannot be read.
     """
     path = Path(path)
-    if not path.is_dir():
+    if path.is_dir() or is_archive(path.name):
+        sequences = find_sequences(path)
+        chosen = sequences.choose(sequence)
+        return open_images(path, sequences.files[chosen], sequences.notes(chosen))
+    if sequence is not None:
+        raise VideoError(f"{path.name} is one clip; a sequence is chosen in a folder or an archive of images.")
+    if begins_as_image(path):
+        return open_images(path, [PackedFile(path.name, path)])
+    try:
         return VideoFootage(path, index_video(path))
-    files = images_in(path)
-    if not files:
-        raise VideoError(f"{path.name} holds no images; frames are files that end in {', '.join(IMAGE_TYPES)}.")
-    height, width = read_image(files[0]).shape[:2]
-    return ImageFootage(files, VideoInfo(len(files), IMAGES_FPS, width, height))
+    except VideoError:
+        if is_image(path.name):
+            open_images(path, [PackedFile(path.name, path)])
+        raise

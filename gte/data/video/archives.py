@@ -1,0 +1,161 @@
+"""Files in folders and archives, listed and read without writing or trusting any name, size or link in them."""
+
+import lzma
+import os
+import re
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gte.errors import VideoError
+
+ARCHIVE_TYPES = (".zip", ".tar", ".tar.gz", ".tgz")
+MAX_FILES = 100_000
+"""Of a folder or archive: an hour of frames at 25 per second is 90,000."""
+MAX_FILE_BYTES = 500_000_000
+MAX_TAR_BYTES = 4_000_000_000
+"""Of a compressed tar file, which is unpacked up to the last file that is read."""
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # Also NotImplementedError, for methods of compression that zipfile does not know.
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class PackedFile:
+    """A file in a folder or an archive."""
+
+    name: str
+    """Its path in there, with forward slashes; used for words and order, never to open anything."""
+    entry: Path | zipfile.ZipInfo | tarfile.TarInfo
+
+
+def is_archive(name: str) -> bool:
+    """Return True for the name of a zip or tar file."""
+    return name.lower().endswith(ARCHIVE_TYPES)
+
+
+def list_files(place: Path) -> list[PackedFile]:
+    """Return the files of a folder, its subfolders included, or of an archive, in natural order.
+
+    Hidden files and links are left out. Raises VideoError if it cannot be read or holds more than MAX_FILES.
+    """
+    files: list[PackedFile] = []
+    for file in _entries(place):
+        if not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(file.name).parts):
+            files.append(file)
+        if len(files) > MAX_FILES:
+            raise VideoError(f"{place.name} holds more than {MAX_FILES} files; give a part of them.")
+    return sorted(files, key=lambda file: natural_key(file.name))
+
+
+def _entries(place: Path) -> Iterator[PackedFile]:
+    if place.is_dir():
+        for folder, below, names in os.walk(place):
+            below[:] = [name for name in below if not name.startswith(".")]
+            for path in (Path(folder, name) for name in names):
+                if path.is_file() and not path.is_symlink():
+                    yield PackedFile(path.relative_to(place).as_posix(), path)
+        return
+    with _opened(place) as archive:
+        match archive:
+            case zipfile.ZipFile():
+                for info in archive.infolist():
+                    if not info.is_dir():
+                        yield PackedFile(_plain(info.filename), info)
+            case tarfile.TarFile():
+                for info in archive:
+                    # Before the next entry is looked for, because what lies between is unpacked on the way.
+                    if info.offset_data + info.size > max(MAX_TAR_BYTES, place.stat().st_size):
+                        raise VideoError(
+                            f"{place.name} holds more than {MAX_TAR_BYTES // 1_000_000} MB; "
+                            "unpack it and give the folder."
+                        )
+                    if info.isreg():
+                        yield PackedFile(_plain(info.name), info)
+
+
+def _plain(name: str) -> str:
+    """Return a name without steps upwards and characters that cannot be shown."""
+    parts = (part for part in name.replace("\\", "/").split("/") if part not in ("", ".", ".."))
+    return "".join(letter if letter.isprintable() else "?" for letter in "/".join(parts))
+
+
+def read_files(place: Path, files: Sequence[PackedFile]) -> Iterator[bytes]:
+    """Yield the content of each of the files that `list_files` returned. Raises VideoError."""
+    for file in files:
+        size = _size(file)
+        if size > MAX_FILE_BYTES:
+            raise VideoError(
+                f"{file.name} has {size // 1_000_000} MB; files of at most {MAX_FILE_BYTES // 1_000_000} MB are read."
+            )
+    with _opened(place) as archive:
+        for file in files:
+            match archive, file.entry:
+                case _, Path() as path:
+                    yield _read(path)
+                case zipfile.ZipFile(), zipfile.ZipInfo() as info:
+                    if info.flag_bits & 1:
+                        raise VideoError(f"{place.name} is encrypted; pack the images without a password.")
+                    with archive.open(info) as source:
+                        yield source.read(info.file_size)
+                case tarfile.TarFile(), tarfile.TarInfo() as info:
+                    source = archive.extractfile(info)
+                    yield source.read(info.size) if source else b""
+
+
+def _size(file: PackedFile) -> int:
+    match file.entry:
+        case Path() as path:
+            return path.stat().st_size if path.exists() else 0
+        case zipfile.ZipInfo() as info:
+            return info.file_size
+        case tarfile.TarInfo() as info:
+            return info.size
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise VideoError(f"{path} does not exist; check the name.") from error
+    except OSError as error:
+        raise VideoError(f"{path.name} cannot be read ({error.strerror}); check its permissions.") from error
+
+
+@contextmanager
+def _opened(place: Path) -> Iterator[zipfile.ZipFile | tarfile.TarFile | None]:
+    """Open an archive for the block; None for anything else."""
+    try:
+        if not is_archive(place.name) or place.is_dir():
+            yield None
+        elif place.name.lower().endswith(".zip"):
+            with zipfile.ZipFile(place) as packed:
+                yield packed
+        else:
+            with tarfile.open(place) as packed:
+                yield packed
+    except _UNREADABLE as error:
+        raise VideoError(f"{place.name} cannot be unpacked ({error}); pack the images into a new zip file.") from error
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key for natural order: frame9 before frame10."""
+    parts = re.findall(r"\d+|\D+", name.casefold())
+    # Numbers by their digits, because a name may have more of them than an int takes.
+    digits = (part.lstrip("0") if part.isdecimal() else None for part in parts)
+    return tuple(
+        (1, 0, part) if number is None else (0, len(number), number) for part, number in zip(parts, digits, strict=True)
+    )

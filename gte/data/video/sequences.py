@@ -1,0 +1,163 @@
+"""Sequences of images in a folder or archive, told apart by folder and by name, and the one that is the clip."""
+
+import re
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gte.data.video.archives import PackedFile, list_files
+from gte.errors import SequenceError, VideoError
+
+IMAGE_TYPES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+MAX_NAMED = 12
+"""Sequences that a sentence lists."""
+NOT_COLOUR = frozenset(
+    [
+        "flow",
+        "depth",
+        "disparity",
+        "mask",
+        "masks",
+        "matte",
+        "alpha",
+        "seg",
+        "segmentation",
+        "segmentations",
+        "semantic",
+        "instance",
+        "annotation",
+        "annotations",
+        "label",
+        "labels",
+        "normal",
+        "normals",
+        "heatmap",
+        "saliency",
+        "edge",
+        "edges",
+        "thumb",
+        "thumbs",
+        "thumbnails",
+    ]
+)
+"""Words in the names of sequences that accompany the one in colour."""
+FLOW = frozenset("xyuv")
+"""Folders or names that hold nothing but one direction of optical flow: x_00001.jpg, u/frame000001.jpg."""
+COLOUR = frozenset(["rgb", "color", "colour", "img", "image", "images"])
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_LAST_NUMBER = re.compile(r"\d+(?:\.\d+)?(?=\D*$)")
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The sequences of images of a folder or archive."""
+
+    place: Path
+    files: Mapping[str, Sequence[PackedFile]]
+    """The images of each, by its name: its folder and what its file names share; "." for bare numbers."""
+    left_out: Sequence[str]
+    """Names of single images that belong to none."""
+
+    @property
+    def colour(self) -> str | None:
+        """The only one, or the only one that is no flow, mask or the like; None if several could be the clip."""
+        names = list(self.files)
+        candidates = [name for name in names if not NOT_COLOUR & _words(name) and not FLOW & {*name.split("/")}]
+        for chosen in (names, candidates, [name for name in candidates if COLOUR & _words(name)]):
+            if len(chosen) == 1:
+                return chosen[0]
+        return None
+
+    def choose(self, name: str | None = None) -> str:
+        """Return the name of the sequence that is the clip. Raises SequenceError if it is unknown or not clear."""
+        chosen = self.colour if name is None else name
+        if chosen is not None and chosen in self.files:
+            return chosen
+        problem = f"holds {len(self.files)} sequences of images" if name is None else f"has no sequence “{name}”"
+        first = next(iter(self.files))
+        raise SequenceError(
+            f"{self.place.name} {problem}; choose one of {_listed(list(self.files))}, such as --sequence {first}.",
+            list(self.files),
+        )
+
+    def notes(self, chosen: str) -> Iterator[str]:
+        """Yield sentences on what is no part of the clip."""
+        others = [name for name in self.files if name != chosen]
+        if others:
+            yield f"These are the {len(self.files[chosen])} images of “{chosen}”; left out: {_listed(others)}."
+        if self.left_out:
+            yield f"Left out, because no other image has a name like it: {_listed(self.left_out)}."
+
+
+def find_sequences(place: Path) -> Sequences:
+    """Sort the images of a folder or archive into sequences. Raises VideoError if there is no image."""
+    files = list_files(place)
+    images = [file for file in files if is_image(file.name)]
+    if not images:
+        kinds = sorted({PurePosixPath(file.name).suffix.lower() or "no ending" for file in files})
+        what = f"but files with {_listed(kinds)}" if kinds else "and no other files"
+        raise VideoError(f"{place.name} holds no images, {what}; images end in {', '.join(IMAGE_TYPES)}.")
+    found: dict[str, Sequence[PackedFile]] = {}
+    singles: dict[str, Sequence[PackedFile]] = {}
+    for folder, inside in _by(images, lambda file: str(PurePosixPath(file.name).parent)).items():
+        groups = dict(_groups(inside, _KEYS))
+        if max(map(len, groups.values())) == 1:
+            groups = {"": inside}
+        for stem, group in groups.items():
+            kept = found if len(group) > 1 else singles
+            kept[_name(folder, stem, kept)] = group
+    if not found:
+        return Sequences(place, singles, ())
+    return Sequences(place, found, [group[0].name for group in singles.values()])
+
+
+def is_image(name: str) -> bool:
+    """Return True for the name of an image file that is not hidden."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in IMAGE_TYPES and not path.name.startswith(".")
+
+
+_KEYS: tuple[Callable[[PurePosixPath], str], ...] = (
+    lambda path: _NUMBER.sub("*", path.stem),
+    lambda path: _LAST_NUMBER.sub("*", path.stem),
+    lambda path: _LAST_NUMBER.sub("*", path.stem) + path.suffix.lower(),
+)
+"""What the images of a sequence share; the next one decides where two of them have the same last number."""
+
+
+def _groups(
+    files: Sequence[PackedFile], keys: Sequence[Callable[[PurePosixPath], str]]
+) -> Iterator[tuple[str, Sequence[PackedFile]]]:
+    for stem, group in _by(files, lambda file: keys[0](PurePosixPath(file.name))).items():
+        if len(keys) > 1 and len(_by(group, _number)) < len(group):
+            yield from _groups(group, keys[1:])
+        else:
+            yield stem, group
+
+
+def _number(file: PackedFile) -> str:
+    found = _LAST_NUMBER.search(PurePosixPath(file.name).stem)
+    return found[0].lstrip("0") if found else ""
+
+
+def _by(files: Iterable[PackedFile], key: Callable[[PackedFile], str]) -> dict[str, list[PackedFile]]:
+    groups: dict[str, list[PackedFile]] = {}
+    for file in files:
+        groups.setdefault(key(file), []).append(file)
+    return groups
+
+
+def _name(folder: str, stem: str, taken: Container[str]) -> str:
+    """Return a name that is not taken: run/v1/img for run/v1/img_00001.jpg, run/v1 for run/v1/00001.jpg."""
+    parts = [part for part in (folder, stem.replace("*", "").strip(" _-.()")) if part not in (".", "")]
+    name = "/".join(parts) or "."
+    return name if name not in taken else _name(folder, f"{stem}'", taken)
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", name.casefold()))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
