@@ -13,8 +13,9 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 # make app PORT=8600 WATCH=auto: another port; rerun pages when their source changes.
 PORT ?=
 WATCH ?=
-# make test WORKERS=0: one test at a time, for a debugger.
-WORKERS ?= 2
+# make test WORKERS=0: one test at a time, for a debugger. Three of them keep two cores busy: the one that drives the
+# browser mostly waits for it.
+WORKERS ?= 3
 # make test ARGS="-m 'not slow and not browser' -k kernels", make bench ARGS="--rounds 5", make shots ARGS="--help"
 ARGS ?=
 # make walk STEPS=5000 SEED=3

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 # second takes twenty. They inherit what the process that starts them has set for itself, so it is no default for them.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+    # The first one has the browser, which mostly waits: the others do their work in those pauses, and make way for it.
+    if os.environ["PYTEST_XDIST_WORKER"] != "gw0":
+        os.nice(5)
 else:
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", os.environ["OMP_NUM_THREADS"])
@@ -21,6 +24,11 @@ from jaxtyping import install_import_hook
 from tests import shapes
 
 SEED = 0
+
+# What is compiled once serves every process that a test starts; some machines switch that off, and each of them would
+# compile the project and the checks of its shapes again, which takes ten seconds.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Every function of the two packages whose signature names shapes is checked at each call, as long as tests run.
 install_import_hook(["gte", "analysis"], f"{shapes.__name__}.{shapes.checked.__name__}")
