@@ -5,9 +5,11 @@ Tensors: `model/<state_dict key>`, `lts_init/<layer>`, `lts_history/<layer>` (sn
 metadata entry, `gte`, holds the header as JSON. It is plain data: opening it runs no code.
 """
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +25,7 @@ from gte.errors import CheckpointError
 from gte.files import atomic_write
 from gte.kernel_history import KernelHistory, history_of_ends, read_lts_history
 from gte.kernel_snapshots import KernelSnapshots
-from gte.models import build, on_meta_device, temporal_layers, to_channels_last
+from gte.models import Options, build, on_meta_device, temporal_layers, to_channels_last
 from gte.models.config import ModelConfig
 from gte.models.shift import LearnableTemporalShift, SharedTemporalShift, shift_layers
 from gte.models.temporal import time_kernel
@@ -75,7 +77,7 @@ def load_model(path: Path | str) -> tuple[nn.Module, CheckpointHeader]:
         header = parse_header(path, file.metadata())
         state = {key.removeprefix(MODEL): file.get_tensor(key) for key in file.keys() if key.startswith(MODEL)}  # noqa: SIM118
     try:
-        model = _on_meta(header)
+        model = _on_meta(header.model, header.options)
         model.load_state_dict(_like(model, state), assign=True)
     except (ValueError, TypeError, RuntimeError) as error:
         raise _unfit(header, error) from error
@@ -83,10 +85,10 @@ def load_model(path: Path | str) -> tuple[nn.Module, CheckpointHeader]:
     return to_channels_last(model.eval()), header
 
 
-def _on_meta(header: CheckpointHeader) -> nn.Module:
+def _on_meta(name: str, options: Options) -> nn.Module:
     """Build the network on the meta device, so that a header cannot claim more memory than its tensors take."""
     with on_meta_device():
-        return build(header.model, **header.options)
+        return build(name, **options)
 
 
 def _unfit(header: CheckpointHeader, error: Exception) -> CheckpointError:
@@ -104,9 +106,15 @@ def temporal_layers_of(header: CheckpointHeader) -> tuple[str, ...]:
 
 def _temporal_layers(header: CheckpointHeader) -> Mapping[str, nn.Module]:
     try:
-        return temporal_layers(_on_meta(header))
+        return _temporal_layers_on_meta(header.model, tuple(header.options.items()))
     except (ValueError, TypeError, RuntimeError) as error:
         raise _unfit(header, error) from error
+
+
+@lru_cache(maxsize=64)
+def _temporal_layers_on_meta(name: str, options: tuple[tuple[str, int | float], ...]) -> Mapping[str, nn.Module]:
+    """Return the layers of a network without memory; all callers share them, so fill a copy."""
+    return temporal_layers(_on_meta(name, dict(options)))
 
 
 def load_history(path: Path | str, layer: str) -> KernelHistory:
@@ -144,7 +152,7 @@ def _history(file: Any, header: CheckpointHeader, layer: str, module: nn.Module)
 
 def _of_every_output(history: KernelHistory, module: SharedTemporalShift) -> KernelHistory:
     """Return the history with each shared kernel repeated for every output that uses it."""
-    kernels = []
+    kernels, module = [], copy.deepcopy(module)
     for weight in history.weights:
         module.weight = nn.Parameter(torch.from_numpy(weight), requires_grad=False)
         kernels.append(module.kernels().numpy())
@@ -152,7 +160,7 @@ def _of_every_output(history: KernelHistory, module: SharedTemporalShift) -> Ker
 
 
 def _kernel_history(file: Any, header: CheckpointHeader, layer: str, module: nn.Module) -> KernelHistory:
-    entry = KERNEL_INIT + layer
+    entry, module = KERNEL_INIT + layer, copy.deepcopy(module)
     try:
         state = {key: file.get_tensor(f"{MODEL}{layer}.{key}") for key in module.state_dict()}
         module.load_state_dict(state, assign=True)
