@@ -83,8 +83,8 @@ def render() -> None:
     st.metric("Networks", len(MODELS))
 '''
 
-ENTRY = """    "toy": PageSpec(
-        key="toy", title="Toy", url_path="toy", question="How many networks are there?", module="app.pages.toy"
+ENTRY = """    "toy_page": PageSpec(
+        key="toy_page", title="Toy", url_path="toy", question="How many networks are there?", module="app.pages.toy"
     ),
 """
 
@@ -104,7 +104,7 @@ def toy_map(
     return (gradient * activation).sum(dim=1)[0]
 '''
 
-METHOD_ENTRY = """    "toy": Method(
+METHOD_ENTRY = """    "toy_method": Method(
         label="Toy", paper="A toy", note="A toy.", convention="output times gradient", attribute=toy_map
     ),
 """
@@ -132,30 +132,56 @@ class Copy:
         assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         return done.stdout
 
-    def pytest(self, *arguments: str) -> int:
-        """Run the tests that these arguments choose, all of which must pass; return how many they were."""
-        out = self.python("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments)
-        return int(out.splitlines()[-1].split(" passed")[0].split()[-1])
+    def passed(self, *arguments: str) -> list[str]:
+        """Run the tests that these arguments choose, all of which must pass; return their names."""
+        out = self.python("-m", "pytest", "-v", "-x", "-p", "no:cacheprovider", *arguments)
+        return [line.partition(" PASSED ")[0] for line in out.splitlines() if " PASSED " in line]
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Copy:
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, files.split("\0")):
-        target = tmp_path / "copy" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, target)
-    return Copy(tmp_path / "copy")
+def copied(folder: Path) -> Copy:
+    """Copy what git knows of, and what is compiled of it already."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = [Path(name) for name in listed.split("\0") if name]
+    for parent in {file.parent for file in files}:
+        (folder / parent).mkdir(parents=True, exist_ok=True)
+        if (compiled := ROOT / parent / "__pycache__").is_dir():
+            shutil.copytree(compiled, folder / parent / "__pycache__")
+    for file in files:
+        # With its time, by which Python knows that what was compiled is of this file.
+        shutil.copy2(ROOT / file, folder / file)
+    return Copy(folder)
 
 
-def test_a_network_with_a_new_operator_is_an_operator_a_design_and_a_line(copy, tmp_path):
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A copy to which a network, a page and a method have been added, as the recipes say."""
+    copy = copied(tmp_path_factory.mktemp("recipes") / "copy")
+
     copy.append("gte/models/temporal.py", OPERATOR)
     copy.insert("gte/models/designs.py", "    TemporalConv,\n", "    TwoTapAverage,\n")
     copy.append("gte/models/designs.py", DESIGN)
     copy.insert("gte/models/__init__.py", "    WithDepthwiseShift,\n", "    TwoTap,\n")
     copy.insert("gte/models/__init__.py", '    "i3d": ResNetConfig(', ROW)
 
-    assert copy.pytest("tests/gte", "tests/analysis", "-k", "two_tap", "-m", "not slow") > 30
+    copy.append("app/pages/toy.py", PAGE)
+    copy.insert("app/navigation.py", '    "library": PageSpec(', ENTRY)
+
+    copy.append("analysis/attribution/toy.py", METHOD)
+    table = "analysis/attribution/methods.py"
+    copy.insert(table, "\n\nclass Attribute(", "from analysis.attribution.toy import toy_map\n")
+    copy.insert(table, '    "randomcam": Method(', METHOD_ENTRY)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def passed(copy: Copy) -> list[str]:
+    """The tests of the copy's contracts for what was added, after all of them have passed in one run."""
+    places = ("tests/gte", "tests/analysis", "tests/app/test_pages.py")
+    return copy.passed(*places, "-k", "two_tap or toy_page or toy_method", "-m", "not slow")
+
+
+def test_a_network_with_a_new_operator_is_an_operator_a_design_and_a_line(copy, passed, tmp_path):
+    assert sum("two_tap" in name for name in passed) > 30
 
     [counted] = json.loads(copy.python("-m", "analysis.complexity", "--models", "two_tap", "--json"))
     # As i3d, whose 3x1x1 in the same place has as many taps.
@@ -166,7 +192,23 @@ def test_a_network_with_a_new_operator_is_an_operator_a_design_and_a_line(copy, 
     copy.python("-c", STEP, str(weights), f"base_width={WIDTH}", str(tmp_path / "run"))
 
 
-def test_pyright_names_what_a_new_operator_lacks(copy):
+def test_a_page_is_a_file_and_an_entry(passed):
+    assert sum("every_page_opens" in name and "toy_page" in name for name in passed) == 2
+
+
+def test_an_attribution_method_is_a_file_and_a_line(copy, passed, tmp_path):
+    assert sum("toy_method" in name for name in passed) >= 4
+    clip = tmp_path / "clip.webm"
+    write_webm(clip, np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), dtype=np.uint8), fps=8)
+    copy.python(
+        *("-m", "analysis.attribution", "checkpoints/gte-tiny.safetensors", str(clip)),
+        *("--method", "toy_method", "--out", str(tmp_path / "toy.npz")),
+    )
+    assert (tmp_path / "toy.npz").is_file()
+
+
+def test_pyright_names_what_a_new_operator_lacks(tmp_path):
+    copy = copied(tmp_path / "copy")
     lacking = OPERATOR[: OPERATOR.index("    def absorb")]
     copy.append("gte/models/temporal.py", f"{lacking}\n\noperator = TwoTapAverage(4, 4)\n")
     done = subprocess.run(
@@ -177,24 +219,3 @@ def test_pyright_names_what_a_new_operator_lacks(copy):
     )
     assert 'Cannot instantiate abstract class "TwoTapAverage"' in done.stdout
     assert '"TemporalOperator.absorb" is not implemented' in done.stdout
-
-
-def test_a_page_is_a_file_and_an_entry(copy):
-    copy.append("app/pages/toy.py", PAGE)
-    copy.insert("app/navigation.py", '    "library": PageSpec(', ENTRY)
-    assert copy.pytest("tests/app/test_pages.py", "-k", "every_page_opens and toy") == 2
-
-
-def test_an_attribution_method_is_a_file_and_a_line(copy, tmp_path):
-    copy.append("analysis/attribution/toy.py", METHOD)
-    table = "analysis/attribution/methods.py"
-    copy.insert(table, "\n\nclass Attribute(", "from analysis.attribution.toy import toy_map\n")
-    copy.insert(table, '    "randomcam": Method(', METHOD_ENTRY)
-    assert copy.pytest("tests/analysis/attribution", "-k", "toy and not toy_", "-m", "not slow") >= 4
-    clip = tmp_path / "clip.webm"
-    write_webm(clip, np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), dtype=np.uint8), fps=8)
-    copy.python(
-        *("-m", "analysis.attribution", "checkpoints/gte-tiny.safetensors", str(clip)),
-        *("--method", "toy", "--out", str(tmp_path / "toy.npz")),
-    )
-    assert (tmp_path / "toy.npz").is_file()
