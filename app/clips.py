@@ -24,7 +24,7 @@ from gte.checkpoint_header import CheckpointHeader
 from gte.data import DATASETS, open_dataset
 from gte.data.opencv import cv2
 from gte.data.video.archives import ARCHIVE_TYPES, is_archive, list_files, natural_key
-from gte.data.video.sequences import IMAGE_TYPES, Sequences, find_sequences, is_image
+from gte.data.video.sequences import ANIMATION_TYPES, IMAGE_TYPES, Sequences, find_sequences, is_image
 from gte.data.video.sources import Footage, Stretch, open_footage
 from gte.errors import GteError, VideoError, sentence
 from gte.files import Stamp, stamp
@@ -33,7 +33,7 @@ FOLDERS_VARIABLE = "GTE_CLIPS"
 """Environment variable with folders, separated as in PATH, whose clips every visitor may see."""
 CLIP_TYPES = (
     *(".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv"),
-    *(".gif", ".apng", ".webp"),
+    *(*ANIMATION_TYPES, ".webp"),
     *ARCHIVE_TYPES,
 )
 """Of files that are a clip, or hold some: videos, animations, archives of images."""

@@ -152,7 +152,7 @@ def test_flow_beside_the_frames_is_left_out_and_the_page_says_so(two_networks):
     assert not at.exception
     assert not at.error
     assert any("Frames 1–4 of 4" in text.value for text in at.caption)
-    assert "These are the 4 images of “img”; left out: flow_x, flow_y." in [text.value for text in at.caption]
+    assert "These are the 4 images of “img”; left out: “flow_x”, “flow_y”." in [text.value for text in at.caption]
     assert at.selectbox(key="sequence").value == "img"
     assert at.selectbox(key="sequence").options == ["flow_x · 4 images", "flow_y · 4 images", "img · 4 images"]
     # The same images without an archive.
@@ -202,7 +202,7 @@ def test_an_archive_that_cannot_be_read_is_refused_in_one_sentence(two_networks)
     assert at.selectbox(key="clip").value == "moves left"
     assert at.error[0].value.startswith("broken.zip cannot be unpacked (File is not a zip file)")
     at.file_uploader(key="upload").set_value([("docs.zip", packed(["a.txt"]), "application/zip")]).run()
-    assert at.error[0].value.startswith("docs.zip holds no images, but files with .txt")
+    assert at.error[0].value.startswith("docs.zip holds no images, but files that end in .txt")
 
 
 def test_images_of_one_name_from_several_folders_are_several_sequences(two_networks):

@@ -138,6 +138,8 @@ def _read(path: Path) -> bytes:
 @contextmanager
 def _opened(place: Path) -> Iterator[zipfile.ZipFile | tarfile.TarFile | None]:
     """Open an archive for the block; None for anything else."""
+    if is_archive(place.name) and not place.exists():
+        raise VideoError(f"{place} does not exist; check the name.")
     try:
         if not is_archive(place.name) or place.is_dir():
             yield None
@@ -148,7 +150,10 @@ def _opened(place: Path) -> Iterator[zipfile.ZipFile | tarfile.TarFile | None]:
             with tarfile.open(place) as packed:
                 yield packed
     except _UNREADABLE as error:
-        raise VideoError(f"{place.name} cannot be unpacked ({error}); pack the images into a new zip file.") from error
+        # tarfile lists, in several lines, why it is of no kind of compression.
+        reason = "File is not a tar file" if "\n" in str(error) else error
+        reason = reason if place.stat().st_size else "it is empty"
+        raise VideoError(f"{place.name} cannot be unpacked ({reason}); pack the images into a new zip file.") from error
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

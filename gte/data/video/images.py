@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from gte.data.sampling import FrameNumbers
 from gte.data.video.archives import PackedFile, read_files
@@ -33,6 +33,7 @@ TYPICAL_MILLISECONDS = 100
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 ANIMATED = ("PNG", "WEBP", "AVIF", "GIF", "TIFF")
 """Formats whose further images are frames; those of a JPEG (MPO) are previews or other views."""
+_ORIENTATION = ExifTags.Base.Orientation
 _SIGNATURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|BM|II\*\0|MM\0\*|.{4}ftyp(?:avif|avis|mif1|miaf)", re.DOTALL
 )
@@ -55,9 +56,12 @@ class ImageFootage:
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
         """Return frames in RGB, transparent pixels over BACKGROUND; with `size` their middle squares.
 
-        Raises VideoError if one cannot be read or has another size than the others.
+        Raises VideoError if one cannot be read or has another size than the others; ValueError for no number, or one
+        that is no frame's.
         """
         numbers = sorted({int(number) for number in which})
+        if not numbers or numbers[0] < 0 or numbers[-1] >= self.info.num_frames:
+            raise ValueError(f"Ask for frames from 0 to {self.info.num_frames - 1}; got {list(which)}.")
         frames, sizes = {}, {}
         for number, frame in zip(numbers, self._decode(numbers), strict=True):
             frames[number] = frame if size is None else middle_square(frame, size)
@@ -171,7 +175,8 @@ def _has_transparent_pixels(image: Image.Image) -> bool:
 
 def _in_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     """Return an image upright in RGB. Raises ValueError for a mode that has no colours here."""
-    upright = ImageOps.exif_transpose(image)
+    # Large images are copied no more than needed.
+    upright = ImageOps.exif_transpose(image) if image.getexif().get(_ORIENTATION, 1) != 1 else image
     if upright.mode in ("I", "F"):
         raise ValueError("its pixels have 32 bits, whose range it does not state")
     if upright.mode.startswith("I;16"):
@@ -180,7 +185,7 @@ def _in_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     if upright.has_transparency_data:
         upright = upright.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, BACKGROUND), upright)
-    return np.array(upright.convert("RGB"))
+    return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
 @contextmanager

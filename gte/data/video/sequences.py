@@ -1,6 +1,7 @@
 """Sequences of images in a folder or archive, told apart by folder and by name, and the one that is the clip."""
 
 import re
+import shlex
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -44,8 +45,9 @@ NOT_COLOUR = frozenset(
 FLOW = frozenset("xyuv")
 """Folders or names that hold nothing but one direction of optical flow: x_00001.jpg, u/frame000001.jpg."""
 COLOUR = frozenset(["rgb", "color", "colour", "img", "image", "images"])
+ANIMATION_TYPES = (".gif", ".apng")
+"""Of files that are clips by themselves; .webp, .png, .avif and .tif may be as well."""
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_LAST_NUMBER = re.compile(r"\d+(?:\.\d+)?(?=\D*$)")
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,10 @@ class Sequences:
         chosen = self.colour if name is None else name
         if chosen is not None and chosen in self.files:
             return chosen
-        problem = f"holds {len(self.files)} sequences of images" if name is None else f"has no sequence “{name}”"
-        first = next(iter(self.files))
+        problem = f"holds {len(self.files)} sequences of images:" if name is None else f"has no sequence “{name}”, but"
         raise SequenceError(
-            f"{self.place.name} {problem}; choose one of {_listed(list(self.files))}, such as --sequence {first}.",
+            f"{self.place.name} {problem} {_listed(list(self.files))}; choose one with an option such as "
+            f"--sequence {shlex.quote(next(iter(self.files)))}",
             list(self.files),
         )
 
@@ -95,8 +97,12 @@ def find_sequences(place: Path) -> Sequences:
     images = [file for file in files if is_image(file.name)]
     if not images:
         kinds = sorted({PurePosixPath(file.name).suffix.lower() or "no ending" for file in files})
-        what = f"but files with {_listed(kinds)}" if kinds else "and no other files"
-        raise VideoError(f"{place.name} holds no images, {what}; images end in {', '.join(IMAGE_TYPES)}.")
+        what = (
+            f"but files that end in {', '.join(kinds)}; give one of them alone, or"
+            if kinds
+            else "and no other files; give"
+        )
+        raise VideoError(f"{place.name} holds no images, {what} images that end in {', '.join(IMAGE_TYPES)}.")
     found: dict[str, Sequence[PackedFile]] = {}
     singles: dict[str, Sequence[PackedFile]] = {}
     for folder, inside in _by(images, lambda file: str(PurePosixPath(file.name).parent)).items():
@@ -117,10 +123,19 @@ def is_image(name: str) -> bool:
     return path.suffix.lower() in IMAGE_TYPES and not path.name.startswith(".")
 
 
+def _without_last_number(path: PurePosixPath) -> tuple[str, str]:
+    """Return the name with a star for its last number, and this number without leading zeros."""
+    # No pattern that looks ahead to the end: on a name of many digits it would take forever.
+    *_, last = [*_NUMBER.finditer(path.stem)] or [None]
+    if last is None:
+        return path.stem, ""
+    return f"{path.stem[: last.start()]}*{path.stem[last.end() :]}", last[0].lstrip("0")
+
+
 _KEYS: tuple[Callable[[PurePosixPath], str], ...] = (
     lambda path: _NUMBER.sub("*", path.stem),
-    lambda path: _LAST_NUMBER.sub("*", path.stem),
-    lambda path: _LAST_NUMBER.sub("*", path.stem) + path.suffix.lower(),
+    lambda path: _without_last_number(path)[0],
+    lambda path: _without_last_number(path)[0] + path.suffix.lower(),
 )
 """What the images of a sequence share; the next one decides where two of them have the same last number."""
 
@@ -129,15 +144,11 @@ def _groups(
     files: Sequence[PackedFile], keys: Sequence[Callable[[PurePosixPath], str]]
 ) -> Iterator[tuple[str, Sequence[PackedFile]]]:
     for stem, group in _by(files, lambda file: keys[0](PurePosixPath(file.name))).items():
-        if len(keys) > 1 and len(_by(group, _number)) < len(group):
+        numbers = {_without_last_number(PurePosixPath(file.name))[1] for file in group}
+        if len(keys) > 1 and len(numbers) < len(group):
             yield from _groups(group, keys[1:])
         else:
             yield stem, group
-
-
-def _number(file: PackedFile) -> str:
-    found = _LAST_NUMBER.search(PurePosixPath(file.name).stem)
-    return found[0].lstrip("0") if found else ""
 
 
 def _by(files: Iterable[PackedFile], key: Callable[[PackedFile], str]) -> dict[str, list[PackedFile]]:
@@ -160,4 +171,4 @@ def _words(name: str) -> set[str]:
 
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(f"“{name}”" for name in names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -11,7 +11,7 @@ from gte.data.sampling import FrameNumbers, segment_indices
 from gte.data.video.archives import PackedFile, is_archive
 from gte.data.video.files import VideoIndex, VideoInfo, glimpses, index_video, read_frames
 from gte.data.video.images import IMAGES_FPS, begins_as_image, open_images
-from gte.data.video.sequences import find_sequences, is_image
+from gte.data.video.sequences import ANIMATION_TYPES, IMAGE_TYPES, find_sequences
 from gte.errors import VideoError
 
 
@@ -132,6 +132,6 @@ def open_footage(path: str | Path, sequence: str | None = None) -> Footage:
     try:
         return VideoFootage(path, index_video(path))
     except VideoError:
-        if is_image(path.name):
+        if path.name.lower().endswith((*IMAGE_TYPES, *ANIMATION_TYPES)):
             open_images(path, [PackedFile(path.name, path)])
         raise

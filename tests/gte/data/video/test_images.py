@@ -134,6 +134,8 @@ def test_an_animation_has_its_frames_at_the_times_that_it_states(tmp_path, name)
 def test_pages_of_a_tiff_are_frames_at_the_assumed_rate(tmp_path):
     footage = open_footage(animation(tmp_path, "stack.tif"))
     assert [number_in(frame) for frame in footage.read(range(5))] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="frames from 0 to 4; got"):
+        footage.read([5])
     assert footage.info.fps == images.IMAGES_FPS
 
 
@@ -208,6 +210,9 @@ def test_what_is_no_image_says_so(tmp_path):
     (tmp_path / "empty.jpg").write_bytes(b"")
     with pytest.raises(VideoError, match=r"^empty.jpg is empty"):
         open_footage(tmp_path / "empty.jpg")
+    (tmp_path / "text.gif").write_bytes(b"no picture, but long enough to be one")
+    with pytest.raises(VideoError, match=r"^text.gif is not an image"):
+        open_footage(tmp_path / "text.gif")
     with pytest.raises(VideoError, match=r"missing.png does not exist"):
         open_footage(tmp_path / "missing.png")
 

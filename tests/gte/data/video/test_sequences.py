@@ -74,7 +74,7 @@ def test_a_single_image_beside_a_sequence_is_left_out_and_named(tmp_path):
     found = sequences(tmp_path, [*numbered("frames/{:03}.jpg"), "cover.png", "frames/poster.jpg"])
     assert sizes(found) == {"frames": 3}
     assert list(found.notes("frames")) == [
-        "Left out, because no other image has a name like it: cover.png, frames/poster.jpg."
+        "Left out, because no other image has a name like it: “cover.png”, “frames/poster.jpg”."
     ]
 
 
@@ -84,7 +84,7 @@ def test_the_obvious_sequence_is_taken_and_the_others_are_named(tmp_path):
     place = pack(tmp_path / "rawframes.zip", files)
     footage = open_footage(place)
     assert [number_in(frame) for frame in footage.read(range(3))] == [0, 1, 2]
-    assert footage.notes == ("These are the 3 images of “img”; left out: flow_x, flow_y.",)
+    assert footage.notes == ("These are the 3 images of “img”; left out: “flow_x”, “flow_y”.",)
     flow = open_footage(place, "flow_y")
     assert [number_in(frame) for frame in flow.read([1])] == [100]
 
@@ -94,12 +94,14 @@ def test_of_several_sequences_one_is_to_be_chosen(tmp_path, name):
     videos = {"jump/v1": 10, "run/v1": 20, "run/v2": 30}
     files = {f"{video}/{at:03}.png": png(first + at) for video, first in videos.items() for at in range(2)}
     place = pack(tmp_path / name, files)
-    with pytest.raises(SequenceError, match=rf"^{name} holds 3 sequences .* such as --sequence jump/v1\.$") as error:
+    with pytest.raises(
+        SequenceError, match=rf"^{name} holds 3 sequences of images: “jump/v1”, .* as --sequence jump/v1$"
+    ) as error:
         open_footage(place)
     assert error.value.choices == ("jump/v1", "run/v1", "run/v2")
     for video, first in videos.items():
         assert [number_in(frame) for frame in open_footage(place, video).read([0, 1])] == [first, first + 1]
-    with pytest.raises(SequenceError, match=rf"^{name} has no sequence “run/v3”; choose one of jump/v1, run/v1"):
+    with pytest.raises(SequenceError, match=rf"^{name} has no sequence “run/v3”, but “jump/v1”"):
         open_footage(place, "run/v3")
 
 
@@ -111,14 +113,19 @@ def test_a_file_has_no_sequences(tmp_path):
 
 def test_many_sequences_are_counted_and_not_all_listed(tmp_path):
     found = sequences(tmp_path, [name for video in range(40) for name in numbered(f"v{video}/{{}}.jpg", 2)])
-    with pytest.raises(SequenceError, match=r"holds 40 sequences.*v0, v1.* and 28 more") as error:
+    with pytest.raises(SequenceError, match=r"holds 40 sequences.*“v0”, “v1”.* and 28 more") as error:
         found.choose()
     assert len(error.value.choices) == 40
 
 
 def test_without_images_the_sentence_says_what_is_there(tmp_path):
-    with pytest.raises(VideoError, match=r"^a.zip holds no images, but files with .mp4, .zip; images end in .jpg"):
+    with pytest.raises(VideoError, match=r"^a.zip holds no images, but files that end in .mp4, .zip; give one"):
         sequences(tmp_path, ["a.mp4", "b.zip"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(VideoError, match=r"^empty holds no images, and no other files"):
         find_sequences(tmp_path / "empty")
+
+
+def test_names_of_many_digits_take_no_longer_than_others(tmp_path):
+    name = "9" * 60_000
+    assert sizes(sequences(tmp_path, [f"{name}_{number}.png" for number in range(3)])) == {".": 3}
