@@ -228,7 +228,7 @@ def _sequences(source: VideoSource) -> Sequences:
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the video")
 def _video_clip(source: VideoSource, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
-    indices = stretch.sample(num_frames)
+    indices = stretch.sample(num_frames, source.seconds)
     clip = Clip.of(source.read(indices, size), indices)
     return clip.reversed(()) if backwards else clip
 
@@ -236,7 +236,7 @@ def _video_clip(source: VideoSource, stretch: Stretch, num_frames: int, size: in
 @st.cache_data(max_entries=64, show_spinner="Reading the video")
 def thumbnails(source: Source) -> UInt8[np.ndarray, "h w 3"]:
     """Draw frames at equal steps of the whole source in one row; grey where it is damaged. Raises VideoError."""
-    which = Stretch(0, len(source.seconds) - 1).sample(THUMBNAILS)
+    which = Stretch(0, len(source.seconds) - 1).sample(THUMBNAILS, source.seconds)
     # Few frames are repeated: a single one would be stretched to the whole width.
     numbers, places = np.unique(which, return_inverse=True)
     grey = np.full((THUMBNAIL_HEIGHT, THUMBNAIL_HEIGHT, 3), GREY, np.uint8)

@@ -1,57 +1,70 @@
-"""Class of a video file: `python -m gte.predict CHECKPOINT VIDEO`."""
+"""Class of a clip: `python -m gte.predict CHECKPOINT VIDEO`."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gte.checkpoint import load_model
 from gte.checkpoint_header import CheckpointHeader
-from gte.cli import print_json, run_command
+from gte.cli import print_json, run_command, say
 from gte.data.loading import to_clip
-from gte.data.video.files import VideoInfo, read_clip
+from gte.data.video.sources import Sample, sample_clip
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Logits of a network for a video, and the frames that it was given."""
+    """Logits of a network for a clip, and what it was given."""
 
     logits: Float[Tensor, " classes"]
-    frames: UInt8[np.ndarray, "t h w 3"]
-    """The frames given to the network, in RGB."""
-    indices: Int[np.ndarray, " t"]
-    """Their numbers in the video."""
-    info: VideoInfo
+    sample: Sample
 
 
-def predict(model: nn.Module, header: CheckpointHeader, video: Path | str) -> Prediction:
-    """Sample a video as in evaluation, one centre frame per segment, and run the network on it.
+def predict(
+    model: nn.Module,
+    header: CheckpointHeader,
+    clip: Path | str,
+    *,
+    stretch: tuple[int, int] | None = None,
+    sequence: str | None = None,
+) -> Prediction:
+    """Sample a clip, or a stretch of it, as in evaluation, one frame per segment, and run the network on the frames.
 
-    Raises VideoError if the file cannot be read as a video.
+    Raises what `sample_clip` does.
     """
-    frames, indices, info = read_clip(video, header.num_frames, header.size)
+    sample = sample_clip(clip, header.num_frames, header.size, stretch=stretch, sequence=sequence)
     with torch.inference_mode():
-        logits = model(to_clip(frames)[None])[0]
-    return Prediction(logits.clone(), frames, indices, info)
+        logits = model(to_clip(sample.frames)[None])[0]
+    return Prediction(logits.clone(), sample)
 
 
-def main(checkpoint: Path, video: Path, top: int = 5, json: bool = False) -> None:
-    """Predict the class of a video file.
+def main(
+    checkpoint: Path,
+    video: Path,
+    top: int = 5,
+    stretch: tuple[int, int] | None = None,
+    sequence: str | None = None,
+    json: bool = False,
+) -> None:
+    """Predict the class of a clip.
 
     Args:
         checkpoint: A .safetensors file written by gte.train.
-        video: A video file.
-        top: Number of classes to print.
+        video: A video file, an image or animation, or a folder or archive of images.
+        top: Number of classes to print, at most as many as there are.
+        stretch: First and last frame of the part to use, counted from 1; by default the whole clip.
+        sequence: Name of a sequence of images, where the folder or archive holds several.
         json: Print JSON on standard output.
     """
+    if top < 1:
+        raise ValueError(f"top must be at least 1; got {top}.")
     model, header = load_model(checkpoint)
-    if not 1 <= top <= len(header.classes):
-        raise ValueError(f"top must lie between 1 and the {len(header.classes)} classes; got {top}.")
-    prediction = predict(model, header, video)
-    best = prediction.logits.softmax(0).topk(top)
+    prediction = predict(model, header, video, stretch=stretch, sequence=sequence)
+    sample = prediction.sample
+    notes = sample.notes(header.name)
+    best = prediction.logits.softmax(0).topk(min(top, len(header.classes)))
     answers = [
         {"class": header.classes[index], "index": index, "probability": probability}
         for probability, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
@@ -61,12 +74,16 @@ def main(checkpoint: Path, video: Path, top: int = 5, json: bool = False) -> Non
             {
                 "checkpoint": str(checkpoint),
                 "video": str(video),
-                "num_frames": prediction.info.num_frames,
-                "frames": prediction.indices.tolist(),
+                "num_frames": sample.footage.info.num_frames,
+                "frames": sample.numbers.tolist(),
+                "times": sample.seconds.round(3).tolist(),
+                "notes": notes,
                 "top": answers,
             }
         )
         return
+    for note in notes:
+        say(note)
     width = max(len(str(answer["class"])) for answer in answers)
     for answer in answers:
         print(f"{answer['class']:{width}}  {answer['probability']:6.1%}")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from gte.models.resnet import STAGE_DEPTHS
 from tests.published import WIDTH, flat_resnet
 
@@ -199,7 +199,7 @@ def test_a_page_is_a_file_and_an_entry(passed):
 def test_an_attribution_method_is_a_file_and_a_line(copy, passed, tmp_path):
     assert sum("toy_method" in name for name in passed) >= 4
     clip = tmp_path / "clip.webm"
-    write_webm(clip, np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), dtype=np.uint8), fps=8)
+    write_video(clip, np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), dtype=np.uint8), fps=8)
     copy.python(
         *("-m", "analysis.attribution", "checkpoints/gte-tiny.safetensors", str(clip)),
         *("--method", "toy_method", "--out", str(tmp_path / "toy.npz")),

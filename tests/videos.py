@@ -1,8 +1,12 @@
 """Small videos whose frames tell their number, by OpenCV's own encoders."""
 
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
+from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
 from gte.data.opencv import cv2
@@ -55,6 +59,9 @@ def number_in(frame: UInt8[np.ndarray, "h w 3"]) -> int:
 
 
 def write_coded(path: Path, codec: str, count: int) -> Path:
+    """Write coded frames at ten a second, by an encoder of OpenCV (four letters) or of PyAV."""
+    if codec.startswith("lib"):
+        return encode_at(path, codec, np.stack([coded(number) for number in range(count)]), range(count))
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), 10.0, (64, 48))
     assert writer.isOpened()
     for number in range(count):
@@ -69,4 +76,31 @@ def zero(path: Path, first: float, last: float) -> Path:
     start, end = int(first * len(content)), int(last * len(content))
     content[start:end] = bytes(end - start)
     path.write_bytes(content)
+    return path
+
+
+def encode_at(
+    path: Path,
+    codec: str,
+    frames: UInt8[np.ndarray, "t h w 3"],
+    tenths: Sequence[int],
+    *,
+    aspect: Fraction | None = None,
+    pixels: str = "yuv420p",
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write frames by FFmpeg at times in tenths of a second, with pixels of some aspect and kind."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        assert isinstance(stream, VideoStream)
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixels
+        stream.codec_context.time_base = Fraction(1, 10)
+        stream.codec_context.options = {"g": "12", **(options or {})}
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        for image, tenth in zip(frames, tenths, strict=True):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            frame.pts, frame.time_base = tenth, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
     return path

@@ -7,14 +7,14 @@ import torch
 import tyro
 
 from analysis.attribution.evidence import preselect_layer, top_classes
-from analysis.attribution.export import FINDING, FRAMES, WRITERS, Picture, write
+from analysis.attribution.export import FINDING, FRAMES, TIMES, WRITERS, Picture, write
 from analysis.attribution.gradcam import map_shapes
 from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.sanity_checks.checks import CHECKS, Subject, facts, stored
 from gte import cli
 from gte.checkpoint import load_model
 from gte.data.loading import to_clip
-from gte.data.video.sources import Stretch, open_footage
+from gte.data.video.sources import sample_clip
 from gte.models import ClipShape
 
 
@@ -26,6 +26,7 @@ def main(
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None,
     against: str | None = None,
     stretch: tuple[int, int] | None = None,
+    sequence: str | None = None,
     layer: str | None = None,
     method: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(METHODS) + "}")] = "gradcam",
     opacity: float = 0.8,
@@ -35,11 +36,12 @@ def main(
 
     Args:
         ckpt: A .safetensors file written by gte.train.
-        video: A video file, or a folder of image files.
-        out: The file to write: arrays (.npz), a film strip (.png), a video (.webm) or .gif; by default none.
+        video: A video file, an image or animation, or a folder or archive of images.
+        out: The file to write: arrays (.npz), a film strip (.png), a video (.mp4, .webm) or .gif; by default none.
         class_: The class, by name or number; by default the predicted one.
         against: Contrast with this class: evidence for the first rather than for this one.
-        stretch: First and last frame of the part to use, counted from 1; by default the whole video.
+        stretch: First and last frame of the part to use, counted from 1; by default the whole clip.
+        sequence: Name of a sequence of images, where the folder or archive holds several.
         layer: The block, such as layer3.1; by default the last one with a map of at least 7 x 7.
         method: The attribution method; integrated_gradients and occlusion use no block and take longer.
         opacity: Opacity of the strongest evidence, from 0 to 1.
@@ -52,11 +54,8 @@ def main(
     if not 0 <= opacity <= 1:
         raise ValueError(f"--opacity must lie between 0 and 1; got {opacity:g}.")
     model, header = load_model(ckpt)
-    footage = open_footage(video)
-    part = _stretch(stretch, footage.info.num_frames)
-    indices = part.sample(header.num_frames)
-    frames = footage.read(indices, size=header.size)
-    clip = to_clip(frames)[None]
+    sample = sample_clip(video, header.num_frames, header.size, stretch=stretch, sequence=sequence)
+    clip = to_clip(sample.frames)[None]
     with torch.no_grad():
         ranking = top_classes(model(clip), header.classes)
     target = ranking[0].index if class_ is None else class_index(class_, header.classes)
@@ -67,8 +66,9 @@ def main(
     card |= {
         FINDING: evidence.finding(),
         "frame shares": evidence.frame_shares().tolist(),
-        FRAMES: (1 + indices).tolist(),
-        "frames of the source": footage.info.num_frames,
+        FRAMES: (1 + sample.numbers).tolist(),
+        TIMES: sample.seconds.round(3).tolist(),
+        "frames of the source": sample.footage.info.num_frames,
         "prediction": {score.name: score.probability for score in ranking},
     }
     subject = Subject(header=header, method=method, layer=layer or preselect_layer(shapes))
@@ -76,9 +76,9 @@ def main(
     if out is not None:
         card["file"] = str(out)
         picture = Picture(
-            frames=frames,
-            indices=indices,
-            fps=len(frames) / (part.num_frames / footage.info.fps),
+            frames=sample.frames,
+            indices=sample.numbers,
+            fps=sample.play_rate,
             evidence=evidence,
             card=card,
             opacity=opacity,
@@ -86,21 +86,12 @@ def main(
         )
         write(out, picture)
     cli.print_json(card)
+    for note in sample.notes(header.name):
+        cli.say(note)
     cli.say(
         f"{header.name} was trained on {len(header.classes)} classes of {header.dataset or 'other data'}; for other "
         "videos the evidence shows how the network works, not what it recognises."
     )
-
-
-def _stretch(frames: tuple[int, int] | None, num_frames: int) -> Stretch:
-    if frames is None:
-        return Stretch(0, num_frames - 1)
-    first, last = frames
-    if not 1 <= first <= last <= num_frames:
-        raise ValueError(
-            f"--stretch takes two frames from 1 to {num_frames}, the earlier one first; got {first} {last}."
-        )
-    return Stretch(first - 1, last - 1)
 
 
 def class_index(text: str, classes: tuple[str, ...]) -> int:

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from analysis.attribution.evidence import PEAK, WEIGHTING, Evidence
 from analysis.attribution.overlay import film_strip, overlay
 from gte.data.opencv import cv2
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from gte.files import atomic_write
 
 CARD = "card"
@@ -25,6 +25,7 @@ CARD = "card"
 
 FRAMES = "frames, counted from 1"
 """Entry of the card for the numbers of the frames given to the network."""
+TIMES = "times of these frames in seconds"
 
 FINDING = "finding"
 """Entry of the card for the sentence on when the evidence occurs, or that there is none."""
@@ -148,12 +149,13 @@ def _write_gif(path: Path, picture: Picture) -> None:
 
 
 def _write_video(path: Path, picture: Picture) -> None:
-    write_webm(path, picture.painted(), picture.fps, comment=_as_text(picture.card))
+    write_video(path, picture.painted(), picture.fps, comment=_as_text(picture.card))
 
 
 WRITERS: dict[str, Callable[[Path, Picture], None]] = {
     ".npz": _write_arrays,
     ".png": _write_strip,
+    ".mp4": _write_video,
     ".webm": _write_video,
     ".gif": _write_gif,
 }

@@ -44,11 +44,11 @@ class StoredClip:
     def read(self, num_frames: int, size: int) -> tuple[UInt8[np.ndarray, "s h w 3"], Int[np.ndarray, " t"]]:
         """Read the frames, and return with them which ones a network with so many input frames is given."""
         count = self.stretch.num_frames if self.frames_per_input is None else self.frames_per_input * num_frames
-        numbers = self.stretch.sample(count)
         if self.index is None:
-            stored = open_footage(Path(self.name), self.sequence).read(numbers, size=size)
+            footage = open_footage(Path(self.name), self.sequence)
+            stored = footage.read(self.stretch.sample(count, footage.seconds), size=size)
         else:
-            stored = open_dataset(self.name, "test", size).frames(self.index, numbers)
+            stored = open_dataset(self.name, "test", size).frames(self.index, self.stretch.sample(count))
         given = segment_indices(len(stored), num_frames)
         return stored, given[::-1] if self.backwards else given
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 FrameNumbers = Sequence[int] | Int[np.ndarray, "_"]
 """Numbers of frames of a video, counted from 0, in any order."""
@@ -34,3 +34,31 @@ def segment_indices(
     earlier = ((2 * segment + 1) * num_frames - 1) // (2 * num_segments)
     mirrored = num_frames - 1 - earlier[::-1]
     return np.where(2 * segment + 1 < num_segments, earlier, mirrored)
+
+
+def segment_frames(
+    seconds: Float[np.ndarray, " n"], num_segments: int, end: float | None = None
+) -> Int[np.ndarray, " t"]:
+    """Return the number of the frame that shows at the centre of each of several equal parts of time, ascending.
+
+    `seconds` are the times from which the frames show, `end` is the time at which the last one ends, by default after
+    as long as the one before. At a constant rate these are the centre frames of `segment_indices`. Raises ValueError
+    as it does.
+    """
+    if is_constant_rate(seconds) or num_segments < 1:
+        return segment_indices(len(seconds), num_segments)
+    last = seconds[-1] + (seconds[-1] - seconds[-2]) if end is None else end
+    moments = seconds[0] + (np.arange(num_segments) + 0.5) * (last - seconds[0]) / num_segments
+    return np.searchsorted(seconds, moments, side="right") - 1
+
+
+def is_constant_rate(seconds: Float[np.ndarray, " n"]) -> bool:
+    """Return True if frames come at equal times, but for rounding, jitter and a frame that was dropped.
+
+    That is: each within one frame of its place at a constant rate, and no gap three times as long as another.
+    """
+    if len(seconds) < 3:
+        return True
+    even, frame = np.linspace(seconds[0], seconds[-1], len(seconds), retstep=True)
+    gaps = np.diff(seconds)
+    return bool(np.abs(seconds - even).max() <= frame and gaps.max() < 3 * gaps.min())

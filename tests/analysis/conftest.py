@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from tests.tiny import save_tiny
 
 
@@ -24,5 +24,5 @@ def short_video(tmp_path: Path) -> Path:
     """Twelve frames of 48 x 40 pixels at 6 frames per second: two seconds."""
     path = tmp_path / "short.webm"
     frames = np.random.default_rng(0).integers(0, 256, (12, 40, 48, 3), dtype=np.uint8)
-    write_webm(path, frames, fps=6)
+    write_video(path, frames, fps=6)
     return path

@@ -9,8 +9,7 @@ import streamlit as st
 
 from app import clips
 from gte.data.opencv import cv2
-from gte.data.video import seeking
-from gte.data.video.files import write_webm
+from gte.data.video import reading, writing
 from gte.data.video.sources import Stretch
 from gte.files import stamp
 from tests.app.opening import finding, open_page, sentences, url_of
@@ -19,7 +18,7 @@ from tests.videos import write_coded, zero
 
 def write_video(path, count=12):
     frames = np.random.default_rng(0).integers(0, 256, (count, 40, 40, 3), dtype=np.uint8)
-    write_webm(path, frames, fps=6)
+    writing.write_video(path, frames, fps=6)
     return path
 
 
@@ -77,7 +76,7 @@ def test_a_stretch_that_the_clip_does_not_have_is_told(two_networks):
 
 
 def test_where_a_long_video_is_damaged_another_stretch_can_still_be_chosen(two_networks, allowed_folder, monkeypatch):
-    monkeypatch.setattr(seeking, "MAX_PIXELS", 1)
+    monkeypatch.setattr(reading, "MAX_SHORT_PIXELS", 1)
     zero(write_coded(allowed_folder / "ball 11.mp4", "mp4v", 900), 0.4, 0.6)
     st.cache_data.clear()
     at = open_page("evidence", clip="mine/ball 11.mp4", stretch="580-640")

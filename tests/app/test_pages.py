@@ -8,7 +8,7 @@ from analysis.kernels.drift import NO_KERNELS
 from app import cache, checkpoints, clips
 from app.navigation import PAGES
 from gte.checkpoint_header import read_header
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from tests.app.opening import SMALL, finding, open_page, sentences
 from tests.moved import save_moved
 from tests.tiny import save_tiny
@@ -109,7 +109,7 @@ def test_a_text_file_named_as_a_video_gives_one_sentence_with_its_name(two_netwo
 
 def test_an_uploaded_video_becomes_the_clip(two_networks, tmp_path):
     path = tmp_path / "noise.webm"
-    write_webm(path, np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), dtype=np.uint8), fps=6)
+    write_video(path, np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), dtype=np.uint8), fps=6)
     at = open_page("evidence")
     at.file_uploader(key="upload").upload("noise.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception

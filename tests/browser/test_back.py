@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from tests.browser.harness import open_page, rerun
 
 
@@ -67,7 +67,7 @@ def test_one_step_back_returns_to_the_page_before_with_its_clip_layer_and_tab_an
 
 def test_one_step_back_returns_from_and_to_an_uploaded_clip(page, tmp_path: Path):
     path = tmp_path / "noise.webm"
-    write_webm(path, np.random.default_rng(0).integers(0, 256, (30, 48, 48, 3), dtype=np.uint8), fps=10)
+    write_video(path, np.random.default_rng(0).integers(0, 256, (30, 48, 48, 3), dtype=np.uint8), fps=10)
     open_page(page, "/library")
     go(page, "/evidence")
     page.get_by_role("button", name="Upload").click()

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from app.navigation import PAGES
 from gte.data.opencv import cv2
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from tests.browser.controls import alerts, choose, drawn_colours, upload
 from tests.browser.harness import open_page, rerun
 from tests.browser.shots import OVERHANG
@@ -22,7 +22,7 @@ def video(tmp_path: Path) -> Path:
     frames = np.full((24, 120, 160, 3), 40, np.uint8)
     for number, frame in enumerate(frames):
         cv2.circle(frame, (10 + 6 * number, 60), 14, (240, 240, 240), -1, cv2.LINE_AA)
-    write_webm(path, frames, fps=12)
+    write_video(path, frames, fps=12)
     return path
 
 

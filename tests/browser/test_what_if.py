@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from tests.browser.controls import choose, click_bar, click_row, upload
 from tests.browser.harness import open_page, rerun
 
@@ -114,7 +114,7 @@ def test_a_click_anywhere_in_the_row_of_a_class_asks_for_its_evidence_before_and
 
 def test_a_dropped_video_and_its_stretch_are_the_subject_of_both_pages(page, tmp_path):
     path = tmp_path / "noise.webm"
-    write_webm(path, np.random.default_rng(0).integers(0, 256, (30, 48, 48, 3), dtype=np.uint8), fps=10)
+    write_video(path, np.random.default_rng(0).integers(0, 256, (30, 48, 48, 3), dtype=np.uint8), fps=10)
     open_page(page, "/evidence")
     upload(page, path)
     clip = page.get_by_role("combobox", name="Clip", exact=True)

@@ -13,7 +13,7 @@ from gte.checkpoint import load_model
 from gte.data import open_dataset
 from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from gte.errors import GteError, sentence
 from tests.tiny import save_tiny
 
@@ -59,7 +59,7 @@ def motions(tmp_path: Path) -> Path:
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     path = tmp_path / "clip.webm"
-    write_webm(path, np.random.default_rng(0).integers(0, 256, (10, 40, 40, 3), dtype=np.uint8), fps=5.0)
+    write_video(path, np.random.default_rng(0).integers(0, 256, (10, 40, 40, 3), dtype=np.uint8), fps=5.0)
     return path
 
 
@@ -104,6 +104,21 @@ def test_a_prediction_names_the_most_probable_classes_and_the_frames_seen(run, m
     assert len(probabilities) == 3
     assert probabilities == sorted(probabilities, reverse=True)
     assert result["frames"] == segment_indices(10, 4).tolist()
+    assert result["times"] == [round(number / 5, 3) for number in result["frames"]]
+    assert result["notes"] == []
+
+
+def test_a_prediction_of_a_network_with_few_classes_has_all_of_them(run, video, tmp_path):
+    two = save_tiny(tmp_path / "two.safetensors", "c2d", classes=("yes", "no"), twins=(-1, -1))
+    assert sorted(line.split()[0] for line in run(predict.main, two, video).out.splitlines()) == ["no", "yes"]
+
+
+def test_a_prediction_says_what_a_user_should_know_of_the_clip(run, motions, tmp_path):
+    path = tmp_path / "one.webm"
+    write_video(path, np.zeros((1, 40, 40, 3), np.uint8), fps=5.0)
+    done = run(predict.main, motions, path)
+    assert done.err.startswith("This is one frame, which is shown to motions 4 times")
+    assert json.loads(run(predict.main, motions, path, "--json").out)["notes"] == done.err.strip().splitlines()
 
 
 def test_a_prediction_without_json_is_a_table(run, motions, video):
@@ -121,7 +136,8 @@ def test_bad_input_gives_one_sentence_and_status_2(run, motions, video, tmp_path
         (evaluate.main, [motions, "--num-clips", 0], "num_clips must lie between 1 and"),
         (predict.main, [motions, text], "text.mp4 is no video"),
         (predict.main, [motions, tmp_path / "gone.mp4"], "does not exist"),
-        (predict.main, [motions, video, "--top", 99], "top must lie between 1 and the 14 classes; got 99"),
+        (predict.main, [motions, video, "--top", 0], "top must be at least 1; got 0"),
+        (predict.main, [motions, video, "--stretch", 2, 11], "--stretch takes two frames from 1 to 10"),
     ]:
         done = run(main, *arguments)
         assert done.status == 2

@@ -7,16 +7,23 @@ from pathlib import Path
 
 import streamlit as st
 
-from analysis.attribution.export import FINDING, FRAMES, WRITERS, Picture, write, write_all
+from analysis.attribution.export import FINDING, FRAMES, TIMES, WRITERS, Picture, write, write_all
 from app.clips import Source
 from app.pages.evidence import sanity_checks
 from app.pages.evidence.finding import Finding
 from gte.data.video.sources import Stretch
 
 OPACITY = 0.8
-MEDIA_TYPES = {".webm": "video/webm", ".gif": "image/gif", ".png": "image/png", ".npz": "application/octet-stream"}
+MEDIA_TYPES = {
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".gif": "image/gif",
+    ".png": "image/png",
+    ".npz": "application/octet-stream",
+}
 LABELS = {
-    ".webm": "Video (WebM)",
+    ".mp4": "Video for slides (MP4)",
+    ".webm": "Video for the web (WebM)",
     ".gif": "Animation for slides (GIF)",
     ".png": "Film strip (PNG)",
     ".npz": "Arrays (NumPy .npz)",
@@ -84,6 +91,7 @@ def picture_of(finding: Finding, source: Source, stretch: Stretch, maximum: floa
             FINDING: finding.evidence.finding(),
             "clip": source.name,
             FRAMES: (1 + finding.clip.indices).tolist(),
+            TIMES: seconds[finding.clip.indices].round(3).tolist(),
             "frames of the source": len(seconds),
         }
         | sanity_checks.facts(finding)

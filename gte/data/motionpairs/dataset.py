@@ -20,7 +20,7 @@ from gte.data import Split
 from gte.data.motionpairs.rendering import Renderer
 from gte.data.motionpairs.scenes import MOTIONS, NUM_FRAMES, Scene, draw_scene
 from gte.data.sampling import FrameNumbers
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from gte.files import atomic_write
 
 FPS = 12.0
@@ -141,7 +141,7 @@ def export_clips(dataset: MotionPairs, folder: Path, indices: Sequence[int]) -> 
         label = dataset.label(index)
         motion, twin = dataset.classes[label], dataset.classes[dataset.twins[label]]
         name = f"{dataset.split}-{index:05d}-{motion.replace(' ', '-')}.webm"
-        write_webm(folder / name, dataset.frames(index, range(NUM_FRAMES)), FPS)
+        write_video(folder / name, dataset.frames(index, range(NUM_FRAMES)), FPS)
         rows.writerow((name, motion, twin, dataset.split, index, dataset.seed))
     with atomic_write(folder / "labels.csv") as temporary:
         temporary.write_text(table.getvalue(), encoding="utf-8")

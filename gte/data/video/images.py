@@ -13,10 +13,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from gte.data.sampling import FrameNumbers
+from gte.data.sampling import FrameNumbers, is_constant_rate
 from gte.data.video.archives import PackedFile, read_files
-from gte.data.video.capture import in_rgb
-from gte.data.video.files import VideoInfo
+from gte.data.video.reading import VARIABLE_RATE, VideoInfo, middle_square
 from gte.errors import VideoError
 
 IMAGES_FPS = 25.0
@@ -143,6 +142,8 @@ def open_images(place: Path, files: Sequence[PackedFile], notes: Iterable[str] =
     if not has_times:
         durations = [1000 / IMAGES_FPS] * num_frames
     seconds = np.cumsum([0, *durations]) / 1000
+    if not is_constant_rate(seconds):
+        notes.append(VARIABLE_RATE)
     info = VideoInfo(num_frames, num_frames / float(seconds[-1]), width, height)
     return ImageFootage(place, files, info, seconds[:-1], tuple(notes))
 
@@ -233,7 +234,3 @@ def _ends_early(content: bytes) -> bool:
             return end > len(content)
         case _:
             return False
-
-
-def middle_square(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-    return in_rgb(np.ascontiguousarray(image[..., ::-1]), size)

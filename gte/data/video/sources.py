@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from gte.data.sampling import FrameNumbers, segment_indices
+from gte.data.sampling import FrameNumbers, segment_frames, segment_indices
 from gte.data.video.archives import PackedFile, is_archive
-from gte.data.video.files import VideoIndex, VideoInfo, glimpses, index_video, read_frames
 from gte.data.video.images import IMAGES_FPS, begins_as_image, open_images
+from gte.data.video.reading import Choice, VideoInfo, open_video
 from gte.data.video.sequences import ANIMATION_TYPES, IMAGE_TYPES, find_sequences
 from gte.errors import VideoError
 
@@ -34,9 +34,15 @@ class Stretch:
     def num_frames(self) -> int:
         return self.last - self.first + 1
 
-    def sample(self, num_segments: int) -> Int[np.ndarray, " t"]:
-        """Return the centre frame of each of `num_segments` equal parts, as numbers in the source."""
-        return self.first + segment_indices(self.num_frames, num_segments)
+    def sample(self, num_segments: int, seconds: Float[np.ndarray, " n"] | None = None) -> Int[np.ndarray, " t"]:
+        """Return the frame at the centre of each of `num_segments` equal parts of its time, as numbers in the source.
+
+        `seconds` are the times of all frames of the source; None for a constant rate.
+        """
+        if seconds is None:
+            return self.first + segment_indices(self.num_frames, num_segments)
+        end = float(seconds[self.last + 1]) if self.last + 1 < len(seconds) else None
+        return self.first + segment_frames(seconds[self.first : self.last + 1], num_segments, end)
 
     def play_rate(self, num_shown: int, seconds: Float[np.ndarray, " n"]) -> float:
         """Return the rate at which `num_shown` frames last as long as it does; `seconds` are all frames' times."""
@@ -92,33 +98,62 @@ class Footage(Protocol):
 
 
 @dataclass(frozen=True)
-class VideoFootage:
-    """A video file."""
+class Sample:
+    """The frames that a network sees of a source."""
 
-    path: Path
-    index: VideoIndex
-    notes: tuple[str, ...] = ()
+    frames: UInt8[np.ndarray, "t size size 3"]
+    """In RGB."""
+    numbers: Int[np.ndarray, " t"]
+    """Their numbers in the source, counted from 0."""
+    footage: Footage
+    stretch: Stretch
 
     @property
-    def info(self) -> VideoInfo:
-        return self.index.info
+    def seconds(self) -> Float[np.ndarray, " t"]:
+        """Their times in the source."""
+        return self.footage.seconds[self.numbers]
 
     @property
-    def seconds(self) -> Float[np.ndarray, " n"]:
-        return self.index.seconds
+    def play_rate(self) -> float:
+        """Frames per second at which they last as long as the stretch."""
+        return self.stretch.play_rate(len(self.numbers), self.footage.seconds)
 
-    def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
-        return read_frames(self.path, which, size=size, index=self.index)
+    def notes(self, network: str) -> list[str]:
+        """Return sentences that the user of this network should know."""
+        repeats = self.stretch.describe_repeats(network, len(self.numbers))
+        return [*self.footage.notes, *([repeats] if repeats else [])]
 
-    def glimpses(self, which: FrameNumbers, size: int) -> list[UInt8[np.ndarray, "size size 3"] | None]:
-        return glimpses(self.path, which, size=size, index=self.index)
+
+def sample_clip(
+    path: str | Path, num_frames: int, size: int, *, stretch: tuple[int, int] | None = None, sequence: str | None = None
+) -> Sample:
+    """Open a source, and read the frames at the centres of equal parts of its time, or of a stretch of it.
+
+    `stretch` has its first and last frame, counted from 1. A short video is decoded once. Raises VideoError as
+    `open_footage` does; ValueError for a stretch that the source does not have.
+    """
+
+    def part(seconds: Float[np.ndarray, " n"]) -> Stretch:
+        first, last = stretch or (1, len(seconds))
+        if not 1 <= first <= last <= len(seconds):
+            raise ValueError(
+                f"--stretch takes two frames from 1 to {len(seconds)}, the earlier one first; got {first} {last}."
+            )
+        return Stretch(first - 1, last - 1)
+
+    footage = open_footage(path, sequence, choose=lambda seconds: part(seconds).sample(num_frames, seconds), size=size)
+    numbers = part(footage.seconds).sample(num_frames, footage.seconds)
+    return Sample(footage.read(numbers, size=size), numbers, footage, part(footage.seconds))
 
 
-def open_footage(path: str | Path, sequence: str | None = None) -> Footage:
+def open_footage(
+    path: str | Path, sequence: str | None = None, *, choose: Choice | None = None, size: int | None = None
+) -> Footage:
     """Open a video file, an image, an animated image, or a sequence of images in a folder or archive.
 
-    Raises SequenceError if there are several sequences and none or an unknown one is chosen; VideoError, with one
-    sentence, for anything that cannot be read.
+    The frames that `choose` takes by the times of all are soon read with `size`: where a video is decoded in any case
+    they are kept. Raises SequenceError if there are several sequences and none or an unknown one is chosen;
+    VideoError, with one sentence, for anything that cannot be read.
     """
     path = Path(path)
     if path.is_dir() or is_archive(path.name):
@@ -130,7 +165,7 @@ def open_footage(path: str | Path, sequence: str | None = None) -> Footage:
     if begins_as_image(path):
         return open_images(path, [PackedFile(path.name, path)])
     try:
-        return VideoFootage(path, index_video(path))
+        return open_video(path, choose, size)
     except VideoError:
         if path.name.lower().endswith((*IMAGE_TYPES, *ANIMATION_TYPES)):
             open_images(path, [PackedFile(path.name, path)])

@@ -16,7 +16,7 @@ from analysis.attribution.overlay import GAP, overlay
 from gte import cli
 from gte.checkpoint import load_model
 from gte.data.loading import to_clip
-from gte.data.video.files import index_video, read_clip
+from gte.data.video.sources import open_footage, sample_clip
 from tests.tiny import CLASSES
 
 
@@ -31,14 +31,14 @@ def test_arrays_hold_the_evidence_of_the_predicted_class_in_the_preselected_laye
     out = tmp_path / "new" / "evidence.npz"
     card = run(capsys, tiny_checkpoint, short_video, out=out)
     model, _ = load_model(tiny_checkpoint)
-    frames, indices, _ = read_clip(short_video, 4, 32)
-    clip = to_clip(frames)[None]
+    sample = sample_clip(short_video, 4, 32)
+    clip = to_clip(sample.frames)[None]
     with torch.no_grad():
         predicted = int(model(clip).argmax())
     expected = find_evidence("gradcam", model, clip, predicted, "layer1.1")
     with np.load(out) as arrays:
-        assert (arrays["frames"] == frames).all()
-        assert arrays["indices"].tolist() == indices.tolist() == [number - 1 for number in card[FRAMES]]
+        assert (arrays["frames"] == sample.frames).all()
+        assert arrays["indices"].tolist() == sample.numbers.tolist() == [number - 1 for number in card[FRAMES]]
         np.testing.assert_array_equal(arrays["map"], expected.map.numpy())
         np.testing.assert_array_equal(arrays["evidence"], expected.upsampled(4, 32, 32).numpy())
         np.testing.assert_array_equal(arrays["frame_shares"], expected.frame_shares().numpy())
@@ -82,7 +82,7 @@ def test_picture_is_a_film_strip_of_painted_frames(tiny_checkpoint, short_video,
     strip = encoded[:, :, ::-1]
     assert strip.shape == (32, 4 * 32 + 3 * GAP, 3)
     model, _ = load_model(tiny_checkpoint)
-    frames, _, _ = read_clip(short_video, 4, 32)
+    frames = sample_clip(short_video, 4, 32).frames
     evidence = find_evidence("gradcam", model, to_clip(frames)[None], 0, "layer1.1").upsampled(4, 32, 32).numpy()
     assert (strip[:, -32:] == overlay(frames, evidence, 0.5)[-1]).all()
 
@@ -92,7 +92,7 @@ def test_video_shows_the_frames_that_were_seen_for_as_long_as_the_original(
 ):
     out = tmp_path / "evidence.webm"
     run(capsys, tiny_checkpoint, short_video, out=out)
-    info = index_video(out).info
+    info = open_footage(out).info
     assert (info.num_frames, info.width, info.height) == (4, 32, 32)
     assert info.num_frames / info.fps == pytest.approx(2.0, rel=0.02)
 
@@ -100,7 +100,7 @@ def test_video_shows_the_frames_that_were_seen_for_as_long_as_the_original(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--out", "evidence.tif"], "--out takes a file that ends in .npz, .png, .webm, .gif; got evidence.tif."),
+        (["--out", "evidence.tif"], "--out takes a file that ends in .npz, .png, .mp4, .webm, .gif; got evidence.tif."),
         (["--out", "e.npz", "--class", "jumps"], "The classes are moves left, moves right, turns, or their numbers"),
         (["--out", "e.npz", "--class", "3"], "The classes are moves left, moves right, turns, or their numbers"),
         (["--out", "e.npz", "--layer", "conv1"], "Evidence is computed on the output of a block, layer1.0,"),
@@ -178,7 +178,7 @@ def test_every_form_has_its_card_inside(tiny_checkpoint, short_video, tmp_path, 
         gif = picture.size
     video = (tmp_path / "evidence.webm").read_bytes()
     assert json.dumps(cards[".webm"], ensure_ascii=False).encode() in video
-    info = index_video(tmp_path / "evidence.webm").info
+    info = open_footage(tmp_path / "evidence.webm").info
     assert info.num_frames == 4
     if caption:
         # Enlarged until the caption below can be read.

@@ -27,8 +27,8 @@ from gte import checkpoint
 from gte.data import open_dataset
 from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
-from gte.data.video.files import write_webm
 from gte.data.video.sources import Stretch, open_footage
+from gte.data.video.writing import write_video
 from gte.models import temporal_layers
 from tests.analysis.snippets import last_value
 from tests.tiny import save_tiny
@@ -69,7 +69,7 @@ def test_every_change_of_time_has_a_card(gte, change):
 
 
 def test_the_code_for_a_video_reads_the_file_of_its_name(gte):
-    write_webm(Path("noise.webm"), np.random.default_rng(0).integers(0, 256, (30, 40, 40, 3), dtype=np.uint8), fps=10)
+    write_video(Path("noise.webm"), np.random.default_rng(0).integers(0, 256, (30, 40, 40, 3), dtype=np.uint8), fps=10)
     noise = StoredClip(name="noise.webm", stretch=Stretch(5, 24), frames_per_input=3)
     model, header = checkpoint.load_model(gte)
     stored = open_footage(Path("noise.webm")).read(Stretch(5, 24).sample(12), size=32)

@@ -11,7 +11,7 @@ import pytest
 
 from gte.data import DATASETS, Split, open_dataset
 from gte.data.motionpairs.dataset import MotionPairs, export_clips, main
-from gte.data.video.files import index_video, read_frames
+from gte.data.video.sources import open_footage
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,8 +74,8 @@ def test_an_export_holds_the_clips_as_videos_and_a_table_of_what_they_show(tmp_p
     dataset = MotionPairs("test", 64, seed=2)
     for row in rows:
         path = tmp_path / "out" / row["file"]
-        assert index_video(path).info.num_frames == 24
-        shown = read_frames(path, [0, 23]).astype(float)
+        assert open_footage(path).info.num_frames == 24
+        shown = open_footage(path).read([0, 23]).astype(float)
         assert np.abs(shown - dataset.frames(int(row["index"]), [0, 23])).mean() < 8
     assert {path.name for path in (tmp_path / "out").iterdir()} == {row["file"] for row in rows} | {"labels.csv"}
 

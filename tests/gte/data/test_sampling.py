@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gte.data.sampling import segment_indices
+from gte.data.sampling import is_constant_rate, segment_frames, segment_indices
 
 lengths = st.integers(1, 400)
 segments = st.integers(1, 64)
@@ -81,3 +81,25 @@ def test_one_seed_gives_one_choice():
 def test_nothing_to_choose_from_is_an_error_that_names_the_numbers(num_frames: int, num_segments: int):
     with pytest.raises(ValueError, match=f"got {num_frames} frames for {num_segments} segments"):
         segment_indices(num_frames, num_segments)
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 3, 24, 47, 240])
+@pytest.mark.parametrize("num_segments", [1, 3, 8, 16])
+def test_at_a_constant_rate_parts_of_time_are_parts_of_the_count(num_frames, num_segments):
+    # Matroska rounds to milliseconds, phones are late by a part of a frame.
+    late = np.random.default_rng(0).uniform(0, 0.01, num_frames)
+    seconds = (np.arange(num_frames) / 30 + late).round(3)
+    np.testing.assert_array_equal(segment_frames(seconds, num_segments), segment_indices(num_frames, num_segments))
+
+
+def test_at_a_variable_rate_the_frame_that_shows_at_the_centre_of_each_part_is_taken():
+    seconds = np.concatenate([np.arange(50) / 50, 1 + np.arange(20) / 5])
+    assert not is_constant_rate(seconds)
+    moments = 5 * (np.arange(8) + 0.5) / 8
+    shows = [max(n for n in range(70) if seconds[n] <= moment) for moment in moments]
+    assert segment_frames(seconds, 8).tolist() == shows
+    assert np.mean(seconds[shows] < 1) == 2 / 8
+
+
+def test_parts_of_a_stretch_end_with_the_next_frame():
+    assert segment_frames(np.array([0.0, 1.0, 2.0, 9.0]), 2, end=20.0).tolist() == [2, 3]

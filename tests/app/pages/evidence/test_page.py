@@ -25,8 +25,8 @@ from gte import checkpoint
 from gte.checkpoint_header import read_header
 from gte.data import open_dataset
 from gte.data.loading import to_clip
-from gte.data.video.files import index_video, write_webm
-from gte.data.video.sources import Stretch
+from gte.data.video.sources import Stretch, open_footage
+from gte.data.video.writing import write_video
 from gte.files import stamp
 from gte.kernel_snapshots import KernelSnapshots
 from tests.app.opening import finding, open_page
@@ -263,7 +263,7 @@ def findings(two_networks, dead):
     folder = dead.parent.parent / "mine"
     folder.mkdir()
     source = folder / "ball 1.webm"
-    write_webm(source, np.random.default_rng(0).integers(0, 256, (20, 40, 60, 3), dtype=np.uint8), fps=10)
+    write_video(source, np.random.default_rng(0).integers(0, 256, (20, 40, 60, 3), dtype=np.uint8), fps=10)
     filmed = clips.VideoSource(name="mine/ball 1.webm", path=source, identity=(stamp(source),))
     found = []
     for path in (two_networks[""] / "gte-tiny.safetensors", dead):
@@ -307,7 +307,7 @@ def test_everything_is_one_zip_with_every_form_of_every_network_each_with_its_ca
             assert json.loads(animation.info["comment"]) == card
             assert getattr(animation, "n_frames", 1) == 4
         assert json.dumps(card, ensure_ascii=False).encode() in packed.read(f"{name}.webm")
-        assert index_video(tmp_path / f"{name}.webm").info.num_frames == 4
+        assert open_footage(tmp_path / f"{name}.webm").info.num_frames == 4
     # Without evidence the frames are unchanged, and the card says so.
     assert "finds no evidence for this class" in cards["runs-dead"]["finding"]
     with np.load(tmp_path / "runs-dead.npz") as arrays:

@@ -13,7 +13,7 @@ from app import cache, checkpoints, clips, jobs
 from app.navigation import KERNEL_EDITS, LAYER_ABLATION
 from gte import checkpoint
 from gte.data import open_dataset
-from gte.data.video.files import write_webm
+from gte.data.video.writing import write_video
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from tests.app.opening import captions, finding, markdown, open_page, sentences, url_of, with_results
 from tests.tiny import save_tiny, spoil, tiny_header, tiny_model
@@ -68,7 +68,7 @@ def test_every_change_of_time_has_a_link_and_says_changes_in_probability(two_net
 def test_the_owner_s_clips_and_a_stretch_of_them_are_changed_as_well(two_networks, tmp_path, monkeypatch):
     folder = tmp_path / "owned"
     folder.mkdir()
-    write_webm(folder / "a.webm", np.random.default_rng(0).integers(0, 256, (30, 40, 40, 3), dtype=np.uint8), fps=6)
+    write_video(folder / "a.webm", np.random.default_rng(0).integers(0, 256, (30, 40, 40, 3), dtype=np.uint8), fps=6)
     monkeypatch.setenv("GTE_CLIPS", str(folder))
     at = open_page("whatif", clip="owned/a.webm", stretch="3-12", change="Freeze", frame="1")
     assert not at.exception
@@ -83,7 +83,7 @@ def test_the_owner_s_clips_and_a_stretch_of_them_are_changed_as_well(two_network
 @pytest.mark.parametrize("change", [change.label for change in TIME_CHANGES.values()])
 def test_one_frame_alone_is_said_to_be_one_and_no_change_of_time_moves_anything(two_networks, tmp_path, change):
     path = tmp_path / "still.webm"
-    write_webm(path, np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), dtype=np.uint8), fps=6)
+    write_video(path, np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), dtype=np.uint8), fps=6)
     at = open_page("whatif", change=change)
     at.file_uploader(key="upload").upload("still.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception
@@ -174,7 +174,7 @@ def test_the_clips_that_a_setting_changes_are_listed(two_networks):
 
 def test_an_uploaded_video_can_be_reversed_and_slowed_down(two_networks, tmp_path):
     path = tmp_path / "noise.webm"
-    write_webm(path, np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), dtype=np.uint8), fps=6)
+    write_video(path, np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), dtype=np.uint8), fps=6)
     at = open_page("whatif", change="Change speed", speed="0.5 x")
     at.file_uploader(key="upload").upload("noise.webm", path.read_bytes(), "video/webm").run()
     assert not at.exception

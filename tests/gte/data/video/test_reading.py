@@ -5,18 +5,21 @@ import subprocess
 import sys
 import wave
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
-from gte.data.opencv import cv2
 from gte.data.sampling import segment_indices
-from gte.data.video import files, seeking
-from gte.data.video.capture import open_capture
-from gte.data.video.files import VideoInfo, index_video, read_clip, read_frames
+from gte.data.video import reading
+from gte.data.video.reading import VideoInfo
+from gte.data.video.sources import open_footage, sample_clip
+from gte.data.video.writing import write_video
 from gte.errors import VideoError
-from tests.videos import encode, numbered, numbers_in
+from tests.videos import encode, encode_at, numbered, numbers_in
 
 FORMATS = [("MJPG", "avi"), ("XVID", "avi"), ("mp4v", "mp4"), ("mp4v", "mkv"), ("VP80", "mkv")]
 
@@ -26,8 +29,8 @@ def test_what_was_encoded_is_counted_and_read_in_rgb_and_in_the_order_asked_for(
     tmp_path: Path, codec: str, container: str
 ):
     path = encode(tmp_path / f"clip.{container}", numbered(20), codec)
-    assert index_video(path).info == VideoInfo(num_frames=20, fps=10.0, width=64, height=48)
-    frames = read_frames(path, [11, 0, 19, 11])
+    assert open_footage(path).info == VideoInfo(num_frames=20, fps=10.0, width=64, height=48)
+    frames = open_footage(path).read([11, 0, 19, 11])
     assert frames.shape == (4, 48, 64, 3)
     assert numbers_in(frames) == [11, 0, 19, 11]
     red, blue = frames[:, 24, 4].astype(int), frames[:, 24, 60].astype(int)
@@ -41,56 +44,57 @@ def test_a_clip_holds_the_centre_frames_of_its_segments_also_when_the_video_is_s
     tmp_path: Path, codec: str, container: str, num_segments: int
 ):
     path = encode(tmp_path / f"clip.{container}", numbered(20), codec)
-    frames, indices, info = read_clip(path, num_segments, 32)
-    np.testing.assert_array_equal(indices, segment_indices(20, num_segments))
-    assert frames.shape == (num_segments, 32, 32, 3)
-    assert numbers_in(frames) == indices.tolist()
-    assert info.num_frames == 20
-    np.testing.assert_array_equal(frames, read_frames(path, indices, size=32))
+    sample = sample_clip(path, num_segments, 32)
+    np.testing.assert_array_equal(sample.numbers, segment_indices(20, num_segments))
+    assert sample.frames.shape == (num_segments, 32, 32, 3)
+    assert numbers_in(sample.frames) == sample.numbers.tolist()
+    assert sample.footage.info.num_frames == 20
+    np.testing.assert_array_equal(sample.frames, open_footage(path).read(sample.numbers, size=32))
 
 
 def test_a_path_may_be_text_and_hold_colons_spaces_and_percent_signs(tmp_path: Path):
     path = encode(tmp_path / "clip.avi", numbered(3), "MJPG").rename(tmp_path / "a: clip %03d é.avi")
-    assert index_video(str(path)).info.num_frames == 3
+    assert open_footage(str(path)).info.num_frames == 3
 
 
 def test_the_middle_square_is_kept_whichever_side_is_longer_and_whichever_size_is_asked_for(tmp_path: Path):
     wide = encode(tmp_path / "wide.avi", numbered(2, height=40, width=80), "MJPG")
     for size in (16, 40, 100):
-        square = read_frames(wide, [1], size=size)
+        square = open_footage(wide).read([1], size=size)
         assert square.shape == (1, size, size, 3)
         assert numbers_in(square) == [1]
         # The coloured quarters of the 80 columns are what the crop to 40 takes away.
         assert np.abs(square.astype(int) - 12).max() < 60
     tall = encode(tmp_path / "tall.avi", numbered(2, height=80, width=40), "MJPG")
-    assert read_frames(tall, [0], size=24).shape == (1, 24, 24, 3)
+    assert open_footage(tall).read([0], size=24).shape == (1, 24, 24, 3)
 
 
 def test_a_very_long_and_narrow_picture_does_not_grow_out_of_hand(tmp_path: Path):
     path = encode(tmp_path / "strip.avi", np.full((2, 2, 2000, 3), 90, np.uint8), "MJPG")
-    assert read_frames(path, [0], size=64).shape == (1, 64, 64, 3)
+    assert open_footage(path).read([0], size=64).shape == (1, 64, 64, 3)
 
 
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (35, 51), (48, 33)])
 def test_odd_and_tiny_pictures_are_read(tmp_path: Path, height: int, width: int):
     path = encode(tmp_path / "odd.avi", np.full((3, height, width, 3), 128, np.uint8), "MJPG")
-    assert index_video(path).info.num_frames == 3
-    assert read_frames(path, [2], size=16).shape == (1, 16, 16, 3)
+    assert open_footage(path).info.num_frames == 3
+    assert open_footage(path).read([2], size=16).shape == (1, 16, 16, 3)
 
 
 def test_a_video_of_one_frame_fills_every_segment(tmp_path: Path):
     path = encode(tmp_path / "one.avi", numbered(1), "MJPG")
-    frames, indices, info = read_clip(path, 8, 24)
-    assert (frames == frames[0]).all()
-    assert indices.tolist() == [0] * 8
-    assert info.num_frames == 1
+    sample = sample_clip(path, 8, 24)
+    assert (sample.frames == sample.frames[0]).all()
+    assert sample.numbers.tolist() == [0] * 8
+    assert sample.footage.info.num_frames == 1
+    assert sample.notes("gte")[0].startswith("This is one frame, which is shown to gte 8 times")
 
 
 def test_a_large_picture_is_read(tmp_path: Path):
     path = encode(tmp_path / "large.avi", numbered(2, 2160, 3840), "MJPG")
-    info = index_video(path).info
+    info = open_footage(path).info
     assert (info.width, info.height) == (3840, 2160)
-    assert numbers_in(read_frames(path, [0, 1], size=112)) == [0, 1]
+    assert numbers_in(open_footage(path).read([0, 1], size=112)) == [0, 1]
 
 
 def declare_frames(path: Path, count: int) -> Path:
@@ -107,20 +111,21 @@ def declare_frames(path: Path, count: int) -> Path:
 @pytest.mark.parametrize("declared", [1, 19, 21, 22, 40, 4000, 0])
 def test_a_container_that_lies_about_its_length_is_found_out(tmp_path: Path, declared: int):
     path = declare_frames(encode(tmp_path / "liar.avi", numbered(20), "MJPG"), declared)
-    with open_capture(path) as capture:
-        assert capture.get(cv2.CAP_PROP_FRAME_COUNT) != 20
-    assert index_video(path).info.num_frames == 20
-    frames, indices, _ = read_clip(path, 8, 32)
-    np.testing.assert_array_equal(indices, segment_indices(20, 8))
-    assert numbers_in(frames) == indices.tolist()
+    footage = open_footage(path)
+    assert footage.info.num_frames == 20
+    sample = sample_clip(path, 8, 32)
+    np.testing.assert_array_equal(sample.numbers, segment_indices(20, 8))
+    assert numbers_in(sample.frames) == sample.numbers.tolist()
+    less = f"20 of the {declared} frames that liar.avi states can be read."
+    assert footage.notes == ((less,) if declared > 20 else ())
 
 
 def test_a_video_cut_short_gives_the_frames_that_are_left(tmp_path: Path):
     path = encode(tmp_path / "cut.avi", numbered(20), "MJPG")
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
-    info = index_video(path).info
+    info = open_footage(path).info
     assert 1 < info.num_frames < 20
-    assert numbers_in(read_clip(path, 4, 32)[0]) == segment_indices(info.num_frames, 4).tolist()
+    assert numbers_in(sample_clip(path, 4, 32).frames) == segment_indices(info.num_frames, 4).tolist()
 
 
 def test_a_video_that_asks_to_be_turned_is_read_as_it_is_shown(tmp_path: Path):
@@ -130,9 +135,9 @@ def test_a_video_that_asks_to_be_turned_is_read_as_it_is_shown(tmp_path: Path):
     matrix = content.index(b"tkhd") + 4 + 40
     struct.pack_into(">9i", content, matrix, 0, 0x10000, 0, -0x10000, 0, 0, 48 << 16, 0, 0x40000000)
     path.write_bytes(content)
-    info = index_video(path).info
+    info = open_footage(path).info
     assert (info.width, info.height) == (48, 64)
-    top, bottom = read_frames(path, [0])[0, [4, 60], 24].astype(int)
+    top, bottom = open_footage(path).read([0])[0, [4, 60], 24].astype(int)
     assert top[0] > top[2] + 120  # the red left edge, turned clockwise, is on top
     assert bottom[2] > bottom[0] + 120
 
@@ -155,24 +160,97 @@ def test_frames_of_a_variable_rate_are_numbered_in_their_order_and_keep_their_ow
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool
 ):
     if long:
-        monkeypatch.setattr(seeking, "MAX_PIXELS", 1)
-    path = uneven(tmp_path / "uneven.mkv")
-    index = index_video(path)
-    assert (index.info.num_frames, index.seekable) == (20, long)
-    np.testing.assert_allclose(index.seconds, 5 * np.arange(20) ** 2 / 1000, atol=0.001)
-    assert numbers_in(read_frames(path, [*range(20), 3, 19, 0, 11], index=index)) == [*range(20), 3, 19, 0, 11]
+        monkeypatch.setattr(reading, "MAX_SHORT_PIXELS", 1)
+    footage = open_footage(uneven(tmp_path / "uneven.mkv"))
+    assert footage.info.num_frames == 20
+    np.testing.assert_allclose(footage.seconds, 5 * np.arange(20) ** 2 / 1000, atol=0.001)
+    assert numbers_in(footage.read([*range(20), 3, 19, 0, 11])) == [*range(20), 3, 19, 0, 11]
+    assert footage.notes == ("Variable frame rate: the frames shown to a network are chosen by their times.",)
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "pixels"),
+    [
+        ("libx264", "mp4", "yuv420p"),
+        ("libx264", "mkv", "yuv444p10le"),
+        ("libx264", "mpg", "yuv420p"),
+        ("libx264", "ts", "yuv420p"),
+        ("libx265", "mp4", "yuv420p10le"),
+        ("libvpx-vp9", "webm", "yuv420p"),
+        ("libsvtav1", "mp4", "yuv420p10le"),
+    ],
+)
+def test_what_phones_and_the_web_write_is_read(tmp_path: Path, codec: str, container: str, pixels: str):
+    if codec not in av.codecs_available:
+        pytest.skip(f"this PyAV cannot write {codec}")
+    path = encode_at(tmp_path / f"clip.{container}", codec, numbered(20), range(20), pixels=pixels)
+    footage = open_footage(path)
+    assert (footage.info, footage.notes) == (VideoInfo(20, 10.0, 64, 48), ())
+    np.testing.assert_allclose(footage.seconds, np.arange(20) / 10, atol=0.001)
+    assert numbers_in(footage.read([13, 0, 19, 13, 7])) == [13, 0, 19, 13, 7]
+
+
+def test_pixels_that_are_not_square_are_shown_as_they_are_meant(tmp_path: Path):
+    """A white square of 300 x 300 in 1024 x 576, stored in 720 columns as on a DVD."""
+    image = np.zeros((1, 576, 720, 3), np.uint8)
+    image[0, 138:438, 255:466] = 255
+    path = encode_at(tmp_path / "dvd.mp4", "libx264", image, [0], aspect=Fraction(64, 45))
+    footage = open_footage(path)
+    assert (footage.info.width, footage.info.height) == (1024, 576)
+    [whole], [square] = footage.read([0]), footage.read([0], size=288)
+    assert whole.shape == (576, 1024, 3)
+    for frame, side in ((whole, 300), (square, 150)):
+        lit = frame[..., 0] > 127
+        assert abs(lit.any(0).sum() - side) <= 2
+        assert abs(lit.any(1).sum() - side) <= 2
+
+
+def test_an_incredible_shape_of_pixels_is_ignored(tmp_path: Path):
+    path = encode_at(tmp_path / "clip.mp4", "libx264", numbered(2), range(2), aspect=Fraction(2000, 1))
+    assert open_footage(path).info.width == 64
+
+
+def test_a_file_cut_behind_its_index_tells_how_many_of_its_frames_are_there(tmp_path: Path):
+    path = tmp_path / "cut.mp4"
+    write_video(path, numbered(50), 10.0)
+    content = path.read_bytes()
+    path.write_bytes(content[: (len(content) + content.index(b"mdat")) // 2])
+    footage = open_footage(path)
+    count = footage.info.num_frames
+    assert 5 < count < 45
+    assert footage.notes == (f"{count} of the 50 frames that cut.mp4 states can be read.",)
+    # Greys come again after 32 frames.
+    assert [number % 32 for number in numbers_in(footage.read(range(count)))] == [n % 32 for n in range(count)]
+
+
+def test_music_with_a_picture_as_its_cover_is_called_a_still(tmp_path: Path):
+    cover = encode_at(tmp_path / "cover.mp4", "mjpeg", numbered(1), [0], pixels="yuvj420p")
+    path = tmp_path / "song.mp4"
+    with av.open(str(cover)) as source, av.open(str(path), "w") as container:
+        picture = container.add_stream_from_template(source.streams.video[0])
+        picture.disposition = Disposition.attached_pic
+        sound = container.add_stream("aac", rate=8000, layout="mono")
+        [packet] = [packet for packet in source.demux(video=0) if packet.size]
+        packet.stream = picture
+        container.mux(packet)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.rate = 8000
+        container.mux([*sound.encode(silence), *sound.encode()])
+    sample = sample_clip(path, 4, 32)
+    assert sample.notes("gte")[0] == "song.mp4 is sound with one still picture, its cover: nothing moves in it."
+    assert sample.notes("gte")[1].startswith("This is one frame, which is shown to gte 4 times")
 
 
 def test_a_video_is_known_by_what_it_holds_and_not_by_its_ending(tmp_path: Path):
     path = encode(tmp_path / "clip.avi", numbered(12), "MJPG").rename(tmp_path / "clip.mp4")
-    assert numbers_in(read_frames(path, [0, 11])) == [0, 11]
+    assert numbers_in(open_footage(path).read([0, 11])) == [0, 11]
 
 
 def test_a_rate_that_is_the_clock_of_the_time_stamps_is_replaced_by_the_measured_one():
-    assert files._plausible_fps(1000.0, 61, 2.0) == 30.0
-    assert files._plausible_fps(12.0, 61, 2.0) == 12.0
-    assert files._plausible_fps(0.0, 1, 0.0) == 25.0
-    assert files._plausible_fps(float("nan"), 1, 0.0) == 25.0
+    assert reading._plausible_fps(1000.0, 61, 2.0) == 30.0
+    assert reading._plausible_fps(12.0, 61, 2.0) == 12.0
+    assert reading._plausible_fps(0.0, 1, 0.0) == 25.0
+    assert reading._plausible_fps(float("nan"), 1, 0.0) == 25.0
 
 
 # Bad input
@@ -216,6 +294,18 @@ def headless(path: Path) -> None:
     path.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
 
 
+def playlist(path: Path) -> None:
+    """An HLS playlist of a video beside it."""
+    encode(path.with_name("other.avi"), numbered(5), "MJPG")
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1.0,\nother.avi\n#EXT-X-ENDLIST\n")
+
+
+def concatenation(path: Path) -> None:
+    """FFmpeg's list of files to join."""
+    encode(path.with_name("other.avi"), numbered(5), "MJPG")
+    path.write_text("ffconcat version 1.0\nfile other.avi\n")
+
+
 def pictureless(path: Path) -> None:
     """A video of no frames."""
     source = encode(path.with_name("whole.avi"), numbered(5), "MJPG")
@@ -225,23 +315,24 @@ def pictureless(path: Path) -> None:
 
 BAD: list[tuple[Callable[[Path], object], str]] = [
     (lambda path: None, "does not exist; check the name"),
-    (lambda path: path.mkdir(), "is a folder; give the video file itself"),
     (empty, "is empty; the upload or copy may have failed"),
-    (text, "is no video that can be read here"),
-    (noise, "is no video that can be read here"),
-    (sound, "is no video that can be read here"),
-    (mute_pictures, "sound without images"),
-    (song, "is no video|opens as a video but no frame"),
-    (headless, "is no video that can be read here"),
-    (pictureless, "no frame of it can be decoded|is no video that can be read here"),
+    (text, "is no video in a format that is read here"),
+    (noise, "is no video in a format that is read here"),
+    (sound, "is no video in a format that is read here"),
+    (mute_pictures, "has no video stream, only audio"),
+    (song, "has no video stream, only audio"),
+    (headless, "begins as an MP4 or MOV file, but what must follow is missing or damaged"),
+    (pictureless, "opens as a video, but none of its frames can be decoded"),
+    (playlist, "is a list of other files, and such lists are not followed"),
+    (concatenation, "is a list of other files, and such lists are not followed"),
 ]
 
 
 @pytest.mark.parametrize(("make", "says"), BAD)
 @pytest.mark.parametrize(
     "read",
-    [index_video, lambda path: read_frames(path, [0]), lambda path: read_clip(path, 8, 32)],
-    ids=["index", "frames", "clip"],
+    [open_footage, lambda path: sample_clip(path, 8, 32)],
+    ids=["open", "sample"],
 )
 def test_what_is_no_video_gives_one_sentence_and_no_noise(
     tmp_path: Path,
@@ -260,24 +351,19 @@ def test_what_is_no_video_gives_one_sentence_and_no_noise(
     assert captured.err + captured.out == ""
 
 
-def test_a_frame_past_the_end_is_named_with_the_length(tmp_path: Path):
+@pytest.mark.parametrize("which", [[], [0, -1], [0, 5]])
+def test_frames_that_a_video_does_not_have_are_a_mistake_of_the_caller(tmp_path: Path, which: list[int]):
     path = encode(tmp_path / "clip.avi", numbered(5), "MJPG")
-    with pytest.raises(VideoError, match=r"clip.avi has 5 frames, so there is no frame 5"):
-        read_frames(path, [0, 5])
-
-
-@pytest.mark.parametrize("which", [[], [0, -1]])
-def test_frames_that_no_video_has_are_a_mistake_of_the_caller(tmp_path: Path, which: list[int]):
-    with pytest.raises(ValueError, match="at least one frame, counted from 0"):
-        read_frames(tmp_path / "any.avi", which)
+    with pytest.raises(ValueError, match=r"Ask for frames from 0 to 4; got \["):
+        open_footage(path).read(which)
 
 
 def test_reading_leaves_no_file_open(tmp_path: Path):
     path = encode(tmp_path / "clip.avi", numbered(5), "MJPG")
     for _ in range(3):
-        read_clip(path, 2, 16)
-        with pytest.raises(VideoError):
-            read_frames(path, [9])
+        sample_clip(path, 2, 16)
+        with pytest.raises(ValueError, match="got"):
+            open_footage(path).read([9])
     open_files = Path("/proc/self/fd")
     if not open_files.exists():
         pytest.skip("only Linux lists the open files of a process")
@@ -291,8 +377,8 @@ def test_a_missing_system_library_gives_a_sentence_that_says_what_to_install(tmp
     (tmp_path / "cv2.py").write_text(
         "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')"
     )
-    root = Path(files.__file__).parents[3]
-    code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(root)!r}]; import gte.data.video.files"
+    root = Path(reading.__file__).parents[3]
+    code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(root)!r}]; import gte.data.video.reading"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode != 0
     last = result.stderr.strip().splitlines()[-1]

@@ -1,0 +1,400 @@
+"""Video files read with PyAV (FFmpeg): frames by their presentation times.
+
+A file's frames are listed once: those of a short file by decoding it, those of a long one from its packets, of which
+only the first and last are decoded. A frame is then reached by decoding from the key frame before it. One frame is
+held at a time, so memory does not grow with the length.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from jaxtyping import Float, Int, UInt8
+
+from gte.data.opencv import cv2
+from gte.data.sampling import FrameNumbers, is_constant_rate
+from gte.errors import VideoError
+
+MAX_SHORT_PIXELS = 500_000_000
+"""A video with more in all its frames is long: decoding it takes more than a second or two."""
+MAX_DECODED_PIXELS = 30_000_000_000
+"""Decoding more would take more than a minute or two, and is not started."""
+MAX_REPLACED = 48
+"""How many frames before a damaged one the frame may lie that stands in for it."""
+THREADS = 2
+"""Of each decoder."""
+FORMATS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h264,hevc,m4v,obu,ivf,ogg,asf,flv,mxf,wtv,dv,rm"
+"""FFmpeg's names of the formats that are read: none is a list of other files, as a playlist is."""
+NUM_FIRST = 32
+"""Frames at the start of a long video that are decoded to check the list of packets."""
+MAX_LAST_KEYS = 3
+"""Key frames from the end of a long video that are tried to find its last frame."""
+_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+_MARKS = (
+    (4, b"ftyp", "an MP4 or MOV file"),
+    (0, b"\x1a\x45\xdf\xa3", "a WebM or Matroska file"),
+    (8, b"AVI ", "an AVI file"),
+)
+"""Place, bytes and kind by which the start of a file tells what it is."""
+VARIABLE_RATE = "Variable frame rate: the frames shown to a network are chosen by their times."
+ASSUMED_FPS = 25.0
+_HIGHEST_FPS = 480.0
+
+Choice = Callable[[Float[np.ndarray, " n"]], FrameNumbers]
+"""Numbers of frames by the times of all frames in seconds."""
+Frames = dict[int, UInt8[np.ndarray, "_ _ 3"]]
+"""Frames in RGB by their numbers."""
+_Decoded = tuple[Int[np.ndarray, " n"], tuple[int, int], Frames]
+"""The ticks of frames, their width and height as shown, and some of the frames by their ticks."""
+_Packet = tuple[int | None, int | None, bool]
+"""Presentation and decoding time in ticks, and whether it is a key frame."""
+Draw = Callable[[VideoFrame], UInt8[np.ndarray, "_ _ 3"]]
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """Facts about a clip's source."""
+
+    num_frames: int
+    """Frames that can be read."""
+    fps: float
+    """Frames per second, the mean where they vary; 25 where the source tells no times."""
+    width: int
+    """In pixels, as shown: rotated and with square pixels."""
+    height: int
+
+
+@dataclass(frozen=True)
+class VideoFootage:
+    """The frames of a video file, of which any can be read."""
+
+    path: Path
+    info: VideoInfo
+    seconds: Float[np.ndarray, " n"]
+    """Presentation time of each frame after that of the first."""
+    ticks: Int[np.ndarray, " n"]
+    """The same times in the file's own unit and from its own start; the frames' numbers where it tells no times."""
+    keys: Int[np.ndarray, "k 2"]
+    """Presentation and decoding times of the key frames in ticks, ascending; none where no seek is safe."""
+    notes: tuple[str, ...]
+    """Sentences that a user should know."""
+    held: Mapping[tuple[int, int | None], UInt8[np.ndarray, "_ _ 3"]] = field(default_factory=dict)
+    """Frames that were decoded already, by their numbers and sizes."""
+
+    def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
+        """Return the frames with these numbers (from 0, any order, repeats allowed), in RGB.
+
+        With `size` the middle square, resized to it. Raises VideoError if one is damaged or the file has gone;
+        ValueError for no number, or one that the video does not have.
+        """
+        frames = self._find(which, size)
+        missing = {int(number) for number in which} - frames.keys()
+        if missing:
+            raise VideoError(
+                f"{self.path.name} is damaged at frame {min(missing) + 1} (counted from 1) and cannot be read there; "
+                "choose a stretch before or after it."
+            )
+        ordered = [frames[int(number)] for number in which]
+        if len({frame.shape for frame in ordered}) > 1:
+            raise VideoError(f"The frames of {self.path.name} change size; convert it to a single size first.")
+        return np.stack(ordered)
+
+    def glimpses(self, which: FrameNumbers, size: int) -> list[UInt8[np.ndarray, "size size 3"] | None]:
+        """Return the middle squares of these frames, None for damaged ones."""
+        frames = self._find(which, size)
+        return [frames.get(int(number)) for number in which]
+
+    def _find(self, which: FrameNumbers, size: int | None) -> Frames:
+        """Return those of these frames that can be read, by their numbers."""
+        if len(which) == 0 or min(which) < 0 or max(which) >= len(self.ticks):
+            raise ValueError(f"Ask for frames from 0 to {len(self.ticks) - 1}; got {list(which)}.")
+        frames: Frames = {number: self.held[number, size] for number in map(int, which) if (number, size) in self.held}
+        wanted = sorted({int(number) for number in which} - frames.keys())
+        if not wanted:
+            return frames
+        before = np.searchsorted(self.keys[:, 0], self.ticks[wanted], side="right").tolist()
+        with _open(self.path) as (container, stream):
+            draw = _drawing(stream, size)
+            for num_keys, group in groupby(zip(before, wanted, strict=True), key=lambda pair: pair[0]):
+                numbers = [number for _, number in group]
+                # A seek may end behind the key frame that it aims at; then from the one before, or from the start.
+                found = None
+                for key in range(num_keys - 1, max(-1, num_keys - 3), -1):
+                    container.seek(int(self.keys[key, 1]), stream=stream)
+                    found = self._decode_to(numbers, _decode(container, stream), draw)
+                    if found is not None:
+                        break
+                if found is None:
+                    with _open(self.path) as opened:
+                        found = self._decode_to(numbers, _decode(*opened), draw)
+                frames |= found or {}
+        return frames
+
+    def _decode_to(
+        self, numbers: list[int], decoded: Iterator[tuple[int, int, VideoFrame]], draw: Draw
+    ) -> Frames | None:
+        """Return those of these ascending frames that are among the decoded; None if those begin behind the first.
+
+        As players do, a frame close before a damaged one stands in for it.
+        """
+        frames: Frames = {}
+        rest = list(numbers)
+        last: tuple[int, VideoFrame] | None = None
+        for count, tick, frame in decoded:
+            number = int(np.searchsorted(self.ticks, tick)) if len(self.keys) else count
+            while rest and rest[0] < number:
+                if last is None:
+                    return None
+                if rest[0] - last[0] <= MAX_REPLACED:
+                    frames[rest[0]] = draw(last[1])
+                del rest[0]
+            if rest and rest[0] == number and (not len(self.keys) or self.ticks[number] == tick):
+                frames[rest.pop(0)] = draw(frame)
+            if not rest:
+                break
+            last = number, frame
+        return frames
+
+
+def open_video(path: Path, choose: Choice | None = None, size: int | None = None) -> VideoFootage:
+    """List the frames of a video; those that `choose` takes are kept with `size` if the video is decoded for that.
+
+    Raises VideoError, with one sentence, if the file is missing, is no video or holds no frame that decodes.
+    """
+    with _open(path) as (container, stream):
+        packets, num_hidden = _list_packets(container, stream)
+        pixels = len(packets) * stream.codec_context.width * stream.codec_context.height
+        unit, rate = float(stream.time_base or 0), float(stream.average_rate or 0)
+        num_stated, is_still = stream.frames - num_hidden, bool(stream.disposition & Disposition.attached_pic)
+    times = sorted((pts, pts if dts is None else dts, is_key) for pts, dts, is_key in packets if pts is not None)
+    listed = np.array([pts for pts, _, _ in times], np.int64)
+    keys = np.array([(pts, dts) for pts, dts, is_key in times if is_key], np.int64).reshape(-1, 2)
+    is_timed = unit > 0 and len(listed) == len(packets) > 0 and _ascends(listed)
+    decoded = _decode_ends(path, listed, keys) if is_timed and pixels > MAX_SHORT_PIXELS else None
+    if decoded is None:
+        if pixels > MAX_DECODED_PIXELS:
+            raise VideoError(
+                f"{path.name} is too long to be read from its start, and its frames cannot be reached by seeking, "
+                "because it is damaged or without time stamps; convert it again, or cut out the part to be seen."
+            )
+        likely = []
+        if choose and is_timed:
+            # What the packets say may be too much, so the choice may be impossible for them.
+            with suppress(ValueError):
+                likely = choose((listed - listed[0]) * unit)
+        decoded = _decode_all(path, {int(listed[number]) for number in likely}, size)
+    ticks, shape, kept = decoded
+    if not _ascends(ticks):
+        # The time stamps of some AVI files are in the order of decoding.
+        ticks, kept, is_timed = np.arange(len(ticks)), {}, False
+    seconds = (ticks - ticks[0]) * unit
+    fps = _plausible_fps(rate, len(ticks), float(seconds[-1]) if is_timed else 0.0)
+    if not is_timed:
+        seconds = np.arange(len(ticks)) / fps
+    notes = []
+    if is_still:
+        notes.append(f"{path.name} is sound with one still picture, its cover: nothing moves in it.")
+    elif len(ticks) < num_stated:
+        notes.append(f"{len(ticks)} of the {num_stated} frames that {path.name} states can be read.")
+    if not is_constant_rate(seconds):
+        fps = (len(ticks) - 1) / float(seconds[-1])
+        notes.append(VARIABLE_RATE)
+    return VideoFootage(
+        path,
+        VideoInfo(len(ticks), fps, *shape),
+        seconds,
+        ticks,
+        # Where packets are not frames, a seek could end at another frame than decoding from the start does.
+        keys if is_timed and np.isin(ticks, listed).all() else keys[:0],
+        tuple(notes),
+        {(int(np.searchsorted(ticks, tick)), size): frame for tick, frame in kept.items()},
+    )
+
+
+def _ascends(ticks: Int[np.ndarray, " n"]) -> bool:
+    return bool((np.diff(ticks) > 0).all())
+
+
+def _list_packets(container: InputContainer, stream: VideoStream) -> tuple[list[_Packet], int]:
+    """Return the packets of a file that are shown, and the number of those that are not.
+
+    An edited file can begin before its stated start with packets that are decoded and not shown.
+    """
+    packets, hidden = [], 0
+    # An error ends the file: what follows cannot be read.
+    with suppress(FFmpegError):
+        for packet in container.demux(stream):
+            hidden += packet.is_discard
+            if packet.size and not packet.is_discard and not packet.is_corrupt:
+                packets.append((packet.pts, packet.dts, packet.is_keyframe))
+    return packets, hidden
+
+
+def _decode(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, int, VideoFrame]]:
+    """Yield the frames that decode from here on, past damaged ones, with their numbers from here and times in ticks."""
+    packets = container.demux(stream)
+    count = 0
+    while True:
+        packet, frames = None, []
+        # An error ends the file: what follows cannot be read.
+        with suppress(FFmpegError):
+            packet = next(packets, None)
+        # A packet that was cut is left out, because with it a decoder of several threads loses whole ones before it.
+        if packet is not None and packet.is_corrupt:
+            continue
+        with suppress(FFmpegError):
+            # No packet empties the decoder.
+            frames = stream.decode(packet)
+        for frame in frames:
+            yield count, count if frame.pts is None else frame.pts, frame
+            count += 1
+        if packet is None or not packet.size:
+            return
+
+
+def _decode_all(path: Path, keep: Collection[int], size: int | None) -> _Decoded:
+    """Decode a file, and keep the frames with some ticks in RGB."""
+    ticks, frames, shape = [], {}, None
+    with _open(path) as (container, stream):
+        draw = _drawing(stream, size)
+        for _, tick, frame in _decode(container, stream):
+            ticks.append(tick)
+            if shape is None:
+                shape = _shown_size(stream, frame)
+            if tick in keep:
+                frames[tick] = draw(frame)
+    if shape is None:
+        raise VideoError(f"{path.name} opens as a video, but none of its frames can be decoded; try another copy.")
+    return np.array(ticks), shape, frames
+
+
+def _decode_ends(path: Path, listed: Int[np.ndarray, " n"], keys: Int[np.ndarray, "k 2"]) -> _Decoded | None:
+    """Take the packets' ticks from the first to the last frame that decodes, without keeping a frame.
+
+    None if the decoded frames have other ticks, or the last ones are far from a key frame.
+    """
+    with _open(path) as (container, stream):
+        first = [one for one, _ in zip(_decode(container, stream), range(NUM_FIRST), strict=False)]
+        if not first:
+            return None
+        shape = _shown_size(stream, first[0][2])
+        for pts, dts in keys[::-1][:MAX_LAST_KEYS].tolist():
+            if (listed >= pts).sum() * shape[0] * shape[1] > MAX_DECODED_PIXELS:
+                return None
+            container.seek(dts, stream=stream)
+            last = [tick for _, tick, _ in _decode(container, stream)]
+            if last:
+                shown = listed[(listed >= first[0][1]) & (listed <= last[-1])]
+                ends = np.array([tick for _, tick, _ in first]), np.array(last)
+                is_safe = all(_ascends(end) and np.isin(end, shown).all() for end in ends)
+                return (shown, shape, {}) if is_safe else None
+    return None
+
+
+def _drawing(stream: VideoStream, size: int | None) -> Draw:
+    """Return a function that converts a frame to RGB, as it is shown; with `size` to its middle square."""
+    reformatter, stretch = VideoReformatter(), _pixel_aspect(stream)
+
+    def draw(frame: VideoFrame) -> UInt8[np.ndarray, "_ _ 3"]:
+        image = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        if size is None:
+            if stretch != 1:
+                image = cv2.resize(image, (round(stretch * frame.width), frame.height), interpolation=cv2.INTER_LINEAR)
+        else:
+            image = middle_square(image, size, stretch)
+        return np.ascontiguousarray(np.rot90(image, frame.rotation // 90))
+
+    return draw
+
+
+def middle_square(
+    image: UInt8[np.ndarray, "h w 3"], size: int, stretch: float = 1.0
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Return the middle square of an image whose pixels are `stretch` times as wide as high, resized to `size`."""
+    # Cropping first: a very long and narrow image would become huge when its short side grows.
+    height, width = image.shape[:2]
+    side = min(height, stretch * width)
+    rows, columns = round(side), max(1, round(side / stretch))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    square = image[top : top + rows, left : left + columns]
+    shrink = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
+    return cv2.resize(square, (size, size), interpolation=shrink)
+
+
+def _shown_size(stream: VideoStream, frame: VideoFrame) -> tuple[int, int]:
+    width, height = round(_pixel_aspect(stream) * frame.width), frame.height
+    return (width, height) if frame.rotation % 180 == 0 else (height, width)
+
+
+def _pixel_aspect(stream: VideoStream) -> float:
+    """Return the width of a pixel as a multiple of its height; 1 where nothing, or nothing credible, is stated."""
+    stated = float(stream.sample_aspect_ratio or 1)
+    return stated if 1 / 8 < stated < 8 else 1.0
+
+
+def _plausible_fps(stated: float, num_frames: int, seconds: float) -> float:
+    """Return the container's rate, unless it is the clock of the time stamps (some recorders state 1000 a second)."""
+    if 0 < stated <= _HIGHEST_FPS:
+        return stated
+    measured = (num_frames - 1) / seconds if seconds > 0 else 0.0
+    return measured if 0 < measured <= _HIGHEST_FPS else ASSUMED_FPS
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open the video stream of a file for the block. Raises VideoError, with the cause that was seen."""
+    if path.is_dir():
+        raise VideoError(f"{path.name} is a folder; give the video file itself.")
+    if not path.exists():
+        raise VideoError(f"{path} does not exist; check the name.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise VideoError(f"{path.name} cannot be read ({error.strerror}); check its permissions.") from error
+    if not head:
+        raise VideoError(f"{path.name} is empty; the upload or copy may have failed, try again.")
+    try:
+        # The protocol is named, because FFmpeg reads text before a colon as one; no other may be used from inside.
+        container = av.open(f"file:{path.resolve()}", options=_OPTIONS)
+    except (FFmpegError, ValueError) as error:
+        raise VideoError(f"{path.name} {_why_not_opened(head)}") from error
+    with container:
+        yield container, _video_stream(container, path)
+
+
+def _why_not_opened(head: bytes) -> str:
+    for place, mark, kind in _MARKS:
+        if head[place:].startswith(mark):
+            return (
+                f"begins as {kind}, but what must follow is missing or damaged, as in a recording that was not "
+                "finished or a copy that was cut; record or copy it again."
+            )
+    if head.startswith((b"#EXTM3U", b"ffconcat")):
+        return "is a list of other files, and such lists are not followed; give the video file itself."
+    return "is no video in a format that is read here; give an MP4, WebM, MKV, AVI or MPEG file."
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream):
+        kinds = sorted({stream.type for stream in container.streams})
+        raise VideoError(f"{path.name} has no video stream, only {' and '.join(kinds) or 'an empty container'}.")
+    if stream.codec_context is None:
+        raise VideoError(
+            f"{path.name} is compressed by a codec that is not built in here; convert it to H.264, as by "
+            f"`ffmpeg -i INPUT -c:v libx264 output.mp4`."
+        )
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = THREADS
+    return stream
