@@ -155,8 +155,8 @@ def _against_weights(rows: Sequence[Mapping[Any, Any]], part: str) -> str:
         above, below, drifted = above + (row[part] > chance.high), below + (row[part] < chance.low), drifted + 1
     if drifted == 1:
         compared = "more than" if above else "less than" if below else "as much as"
-        return f"{compared} a random change has there"
-    return f"more than a random change has there in {above} of {drifted} layers, less in {below}"
+        return f"{compared} a random change puts there"
+    return f"in {above or 'none'} of {drifted} layers more than a random change puts there, in {below or 'none'} less"
 
 
 def kinds(summary: pd.DataFrame, view: View, chances: Chances = MappingProxyType({})) -> Card:

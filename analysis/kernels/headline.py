@@ -19,7 +19,8 @@ GERUNDS: Final[Mapping[str, str]] = {
     "ahead": "looking ahead",
     "combined": "combining frames",
 }
-MAX_NAMES: Final = 3
+NO_CHANGE: Final = "Training changed none, by any reading."
+MAX_NAMES: Final = 2
 """Layers that a sentence names; of more it gives the number."""
 
 Readings = Mapping[Reading, Sequence[Row]]
@@ -30,7 +31,9 @@ ChanceOf = Callable[[Reading], Range | None]
 def describe_kernels(
     readings: Readings, reading: Reading = "energy", snapshot: int = -1, chance: ChanceOf = lambda _: None
 ) -> str:
-    """Two to five sentences on a snapshot: what outputs do by a reading, what changed by each, and the largest drift.
+    """One to four sentences on a snapshot: what outputs do by a reading, and what changed by each.
+
+    The largest drift is named where the chosen reading sees no other change.
 
     `readings` has the rows of `measure_drift` for each reading, among them the chosen one. A snapshot before the last
     is named by its step. Raises IndexError for a snapshot that no layer has.
@@ -52,7 +55,9 @@ def describe_kernels(
             name: [row for row in rows_at(other, snapshot) if row["layer"] in layers]
             for name, other in readings.items()
         }
-        sentences += [_changes(others, reading, chance), largest_drift_in_words(known)]
+        sentences.append(_changes(others, reading, chance))
+        if not any(row["changed"] for row in others[reading]):
+            sentences.append(largest_drift_in_words(known))
     if unknown := [row["block"] for row in whole if not is_start_known(row)]:
         of = f" of {_names(unknown)}" if known else ""
         sentences.append(f"The weights{of} before training are unknown, and so is what training changed there.")
@@ -109,10 +114,11 @@ def _names(blocks: Sequence[str]) -> str:
 def _now(rows: Sequence[Row], reading: Reading) -> str:
     outputs = sum(row["outputs"] for row in rows)
     counts = {group: count_of(rows, group) for group in GROUPS} | {"silent": sum(row["silent"] for row in rows)}
-    words = {group: outputs_in_words(number, group) for group, number in counts.items() if number}
+    words = [outputs_in_words(number, group) for group, number in counts.items() if number]
     opening = READING_WORDS[reading][0].upper() + READING_WORDS[reading][1:]
-    plural = "" if outputs == 1 else "s"
-    return f"{opening}, of {outputs:,} output channel{plural} {join_words(list(words.values()))}{_leaders(rows)}."
+    number, verb = words[0].split(" ", 1)
+    words[0] = f"{number} of {outputs:,} output channel{'' if outputs == 1 else 's'} {verb}"
+    return f"{opening}, {join_words(words)}{_leaders(rows)}."
 
 
 def _leaders(rows: Sequence[Row]) -> str:
@@ -131,51 +137,45 @@ def _leaders(rows: Sequence[Row]) -> str:
         return ", equally many in every layer"
     alone = {groups[0]: blocks for groups, blocks in leading.items() if len(groups) == 1}
     words = [f"{GERUNDS[group]} in {_names(alone[group])}" for group in GROUPS if group in alone]
-    return f"; the most frequent is {join_words(words)}" if words else ""
+    return f"; most frequent is {join_words(words)}" if words else ""
 
 
 def _changes(readings: Readings, reading: Reading, chance: ChanceOf) -> str:
-    """Say how many outputs changed, by the chosen reading first."""
+    """Say what how many outputs do was changed, by the chosen reading first."""
     numbers: dict[Reading, int] = {name: sum(row["changed"] for row in rows) for name, rows in readings.items()}
-    none = [READING_WORDS[name] for name, number in numbers.items() if not number]
-    nothing = f"none does anything else than before training, {' or '.join(none)}"
-    if len(none) == len(numbers):
-        return f"{nothing[0].upper()}{nothing[1:]}."
-    others: list[Reading] = [name for name in readings if numbers[name] and name != reading]
-    some: list[Reading] = [reading, *others] if numbers[reading] else others
-    texts = []
-    for name in some:
-        number, drawn = numbers[name], chance(name)
-        does = "does" if number == 1 else "do"
-        if name == reading:
-            text = f"{number} {does} something else than before training"
-        else:
-            text = f"{READING_WORDS[name]} {number} {does}"
-        if drawn is not None:
-            of = "by chance" if texts else "after a random change of the same size"
-            text += f" ({'no more than ' if number <= drawn.high else ''}{of} {drawn.in_words()})"
-        texts.append(text)
-    if not numbers[reading]:
-        return f"{nothing[0].upper()}{nothing[1:]}; {', '.join(texts)}."
+    if not any(numbers.values()):
+        return NO_CHANGE
+
+    def compared(name: Reading) -> str:
+        drawn = chance(name)
+        if not numbers[name] or drawn is None:
+            return ""
+        return f" ({'no more than by chance,' if numbers[name] <= drawn.high else 'by chance'} {drawn.in_words()})"
+
+    number = numbers[reading]
+    does = "does" if number == 1 else "do"
+    sentence = f"Training changed what {number} {does}{compared(reading)}" if number else "Training changed none"
     if moves := _moves(readings[reading]):
-        texts[0] += f": {moves}"
-    if none:
-        texts.append(f"{' and '.join(none)} none does")
-    sentence = "; ".join([texts[0], ", ".join(texts[1:])]) if texts[1:] else texts[0]
-    return f"{sentence[0].upper()}{sentence[1:]}."
+        sentence += f": {moves}"
+    by_count: dict[str, list[str]] = {}
+    for name in sorted(readings, key=lambda name: not numbers[name]):
+        if name != reading:
+            by_count.setdefault(f"{numbers[name] or 'none'}{compared(name)}", []).append(READING_WORDS[name])
+    others = ", ".join(f"{' and '.join(names)} {count}" for count, names in by_count.items())
+    return f"{sentence}; {others}." if others else f"{sentence}."
 
 
 def _moves(rows: Sequence[Row]) -> str:
-    """How many outputs stopped and began looking back and ahead, in counts."""
+    """How many outputs stopped and began looking back and ahead, or reading the current frame, in counts."""
     words = []
     for name in DIRECTIONS:
         before = count_of(rows, f"{name}0")
         stopped, began = (sum(row[f"{verb}_{name}"] for row in rows) for verb in ("stopped", "began"))
-        if stopped:
-            words.append(f"{stopped} of {before} stopped {GERUNDS[name]}, {began or 'none'} began")
-        elif began:
-            words.append(f"{began} began {GERUNDS[name]}")
-    return "; ".join(words)
+        # Where none did so before, the counts of now say how many began.
+        if before and (stopped or began):
+            joined = f" ({began} began)" if began else ""
+            words.append(f"{stopped or 'none'} of {before}{'' if words else ' stopped'} {GERUNDS[name]}{joined}")
+    return ", ".join(words)
 
 
 def largest_drift_in_words(rows: Sequence[Mapping[Any, Any]]) -> str:

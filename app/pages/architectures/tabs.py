@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -316,8 +317,7 @@ def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
             "Network": table["label"],
             "Top-1": table["top1"],
             "Top-5": table["top5"],
-            "Reported by": table["who"],
-            "Quoted from": table["quoted_from"],
+            "Reported by": [_reporter(row) for row in table.to_dict("records")],
             "Frames": table["frames"],
             "Crop": table["size"],
             "Views": [f"{row['clips']} x {row['crops']}" for row in table.to_dict("records")],
@@ -332,19 +332,23 @@ def _accuracy_rows(table: pd.DataFrame, flops_per_mac: int) -> Styler:
     return widgets.format_numbers(frame, numbers)
 
 
+def _reporter(row: Mapping[Any, Any]) -> str:
+    """Who prints a figure, without the remarks of the list of sources."""
+    return row["who"].split(" (")[0] + (" (quoted)" if row["quoted_from"] else "")
+
+
 def accuracy_columns(unit: str) -> Mapping[str, ColumnConfig]:
     """Return widths in pixels with which the table does not scroll sideways."""
     return {
-        "Network": st.column_config.Column(width=80),
-        "Top-1": st.column_config.Column(width=66, help="Percent of answers that are right, as reported"),
-        "Top-5": st.column_config.Column(width=60, help="Percent with the right answer among five, as reported"),
-        "Reported by": st.column_config.Column(width=112),
-        "Quoted from": st.column_config.Column(width=104, help="Whose figure it is, where another one is repeated"),
-        "Frames": st.column_config.Column(width=46, help="Frames of a clip, as reported"),
-        "Crop": st.column_config.Column(width=40, help="Height and width of a frame in pixels, as far as stated"),
-        "Views": st.column_config.Column(width=50, help="Clips of each video x crops of each clip"),
-        "Printed": st.column_config.Column(width=58, help="MACs of one view in thousand millions, as printed"),
-        unit: st.column_config.Column(f"{unit}, here", width=82, help=f"{unit} of all views, counted here"),
+        "Network": st.column_config.Column(width=84),
+        "Top-1": st.column_config.Column(width=72, help="Percent of answers that are right, as reported"),
+        "Top-5": st.column_config.Column(width=66, help="Percent with the right answer among five, as reported"),
+        "Reported by": st.column_config.Column(width=150, help="Quoted: they repeat a figure of the network's authors"),
+        "Frames": st.column_config.Column(width=60, help="Frames of a clip, as reported"),
+        "Crop": st.column_config.Column(width=48, help="Height and width of a frame in pixels, as far as stated"),
+        "Views": st.column_config.Column(width=62, help="Clips of each video x crops of each clip"),
+        "Printed": st.column_config.Column(width=66, help="MACs of one view in thousand millions, as printed"),
+        unit: st.column_config.Column(f"{unit}, here", width=84, help=f"{unit} of all views, counted here"),
         "Parameters": st.column_config.Column("Params", width=68, help="Learnable numbers, counted here"),
     }
 

@@ -38,10 +38,8 @@ UPLOAD_NOTE = "{names} is kept on this server for this visit only: a link to thi
 SHOWN = {
     "block": "layer",
     "outputs": "output channels",
-    "back0": "looked back",
     "back": "looks back",
     "now": "now",
-    "ahead0": "looked ahead",
     "ahead": "looks ahead",
     "combined": "combines",
     "averages": "averages",
@@ -52,21 +50,38 @@ SHOWN = {
     "drift": "drift",
     "cosine": "cosine",
 }
-"""Columns of the table of layers that the page shows; the CSV has all. The past tense is before training."""
+"""What the page compares, by layer; the CSV has more."""
+
+TITLES = {"outputs": "channels", "back": "back", "ahead": "ahead", "centre_of_mass": "centre"}
+"""Shorter titles than those of SHOWN, so that all columns of the table of layers are in view at 1280 pixels."""
+LOST_TITLES = {"initial": "lost reset", "present": "lost current", "zero": "lost zeroed"}
+HELP = {
+    "channels": "Output channels of the layer",
+    "back": "Looks back: the largest tap is of a past frame and dominates",
+    "now": "The tap of the current frame dominates",
+    "ahead": "Looks ahead: the largest tap is of a future frame and dominates",
+    "changed": "Output channels that do something else than before training",
+    "centre": "Mean centre of mass of the output channels, in frames",
+    **{
+        LOST_TITLES[setting]: f"Test clips lost where the layer's kernels are: {words}"
+        for setting, words in SETTINGS.items()
+    },
+}
+"""What a column of the table of layers holds, where its title is short."""
 
 NUMBERS = st.column_config.NumberColumn(format="%.3f")
 OUTPUT_COLUMNS = {
-    "output": "output channel",
+    "output": "channel",
     "kind": "does",
-    "kind0": "did before training",
-    "centre_of_mass": "centre, frames",
+    "kind0": "before",
+    "centre_of_mass": "centre",
     "drift": "drift",
     "norm": "size",
 }
 """Columns of the table of output channels that the page shows, before the taps."""
 
 WHOLE = ("block", "outputs", "changed")
-SHARES = ("back0", "back", "now", "ahead0", "ahead", "combined", "averages", "subtracts", "mixed")
+SHARES = ("back", "now", "ahead", "combined", "averages", "subtracts", "mixed")
 
 MAX_COMPARED = 3
 
@@ -141,7 +156,10 @@ def _layer(subject: _Subject) -> None:
     table = outputs_table(history, min(view.snapshot, len(history.steps) - 1), view.reading, view.moments)
     block = block_names_of(subject.summary)[view.layer]
     st.subheader(f"Every output channel of {layout.plain(block)}", anchor=False)
-    st.caption("Click a row to choose its output channel.")
+    st.caption(
+        "Click a row to choose its output channel. *Before*: what it did before training; *centre*: its centre of mass "
+        "in frames; *size*: the norm of its weights."
+    )
     titles = OUTPUT_COLUMNS | {tap: tap for tap in tap_names(history.weights.shape[3])}
     words = {name: [KIND_WORDS.get(kind, kind) for kind in table[name]] for name in ("kind", "kind0") if name in table}
     shown = pd.DataFrame({title: words.get(name, table[name]) for name, title in titles.items() if name in table})
@@ -150,6 +168,16 @@ def _layer(subject: _Subject) -> None:
     _clickable_rows(shown, formats, key, lambda row: url_state.choose(url_keys.OUTPUT, row))
     file = f"{subject.header.name}-{block}-outputs.csv"
     widgets.download_csv("Output channels (CSV)", table, file, key=key)
+
+
+CHARACTER, PADDING, DIGITS = 7.4, 18, 6
+"""Pixels of a letter and around the text of a cell; characters of a number."""
+
+
+def _width(table: pd.DataFrame, title: str) -> int:
+    """Return the pixels that a column needs, so that as many columns as can be are in view."""
+    texts = [len(text) for text in table[title] if isinstance(text, str)] or [DIGITS]
+    return round(CHARACTER * max(len(title), *texts) + PADDING)
 
 
 def _clickable_rows(
@@ -161,7 +189,13 @@ def _clickable_rows(
         if rows := st.session_state[key].selection.rows:
             on_row(rows[0])
 
-    st.dataframe(table, hide_index=True, column_config=formats, key=key, on_select=clicked, selection_mode="single-row")
+    columns: dict[str, ColumnConfig] = {}
+    for place, title in enumerate(map(str, table.columns)):
+        columns[title] = formats.get(title, st.column_config.Column()).copy()
+        columns[title]["width"] = _width(table, title)
+        columns[title]["help"] = HELP.get(title)
+        columns[title]["pinned"] = place == 0
+    st.dataframe(table, hide_index=True, column_config=columns, key=key, on_select=clicked, selection_mode="single-row")
 
 
 def _spectrum(subject: _Subject) -> None:
@@ -275,7 +309,7 @@ def _comparison(table: pd.DataFrame, names: Sequence[str]) -> None:
     for number, name in enumerate(names[1:], start=2):
         difference = table[f"{measure} ({number})"]
         columns |= {name: table[measure] + difference, f"{name} minus {names[0]}": difference}
-    form = _columns().get(SHOWN[measure])
+    form = _columns().get(measure)
     formats = {title: form for title in columns if title != "layer"} if form else {}
     st.dataframe(pd.DataFrame(columns), hide_index=True, column_config=formats, width="stretch")
 
@@ -283,31 +317,39 @@ def _comparison(table: pd.DataFrame, names: Sequence[str]) -> None:
 def _columns() -> dict[str, ColumnConfig]:
     """Return the formats of the columns of SHOWN."""
     shares = st.column_config.NumberColumn(format="percent")
-    numbers = st.column_config.NumberColumn(format="%.3f")
-    return {title: shares if column in SHARES else numbers for column, title in SHOWN.items() if column not in WHOLE}
+    return {column: shares if column in SHARES else NUMBERS for column in SHOWN if column not in WHOLE}
 
 
 def _table(subject: _Subject) -> None:
     rows = at_snapshot(subject.summary, subject.view.snapshot)
-    table = pd.DataFrame({title: rows[column] for column, title in SHOWN.items()})
+    # What combines frames is the sum of three columns.
+    columns = {column: TITLES.get(column, title) for column, title in SHOWN.items() if column != "combined"}
+    values = {column: 100 * rows[column] if column in SHARES else rows[column] for column in columns}
+    table = pd.DataFrame({title: values[column] for column, title in columns.items()})
+    of = ""
     if losses := ablation.losses(subject.header):
-        for setting, title in SETTINGS.items():
-            numbers = [losses.get(layer, {}).get(setting) for layer in rows["layer"]]
-            table[f"lost: {title}"] = [None if loss is None else _loss_in_words(loss) for loss in numbers]
+        for setting, title in LOST_TITLES.items():
+            found = [losses.get(layer, {}).get(setting) for layer in rows["layer"]]
+            table[title] = [None if loss is None else _loss_in_words(loss) for loss in found]
+            of = next((f", of {loss.num_clips}" for loss in found if loss), of)
     known = table.dropna(axis="columns", how="all")
     blocks = rows["block"].tolist()
-    _clickable_rows(known, _columns(), f"layers of {subject.header.path}", lambda row: _open(blocks[row]))
+    percents = dict.fromkeys(SHARES, st.column_config.NumberColumn(format="%.0f %%"))
+    formats = {columns[column]: form for column, form in (_columns() | percents).items() if column in columns}
+    _clickable_rows(known, formats, f"layers of {subject.header.path}", lambda row: _open(blocks[row]))
     if len(known.columns) < len(table.columns):
         st.caption("The weights before training are unknown, so comparisons with them are left out.")
     st.caption(
-        "At the chosen snapshot; click a row to choose its layer. *lost*: test clips that become wrong minus those "
-        "that become right when the layer's kernels are replaced after training, with the 95 % interval. The CSV under "
-        "*Export* has every column of every snapshot."
+        f"At the chosen snapshot; click a row to choose its layer. *lost*: test clips{of}, that become wrong minus "
+        "those that become right when the layer's kernels are reset to those before training, see the current frame "
+        "only, or are zeroed after training, with the 95 % interval. The CSV under *Export* has every column of every "
+        "snapshot."
     )
 
 
 def _loss_in_words(loss: ablation.Loss) -> str:
-    return f"{loss.lost} [{three_digits(loss.low)}, {three_digits(loss.high)}] of {loss.num_clips}"
+    lost, low, high = (three_digits(round(number)) for number in (loss.lost, loss.low, loss.high))
+    return f"{lost} [{low}, {high}]"
 
 
 def _read(_subject: _Subject) -> None:

@@ -20,10 +20,10 @@ def ask_for(name: str) -> None:
     url_state.choose(url_keys.EXPLAINED, name)
 
 
-def pick_class(header: CheckpointHeader, default: str) -> int | None:
-    """Draw the choice of the class of the evidence, for the keyboard; None for `default`, which is no class."""
+def pick_class(name: str, header: CheckpointHeader, default: str) -> int | None:
+    """Draw the choice of the class of a network's evidence, for the keyboard; None for `default`, which is no class."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown("Evidence for", width="content")
+        st.markdown(layout.plain(f"Evidence of {name} for"), width="content")
         chosen = widgets.pick(
             url_keys.EXPLAINED,
             "Evidence for",

@@ -141,7 +141,7 @@ _FIRST = SETTINGS["mirrored"].label
 
 def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice, stored: StoredClip) -> str:
     """Draw Grad-CAM for a class, by default the original answer, before and after the change; say what changed."""
-    asked = evidence.pick_class(header, ORIGINAL_ANSWER)
+    asked = evidence.pick_class(effect.network, header, ORIGINAL_ANSWER)
     target = int(effect.before.argmax()) if asked is None else asked
     block, change = preselect_layer(cache.map_shapes(header)), choice.change
     before = cache.evidence(header, clip, target, block, "gradcam")

@@ -17,7 +17,7 @@ from analysis.attribution.stored_clips import evidence_strip
 from analysis.interventions import accuracy
 from analysis.interventions import cards as intervention_cards
 from analysis.interventions.accuracy import ANSWERS, AS_FILMED, change_label
-from analysis.interventions.effects import Effect, evidence_in_words, theorem
+from analysis.interventions.effects import Effect, theorem
 from analysis.interventions.experiments import explain_in_time, frames_in_time
 from analysis.interventions.figures import CLIP_AS_FILMED, NOT_GIVEN, frames_before_and_after, positions_as_filmed
 from analysis.interventions.time_edits import SPEEDS, TIME_CHANGES, TimeChoice, in_words, is_reordering
@@ -178,12 +178,11 @@ def _evidence(
 
     `rows_in_code` is how code computes it at a block and for a class.
     """
-    target = evidence.pick_class(header, NO_EVIDENCE)
+    target = evidence.pick_class(name, header, NO_EVIDENCE)
     if target is None:
         return
     block = preselect_layer(cache.map_shapes(header))
     rows = {label: (clip, cache.evidence(header, clip, target, block, "gradcam")) for label, clip in clips.items()}
-    st.markdown(layout.plain(f"{name}: {evidence_in_words(*(found for _, found in rows.values()))}"))
     evidence.draw(rows, header, Call(evidence_strip, rows_in_code(block, target), evidence.SCALE_LABEL).code())
 
 
