@@ -21,7 +21,7 @@ from gte.weights.published import LAYOUTS
 MAX_VIDEO_MEGABYTES = 200
 """A minute of ordinary video is far below it."""
 
-SEQUENCE_WIDTH = 320
+SEQUENCE_WIDTH = 280
 
 CLIP_NOTE = "The clip stays on this server for this visit only: a link to this page does not contain it."
 CHECKPOINT_NOTE = (
@@ -172,7 +172,16 @@ def pick_clip(source: clips.ClipSource, default: str, below: DeltaGenerator) -> 
             words = {name: f"{name} · {len(files)} images" for name, files in sequences.files.items()}
             default = sequences.colour or next(iter(words))
             of = str(clip.identity)
-            chosen = pick(url_keys.SEQUENCE, "Sequence", list(words), default, words=words, width=SEQUENCE_WIDTH, of=of)
+            chosen = pick(
+                url_keys.SEQUENCE,
+                "Sequence",
+                list(words),
+                default,
+                words=words,
+                width=SEQUENCE_WIDTH,
+                label_visibility="collapsed",
+                of=of,
+            )
             clip = clip.with_sequence(chosen)
         if notes := clip.footage.notes:
             st.caption(layout.plain(" ".join(notes)))

@@ -41,6 +41,17 @@ class PackedFile:
     """Its path in there, with forward slashes; used for words and order, never to open anything."""
     entry: Path | zipfile.ZipInfo | tarfile.TarInfo
 
+    @property
+    def size(self) -> int:
+        """In bytes, as stated; 0 for a file that is gone."""
+        match self.entry:
+            case Path() as path:
+                return path.stat().st_size if path.exists() else 0
+            case zipfile.ZipInfo() as info:
+                return info.file_size
+            case tarfile.TarInfo() as info:
+                return info.size
+
 
 def is_archive(name: str) -> bool:
     """Return True for the name of a zip or tar file."""
@@ -95,14 +106,11 @@ def _plain(name: str) -> str:
 
 def read_files(place: Path, files: Sequence[PackedFile]) -> Iterator[bytes]:
     """Yield the content of each of the files that `list_files` returned. Raises VideoError."""
-    for file in files:
-        size = _size(file)
-        if size > MAX_FILE_BYTES:
-            raise VideoError(
-                f"{file.name} has {size // 1_000_000} MB; files of at most {MAX_FILE_BYTES // 1_000_000} MB are read."
-            )
     with _opened(place) as archive:
         for file in files:
+            if file.size > MAX_FILE_BYTES:
+                megabytes = f"has {file.size // 1_000_000} MB; at most {MAX_FILE_BYTES // 1_000_000} MB are read"
+                raise VideoError(f"{file.name} {megabytes} of one file.")
             match archive, file.entry:
                 case _, Path() as path:
                     yield _read(path)
@@ -114,16 +122,6 @@ def read_files(place: Path, files: Sequence[PackedFile]) -> Iterator[bytes]:
                 case tarfile.TarFile(), tarfile.TarInfo() as info:
                     source = archive.extractfile(info)
                     yield source.read(info.size) if source else b""
-
-
-def _size(file: PackedFile) -> int:
-    match file.entry:
-        case Path() as path:
-            return path.stat().st_size if path.exists() else 0
-        case zipfile.ZipInfo() as info:
-            return info.file_size
-        case tarfile.TarInfo() as info:
-            return info.size
 
 
 def _read(path: Path) -> bytes:

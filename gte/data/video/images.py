@@ -24,6 +24,8 @@ MAX_PIXELS = 89_000_000
 """Of one image: 267 MB in RGB. Above 89.5 million Pillow itself warns."""
 MAX_ANIMATION_PIXELS = 20_000_000_000
 """Of all frames of an animation: about a minute of decoding."""
+MAX_CHECKED_BYTES = 100_000_000
+"""Of a sequence whose files are looked at when it is opened: half a second."""
 BACKGROUND = "white"
 """Seen through transparent pixels, as on a white page."""
 BRIEF_MILLISECONDS = 10
@@ -133,7 +135,7 @@ def open_images(place: Path, files: Sequence[PackedFile], notes: Iterable[str] =
             durations.append(stated if stated > BRIEF_MILLISECONDS else TYPICAL_MILLISECONDS)
             transparent = transparent or _has_transparent_pixels(image)
         has_times = image.format != "TIFF" and count > 1
-    notes = list(notes)
+    notes = [*notes, *_unreadable(place, files)]
     if len(durations) < count:
         notes.append(f"The first {len(durations)} of the {count} frames that {name} states can be read.")
     if transparent:
@@ -146,6 +148,33 @@ def open_images(place: Path, files: Sequence[PackedFile], notes: Iterable[str] =
         notes.append(VARIABLE_RATE)
     info = VideoInfo(num_frames, num_frames / float(seconds[-1]), width, height)
     return ImageFootage(place, files, info, seconds[:-1], tuple(notes))
+
+
+def _unreadable(place: Path, files: Sequence[PackedFile]) -> Iterator[str]:
+    """Yield a note on images of a sequence that are no images or lack their end, whether they are shown or not."""
+    if len(files) == 1 or sum(file.size for file in files) > MAX_CHECKED_BYTES:
+        return
+    errors: list[str] = []
+    waiting = list(files)
+    while waiting:
+        with _kept_in(errors):
+            for content in read_files(place, tuple(waiting)):
+                file = waiting.pop(0)
+                if not _SIGNATURE.match(content) or _ends_early(content):
+                    with _kept_in(errors), _opened(_known_name(place, file), content) as image:
+                        image.load()
+        # The first that is left could not be unpacked.
+        waiting = waiting[1:]
+    if errors:
+        yield f"{len(errors)} of the {len(files)} images cannot be read. {errors[0]}"
+
+
+@contextmanager
+def _kept_in(errors: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except VideoError as error:
+        errors.append(str(error))
 
 
 def begins_as_image(path: Path) -> bool:
@@ -220,6 +249,9 @@ def _cause(content: bytes, error: Exception) -> str:
 
 def _ends_early(content: bytes) -> bool:
     """Return True if a file has fewer bytes than it states, or lacks the mark at its end."""
+    if content.startswith(b"\xff\xd8"):
+        # After the last start of a scan comes the end of the image.
+        return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
     match content[:4], content[4:8]:
         case b"RIFF", size:
             return 8 + int.from_bytes(size, "little") > len(content)

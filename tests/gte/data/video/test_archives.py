@@ -99,6 +99,10 @@ def test_an_image_with_a_wrong_checksum_is_named(tmp_path):
     content = path.read_bytes().replace(png(1), png(1)[:-20] + b"\x00" + png(1)[-19:], 1)
     path.write_bytes(content)
     footage = open_footage(path)
+    [note] = footage.notes
+    assert note.startswith(
+        "1 of the 3 images cannot be read. frames.zip cannot be unpacked (Bad CRC-32 for file '1.png')"
+    )
     assert [frame is not None for frame in footage.glimpses([0, 1, 2], 16)] == [True, False, True]
     with pytest.raises(VideoError, match=r"frames.zip cannot be unpacked \(Bad CRC-32 for file '1.png'\)"):
         footage.read([0, 1])
@@ -144,7 +148,7 @@ def test_a_file_that_grows_huge_is_not_unpacked(tmp_path, monkeypatch, name):
     monkeypatch.setattr(archives, "MAX_FILE_BYTES", 1_000_000)
     [small, large] = list_files(place)
     assert list(read_files(place, [small])) == [png(0)]
-    with pytest.raises(VideoError, match=r"^1.png has 5 MB; files of at most 1 MB are read"):
+    with pytest.raises(VideoError, match=r"^1.png has 5 MB; at most 1 MB are read of one file"):
         list(read_files(place, [large]))
 
 

@@ -278,6 +278,29 @@ def test_an_overview_goes_on_after_an_image_that_cannot_be_read(tmp_path):
         open_footage(tmp_path).read([2])
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif"])
+def test_a_cut_image_is_noted_whether_it_is_shown_or_not(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (5, 48, 64, 3), np.uint8)
+    for number in range(5):
+        saved(tmp_path, f"{number}{suffix}", Image.fromarray(noise[number]))
+    assert open_footage(tmp_path).notes == ()
+    for number in (2, 3):
+        path = tmp_path / f"{number}{suffix}"
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    footage = open_footage(tmp_path)
+    assert footage.notes == (
+        f"2 of the 5 images cannot be read. 2{suffix} is cut short: its end is missing; copy it again.",
+    )
+    assert len(footage.read([0, 1, 4])) == 3
+
+
+def test_bytes_after_the_end_of_a_jpeg_are_no_fault(tmp_path):
+    for number in range(2):
+        path = saved(tmp_path, f"{number}.jpg", bands())
+        path.write_bytes(path.read_bytes() + b"\x00\xff\xda of the camera")
+    assert open_footage(tmp_path).notes == ()
+
+
 def test_an_animation_among_images_is_no_image(tmp_path):
     for number in range(2):
         animation(tmp_path, f"{number}.webp")
