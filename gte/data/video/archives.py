@@ -21,15 +21,9 @@ MAX_FILE_BYTES = 500_000_000
 MAX_TAR_BYTES = 4_000_000_000
 """Of a compressed tar file, which is unpacked up to the last file that is read."""
 _UNREADABLE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    OSError,
-    RuntimeError,  # Also NotImplementedError, for methods of compression that zipfile does not know.
-    ValueError,
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, ValueError),
+    RuntimeError,  # As NotImplementedError: an unknown method of compression.
 )
 
 
@@ -39,18 +33,9 @@ class PackedFile:
 
     name: str
     """Its path in there, with forward slashes; used for words and order, never to open anything."""
+    size: int
+    """In bytes, as stated."""
     entry: Path | zipfile.ZipInfo | tarfile.TarInfo
-
-    @property
-    def size(self) -> int:
-        """In bytes, as stated; 0 for a file that is gone."""
-        match self.entry:
-            case Path() as path:
-                return path.stat().st_size if path.exists() else 0
-            case zipfile.ZipInfo() as info:
-                return info.file_size
-            case tarfile.TarInfo() as info:
-                return info.size
 
 
 def is_archive(name: str) -> bool:
@@ -73,29 +58,25 @@ def list_files(place: Path) -> list[PackedFile]:
 
 
 def _entries(place: Path) -> Iterator[PackedFile]:
-    if place.is_dir():
-        for folder, below, names in os.walk(place):
-            below[:] = [name for name in below if not name.startswith(".")]
-            for path in (Path(folder, name) for name in names):
-                if path.is_file() and not path.is_symlink():
-                    yield PackedFile(path.relative_to(place).as_posix(), path)
-        return
     with _opened(place) as archive:
         match archive:
+            case None:
+                for folder, below, names in os.walk(place):
+                    below[:] = [name for name in below if not name.startswith(".")]
+                    for path in (Path(folder, name) for name in names):
+                        if path.is_file() and not path.is_symlink():
+                            yield PackedFile(path.relative_to(place).as_posix(), path.stat().st_size, path)
             case zipfile.ZipFile():
                 for info in archive.infolist():
                     if not info.is_dir():
-                        yield PackedFile(_plain(info.filename), info)
+                        yield PackedFile(_plain(info.filename), info.file_size, info)
             case tarfile.TarFile():
                 for info in archive:
                     # Before the next entry is looked for, because what lies between is unpacked on the way.
                     if info.offset_data + info.size > max(MAX_TAR_BYTES, place.stat().st_size):
-                        raise VideoError(
-                            f"{place.name} holds more than {MAX_TAR_BYTES // 1_000_000} MB; "
-                            "unpack it and give the folder."
-                        )
+                        raise VideoError(f"{place.name} holds more than {MAX_TAR_BYTES // 1_000_000} MB; unpack it.")
                     if info.isreg():
-                        yield PackedFile(_plain(info.name), info)
+                        yield PackedFile(_plain(info.name), info.size, info)
 
 
 def _plain(name: str) -> str:
@@ -112,25 +93,23 @@ def read_files(place: Path, files: Sequence[PackedFile]) -> Iterator[bytes]:
                 megabytes = f"has {file.size // 1_000_000} MB; at most {MAX_FILE_BYTES // 1_000_000} MB are read"
                 raise VideoError(f"{file.name} {megabytes} of one file.")
             match archive, file.entry:
-                case _, Path() as path:
-                    yield _read(path)
                 case zipfile.ZipFile(), zipfile.ZipInfo() as info:
                     if info.flag_bits & 1:
                         raise VideoError(f"{place.name} is encrypted; pack the images without a password.")
                     with archive.open(info) as source:
-                        yield source.read(info.file_size)
+                        yield source.read(file.size)
                 case tarfile.TarFile(), tarfile.TarInfo() as info:
                     source = archive.extractfile(info)
-                    yield source.read(info.size) if source else b""
+                    yield source.read(file.size) if source else b""
+                case _, entry:
+                    yield _read(Path(str(entry)))
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError as error:
-        raise VideoError(f"{path} does not exist; check the name.") from error
     except OSError as error:
-        raise VideoError(f"{path.name} cannot be read ({error.strerror}); check its permissions.") from error
+        raise VideoError(f"{path.name} cannot be read ({error.strerror}); check its name and permissions.") from error
 
 
 @contextmanager

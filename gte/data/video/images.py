@@ -4,10 +4,12 @@ import io
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -34,6 +36,8 @@ TYPICAL_MILLISECONDS = 100
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 ANIMATED = ("PNG", "WEBP", "AVIF", "GIF", "TIFF")
 """Formats whose further images are frames; those of a JPEG (MPO) are previews or other views."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 _ORIENTATION = ExifTags.Base.Orientation
 _SIGNATURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|BM|II\*\0|MM\0\*|.{4}ftyp(?:avif|avis|mif1|miaf)", re.DOTALL
@@ -78,14 +82,10 @@ class ImageFootage:
 
     def glimpses(self, which: FrameNumbers, size: int) -> list[UInt8[np.ndarray, "size size 3"] | None]:
         """Return the middle squares of frames, None for those that cannot be read."""
-        frames: dict[int, UInt8[np.ndarray, "size size 3"]] = {}
-        waiting = sorted({int(number) for number in which})
-        while waiting:
-            with suppress(VideoError):
-                for frame in self._decode(tuple(waiting)):
-                    frames[waiting.pop(0)] = middle_square(frame, size)
-            # The first that is left is the one that failed.
-            waiting = waiting[1:]
+        found = dict(_despite_errors(sorted({int(number) for number in which}), self._decode))
+        frames = {
+            number: middle_square(frame, size) for number, frame in found.items() if isinstance(frame, np.ndarray)
+        }
         return [frames.get(int(number)) for number in which]
 
     def _decode(self, numbers: Sequence[int]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -107,11 +107,12 @@ class ImageFootage:
         return _known_name(self.place, self.files[number])
 
 
-def open_images(place: Path, files: Sequence[PackedFile], notes: Iterable[str] = ()) -> ImageFootage:
+def open_images(place: Path, files: Sequence[PackedFile] = (), notes: Iterable[str] = ()) -> ImageFootage:
     """Open image files as frames of a clip, at IMAGES_FPS; a single one may be an animation with its own times.
 
     `place` is their folder or archive, or the file itself. Raises VideoError if the first one is no image.
     """
+    files = files or [PackedFile(place.name, place.stat().st_size if place.exists() else 0, place)]
     name = _known_name(place, files[0])
     durations: list[float] = []
     transparent = False
@@ -135,7 +136,13 @@ def open_images(place: Path, files: Sequence[PackedFile], notes: Iterable[str] =
             durations.append(stated if stated > BRIEF_MILLISECONDS else TYPICAL_MILLISECONDS)
             transparent = transparent or _has_transparent_pixels(image)
         has_times = image.format != "TIFF" and count > 1
-    notes = [*notes, *_unreadable(place, files)]
+    notes = list(notes)
+    if (
+        len(files) > 1
+        and sum(file.size for file in files) <= MAX_CHECKED_BYTES
+        and (faults := [*_faults(place, files)])
+    ):
+        notes.append(f"{len(faults)} of the {len(files)} images cannot be read. {faults[0]}")
     if len(durations) < count:
         notes.append(f"The first {len(durations)} of the {count} frames that {name} states can be read.")
     if transparent:
@@ -150,31 +157,30 @@ def open_images(place: Path, files: Sequence[PackedFile], notes: Iterable[str] =
     return ImageFootage(place, files, info, seconds[:-1], tuple(notes))
 
 
-def _unreadable(place: Path, files: Sequence[PackedFile]) -> Iterator[str]:
-    """Yield a note on images of a sequence that are no images or lack their end, whether they are shown or not."""
-    if len(files) == 1 or sum(file.size for file in files) > MAX_CHECKED_BYTES:
-        return
-    errors: list[str] = []
-    waiting = list(files)
+def _faults(place: Path, files: Sequence[PackedFile]) -> Iterator[str]:
+    """Yield the errors of images of a sequence that are no images, are cut or cannot be unpacked."""
+    for file, content in _despite_errors(files, partial(read_files, place)):
+        try:
+            if isinstance(content, VideoError):
+                raise content
+            if not _SIGNATURE.match(content) or _ends_early(content):
+                with _opened(_known_name(place, file), content) as image:
+                    image.load()
+        except VideoError as error:
+            yield str(error)
+
+
+def _despite_errors(
+    items: Sequence[Item], produce: Callable[[Sequence[Item]], Iterator[Result]]
+) -> Iterator[tuple[Item, Result | VideoError]]:
+    """Yield each item with what `produce` yields for it, or with its error, after which the other items go on."""
+    waiting = list(items)
     while waiting:
-        with _kept_in(errors):
-            for content in read_files(place, tuple(waiting)):
-                file = waiting.pop(0)
-                if not _SIGNATURE.match(content) or _ends_early(content):
-                    with _kept_in(errors), _opened(_known_name(place, file), content) as image:
-                        image.load()
-        # The first that is left could not be unpacked.
-        waiting = waiting[1:]
-    if errors:
-        yield f"{len(errors)} of the {len(files)} images cannot be read. {errors[0]}"
-
-
-@contextmanager
-def _kept_in(errors: list[str]) -> Iterator[None]:
-    try:
-        yield
-    except VideoError as error:
-        errors.append(str(error))
+        try:
+            for result in produce(tuple(waiting)):
+                yield waiting.pop(0), result
+        except VideoError as error:
+            yield waiting.pop(0), error
 
 
 def begins_as_image(path: Path) -> bool:

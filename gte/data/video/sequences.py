@@ -12,41 +12,15 @@ from gte.errors import SequenceError, VideoError
 IMAGE_TYPES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 MAX_NAMED = 12
 """Sequences that a sentence lists."""
-NOT_COLOUR = frozenset(
-    [
-        "flow",
-        "depth",
-        "disparity",
-        "mask",
-        "masks",
-        "matte",
-        "alpha",
-        "seg",
-        "segmentation",
-        "segmentations",
-        "semantic",
-        "instance",
-        "annotation",
-        "annotations",
-        "label",
-        "labels",
-        "normal",
-        "normals",
-        "heatmap",
-        "saliency",
-        "edge",
-        "edges",
-        "thumb",
-        "thumbs",
-        "thumbnails",
-    ]
-)
-"""Words in the names of sequences that accompany the one in colour."""
-FLOW = frozenset("xyuv")
-"""Folders or names that hold nothing but one direction of optical flow: x_00001.jpg, u/frame000001.jpg."""
-COLOUR = frozenset(["rgb", "color", "colour", "img", "image", "images"])
 ANIMATION_TYPES = (".gif", ".apng")
 """Of files that are clips by themselves; .webp, .png, .avif and .tif may be as well."""
+_OTHER = re.compile(
+    r"(?<![a-z])(flow|depth|disparity|masks?|mattes?|alpha|seg[a-z]*|semantic|instances?|annotations?|labels?|normals?|"
+    r"edges?|thumb[a-z]*)(?![a-z])|(^|/)[xyuv](/|$)",
+    re.IGNORECASE,
+)
+"""Words in names of what accompanies the frames in colour; x, y, u and v alone are directions of optical flow."""
+_COLOUR = re.compile(r"(?<![a-z])(rgb|colou?r|img|images?|jpegimages)(?![a-z])", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -64,10 +38,10 @@ class Sequences:
     def colour(self) -> str | None:
         """The only one, or the only one that is no flow, mask or the like; None if several could be the clip."""
         names = list(self.files)
-        candidates = [name for name in names if not NOT_COLOUR & _words(name) and not FLOW & {*name.split("/")}]
-        for chosen in (names, candidates, [name for name in candidates if COLOUR & _words(name)]):
-            if len(chosen) == 1:
-                return chosen[0]
+        candidates = [name for name in names if not _OTHER.search(name)]
+        for some in (names, candidates, [name for name in candidates if _COLOUR.search(name)]):
+            if len(some) == 1:
+                return some[0]
         return None
 
     def choose(self, name: str | None = None) -> str:
@@ -163,10 +137,6 @@ def _name(folder: str, stem: str, taken: Container[str]) -> str:
     parts = [part for part in (folder, stem.replace("*", "").strip(" _-.()")) if part not in (".", "")]
     name = "/".join(parts) or "."
     return name if name not in taken else _name(folder, f"{stem}'", taken)
-
-
-def _words(name: str) -> set[str]:
-    return set(re.findall(r"[a-z]+", name.casefold()))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from gte.data.sampling import FrameNumbers, segment_frames, segment_indices
-from gte.data.video.archives import PackedFile, is_archive
+from gte.data.video.archives import is_archive
 from gte.data.video.images import IMAGES_FPS, begins_as_image, open_images
 from gte.data.video.reading import Choice, VideoInfo, open_video
 from gte.data.video.sequences import ANIMATION_TYPES, IMAGE_TYPES, find_sequences
@@ -163,10 +163,10 @@ def open_footage(
     if sequence is not None:
         raise VideoError(f"{path.name} is one clip; a sequence is chosen in a folder or an archive of images.")
     if begins_as_image(path):
-        return open_images(path, [PackedFile(path.name, path)])
+        return open_images(path)
     try:
         return open_video(path, choose, size)
     except VideoError:
         if path.name.lower().endswith((*IMAGE_TYPES, *ANIMATION_TYPES)):
-            open_images(path, [PackedFile(path.name, path)])
+            open_images(path)
         raise

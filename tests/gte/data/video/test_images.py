@@ -213,7 +213,7 @@ def test_what_is_no_image_says_so(tmp_path):
     (tmp_path / "text.gif").write_bytes(b"no picture, but long enough to be one")
     with pytest.raises(VideoError, match=r"^text.gif is not an image"):
         open_footage(tmp_path / "text.gif")
-    with pytest.raises(VideoError, match=r"missing.png does not exist"):
+    with pytest.raises(VideoError, match=r"missing.png cannot be read \(No such file or directory\)"):
         open_footage(tmp_path / "missing.png")
 
 
