@@ -150,6 +150,11 @@ class VideoSource:
             return _footage(self)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that the visitor should know. Raises VideoError."""
+        return tuple(map(self._with_known_name, self.footage.notes))
+
+    @property
     def seconds(self) -> Float[np.ndarray, " n"]:
         return self.footage.seconds
 
@@ -174,8 +179,11 @@ class VideoSource:
         try:
             yield
         except VideoError as error:
-            own_name = rf"(?<![\w/]){re.escape(self.path.name)}(?!\w)"
-            raise VideoError(re.sub(own_name, lambda _: self.name, str(error))) from error
+            raise VideoError(self._with_known_name(str(error))) from error
+
+    def _with_known_name(self, text: str) -> str:
+        own_name = rf"(?<![\w/]){re.escape(self.path.name)}(?!\w)"
+        return re.sub(own_name, lambda _: self.name, text)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -183,7 +183,7 @@ def pick_clip(source: clips.ClipSource, default: str, below: DeltaGenerator) -> 
                 of=of,
             )
             clip = clip.with_sequence(chosen)
-        if notes := clip.footage.notes:
+        if notes := clip.notes:
             st.caption(layout.plain(" ".join(notes)))
     return clip
 

@@ -1,11 +1,13 @@
 """What a clip is cut from: what a link may name, what a reader drops, a stretch, and evidence as files."""
 
 import io
+import re
 import zipfile
 
 import numpy as np
 import pytest
 import streamlit as st
+from PIL import Image
 
 from app import clips
 from gte.data.opencv import cv2
@@ -192,6 +194,26 @@ def test_sequences_of_an_allowed_folder_are_offered(two_networks, allowed_folder
     at = open_page("evidence", clip="mine/walk")
     assert at.selectbox(key="sequence").options == [". · 11 images", "depth · 3 images"]
     assert at.selectbox(key="sequence").value == "."
+
+
+def test_notes_call_an_upload_by_the_name_that_the_reader_knows(two_networks):
+    content = io.BytesIO()
+    images = [Image.fromarray(np.full((32, 32, 3), 20 * number, np.uint8)) for number in range(9)]
+    images[0].save(content, "GIF", save_all=True, append_images=images[1:], duration=100)
+    at = open_page("evidence")
+    cut = content.getvalue()[: len(content.getvalue()) // 2]
+    at.file_uploader(key="upload").set_value([("ball.gif", cut, "image/gif")]).run()
+    assert not at.exception
+    assert not at.error
+    assert any(
+        re.match(r"The first \d of the \d frames that ball\.gif states can be read\.", text.value)
+        for text in at.caption
+    )
+    archive = packed([f"{number}.png" for number in range(4)]).replace(png(10), png(10)[:-5] + b"wrong")
+    at.file_uploader(key="upload").set_value([("grey.zip", archive, "application/zip")]).run()
+    assert "1 of the 4 images cannot be read. grey.zip cannot be unpacked (Bad CRC-32" in " ".join(
+        text.value for text in at.caption
+    )
 
 
 def test_an_archive_that_cannot_be_read_is_refused_in_one_sentence(two_networks):
