@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from analysis.attribution.hooks import read_output_and_gradient
 from gte.models import ClipShape, block_outputs, configure, on_meta_device, recording
+from gte.models.memory import WithoutNormalising
 
 
 def grad_cam(
@@ -41,6 +42,7 @@ def map_shapes(name: str, options: Mapping[str, int | float], clip: ClipShape) -
     """
     with on_meta_device():
         model = configure(name, **options).build().eval()
-    with torch.device("meta"), torch.no_grad(), recording(block_outputs(model)) as outputs:
+    meta = torch.device("meta")
+    with meta, torch.no_grad(), WithoutNormalising(), recording(block_outputs(model)) as outputs:
         model(torch.zeros(1, 3, clip.frames, clip.height, clip.width))
     return {block: (out.shape[2], out.shape[3], out.shape[4]) for block, out in outputs.items()}

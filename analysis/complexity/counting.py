@@ -31,6 +31,7 @@ from gte.models import (
     temporal_layers,
     to_channels_last,
 )
+from gte.models.memory import WithoutNormalising
 from gte.models.slowfast import SlowFastConfig
 
 with warnings.catch_warnings():
@@ -136,7 +137,7 @@ def _count(name: str, config: ModelConfig, clip: ClipShape) -> Complexity:
         model = config.build().eval()
         picture = torch.empty(1, 3, clip.frames, clip.height, clip.width)
     # The cheap counter goes first: it refuses a clip that is too small before any memory is spent.
-    with _TorchFlops() as torch_flops, _WithoutNormalising(), watched(model) as shapes:
+    with _TorchFlops() as torch_flops, WithoutNormalising(), watched(model) as shapes:
         model(picture)
     refuse_too_large(config.label, clip, torch_flops.convolved)
     # fvcore needs real tensors. Zeros, because to draw random weights would cost nearly a forward pass; in the memory
@@ -208,7 +209,7 @@ def _by_torch(config: ModelConfig, clip: ClipShape) -> QuickCount:
         model = config.build().eval()
         picture = torch.empty(1, 3, clip.frames, clip.height, clip.width)
     heads = [module for path, module in model.named_modules() if _is_head(path, module)]
-    with torch.no_grad(), _TorchFlops() as torch_flops, _WithoutNormalising(), torch_flops.alone(heads):
+    with torch.no_grad(), _TorchFlops() as torch_flops, WithoutNormalising(), torch_flops.alone(heads):
         model(picture)
     return QuickCount(
         params=sum(parameter.numel() for parameter in model.parameters()),
@@ -280,16 +281,6 @@ class _TorchFlops(TorchDispatchMode):
                 hooks.callback(module.register_forward_pre_hook(begin).remove)
                 hooks.callback(module.register_forward_hook(end).remove)
             yield
-
-
-class _WithoutNormalising(TorchFunctionMode):
-    """Leave out batch normalisation, which changes no size and costs torch's formulas nothing.
-
-    On tensors without memory torch does it in Python, which takes as long as all the rest.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func is nn.functional.batch_norm else func(*args, **(kwargs or {}))
 
 
 class _Convolved(torch.autograd.Function):

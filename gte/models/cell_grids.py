@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gte.models.config import ClipShape
+from gte.models.memory import WithoutNormalising
 from gte.models.outputs import block_outputs, recording
 
 
@@ -71,7 +72,7 @@ def block_grids(model: nn.Module, clip: ClipShape) -> dict[str, CellGrid]:
         name: torch.empty_like(tensor, device="meta", requires_grad=False) for name, tensor in tensors.items()
     }
     pixels = torch.zeros(1, 3, clip.frames, clip.height, clip.width, device="meta", requires_grad=True)
-    with torch.enable_grad(), recording(block_outputs(model)) as outputs:
+    with torch.enable_grad(), WithoutNormalising(), recording(block_outputs(model)) as outputs:
         functional_call(model, weightless, (pixels,))
     return {block: _trace(output, pixels.shape[2:]) for block, output in outputs.items()}
 
@@ -96,18 +97,19 @@ def _sampling(node: Any) -> dict[int, tuple[int, float]]:
 
     Operations with one kernel over frames and pixels folded into one axis have stride 1 and centre 0 there.
     """
+    is_slice = node.name() == "SliceBackward0"
+    if not is_slice and not hasattr(node, "_saved_stride"):
+        return {}
     # The names under which autograd documents what an operation saved for its gradient.
     saved = {name.removeprefix("_saved_"): name for name in dir(node) if name.startswith("_saved_")}
 
     def read(name: str) -> Any:
         return getattr(node, saved[name])
 
-    if node.name() == "SliceBackward0":
+    if is_slice:
         dim, last_dim = read("dim"), len(read("self_sym_sizes")) - 1
         # A slice without a step shifts frames among channels, as TSM does both ways.
         return {2 + dim - last_dim: (read("step"), read("start"))} if dim >= 2 and read("step") > 1 else {}
-    if "stride" not in saved:
-        return {}
     kernel = read("kernel_size") if "kernel_size" in saved else read("weight").shape[2:]
     dilation = read("dilation") if "dilation" in saved else (1,) * len(kernel)
     axes = range(3 - len(kernel), 3)
