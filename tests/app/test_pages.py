@@ -158,16 +158,16 @@ def test_a_network_with_three_classes_has_its_three_most_probable(two_networks):
     assert "The three most probable classes of" in texts
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        {"metrics": ({},)},
-        {"metrics": ({"epoch": 1, "val_top1": "high"},)},
-        {"environment": {"packages": "many"}},
-    ],
+DAMAGES = (
+    {"metrics": ({},)},
+    {"metrics": ({"epoch": 1, "val_top1": "high"},)},
+    {"environment": {"packages": "many"}},
 )
-def test_a_checkpoint_with_a_damaged_header_spoils_no_page(two_networks, damage):
-    save_tiny(two_networks[""] / "damaged.safetensors", "gte", **damage)
+
+
+def test_checkpoints_with_a_damaged_header_spoil_no_page(two_networks):
+    for number, damage in enumerate(DAMAGES):
+        save_tiny(two_networks[""] / f"damaged {number}.safetensors", "gte", **damage)
     for key in ("start", "kernels", "evidence", "library"):
         at = open_page(key)
         assert not at.exception

@@ -61,7 +61,7 @@ def test_a_network_is_traced_without_a_hook_or_a_changed_weight():
 
 LENGTHS = (64, 256, 256)
 """Frames, rows and columns along the axis that is measured."""
-SHORT, SHORT_S3D = (9, 17, 17), (25, 97, 97)
+SHORT, SHORT_S3D = (9, 17, 17), (21, 81, 81)
 """Along the other axes: the least that the pools take."""
 
 
