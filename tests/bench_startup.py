@@ -83,8 +83,8 @@ def seconds_until_painted(browser: Browser, candidate: Candidate) -> float:
 
 @contextmanager
 def _running(candidate: Candidate, port: int) -> Iterator[None]:
-    # The packages were compiled when they were installed, and the app is at its first start, which does not count; where
-    # an environment forbids that, each start of it alone would compile.
+    # Packages are compiled when they are installed, and the app at its first start, which does not count; where that is
+    # forbidden, each start of the app would compile it again.
     environment = {
         key: value
         for key, value in os.environ.items()
