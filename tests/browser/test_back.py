@@ -1,12 +1,15 @@
 """Back, forward and links in the browser: one step of its history for each visit of a page."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Page, expect
 
+from gte.data.opencv import cv2
 from gte.data.video.writing import write_video
 from tests.browser.harness import open_page, rerun
+from tests.videos import coded
 
 
 def shown(page: Page) -> tuple[str, list[str], list[str]]:
@@ -91,6 +94,30 @@ def test_one_step_back_returns_from_and_to_an_uploaded_clip(page, tmp_path: Path
     with rerun(page):
         page.go_forward()
     assert shown(page) == before
+
+
+def test_the_sequence_of_an_uploaded_archive_goes_with_the_reader(page, tmp_path: Path):
+    path = tmp_path / "two.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        for video, count in (("jump", 4), ("run", 6)):
+            for number in range(count):
+                packed.writestr(f"{video}/{number}.png", cv2.imencode(".png", coded(number))[1].tobytes())
+    open_page(page, "/evidence")
+    page.get_by_role("button", name="Upload").click()
+    with rerun(page):
+        page.locator('input[type="file"]').set_input_files(path)
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("These are the 4 images of “jump”; left out: “run”.")).to_be_visible()
+    page.get_by_role("combobox", name="Sequence").click()
+    with rerun(page):
+        page.get_by_role("option", name="run · 6 images").click()
+    expect(page.get_by_text("These are the 6 images of “run”; left out: “jump”.")).to_be_visible()
+    assert "sequence=run" in page.url
+    go(page, "/whatif")
+    expect(page.get_by_role("combobox", name="Sequence")).to_have_value("run · 6 images")
+    with rerun(page):
+        page.go_back()
+    expect(page.get_by_role("combobox", name="Sequence")).to_have_value("run · 6 images")
 
 
 def test_a_step_back_to_a_page_that_was_left_as_it_opened_shows_it_so(page):
