@@ -57,7 +57,7 @@ def test_a_text_file_named_as_a_video_gets_one_sentence(page, tmp_path):
     open_page(page, "/evidence")
     upload(page, path)
     [sentence] = alerts(page)
-    assert sentence.startswith("notes.mp4 is no video that can be read here")
+    assert sentence.startswith("notes.mp4 is no video in a format that is read here")
     assert "Traceback" not in page.content()
     # The bundled clips are still there.
     choose(page, "Clip", "moves up")
