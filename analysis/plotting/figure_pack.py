@@ -17,7 +17,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import columns
-from analysis.plotting import style
+from analysis.plotting import hatching, style
 from analysis.plotting.card import Card, CardWithCode
 from analysis.progress import Report, no_report
 from gte.environment import source_revision
@@ -210,8 +210,11 @@ async def _render(figures: Mapping[str, PaperFigure], report: Report) -> dict[st
                         files[f"{name}.svg"] = svg.encode()
                     else:
                         pages = for_paper(drawn, _layout_width(millimetres))
-                        svg = await browser.calc_fig(pages, opts={"format": "svg"})
-                        files[f"{name}.svg"] = _in_millimetres(svg.decode(), millimetres).encode()
+                        svg = (await browser.calc_fig(pages, opts={"format": "svg"})).decode()
+                        if "<pattern" in svg:
+                            svg = hatching.as_lines(svg)
+                            pages = _as_figure(svg, pages.layout.width, pages.layout.height)
+                        files[f"{name}.svg"] = _in_millimetres(svg, millimetres).encode()
                     files[f"{name}.pdf"] = await browser.calc_fig(pages, opts={"format": "pdf", "scale": SCALE})
     except ChromeNotFoundError:
         raise DrawingError(NO_BROWSER) from None
@@ -248,12 +251,16 @@ def _widened(svg: str, millimetres: float) -> tuple[str, go.Figure]:
     sized = re.sub(r'viewBox="[^"]*"', f'viewBox="{(own - width) / 2:.2f} 0 {width:.2f} {height:g}"', sized, count=1)
     sized = svg[: found.start()] + sized
     reduced = _layout_width(millimetres) / width
-    image = {"source": f"data:image/svg+xml;base64,{base64.b64encode(sized.encode()).decode()}", "sizing": "stretch"}
+    return _in_millimetres(sized, millimetres), _as_figure(sized, width * reduced, height * reduced)
+
+
+def _as_figure(svg: str, width: float, height: float) -> go.Figure:
+    """Return a figure that consists of a drawing."""
+    image = {"source": f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}", "sizing": "stretch"}
     image |= {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "sizex": 1, "sizey": 1}
     figure = go.Figure(layout={"images": [image], "margin": dict.fromkeys("lrtb", 0)})
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
-    figure.update_layout(template=TEMPLATE, width=width * reduced, height=height * reduced)
-    return _in_millimetres(sized, millimetres), figure
+    return figure.update_layout(template=TEMPLATE, width=width, height=height)
 
 
 def _captions(figures: Mapping[str, PaperFigure], about: str) -> str:

@@ -113,6 +113,18 @@ def test_a_drawing_of_its_own_size_is_centred_on_a_wide_page_and_reduced_to_a_na
     assert b"/Font" in pdf
 
 
+@pytest.mark.slow
+def test_hatched_bars_are_lines_in_both_formats_and_text_stays_text():
+    need_chromium()
+    content = figure_pack.pack([paper_figure("Two bars", bars())], about="Bars")
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        svg, pdf = packed.read("two-bars-85mm.svg"), packed.read("two-bars-85mm.pdf")
+    assert b'class="hatching"' in svg
+    assert b"<pattern" not in svg
+    assert b"/Subtype /Image" not in pdf
+    assert b"/Font" in pdf
+
+
 def test_without_a_browser_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/nowhere/chrome")
     with pytest.raises(DrawingError, match="Chrome or Chromium"):
