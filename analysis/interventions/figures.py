@@ -153,7 +153,7 @@ def losses_by_layer(table: pd.DataFrame, marked: str | None = None) -> go.Figure
     """The clips lost by each replacement of each layer, with 95 % intervals, from `layer_ablation`.
 
     There is a panel for each question, and one with an axis of its own for all layers together. A dot is filled where
-    the difference is significant. The row of the layer `marked` has a band.
+    the difference is significant, and carries the name of its row. The row of the layer `marked` has a band.
     """
     layers = [layer for layer in dict.fromkeys(table["layer"]) if layer != ALL_LAYERS]
     names = block_names(layers) | {ALL_LAYERS: ALL_LAYERS}
@@ -216,16 +216,19 @@ def _losses(names: Sequence[str], rows: pd.DataFrame) -> go.Scatter:
         },
         customdata=[
             [
+                name,
                 row["lost"],
                 row["gained"],
                 three_digits(round(row["low"])),
                 three_digits(round(row["high"])),
                 verdict(row),
             ]
-            for row in rows.to_dict("records")
+            for name, row in zip(names, rows.to_dict("records"), strict=True)
         ],
-        hovertemplate="<b>%{y}</b>: %{customdata[0]} lost, %{customdata[1]} gained<br>"
-        "95 %: %{customdata[2]} to %{customdata[3]} clips, %{customdata[4]}<extra></extra>",
+        hovertemplate="<b>%{y}</b>: %{customdata[1]} lost, %{customdata[2]} gained<br>"
+        "95 %: %{customdata[3]} to %{customdata[4]} clips, %{customdata[5]}<extra></extra>",
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
     )
 
 

@@ -76,6 +76,9 @@ def test_the_layers_of_a_shipped_network_have_their_verdicts_at_once(page):
     expect(chart).to_contain_text("untrained shift")
     expect(chart).to_contain_text("all layers")
     expect(page.get_by_role("button", name="Test all layers")).to_be_hidden()
+    with rerun(page):
+        chart.locator(".scatterlayer .point").first.click(force=True)
+    expect(page).to_have_url(re.compile("layer=layer1.0"))
 
 
 def test_settings_are_tested_in_the_background_cancelled_and_tested_again(page):

@@ -1,5 +1,7 @@
 """The tab Which layers matter? of the page What if: clips lost when the kernels of a layer, or of all, are replaced."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
@@ -7,7 +9,7 @@ from analysis.interventions import cards as intervention_cards
 from analysis.interventions.accuracy import LabelledClips
 from analysis.interventions.layer_ablation import layer_ablation, layer_finding, power, verdict_table
 from analysis.kernels.summary import block_names_of, most_moved
-from app import ablation, cache, cards, jobs, layout, navigation, widgets
+from app import ablation, cache, cards, jobs, layout, navigation, url_keys, url_state, widgets
 from app.clips import clip_source
 from app.navigation import PAGES
 from app.pages.what_if import cache as whatif_resources
@@ -53,10 +55,18 @@ def draw(subject: Subject) -> None:
             evaluated = whatif_resources.evaluated(name, header, clips)
             if every is None:
                 card = intervention_cards.ablation_of_layer(table, layer, names[layer], evaluated)
+                cards.draw(card, file_name=f"{header.name}-{card.key}")
             else:
                 card = intervention_cards.ablation_of_all(every, names, evaluated, layer)
-            cards.draw(card, file_name=f"{header.name}-{card.key}")
+                cards.draw(card, lambda name: _choose(name, names), file_name=f"{header.name}-{card.key}")
+                st.caption("Click a dot to choose its layer.")
     navigation.link(PAGES["kernels"], f"See the kernels of {names[layer]}", ckpt=name, layer=names[layer])
+
+
+def _choose(name: str, names: Mapping[str, str]) -> None:
+    """Choose the layer of a row; all layers together are none."""
+    if name in names.values():
+        url_state.choose(url_keys.LAYER, name)
 
 
 def _test_layer(subject: Subject, layer: str, block: str, clips: LabelledClips) -> pd.DataFrame | None:
