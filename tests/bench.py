@@ -29,18 +29,18 @@ from gte.models import COMPARED, ClipShape, applicable, build, configure, fuse, 
 from gte.models.config import NUM_CLASSES
 from gte.models.resnet import STAGE_DEPTHS, check_depth
 from gte.models.shift import LearnableTemporalShift, fold, unfold
-from tests import bench_gradcam, bench_startup
+from tests import bench_gradcam, bench_startup, bench_video
 
 BASELINE = "2D"
 FUSED = " fused"
 COUNTED = " counted"
 
-Part = Literal["inference", "training", "shift", "memory", "profile", "gradcam", "counting", "startup"]
+Part = Literal["inference", "training", "shift", "memory", "profile", "gradcam", "counting", "video", "startup"]
 
 
 def main(
     *,
-    parts: tuple[Part, ...] = ("inference", "training", "shift", "memory", "profile", "gradcam", "counting"),
+    parts: tuple[Part, ...] = ("inference", "training", "shift", "memory", "profile", "gradcam", "counting", "video"),
     models: tuple[str, ...] = COMPARED,
     rounds: int = 11,
     frames: int = 8,
@@ -58,6 +58,8 @@ def main(
             nn.Conv3d with the same kernel; memory: the most that a training step needs; profile: where the time of the
             fused networks goes; gradcam: one Grad-CAM of gte against a pass each way, and against pytorch-grad-cam;
             counting: `analysis.complexity` against one plain forward pass of what it counts;
+            video: sampling a clip from a file against decoding all of it and against OpenCV, and against torchcodec
+            and decord where they are installed;
             startup: the app until its first page is painted in Chromium, against an empty Streamlit app and
             TensorBoard; it runs only when it is asked for.
         models: Names in the table of networks.
@@ -93,6 +95,10 @@ def main(
             bench_gradcam.print_ratios(setting, layer, measure_in_rounds(timed, rounds))
     if "counting" in parts:
         print_counting(names, clip, depth, rounds)
+    if "video" in parts:
+        for recording in bench_video.RECORDINGS:
+            with bench_video.recorded(recording) as path:
+                bench_video.print_video(recording, measure_in_rounds(bench_video.jobs(path, recording), rounds))
     if "startup" in parts:
         bench_startup.print_startup(bench_startup.measure_startup(rounds))
 

@@ -8,7 +8,7 @@ held at a time, so memory does not grow with the length.
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 import av
@@ -25,8 +25,8 @@ from gte.data.opencv import cv2
 from gte.data.sampling import FrameNumbers, is_constant_rate
 from gte.errors import VideoError
 
-MAX_SHORT_PIXELS = 500_000_000
-"""A video with more in all its frames is long: decoding it takes more than a second or two."""
+MAX_SHORT_PIXELS = 100_000_000
+"""A video with more in all its frames is long: decoding it takes more than a part of a second."""
 MAX_DECODED_PIXELS = 30_000_000_000
 """Decoding more would take more than a minute or two, and is not started."""
 MAX_REPLACED = 48
@@ -35,8 +35,8 @@ THREADS = 2
 """Of each decoder."""
 FORMATS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h264,hevc,m4v,obu,ivf,ogg,asf,flv,mxf,wtv,dv,rm"
 """FFmpeg's names of the formats that are read: none is a list of other files, as a playlist is."""
-NUM_FIRST = 32
-"""Frames at the start of a long video that are decoded to check the list of packets."""
+NUM_CHECKED = 8
+"""Frames at each end of a long video that are decoded to check the list of packets."""
 MAX_LAST_KEYS = 3
 """Key frames from the end of a long video that are tried to find its last frame."""
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
@@ -127,18 +127,26 @@ class VideoFootage:
             draw = _drawing(stream, size)
             for num_keys, group in groupby(zip(before, wanted, strict=True), key=lambda pair: pair[0]):
                 numbers = [number for _, number in group]
-                # A seek may end behind the key frame that it aims at; then from the one before, or from the start.
+                ticks = set(self.ticks[numbers].tolist()) if num_keys else None
                 found = None
-                for key in range(num_keys - 1, max(-1, num_keys - 3), -1):
-                    container.seek(int(self.keys[key, 1]), stream=stream)
-                    found = self._decode_to(numbers, _decode(container, stream), draw)
+                for target in self._targets(num_keys):
+                    container.seek(target, stream=stream)
+                    found = self._decode_to(numbers, _decode(container, stream, ticks), draw)
                     if found is not None:
                         break
                 if found is None:
                     with _open(self.path) as opened:
-                        found = self._decode_to(numbers, _decode(*opened), draw)
+                        found = self._decode_to(numbers, _decode(*opened, ticks), draw)
                 frames |= found or {}
         return frames
+
+    def _targets(self, num_keys: int) -> list[int]:
+        """Return times in ticks to seek to for a frame behind so many key frames, the next where one ends behind it.
+
+        Some formats seek by the time of presentation, some by that of decoding.
+        """
+        shown, decoded = self.keys[max(0, num_keys - 2) : num_keys].T.tolist()
+        return [*shown[-1:], *decoded[::-1]]
 
     def _decode_to(
         self, numbers: list[int], decoded: Iterator[tuple[int, int, VideoFrame]], draw: Draw
@@ -163,7 +171,7 @@ class VideoFootage:
             if not rest:
                 break
             last = number, frame
-        return frames
+        return frames if frames or last else None
 
 
 def open_video(path: Path, choose: Choice | None = None, size: int | None = None) -> VideoFootage:
@@ -171,28 +179,38 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
 
     Raises VideoError, with one sentence, if the file is missing, is no video or holds no frame that decodes.
     """
+    decoded = None
     with _open(path) as (container, stream):
         packets, num_hidden = _list_packets(container, stream)
         pixels = len(packets) * stream.codec_context.width * stream.codec_context.height
         unit, rate = float(stream.time_base or 0), float(stream.average_rate or 0)
         num_stated, is_still = stream.frames - num_hidden, bool(stream.disposition & Disposition.attached_pic)
-    times = sorted((pts, pts if dts is None else dts, is_key) for pts, dts, is_key in packets if pts is not None)
-    listed = np.array([pts for pts, _, _ in times], np.int64)
-    keys = np.array([(pts, dts) for pts, dts, is_key in times if is_key], np.int64).reshape(-1, 2)
-    is_timed = unit > 0 and len(listed) == len(packets) > 0 and _ascends(listed)
-    decoded = _decode_ends(path, listed, keys) if is_timed and pixels > MAX_SHORT_PIXELS else None
+        times = sorted((pts, pts if dts is None else dts, is_key) for pts, dts, is_key in packets if pts is not None)
+        listed = np.array([pts for pts, _, _ in times], np.int64)
+        keys = np.array([(pts, dts) for pts, dts, is_key in times if is_key], np.int64).reshape(-1, 2)
+        is_timed = unit > 0 and len(listed) == len(packets) > 0 and _ascends(listed)
+        keep: set[int] = set()
+        if choose and is_timed:
+            # The packets may be too many, and the choice impossible for them.
+            with suppress(ValueError):
+                keep = set(listed[np.asarray(choose((listed - listed[0]) * unit))].tolist())
+        if is_timed and len(keys) and pixels > MAX_SHORT_PIXELS:
+            decoded = _decode_ends(container, stream, listed, keys, keep, size)
+        if decoded is None and is_timed and pixels <= MAX_DECODED_PIXELS:
+            container.seek(int(listed[0]), stream=stream)
+            decoded = _decode_all(container, stream, keep, size)
+            if decoded and decoded[0][0] != listed[0]:
+                decoded = None
     if decoded is None:
         if pixels > MAX_DECODED_PIXELS:
             raise VideoError(
                 f"{path.name} is too long to be read from its start, and its frames cannot be reached by seeking, "
                 "because it is damaged or without time stamps; convert it again, or cut out the part to be seen."
             )
-        likely = []
-        if choose and is_timed:
-            # What the packets say may be too much, so the choice may be impossible for them.
-            with suppress(ValueError):
-                likely = choose((listed - listed[0]) * unit)
-        decoded = _decode_all(path, {int(listed[number]) for number in likely}, size)
+        with _open(path) as opened:
+            decoded = _decode_all(*opened, keep, size)
+    if decoded is None:
+        raise VideoError(f"{path.name} opens as a video, but none of its frames can be decoded; try another copy.")
     ticks, shape, kept = decoded
     if not _ascends(ticks):
         # The time stamps of some AVI files are in the order of decoding.
@@ -240,8 +258,13 @@ def _list_packets(container: InputContainer, stream: VideoStream) -> tuple[list[
     return packets, hidden
 
 
-def _decode(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, int, VideoFrame]]:
-    """Yield the frames that decode from here on, past damaged ones, with their numbers from here and times in ticks."""
+def _decode(
+    container: InputContainer, stream: VideoStream, needed: Collection[int] | None = None
+) -> Iterator[tuple[int, int, VideoFrame]]:
+    """Yield the frames that decode from here on, past damaged ones, with their numbers from here and times in ticks.
+
+    With the ticks of those that are `needed`, most others are left out that no frame is decoded from.
+    """
     packets = container.demux(stream)
     count = 0
     while True:
@@ -252,6 +275,8 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[tuple[in
         # A packet that was cut is left out, because with it a decoder of several threads loses whole ones before it.
         if packet is not None and packet.is_corrupt:
             continue
+        is_needed = needed is None or packet is None or packet.pts in needed
+        stream.codec_context.skip_frame = "DEFAULT" if is_needed else "NONREF"
         with suppress(FFmpegError):
             # No packet empties the decoder.
             frames = stream.decode(packet)
@@ -262,42 +287,56 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[tuple[in
             return
 
 
-def _decode_all(path: Path, keep: Collection[int], size: int | None) -> _Decoded:
-    """Decode a file, and keep the frames with some ticks in RGB."""
+def _decode_all(
+    container: InputContainer, stream: VideoStream, keep: Collection[int], size: int | None
+) -> _Decoded | None:
+    """Decode all from here on, and keep the frames with some ticks in RGB; None if no frame decodes."""
     ticks, frames, shape = [], {}, None
-    with _open(path) as (container, stream):
-        draw = _drawing(stream, size)
-        for _, tick, frame in _decode(container, stream):
-            ticks.append(tick)
-            if shape is None:
-                shape = _shown_size(stream, frame)
-            if tick in keep:
-                frames[tick] = draw(frame)
-    if shape is None:
-        raise VideoError(f"{path.name} opens as a video, but none of its frames can be decoded; try another copy.")
-    return np.array(ticks), shape, frames
+    draw = _drawing(stream, size)
+    for _, tick, frame in _decode(container, stream):
+        ticks.append(tick)
+        shape = shape or _shown_size(stream, frame)
+        if tick in keep:
+            frames[tick] = draw(frame)
+    return (np.array(ticks), shape, frames) if shape else None
 
 
-def _decode_ends(path: Path, listed: Int[np.ndarray, " n"], keys: Int[np.ndarray, "k 2"]) -> _Decoded | None:
-    """Take the packets' ticks from the first to the last frame that decodes, without keeping a frame.
+def _decode_ends(
+    container: InputContainer,
+    stream: VideoStream,
+    listed: Int[np.ndarray, " n"],
+    keys: Int[np.ndarray, "k 2"],
+    keep: Collection[int],
+    size: int | None,
+) -> _Decoded | None:
+    """Take the packets' ticks from the first to the last frame that decodes, and keep frames that are met on the way.
 
     None if the decoded frames have other ticks, or the last ones are far from a key frame.
     """
-    with _open(path) as (container, stream):
-        first = [one for one, _ in zip(_decode(container, stream), range(NUM_FIRST), strict=False)]
-        if not first:
+    draw = _drawing(stream, size)
+    frames: Frames = {}
+
+    def decode(needed: Collection[int]) -> Iterator[tuple[int, VideoFrame]]:
+        for _, tick, frame in _decode(container, stream, needed):
+            if tick in keep:
+                frames[tick] = draw(frame)
+            yield tick, frame
+
+    container.seek(int(keys[0, 0]), stream=stream)
+    first = list(islice(decode(listed[:NUM_CHECKED].tolist()), NUM_CHECKED))
+    if not first:
+        return None
+    shape = _shown_size(stream, first[0][1])
+    for key in keys[::-1][:MAX_LAST_KEYS, 0].tolist():
+        if (listed >= key).sum() * shape[0] * shape[1] > MAX_DECODED_PIXELS:
             return None
-        shape = _shown_size(stream, first[0][2])
-        for pts, dts in keys[::-1][:MAX_LAST_KEYS].tolist():
-            if (listed >= pts).sum() * shape[0] * shape[1] > MAX_DECODED_PIXELS:
-                return None
-            container.seek(dts, stream=stream)
-            last = [tick for _, tick, _ in _decode(container, stream)]
-            if last:
-                shown = listed[(listed >= first[0][1]) & (listed <= last[-1])]
-                ends = np.array([tick for _, tick, _ in first]), np.array(last)
-                is_safe = all(_ascends(end) and np.isin(end, shown).all() for end in ends)
-                return (shown, shape, {}) if is_safe else None
+        container.seek(key, stream=stream)
+        last = [tick for tick, _ in decode({*keep, *listed[-NUM_CHECKED:].tolist()})]
+        if last:
+            shown = listed[(listed >= first[0][0]) & (listed <= last[-1])]
+            ends = np.array([tick for tick, _ in first]), np.array(last)
+            is_safe = all(_ascends(end) and np.isin(end, shown).all() for end in ends)
+            return (shown, shape, frames) if is_safe else None
     return None
 
 
