@@ -11,7 +11,7 @@ import tempfile
 import weakref
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -292,7 +292,10 @@ def _is_inside(path: Path) -> bool:
 def _identity(path: Path) -> tuple[Stamp, ...]:
     if not path.is_dir():
         return (stamp(path),)
-    paths = [file.entry for file in list_files(path) if is_image(file.name) and isinstance(file.entry, Path)]
+    paths: list[Path] = []
+    # What cannot be listed is still offered, and says why when it is chosen.
+    with suppress(VideoError):
+        paths = [file.entry for file in list_files(path) if is_image(file.name) and isinstance(file.entry, Path)]
     # The modification time of the folder changes when images are added or removed.
     return tuple(stamp(file) for file in (path, *paths[:1], *paths[-1:]))
 

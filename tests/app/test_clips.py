@@ -11,7 +11,7 @@ from PIL import Image
 
 from app import clips
 from gte.data.opencv import cv2
-from gte.data.video import reading, writing
+from gte.data.video import archives, reading, writing
 from gte.data.video.sources import Stretch
 from gte.files import stamp
 from tests.app.opening import finding, open_page, sentences, url_of
@@ -194,6 +194,18 @@ def test_sequences_of_an_allowed_folder_are_offered(two_networks, allowed_folder
     at = open_page("evidence", clip="mine/walk")
     assert at.selectbox(key="sequence").options == [". · 11 images", "depth · 3 images"]
     assert at.selectbox(key="sequence").value == "."
+
+
+def test_a_folder_of_too_many_files_says_so_where_it_is_chosen_and_nowhere_else(
+    two_networks, allowed_folder, monkeypatch
+):
+    monkeypatch.setattr(archives, "MAX_FILES", 5)
+    at = open_page("evidence")
+    assert "mine/walk" in at.selectbox(key="clip").options
+    assert not at.error
+    chosen = open_page("evidence", clip="mine/walk")
+    assert not chosen.exception
+    assert [error.value for error in chosen.error] == ["mine/walk holds more than 5 files; give a part of them."]
 
 
 def test_notes_call_an_upload_by_the_name_that_the_reader_knows(two_networks):
