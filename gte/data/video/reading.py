@@ -33,6 +33,8 @@ MAX_REPLACED = 48
 """How many frames before a damaged one the frame may lie that stands in for it."""
 THREADS = 2
 """Of each decoder."""
+SKIPPING_DECODERS = ("h264", "hevc", "mpeg4", "mpeg2video")
+"""FFmpeg's names of the decoders that can leave out a frame from which no other is decoded, and nothing besides."""
 FORMATS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h264,hevc,m4v,obu,ivf,ogg,asf,flv,mxf,wtv,dv,rm"
 """FFmpeg's names of the formats that are read: none is a list of other files, as a playlist is."""
 NUM_CHECKED = 8
@@ -265,7 +267,7 @@ def _decode(
 
     With the ticks of those that are `needed`, most others are left out that no frame is decoded from.
     """
-    packets = container.demux(stream)
+    packets, context = container.demux(stream), stream.codec_context
     count = 0
     while True:
         packet, frames = None, []
@@ -276,7 +278,8 @@ def _decode(
         if packet is not None and packet.is_corrupt:
             continue
         is_needed = needed is None or packet is None or packet.pts in needed
-        stream.codec_context.skip_frame = "DEFAULT" if is_needed else "NONREF"
+        if context.name in SKIPPING_DECODERS:
+            context.skip_frame = "DEFAULT" if is_needed else "NONREF"
         with suppress(FFmpegError):
             # No packet empties the decoder.
             frames = stream.decode(packet)

@@ -188,6 +188,10 @@ def test_what_phones_and_the_web_write_is_read(tmp_path: Path, codec: str, conta
     assert (footage.info, footage.notes) == (VideoInfo(20, 10.0, 64, 48), ())
     np.testing.assert_allclose(footage.seconds, np.arange(20) / 10, atol=0.001)
     assert numbers_in(footage.read([13, 0, 19, 13, 7])) == [13, 0, 19, 13, 7]
+    # Alone, so that frames before it are left out.
+    whole = footage.read(range(20))
+    for number in range(20):
+        np.testing.assert_array_equal(footage.read([number])[0], whole[number])
 
 
 def test_pixels_that_are_not_square_are_shown_as_they_are_meant(tmp_path: Path):
