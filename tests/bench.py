@@ -29,7 +29,7 @@ from gte.models import COMPARED, ClipShape, applicable, build, configure, fuse, 
 from gte.models.config import NUM_CLASSES
 from gte.models.resnet import STAGE_DEPTHS, check_depth
 from gte.models.shift import LearnableTemporalShift, fold, unfold
-from tests import bench_gradcam, bench_startup, bench_video
+from tests import bench_startup, bench_video
 
 BASELINE = "2D"
 FUSED = " fused"
@@ -89,6 +89,9 @@ def main(
     if "profile" in parts:
         print_profile(names, clip, depth, rounds)
     if "gradcam" in parts:
+        # pytorch-grad-cam brings scikit-learn and matplotlib, which the processes that measure memory need not load.
+        from tests import bench_gradcam
+
         large = bench_gradcam.Setting(name="gte", clip=clip, options={"depth": depth})
         for setting in (bench_gradcam.SMALL, large):
             layer, timed = bench_gradcam.jobs(setting)
