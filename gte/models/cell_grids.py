@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gte.models.config import ClipShape
-from gte.models.memory import WithoutNormalising
 from gte.models.outputs import block_outputs, recording
 
 
@@ -72,7 +71,7 @@ def block_grids(model: nn.Module, clip: ClipShape) -> dict[str, CellGrid]:
         name: torch.empty_like(tensor, device="meta", requires_grad=False) for name, tensor in tensors.items()
     }
     pixels = torch.zeros(1, 3, clip.frames, clip.height, clip.width, device="meta", requires_grad=True)
-    with torch.enable_grad(), WithoutNormalising(), recording(block_outputs(model)) as outputs:
+    with torch.enable_grad(), recording(block_outputs(model)) as outputs:
         functional_call(model, weightless, (pixels,))
     return {block: _trace(output, pixels.shape[2:]) for block, output in outputs.items()}
 
