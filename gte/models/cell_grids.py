@@ -97,7 +97,8 @@ def _sampling(node: Any) -> dict[int, tuple[int, float]]:
     Operations with one kernel over frames and pixels folded into one axis have stride 1 and centre 0 there.
     """
     is_slice = node.name() == "SliceBackward0"
-    if not is_slice and not hasattr(node, "_saved_stride"):
+    # A view has a stride as well, of memory.
+    if not is_slice and not hasattr(node, "_saved_padding"):
         return {}
     # The names under which autograd documents what an operation saved for its gradient.
     saved = {name.removeprefix("_saved_"): name for name in dir(node) if name.startswith("_saved_")}
