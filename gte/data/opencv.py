@@ -1,10 +1,9 @@
-"""OpenCV: a missing system library raises a clear error, and damaged videos print nothing."""
+"""OpenCV: a missing system library raises a clear error, and damaged images print nothing."""
 
 import os
 
-# FFmpeg and OpenCV write about every damaged frame to standard error; errors that matter are raised as exceptions.
-# Both read these settings once. A person who wants to see the messages sets them before starting.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+# OpenCV writes about damaged images to standard error; errors that matter are raised as exceptions. It reads this once.
+# A person who wants to see the messages sets it before starting.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 try:

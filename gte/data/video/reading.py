@@ -42,12 +42,6 @@ NUM_CHECKED = 8
 MAX_LAST_KEYS = 3
 """Key frames from the end of a long video that are tried to find its last frame."""
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
-_MARKS = (
-    (4, b"ftyp", "an MP4 or MOV file"),
-    (0, b"\x1a\x45\xdf\xa3", "a WebM or Matroska file"),
-    (8, b"AVI ", "an AVI file"),
-)
-"""Place, bytes and kind by which the start of a file tells what it is."""
 VARIABLE_RATE = "Variable frame rate: the frames shown to a network are chosen by their times."
 ASSUMED_FPS = 25.0
 _HIGHEST_FPS = 480.0
@@ -410,21 +404,37 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         # The protocol is named, because FFmpeg reads text before a colon as one; no other may be used from inside.
         container = av.open(f"file:{path.resolve()}", options=_OPTIONS)
     except (FFmpegError, ValueError) as error:
-        raise VideoError(f"{path.name} {_why_not_opened(head)}") from error
+        raise VideoError(f"{path.name} {_why_not_opened(path, head)}") from error
     with container:
         yield container, _video_stream(container, path)
 
 
-def _why_not_opened(head: bytes) -> str:
-    for place, mark, kind in _MARKS:
+def _why_not_opened(path: Path, head: bytes) -> str:
+    if head[4:8] == b"ftyp":
+        return _what_mp4_lacks(path)
+    for place, mark, kind in ((0, b"\x1a\x45\xdf\xa3", "WebM or Matroska"), (8, b"AVI ", "AVI")):
         if head[place:].startswith(mark):
-            return (
-                f"begins as {kind}, but what must follow is missing or damaged, as in a recording that was not "
-                "finished or a copy that was cut; record or copy it again."
-            )
+            return f"begins as a {kind} file, but what follows its first bytes is no such file; copy it again."
     if head.startswith((b"#EXTM3U", b"ffconcat")):
         return "is a list of other files, and such lists are not followed; give the video file itself."
     return "is no video in a format that is read here; give an MP4, WebM, MKV, AVI or MPEG file."
+
+
+def _what_mp4_lacks(path: Path) -> str:
+    """Walk through the boxes of an MP4 or MOV file (ISO 14496-12, 4.2) to tell what is missing."""
+    size, place, kinds = path.stat().st_size, 0, set()
+    with path.open("rb") as file:
+        while place + 8 <= size:
+            file.seek(place)
+            head = file.read(16)
+            length = int.from_bytes(head[:4])
+            kinds.add(head[4:8])
+            place += max(8, int.from_bytes(head[8:])) if length == 1 else length or size
+    if place > size and b"mdat" in kinds:
+        return f"is cut: it has {size:,} bytes and states at least {place:,}; copy it again."
+    if b"moov" not in kinds:
+        return "has no index (moov), which a recording writes when it is finished; record it again."
+    return "is an MP4 or MOV file whose index is damaged; copy it again."
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:

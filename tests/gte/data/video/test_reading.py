@@ -310,6 +310,18 @@ def concatenation(path: Path) -> None:
     path.write_text("ffconcat version 1.0\nfile other.avi\n")
 
 
+def unfinished(path: Path) -> None:
+    """An MP4 whose recording stopped before its index was written."""
+    source = encode(path.with_name("whole.mp4"), numbered(20), "mp4v")
+    content = source.read_bytes()
+    path.write_bytes(content[: content.index(b"moov") - 4])
+
+
+def beheaded(path: Path) -> None:
+    """A Matroska file of which nothing but the first bytes is right."""
+    path.write_bytes(b"\x1a\x45\xdf\xa3" + np.random.default_rng(0).bytes(500))
+
+
 def pictureless(path: Path) -> None:
     """A video of no frames."""
     source = encode(path.with_name("whole.avi"), numbered(5), "MJPG")
@@ -325,7 +337,9 @@ BAD: list[tuple[Callable[[Path], object], str]] = [
     (sound, "is no video in a format that is read here"),
     (mute_pictures, "has no video stream, only audio"),
     (song, "has no video stream, only audio"),
-    (headless, "begins as an MP4 or MOV file, but what must follow is missing or damaged"),
+    (headless, r"is cut: it has \S+ bytes and states at least \S+; copy it again"),
+    (unfinished, r"has no index \(moov\), which a recording writes when it is finished"),
+    (beheaded, "begins as a WebM or Matroska file, but what follows"),
     (pictureless, "opens as a video, but none of its frames can be decoded"),
     (playlist, "is a list of other files, and such lists are not followed"),
     (concatenation, "is a list of other files, and such lists are not followed"),
