@@ -54,6 +54,8 @@ SHOWN = {
 
 TITLES = {"outputs": "channels", "back": "back", "ahead": "ahead", "centre_of_mass": "centre"}
 """Shorter titles than those of SHOWN, so that all columns of the table of layers are in view at 1280 pixels."""
+LEFT_OUT = ("combined", "cosine")
+"""Of SHOWN, what the table of layers leaves out: the sum of three columns, and what the first figure draws."""
 LOST_TITLES = {"initial": "lost reset", "present": "lost current", "zero": "lost zeroed"}
 HELP = {
     "channels": "Output channels of the layer",
@@ -322,8 +324,7 @@ def _columns() -> dict[str, ColumnConfig]:
 
 def _table(subject: _Subject) -> None:
     rows = at_snapshot(subject.summary, subject.view.snapshot)
-    # What combines frames is the sum of three columns.
-    columns = {column: TITLES.get(column, title) for column, title in SHOWN.items() if column != "combined"}
+    columns = {column: TITLES.get(column, title) for column, title in SHOWN.items() if column not in LEFT_OUT}
     values = {column: 100 * rows[column] if column in SHARES else rows[column] for column in columns}
     table = pd.DataFrame({title: values[column] for column, title in columns.items()})
     of = ""
