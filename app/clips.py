@@ -244,7 +244,7 @@ def _video_clip(source: VideoSource, stretch: Stretch, num_frames: int, size: in
 @st.cache_data(max_entries=64, show_spinner="Reading the video")
 def thumbnails(source: Source) -> UInt8[np.ndarray, "h w 3"]:
     """Draw frames at equal steps of the whole source in one row; grey where it is damaged. Raises VideoError."""
-    which = Stretch(0, len(source.seconds) - 1).sample(THUMBNAILS, source.seconds)
+    which = Stretch(0, len(source.seconds) - 1).sample(THUMBNAILS)
     # Few frames are repeated: a single one would be stretched to the whole width.
     numbers, places = np.unique(which, return_inverse=True)
     grey = np.full((THUMBNAIL_HEIGHT, THUMBNAIL_HEIGHT, 3), GREY, np.uint8)
