@@ -147,8 +147,9 @@ def _changes(readings: Readings, reading: Reading, chance: ChanceOf) -> str:
         return NO_CHANGE
 
     def compared(name: Reading) -> str:
-        drawn = chance(name)
-        if not numbers[name] or drawn is None:
+        # Drawn only where there is something to compare, because the first page waits for it.
+        drawn = chance(name) if numbers[name] else None
+        if drawn is None:
             return ""
         return f" ({'no more than by chance,' if numbers[name] <= drawn.high else 'by chance'} {drawn.in_words()})"
 
