@@ -12,15 +12,18 @@ from gte.errors import SequenceError, VideoError
 IMAGE_TYPES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 MAX_NAMED = 12
 """Sequences that a sentence lists."""
+MIN_TIME_DIGITS = 8
+"""Of an earlier number that is a date or a time, and tells no sequences apart: 20240102_101112."""
 ANIMATION_TYPES = (".gif", ".apng")
 """Of files that are clips by themselves; .webp, .png, .avif and .tif may be as well."""
-_OTHER = re.compile(
-    r"(?<![a-z])(flow|depth|disparity|masks?|mattes?|alpha|seg[a-z]*|semantic|instances?|annotations?|labels?|normals?|"
-    r"edges?|thumb[a-z]*)(?![a-z])|(^|/)[xyuv](/|$)",
+_ACCOMPANIMENT = re.compile(
+    r"(optical[_-]?)?flow[_-]?[xyuvij]?|depths?|disparit(y|ies)|masks?|mattes?|alpha|seg(mentations?)?|semantic|"
+    r"instances?|annotations?|labels?|normals?|edges?|thumb(nail)?s?|[xyuv]",
     re.IGNORECASE,
 )
-"""Words in names of what accompanies the frames in colour; x, y, u and v alone are directions of optical flow."""
-_COLOUR = re.compile(r"(?<![a-z])(rgb|colou?r|img|images?|jpegimages)(?![a-z])", re.IGNORECASE)
+"""Whole names of what accompanies frames in colour; x, y, u and v are directions of optical flow."""
+_COLOUR = re.compile(r"rgb|colou?rs?|img|imgs|images?|jpegimages|frames?", re.IGNORECASE)
+"""Whole names of the frames in colour."""
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -36,13 +39,14 @@ class Sequences:
 
     @property
     def colour(self) -> str | None:
-        """The only one, or the only one that is no flow, mask or the like; None if several could be the clip."""
-        names = list(self.files)
-        candidates = [name for name in names if not _OTHER.search(name)]
-        for some in (names, candidates, [name for name in candidates if _COLOUR.search(name)]):
-            if len(some) == 1:
-                return some[0]
-        return None
+        """The only one, or the only one that no other accompanies as its flow, masks or the like; None if in doubt.
+
+        run/flow_x accompanies run/img, but a class thumb_up or flow accompanies no class jump.
+        """
+        others = {name for name in self.files if any(map(_ACCOMPANIMENT.fullmatch, name.split("/")))}
+        subjects = {_subject(name) for name in self.files.keys() - others}
+        candidates = [name for name in self.files if name not in others or _subject(name) not in subjects]
+        return candidates[0] if len(candidates) == 1 else None
 
     def choose(self, name: str | None = None) -> str:
         """Return the name of the sequence that is the clip. Raises SequenceError if it is unknown or not clear."""
@@ -61,6 +65,9 @@ class Sequences:
         others = [name for name in self.files if name != chosen]
         if others:
             yield f"These are the {len(self.files[chosen])} images of “{chosen}”; left out: {_listed(others)}."
+        joined = {_without_last_number(PurePosixPath(file.name))[0]: None for file in self.files[chosen]}
+        if 1 < len(joined) < len(self.files[chosen]):
+            yield f"Joined to one clip, in the order of their names: {_listed(list(joined))}."
         if self.left_out:
             yield f"Left out, because no other image has a name like it: {_listed(self.left_out)}."
 
@@ -111,7 +118,7 @@ _KEYS: tuple[Callable[[PurePosixPath], str], ...] = (
     lambda path: _without_last_number(path)[0],
     lambda path: _without_last_number(path)[0] + path.suffix.lower(),
 )
-"""What the images of a sequence share; the next one decides where two of them have the same last number."""
+"""What the images of a sequence share; the next decides where two have one last number or earlier ones differ."""
 
 
 def _groups(
@@ -119,10 +126,23 @@ def _groups(
 ) -> Iterator[tuple[str, Sequence[PackedFile]]]:
     for stem, group in _by(files, lambda file: keys[0](PurePosixPath(file.name))).items():
         numbers = {_without_last_number(PurePosixPath(file.name))[1] for file in group}
-        if len(keys) > 1 and len(numbers) < len(group):
+        if len(keys) > 1 and (len(numbers) < len(group) or _differ_earlier(group)):
             yield from _groups(group, keys[1:])
         else:
             yield stem, group
+
+
+def _differ_earlier(group: Sequence[PackedFile]) -> bool:
+    """Return True if an earlier number, no date or time, tells several sequences apart: cam1_0040, cam2_0041."""
+    groups = _by(group, lambda file: _without_last_number(PurePosixPath(file.name))[0])
+    has_times = any(len(digits) >= MIN_TIME_DIGITS for stem in groups for digits in re.findall(r"\d+", stem))
+    return not has_times and sum(len(files) > 1 for files in groups.values()) > 1
+
+
+def _subject(name: str) -> tuple[str, ...]:
+    """Return the parts of a name that do not say which kind of image it is: run, v1 of run/v1/flow_x."""
+    parts = (part for part in name.split("/") if part != ".")
+    return tuple(part for part in parts if not (_ACCOMPANIMENT.fullmatch(part) or _COLOUR.fullmatch(part)))
 
 
 def _by(files: Iterable[PackedFile], key: Callable[[PackedFile], str]) -> dict[str, list[PackedFile]]:

@@ -41,6 +41,12 @@ def numbered(pattern: str, count: int = 3) -> list[str]:
         (["flow_x_{:05}.jpg"], ["flow_x"], "flow_x"),
         (["a/img_{}.jpg", "a/flow_{}.jpg", "b/img_{}.jpg", "b/flow_{}.jpg"], None, None),
         (["{}.jpg", "{}.png"], ["jpg", "png"], None),
+        (["thumb_up/{}.jpg", "stop/{}.jpg"], ["stop", "thumb_up"], None),
+        (["segment_1/{}.jpg", "segment_2/{}.jpg", "rgb/{}.jpg"], ["rgb", "segment_1", "segment_2"], None),
+        (["flow/{}.jpg", "jump/{}.jpg"], ["flow", "jump"], None),
+        (["run/v1/{}.jpg", "run/v1/masks/{}.png"], ["run/v1", "run/v1/masks"], "run/v1"),
+        (["frame_{}.png", "depth_{}.png"], ["depth", "frame"], "frame"),
+        (["cam1_101{}.jpg", "cam2_102{}.jpg"], ["cam1", "cam2"], None),
     ],
 )
 def test_sequences_are_told_apart_by_folder_and_by_name(tmp_path, patterns, expected, colour):
@@ -60,6 +66,7 @@ def test_sequences_are_told_apart_by_folder_and_by_name(tmp_path, patterns, expe
         ["clip1_001.jpg", "clip1_002.jpg", "clip2_003.jpg"],
         ["frame_1_of_3.jpg", "frame_2_of_3.jpg", "frame_3_of_3.jpg"],
         ["1305031102.175304.png", "1305031102.211214.png", "1305031103.000001.png"],
+        ["1305031102_175304.png", "1305031102_211214.png", "1305031103_000001.png", "1305031103_030001.png"],
         ["20240102_101112.jpg", "20240103_091500.jpg", "20240104_080102.jpg"],
     ],
 )
@@ -76,6 +83,14 @@ def test_a_single_image_beside_a_sequence_is_left_out_and_named(tmp_path):
     assert list(found.notes("frames")) == [
         "Left out, because no other image has a name like it: “cover.png”, “frames/poster.jpg”."
     ]
+
+
+def test_images_whose_names_differ_in_an_earlier_number_too_are_joined_with_a_note(tmp_path):
+    found = sequences(tmp_path, ["clip1_001.jpg", "clip1_002.jpg", "clip2_003.jpg"])
+    [name] = found.files
+    assert list(found.notes(name)) == ["Joined to one clip, in the order of their names: “clip1_*”, “clip2_*”."]
+    alone = sequences(tmp_path, ["20240102_101112.jpg", "20240103_091500.jpg", "20240104_080102.jpg"])
+    assert [*alone.notes(*alone.files)] == []
 
 
 def test_the_obvious_sequence_is_taken_and_the_others_are_named(tmp_path):
