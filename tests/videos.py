@@ -85,22 +85,23 @@ def encode_at(
     frames: UInt8[np.ndarray, "t h w 3"],
     tenths: Sequence[int],
     *,
+    rate: int = 10,
     aspect: Fraction | None = None,
     pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Write frames by FFmpeg at times in tenths of a second, with pixels of some aspect and kind."""
+    """Write frames by FFmpeg at times in parts of `rate` to a second, with pixels of some aspect and kind."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=10)
+        stream = container.add_stream(codec, rate=rate)
         assert isinstance(stream, VideoStream)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixels
-        stream.codec_context.time_base = Fraction(1, 10)
+        stream.codec_context.time_base = Fraction(1, rate)
         stream.codec_context.options = {"g": "12", **(options or {})}
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         for image, tenth in zip(frames, tenths, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            frame.pts, frame.time_base = tenth, Fraction(1, 10)
+            frame.pts, frame.time_base = tenth, Fraction(1, rate)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path

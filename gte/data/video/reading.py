@@ -8,7 +8,7 @@ held at a time, so memory does not grow with the length.
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import dropwhile, groupby, islice
 from pathlib import Path
 
 import av
@@ -29,7 +29,7 @@ MAX_SHORT_PIXELS = 100_000_000
 """A video with more in all its frames is long: decoding it takes more than a part of a second."""
 MAX_DECODED_PIXELS = 30_000_000_000
 """Decoding more would take more than a minute or two, and is not started."""
-MAX_REPLACED = 48
+MAX_REPLACED = 4
 """How many frames before a damaged one the frame may lie that stands in for it."""
 THREADS = 2
 """Of each decoder."""
@@ -127,7 +127,9 @@ class VideoFootage:
                 found = None
                 for target in self._targets(num_keys):
                     container.seek(target, stream=stream)
-                    found = self._decode_to(numbers, _decode(container, stream, ticks), draw)
+                    # What a seek ends in the middle of decodes to wrong pictures up to the next key frame.
+                    decoded = dropwhile(lambda one: not one[2].key_frame, _decode(container, stream, ticks))
+                    found = self._decode_to(numbers, decoded, draw)
                     if found is not None:
                         break
                 if found is None:
@@ -180,18 +182,22 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
         packets, num_hidden = _list_packets(container, stream)
         pixels = len(packets) * stream.codec_context.width * stream.codec_context.height
         unit, rate = float(stream.time_base or 0), float(stream.average_rate or 0)
+        # Times in MPEG program streams are partly guessed, and otherwise so after a seek.
+        can_seek = container.format.name != "mpeg"
         num_stated, is_still = stream.frames - num_hidden, bool(stream.disposition & Disposition.attached_pic)
         times = sorted((pts, pts if dts is None else dts, is_key) for pts, dts, is_key in packets if pts is not None)
         listed = np.array([pts for pts, _, _ in times], np.int64)
         keys = np.array([(pts, dts) for pts, dts, is_key in times if is_key], np.int64).reshape(-1, 2)
-        is_timed = unit > 0 and len(listed) == len(packets) > 0 and _ascends(listed)
+        is_timed = unit > 0 and len(listed) == len(packets) > 0
+        can_seek = can_seek and is_timed and len(keys) > 0 and _ascends(listed)
         keep: set[int] = set()
         if choose and is_timed:
             # The packets may be too many, and the choice impossible for them.
             with suppress(ValueError):
                 keep = set(listed[np.asarray(choose((listed - listed[0]) * unit))].tolist())
-        if is_timed and len(keys) and pixels > MAX_SHORT_PIXELS:
-            decoded = _decode_ends(container, stream, listed, keys, keep, size)
+        if can_seek and pixels > MAX_SHORT_PIXELS:
+            with _open(path) as opened:
+                decoded = _decode_ends(*opened, listed, keys, keep, size)
         if decoded is None and is_timed and pixels <= MAX_DECODED_PIXELS:
             container.seek(int(listed[0]), stream=stream)
             decoded = _decode_all(container, stream, keep, size)
@@ -199,21 +205,23 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
                 decoded = None
     if decoded is None:
         if pixels > MAX_DECODED_PIXELS:
+            lacks = "time stamps in order" if not can_seek else "key frames near its end that decode"
             raise VideoError(
-                f"{path.name} is too long to be read from its start, and its frames cannot be reached by seeking, "
-                "because it is damaged or without time stamps; convert it again, or cut out the part to be seen."
+                f"{path.name} is too long to be read from its start, and has no {lacks} by which its frames could be "
+                "reached; convert it again, or cut out the part to be seen."
             )
         with _open(path) as opened:
             decoded = _decode_all(*opened, keep, size)
     if decoded is None:
-        raise VideoError(f"{path.name} opens as a video, but none of its frames can be decoded; try another copy.")
+        raise VideoError(f"{path.name} opens as a video, but none of its frames can be decoded.")
     ticks, shape, kept = decoded
-    if not _ascends(ticks):
+    if (np.diff(ticks) < 0).any():
         # The time stamps of some AVI files are in the order of decoding.
         ticks, kept, is_timed = np.arange(len(ticks)), {}, False
+    can_seek = can_seek and is_timed and _ascends(ticks)
     seconds = (ticks - ticks[0]) * unit
     fps = _plausible_fps(rate, len(ticks), float(seconds[-1]) if is_timed else 0.0)
-    if not is_timed:
+    if not is_timed or (len(ticks) > 1 and seconds[-1] == 0):
         seconds = np.arange(len(ticks)) / fps
     notes = []
     if is_still:
@@ -229,7 +237,7 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
         seconds,
         ticks,
         # Where packets are not frames, a seek could end at another frame than decoding from the start does.
-        keys if is_timed and np.isin(ticks, listed).all() else keys[:0],
+        keys if can_seek and np.isin(ticks, listed).all() else keys[:0],
         tuple(notes),
         {(int(np.searchsorted(ticks, tick)), size): frame for tick, frame in kept.items()},
     )
@@ -319,7 +327,6 @@ def _decode_ends(
                 frames[tick] = draw(frame)
             yield tick, frame
 
-    container.seek(int(keys[0, 0]), stream=stream)
     first = list(islice(decode(listed[:NUM_CHECKED].tolist()), NUM_CHECKED))
     if not first:
         return None
@@ -342,13 +349,21 @@ def _drawing(stream: VideoStream, size: int | None) -> Draw:
     reformatter, stretch = VideoReformatter(), _pixel_aspect(stream)
 
     def draw(frame: VideoFrame) -> UInt8[np.ndarray, "_ _ 3"]:
-        image = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        try:
+            image = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        except FFmpegError as error:
+            raise VideoError(
+                f"The colours of the frames ({frame.format.name}, {frame.colorspace}) cannot be converted to RGB "
+                "here; convert it to H.264 with usual colours."
+            ) from error
         if size is None:
             if stretch != 1:
                 image = cv2.resize(image, (round(stretch * frame.width), frame.height), interpolation=cv2.INTER_LINEAR)
         else:
             image = middle_square(image, size, stretch)
-        return np.ascontiguousarray(np.rot90(image, frame.rotation // 90))
+        is_turned, columns, rows = _orientation(frame)
+        turned = image.transpose(1, 0, 2) if is_turned else image
+        return np.ascontiguousarray(turned[::rows, ::columns])
 
     return draw
 
@@ -369,7 +384,21 @@ def middle_square(
 
 def _shown_size(stream: VideoStream, frame: VideoFrame) -> tuple[int, int]:
     width, height = round(_pixel_aspect(stream) * frame.width), frame.height
-    return (width, height) if frame.rotation % 180 == 0 else (height, width)
+    return (height, width) if _orientation(frame)[0] else (width, height)
+
+
+def _orientation(frame: VideoFrame) -> tuple[bool, int, int]:
+    """Return whether rows and columns are exchanged as it is shown, and the steps, 1 or -1, through both after that.
+
+    By the display matrix, as FFmpeg describes it: x' = m[0] x + m[3] y, y' = m[1] x + m[4] y.
+    """
+    stated = frame.side_data.get("DISPLAYMATRIX")
+    if stated is None:
+        return False, 1, 1
+    matrix = np.frombuffer(stated, np.int32)
+    is_turned = abs(int(matrix[1])) > abs(int(matrix[0]))
+    across, down = (matrix[3], matrix[1]) if is_turned else (matrix[0], matrix[4])
+    return is_turned, -1 if across < 0 else 1, -1 if down < 0 else 1
 
 
 def _pixel_aspect(stream: VideoStream) -> float:
@@ -402,7 +431,7 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise VideoError(f"{path.name} is empty; the upload or copy may have failed, try again.")
     try:
         # The protocol is named, because FFmpeg reads text before a colon as one; no other may be used from inside.
-        container = av.open(f"file:{path.resolve()}", options=_OPTIONS)
+        container = av.open(f"file:{path.resolve()}", options=_OPTIONS, metadata_errors="replace")
     except (FFmpegError, ValueError) as error:
         raise VideoError(f"{path.name} {_why_not_opened(path, head)}") from error
     with container:

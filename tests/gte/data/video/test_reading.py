@@ -245,6 +245,85 @@ def test_music_with_a_picture_as_its_cover_is_called_a_still(tmp_path: Path):
     assert sample.notes("gte")[1].startswith("This is one frame, which is shown to gte 4 times")
 
 
+# The upper left part of the display matrix in the track's header, and how a picture is shown then.
+MATRICES = {
+    "turned clockwise": ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
+    "turned counter-clockwise": ((0, -1, 1, 0), lambda image: np.rot90(image)),
+    "upside down": ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+    "mirrored left to right": ((-1, 0, 0, 1), lambda image: image[:, ::-1]),
+    "mirrored top to bottom": ((1, 0, 0, -1), lambda image: image[::-1]),
+    "transposed": ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_a_video_is_turned_and_mirrored_as_its_display_matrix_says(tmp_path: Path, name: str):
+    (a, b, c, d), shown = MATRICES[name]
+    path = tmp_path / "phone.mp4"
+    frames = numbered(2)
+    frames[:, :12] //= 2
+    write_video(path, frames, 10.0)
+    plain = open_footage(path).read([1])[0]
+    content = bytearray(path.read_bytes())
+    one = 0x10000
+    matrix = content.index(b"tkhd") + 4 + 40
+    struct.pack_into(">9i", content, matrix, a * one, b * one, 0, c * one, d * one, 0, 0, 0, 0x40000000)
+    path.write_bytes(content)
+    footage = open_footage(path)
+    expected = shown(plain)
+    assert (footage.info.height, footage.info.width) == expected.shape[:2]
+    np.testing.assert_array_equal(footage.read([1])[0], expected)
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_frames_before_the_start_of_an_edited_file_are_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool
+):
+    """As a cut without encoding leaves it: packets from a key frame on, of which the first are hidden."""
+    if long:
+        monkeypatch.setattr(reading, "MAX_SHORT_PIXELS", 1)
+    whole = encode_at(tmp_path / "whole.mp4", "libx264", numbered(30), range(30))
+    path = tmp_path / "cut.mp4"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                packet.pts -= round(Fraction(5, 10) / packet.time_base)
+                packet.dts -= round(Fraction(5, 10) / packet.time_base)
+                packet.stream = stream
+                container.mux(packet)
+    footage = open_footage(path)
+    assert (footage.info.num_frames, footage.notes) == (25, ())
+    assert numbers_in(footage.read([0, 10, 24])) == [5, 15, 29]
+
+
+def test_a_program_stream_gives_the_frames_that_are_asked_for(tmp_path: Path):
+    path = encode_at(tmp_path / "clip.mpg", "mpeg1video", numbered(30), range(30), rate=25, options={"bf": "2"})
+    footage = open_footage(path)
+    whole = footage.read(range(footage.info.num_frames))
+    for number in range(footage.info.num_frames):
+        np.testing.assert_array_equal(footage.read([number])[0], whole[number])
+
+
+def test_two_frames_of_one_time_keep_the_times_of_the_others(tmp_path: Path):
+    tenths = [*range(6), 8, 20, 30, 40]
+    path = encode_at(tmp_path / "twice.mkv", "libvpx", numbered(10), tenths)
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"\x81" + struct.pack(">h", 500))
+    struct.pack_into(">h", content, place + 1, 400)
+    path.write_bytes(content)
+    footage = open_footage(path)
+    np.testing.assert_allclose(footage.seconds[[3, 4, 5, 6, 9]], [0.3, 0.4, 0.4, 0.8, 4.0], atol=0.001)
+    assert numbers_in(footage.read([5, 4, 9])) == [5, 4, 9]
+
+
+def test_tags_in_another_encoding_do_not_matter(tmp_path: Path):
+    path = tmp_path / "tagged.webm"
+    write_video(path, numbered(4), 10.0, comment="caf_ in Latin 1")
+    path.write_bytes(path.read_bytes().replace(b"caf_", b"caf\xe9"))
+    assert open_footage(path).info.num_frames == 4
+
+
 def test_a_video_is_known_by_what_it_holds_and_not_by_its_ending(tmp_path: Path):
     path = encode(tmp_path / "clip.avi", numbered(12), "MJPG").rename(tmp_path / "clip.mp4")
     assert numbers_in(open_footage(path).read([0, 11])) == [0, 11]
