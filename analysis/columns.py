@@ -86,7 +86,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("correlation", "1", "Correlation of the responses of the two output channels to the same clips"),
     Column("type in .+", "", "Type of the output channel in this checkpoint"),
     Column("centre in .+", "frames", "Centre of mass of the taps in this checkpoint"),
-    Column("low|high", "clips", "95 % interval of the clips lost, over scenes", beside="setting"),
+    Column("lost", "clips", "Clips lost minus clips gained by the setting of the kernels", beside="drift"),
+    Column("low|high", "clips", "Ends of the 95 % interval of that difference, over scenes", beside="drift"),
     # Evidence.
     Column("row", "", "Row of the film strip"),
     Column("frame", "", "Position of the frame among those given to the network, from 1"),
@@ -110,7 +111,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("num_scenes", "scenes", "Scenes of the test clips: a clip and its reversal are one"),
     Column("low|high", "clips", "Ends of the 95 % interval of lost minus gained clips", beside="gained"),
     Column("p_value", "1", "Exact test of lost against gained over scenes; with one clip per scene that of McNemar"),
-    Column("p_holm", "1", "The same, corrected for all questions of the table by Holm's method"),
+    Column("p_holm", "1", "The p-value of that test, corrected for all questions of the table by Holm's method"),
     Column("flipped", "clips", "Clips answered with the reversed class of the answer before the change"),
     # Architectures.
     Column("frames", "frames", "Frames of the clip"),

@@ -29,6 +29,8 @@ NUM_CLIPS: Final = 280
 """Test clips by default, of which a loss of 2 % can be significant; results are stored for so many."""
 ALL_LAYERS: Final = "all layers"
 """In the column of layers: all of them are replaced together."""
+MAX_NAMES: Final = 3
+"""Layers in which something is lost that a sentence names with their counts."""
 MATTERS: Final = "matters"
 BETTER_WITHOUT: Final = "better without"
 NO_DIFFERENCE: Final = "no difference found"
@@ -224,11 +226,14 @@ def layers_finding(table: pd.DataFrame, names: Mapping[str, str]) -> str:
 
 def _over_layers(rows: Sequence[Mapping[Any, Any]], names: Mapping[str, str]) -> str:
     alone = [row for row in rows if row["layer"] != ALL_LAYERS]
-    matter = [row for row in alone if verdict(row) == MATTERS]
+    matter = sorted((row for row in alone if verdict(row) == MATTERS), key=lambda row: row["gained"] - row["lost"])
     layers = f"{len(alone)} layer{'' if len(alone) == 1 else 's'}"
     if matter:
-        most = max(matter, key=lambda row: row["lost"] - row["gained"])
-        sentence = f"Yes in {len(matter)} of {layers}, most in {names[most['layer']]} ({_net(most)})"
+        # No test tells the layers apart: several with their counts, not one as the first.
+        counts = [f"{names[row['layer']]} ({row['lost'] - row['gained']})" for row in matter[1:MAX_NAMES]]
+        words = join_words([f"{names[matter[0]['layer']]} ({_net(matter[0])})", *counts])
+        counted = "" if len(matter) <= MAX_NAMES else "the largest counts are "
+        sentence = f"Yes in {len(matter)} of {layers}: {counted}{words}"
     else:
         sentence = f"No difference was found in any of {layers}"
     for row in rows:

@@ -122,7 +122,7 @@ def _now(rows: Sequence[Row], reading: Reading) -> str:
 
 
 def _leaders(rows: Sequence[Row]) -> str:
-    """Say in which layers looking back, now, ahead or combining is the most frequent, where there are several."""
+    """Say in which layers looking back, now, ahead or combining has the largest count among several layers."""
     if len(rows) == 1:
         return ""
     leading: dict[tuple[str, ...], list[str]] = {}
@@ -137,7 +137,7 @@ def _leaders(rows: Sequence[Row]) -> str:
         return ", equally many in every layer"
     alone = {groups[0]: blocks for groups, blocks in leading.items() if len(groups) == 1}
     words = [f"{GERUNDS[group]} in {_names(alone[group])}" for group in GROUPS if group in alone]
-    return f"; most frequent is {join_words(words)}" if words else ""
+    return f"; the largest count is {join_words(words)}" if words else ""
 
 
 def _changes(readings: Readings, reading: Reading, chance: ChanceOf) -> str:

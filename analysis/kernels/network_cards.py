@@ -203,8 +203,8 @@ def _compare_sentence(table: pd.DataFrame, names: Sequence[str]) -> str:
         return f"Every layer has the same drift in {names[1]} as in {names[0]}."
     first, second = three_digits(row["drift"]), three_digits(row["drift"] + row[column])
     alike = sum(math.isclose(abs(other[column]), abs(row[column]), rel_tol=1e-3) for other in rows)
-    most = "" if len(rows) == 1 else f", one of {alike} layers that differ alike" if alike > 1 else " differs most"
-    return f"{row['block']}{most}: drift {second} in {names[1]} against {first} in {names[0]}."
+    one = f", one of {alike} layers that differ alike" if alike > 1 else " has the largest difference"
+    return f"{row['block']}{'' if len(rows) == 1 else one}: drift {second} in {names[1]} against {first} in {names[0]}."
 
 
 def matched(

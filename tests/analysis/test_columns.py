@@ -111,3 +111,6 @@ def test_one_name_may_mean_two_things_in_two_tables():
     for others, unit in (("who", "percent"), ("setting", "1")):
         table = pd.DataFrame({others: ["a"], "top1": [1.0]})
         assert columns.dictionary([table]).set_index("column").loc["top1", "unit"] == unit
+    for others, meaning in (("drift", "Clips lost minus clips gained"), ("gained", "right before the change only")):
+        table = pd.DataFrame({"setting": ["zero"], others: [1], "lost": [2]})
+        assert meaning in columns.dictionary([table]).set_index("column").loc["lost", "meaning"]

@@ -181,6 +181,17 @@ def test_layers_that_can_be_replaced_one_by_one_but_not_together_are_said_to_be(
     assert words.startswith(
         "Does what it learned matter? No difference was found in any of 3 layers; all together: 25 of 56 clips lost, "
     )
-    assert "Does it need other frames? Yes in 1 of 3 layers, most in layer2.0 (12 of 56 clips lost)" in words
+    assert "Does it need other frames? Yes in 1 of 3 layers: layer2.0 (12 of 56 clips lost)" in words
     assert words.endswith("all together: no difference was found.")
     assert "not needed" not in words
+
+
+def test_layers_whose_losses_are_not_compared_by_a_test_are_listed_with_their_counts():
+    layers = [f"layer{number}.0" for number in (1, 2, 3, 4)]
+    lost = {(layer, "initial"): count for layer, count in zip(layers, (0, 34, 20, 35), strict=True)}
+    lost |= {(ALL_LAYERS, "initial"): 40}
+    three = "layer4.0 (35 of 56 clips lost), layer2.0 (34) and layer3.0 (20)"
+    assert f"Yes in 3 of 4 layers: {three}; all" in layers_finding(toy_table(lost), {layer: layer for layer in layers})
+    lost[layers[0], "initial"] = 15
+    words = layers_finding(toy_table(lost), {layer: layer for layer in layers})
+    assert f"Yes in 4 of 4 layers: the largest counts are {three}; all" in words

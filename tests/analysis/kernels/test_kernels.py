@@ -132,8 +132,8 @@ def test_the_headline_counts_what_outputs_do_and_what_changed_by_every_reading()
     moved = history([[AHEAD], [BACK], [BACK]], [[NOW], [BACK], [BACK]], layer="layer3.1.conv2.temporal.shift")
     # One input: all readings agree. A random change of length sqrt(2) of nine weights changes 0 to 3 of 3 outputs.
     assert headline_of([still, moved]) == (
-        "By energy, 3 of 5 output channels look back, 1 reads the current frame and 1 looks ahead; most frequent is "
-        "looking back in layer3.1. Training changed what 1 does (no more than by chance, 0 to 3): 1 of 2 stopped "
+        "By energy, 3 of 5 output channels look back, 1 reads the current frame and 1 looks ahead; the largest count "
+        "is looking back in layer3.1. Training changed what 1 does (no more than by chance, 0 to 3): 1 of 2 stopped "
         "looking ahead; by own channel and by the sum over inputs 1 (no more than by chance, 0 to 3)."
     )
 
@@ -226,7 +226,7 @@ def test_the_headline_on_an_unknown_start_says_so_and_what_the_layers_do_now():
     still = history([[NOW], [BACK], [NOW]], known=False)
     ahead = history([[AHEAD], [AHEAD], [BACK]], layer="layer3.1.conv1", known=False)
     assert headline_of([still, ahead]) == (
-        "By energy, 2 of 6 output channels look back, 2 read the current frame and 2 look ahead; most frequent is "
+        "By energy, 2 of 6 output channels look back, 2 read the current frame and 2 look ahead; the largest count is "
         "reading the current frame in layer1.0 and looking ahead in layer3.1. The weights before training are unknown, "
         "and so is what training changed there."
     )
