@@ -37,6 +37,8 @@ SKIPPING_DECODERS = ("h264", "hevc", "mpeg4", "mpeg2video")
 """FFmpeg's names of the decoders that can leave out a frame from which no other is decoded, and nothing besides."""
 FORMATS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h264,hevc,m4v,obu,ivf,ogg,asf,flv,mxf,wtv,dv,rm"
 """FFmpeg's names of the formats that are read: none is a list of other files, as a playlist is."""
+STATING_DURATION = ("mov", "matroska", "flv", "asf")
+"""Formats whose header states a duration; that of others is guessed from the size of the file."""
 NUM_CHECKED = 8
 """Frames at each end of a long video that are decoded to check the list of packets."""
 MAX_LAST_KEYS = 3
@@ -184,6 +186,9 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
         unit, rate = float(stream.time_base or 0), float(stream.average_rate or 0)
         # Times in MPEG program streams are partly guessed, and otherwise so after a seek.
         can_seek = container.format.name != "mpeg"
+        stated_seconds = 0.0
+        if container.format.name.split(",")[0] in STATING_DURATION:
+            stated_seconds = (container.duration or 0) / av.time_base
         num_stated, is_still = stream.frames - num_hidden, bool(stream.disposition & Disposition.attached_pic)
         times = sorted((pts, pts if dts is None else dts, is_key) for pts, dts, is_key in packets if pts is not None)
         listed = np.array([pts for pts, _, _ in times], np.int64)
@@ -228,6 +233,8 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
         notes.append(f"{path.name} is sound with one still picture, its cover: nothing moves in it.")
     elif len(ticks) < num_stated:
         notes.append(f"{len(ticks)} of the {num_stated} frames that {path.name} states can be read.")
+    elif seconds[-1] < 0.8 * stated_seconds - 1:
+        notes.append(f"{path.name} states {stated_seconds:.1f} seconds, and its frames end after {seconds[-1]:.1f}.")
     if not is_constant_rate(seconds):
         fps = (len(ticks) - 1) / float(seconds[-1])
         notes.append(VARIABLE_RATE)

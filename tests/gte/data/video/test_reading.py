@@ -227,6 +227,15 @@ def test_a_file_cut_behind_its_index_tells_how_many_of_its_frames_are_there(tmp_
     assert [number % 32 for number in numbers_in(footage.read(range(count)))] == [n % 32 for n in range(count)]
 
 
+def test_half_of_a_file_without_a_count_of_frames_tells_the_seconds_that_it_states(tmp_path: Path):
+    path = encode_at(tmp_path / "half.mkv", "libx264", numbered(60), range(60), options={"g": "6"})
+    assert open_footage(path).notes == ()
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+    footage = open_footage(path)
+    assert footage.notes == (f"half.mkv states 6.0 seconds, and its frames end after {footage.seconds[-1]:.1f}.",)
+
+
 def test_music_with_a_picture_as_its_cover_is_called_a_still(tmp_path: Path):
     cover = encode_at(tmp_path / "cover.mp4", "mjpeg", numbered(1), [0], pixels="yuvj420p")
     path = tmp_path / "song.mp4"
