@@ -33,6 +33,7 @@ FOLDERS_VARIABLE = "GTE_CLIPS"
 """Environment variable with folders, separated as in PATH, whose clips every visitor may see."""
 CLIP_TYPES = (
     *(".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv"),
+    *(".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".vob"),
     *(*ANIMATION_TYPES, ".webp"),
     *ARCHIVE_TYPES,
 )
@@ -158,6 +159,11 @@ class VideoSource:
     def seconds(self) -> Float[np.ndarray, " n"]:
         return self.footage.seconds
 
+    @property
+    def end(self) -> float | None:
+        """When the last frame ends, if it is known."""
+        return self.footage.end
+
     def read(
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int | None = None
     ) -> UInt8[np.ndarray, "t h w 3"]:
@@ -202,6 +208,12 @@ class DatasetSource:
         return np.arange(clips.num_frames_stored) / clips.fps
 
     @property
+    def end(self) -> float:
+        """When the last frame ends."""
+        clips = open_dataset(self.dataset, "test")
+        return clips.num_frames_stored / clips.fps
+
+    @property
     def identity(self) -> tuple[str, int]:
         return self.dataset, self.index
 
@@ -236,7 +248,7 @@ def _sequences(source: VideoSource) -> Sequences:
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the video")
 def _video_clip(source: VideoSource, stretch: Stretch, num_frames: int, size: int, backwards: bool) -> Clip:
-    indices = stretch.sample(num_frames, source.seconds)
+    indices = stretch.sample(num_frames, source.seconds, source.end)
     clip = Clip.of(source.read(indices, size), indices)
     return clip.reversed(()) if backwards else clip
 
@@ -271,18 +283,21 @@ def _in_folders(folders: str) -> dict[str, VideoSource]:
 
 
 def _listed(folder: Path) -> Iterator[Path]:
-    """Yield clips and the folders of images below a folder, without symbolic links, which could lead anywhere."""
+    """Yield clips and the folders of images below a folder, without symbolic links, which could lead anywhere.
+
+    A single image among clips or folders is their cover.
+    """
     for place, folders, files in os.walk(folder):
         here = Path(place)
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural_key)
-        if here != folder and any(is_image(name) for name in files):
+        paths = [here / name for name in sorted(files, key=natural_key) if not name.startswith(".")]
+        images = [path for path in paths if is_image(path.name)]
+        others = [path for path in paths if path.name.lower().endswith(CLIP_TYPES) and _is_inside(path)]
+        if here != folder and len(images) > (1 if folders or set(others).difference(images) else 0):
             yield here
             folders.clear()
-            continue
-        for name in sorted(files, key=natural_key):
-            path = here / name
-            if name.lower().endswith(CLIP_TYPES) and not name.startswith(".") and _is_inside(path):
-                yield path
+            others = [path for path in others if path not in images]
+        yield from others
 
 
 def _is_inside(path: Path) -> bool:

@@ -46,7 +46,7 @@ class StoredClip:
         count = self.stretch.num_frames if self.frames_per_input is None else self.frames_per_input * num_frames
         if self.index is None:
             footage = open_footage(Path(self.name), self.sequence)
-            stored = footage.read(self.stretch.sample(count, footage.seconds), size=size)
+            stored = footage.read(self.stretch.sample(count, footage.seconds, footage.end), size=size)
         else:
             stored = open_dataset(self.name, "test", size).frames(self.index, self.stretch.sample(count))
         given = segment_indices(len(stored), num_frames)

@@ -45,7 +45,8 @@ def segment_frames(
     as long as the one before. At a constant rate these are the centre frames of `segment_indices`. Raises ValueError
     as it does.
     """
-    if is_constant_rate(seconds) or num_segments < 1:
+    times = seconds if end is None else np.append(seconds, end)
+    if is_constant_rate(times) or num_segments < 1:
         return segment_indices(len(seconds), num_segments)
     last = seconds[-1] + (seconds[-1] - seconds[-2]) if end is None else end
     moments = seconds[0] + (np.arange(num_segments) + 0.5) * (last - seconds[0]) / num_segments

@@ -54,6 +54,17 @@ def test_videos_and_folders_of_pictures_of_an_allowed_folder_are_listed_and_link
     assert list(clips.in_folders()) == ["mine/ball 9.webm", "mine/ball 10.webm", "mine/walk"]
 
 
+@pytest.mark.parametrize("name", ["film.webm", "film.m2ts", "film.WMV"])
+def test_one_image_hides_no_videos_of_its_folder(allowed_folder, name):
+    (allowed_folder / "films").mkdir()
+    (allowed_folder / "films" / "cover.jpg").write_bytes(png(0))
+    (allowed_folder / "films" / name).write_bytes(b"x")
+    assert [clip for clip in clips.in_folders() if "films" in clip] == [f"mine/films/{name}"]
+    (allowed_folder / "films" / "cover2.jpg").write_bytes(png(0))
+    st.cache_data.clear()
+    assert [clip for clip in clips.in_folders() if "films" in clip] == ["mine/films", f"mine/films/{name}"]
+
+
 def test_a_link_names_an_allowed_clip_and_a_stretch_of_it(two_networks, allowed_folder):
     at = open_page("evidence", clip="mine/walk", stretch="5-8")
     assert not at.exception

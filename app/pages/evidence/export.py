@@ -99,7 +99,7 @@ def picture_of(finding: Finding, source: Source, stretch: Stretch, maximum: floa
     return Picture(
         frames=finding.clip.frames,
         indices=finding.clip.indices.copy(),
-        fps=stretch.play_rate(len(finding.clip.frames), seconds),
+        fps=stretch.play_rate(len(finding.clip.frames), seconds, source.end),
         evidence=finding.evidence,
         card=card,
         opacity=OPACITY,

@@ -57,6 +57,8 @@ class ImageFootage:
     info: VideoInfo
     seconds: Float[np.ndarray, " n"]
     notes: tuple[str, ...] = ()
+    end: float | None = None
+    """Time at which the last frame ends."""
 
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
         """Return frames in RGB, transparent pixels over BACKGROUND; with `size` their middle squares.
@@ -154,7 +156,7 @@ def open_images(place: Path, files: Sequence[PackedFile] = (), notes: Iterable[s
     if not is_constant_rate(seconds):
         notes.append(VARIABLE_RATE)
     info = VideoInfo(num_frames, num_frames / float(seconds[-1]), width, height)
-    return ImageFootage(place, files, info, seconds[:-1], tuple(notes))
+    return ImageFootage(place, files, info, seconds[:-1], tuple(notes), float(seconds[-1]))
 
 
 def _faults(place: Path, files: Sequence[PackedFile]) -> Iterator[str]:

@@ -88,6 +88,8 @@ class VideoFootage:
     """Sentences that a user should know."""
     held: Mapping[tuple[int, int | None], UInt8[np.ndarray, "_ _ 3"]] = field(default_factory=dict)
     """Frames that were decoded already, by their numbers and sizes."""
+    end: float | None = None
+    """Time at which the last frame ends, where it is known."""
 
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
         """Return the frames with these numbers (from 0, any order, repeats allowed), in RGB.

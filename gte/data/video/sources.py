@@ -34,20 +34,29 @@ class Stretch:
     def num_frames(self) -> int:
         return self.last - self.first + 1
 
-    def sample(self, num_segments: int, seconds: Float[np.ndarray, " n"] | None = None) -> Int[np.ndarray, " t"]:
+    def sample(
+        self, num_segments: int, seconds: Float[np.ndarray, " n"] | None = None, end: float | None = None
+    ) -> Int[np.ndarray, " t"]:
         """Return the frame at the centre of each of `num_segments` equal parts of its time, as numbers in the source.
 
-        `seconds` are the times of all frames of the source; None for a constant rate.
+        `seconds` are the times of all frames of the source, None for a constant rate; `end` is when the last one ends.
         """
         if seconds is None:
             return self.first + segment_indices(self.num_frames, num_segments)
-        end = float(seconds[self.last + 1]) if self.last + 1 < len(seconds) else None
-        return self.first + segment_frames(seconds[self.first : self.last + 1], num_segments, end)
+        return self.first + segment_frames(
+            seconds[self.first : self.last + 1], num_segments, self._end_in(seconds, end)
+        )
 
-    def play_rate(self, num_shown: int, seconds: Float[np.ndarray, " n"]) -> float:
-        """Return the rate at which `num_shown` frames last as long as it does; `seconds` are all frames' times."""
-        frame = float(seconds[-1] / (len(seconds) - 1)) if len(seconds) > 1 else 1 / IMAGES_FPS
-        return num_shown / (float(seconds[self.last] - seconds[self.first]) + frame)
+    def play_rate(self, num_shown: int, seconds: Float[np.ndarray, " n"], end: float | None = None) -> float:
+        """Return the rate at which `num_shown` frames last as long as it does; the times are those of `sample`."""
+        own_end = self._end_in(seconds, end)
+        if own_end is None:
+            frame = float(seconds[-1] / (len(seconds) - 1)) if len(seconds) > 1 else 1 / IMAGES_FPS
+            own_end = float(seconds[self.last]) + frame
+        return num_shown / (own_end - float(seconds[self.first]))
+
+    def _end_in(self, seconds: Float[np.ndarray, " n"], end: float | None) -> float | None:
+        return float(seconds[self.last + 1]) if self.last + 1 < len(seconds) else end
 
     def describe(self, seconds: Float[np.ndarray, " n"]) -> str:
         """Return the range of frames, counted from 1, and of times as a sentence."""
@@ -84,6 +93,11 @@ class Footage(Protocol):
         ...
 
     @property
+    def end(self) -> float | None:
+        """Time at which the last frame ends, if it is known."""
+        ...
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on this source that its user should know."""
         ...
@@ -116,7 +130,7 @@ class Sample:
     @property
     def play_rate(self) -> float:
         """Frames per second at which they last as long as the stretch."""
-        return self.stretch.play_rate(len(self.numbers), self.footage.seconds)
+        return self.stretch.play_rate(len(self.numbers), self.footage.seconds, self.footage.end)
 
     def notes(self, network: str) -> list[str]:
         """Return sentences that the user of this network should know."""
@@ -142,7 +156,7 @@ def sample_clip(
         return Stretch(first - 1, last - 1)
 
     footage = open_footage(path, sequence, choose=lambda seconds: part(seconds).sample(num_frames, seconds), size=size)
-    numbers = part(footage.seconds).sample(num_frames, footage.seconds)
+    numbers = part(footage.seconds).sample(num_frames, footage.seconds, footage.end)
     return Sample(footage.read(numbers, size=size), numbers, footage, part(footage.seconds))
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gte.data.opencv import cv2
 from gte.data.video import images
-from gte.data.video.sources import Footage, open_footage
+from gte.data.video.sources import Footage, open_footage, sample_clip
 from gte.errors import VideoError
 from tests.videos import coded, number_in, write_coded
 
@@ -126,9 +126,20 @@ def test_an_animation_has_its_frames_at_the_times_that_it_states(tmp_path, name)
     options = {"format": "PNG"} if name == "a.apng" else {"lossless": True} if name == "a.webp" else {}
     footage = open_footage(animation(tmp_path, name, **options))
     np.testing.assert_allclose(footage.seconds, [0, 0.05, 0.17, 0.25, 0.45])
+    assert footage.end == pytest.approx(0.55)
     assert footage.info.fps == pytest.approx(5 / 0.55)
     assert [number_in(frame) for frame in footage.read([4, 0, 3, 3])] == [4, 0, 3, 3]
     assert [frame is not None for frame in footage.glimpses([0, 4], 16)] == [True, True]
+
+
+def test_the_last_frame_of_an_animation_is_sampled_as_long_as_it_is_shown(tmp_path):
+    frames = [Image.fromarray(coded(number)[..., ::-1].copy()) for number in range(10)]
+    path = saved(tmp_path, "a.gif", frames[0], save_all=True, append_images=frames[1:], duration=[100] * 9 + [3000])
+    # 3.9 s: the centres of four parts are at 0.4875, 1.4625, 2.4375 and 3.4125 s, and the last frame shows from 0.9 s.
+    sample = sample_clip(path, 4, 32)
+    assert sample.numbers.tolist() == [4, 9, 9, 9]
+    assert sample.play_rate == pytest.approx(4 / 3.9)
+    assert sample_clip(path, 3, 32, stretch=(1, 9)).numbers.tolist() == [1, 4, 7]
 
 
 def test_pages_of_a_tiff_are_frames_at_the_assumed_rate(tmp_path):
