@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from pathlib import Path, PurePosixPath
 
 from gte.errors import VideoError
@@ -20,6 +21,11 @@ MAX_FILES = 100_000
 MAX_FILE_BYTES = 500_000_000
 MAX_TAR_BYTES = 4_000_000_000
 """Of a compressed tar file, which is unpacked up to the last file that is read."""
+MAX_HELD_BYTES = 200_000_000
+"""Of files of a tar file that are read in its order before they are asked for."""
+_PARTS = r"\d+|\D+"
+_DECIMAL = r"(?<![\d.])\d+\.\d+(?!\.?\d)"
+"""Two numbers with a point between them, and no more."""
 _UNREADABLE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, OSError, ValueError),
@@ -54,7 +60,9 @@ def list_files(place: Path) -> list[PackedFile]:
             files.append(file)
         if len(files) > MAX_FILES:
             raise VideoError(f"{place.name} holds more than {MAX_FILES} files; give a part of them.")
-    return sorted(files, key=lambda file: natural_key(file.name))
+    # 9, 10 and 11 after a point count; 5, 25 and 125 are decimals. Of equal widths both orders are the same.
+    decimals = not any(re.search(r"\.\d+0$", number) for file in files for number in re.findall(_DECIMAL, file.name))
+    return sorted(files, key=lambda file: natural_key(file.name, decimals))
 
 
 def _entries(place: Path) -> Iterator[PackedFile]:
@@ -88,21 +96,42 @@ def _plain(name: str) -> str:
 def read_files(place: Path, files: Sequence[PackedFile]) -> Iterator[bytes]:
     """Yield the content of each of the files that `list_files` returned. Raises VideoError."""
     with _opened(place) as archive:
+        if isinstance(archive, tarfile.TarFile):
+            yield from _read_tar(archive, files)
+            return
         for file in files:
-            if file.size > MAX_FILE_BYTES:
-                megabytes = f"has {file.size // 1_000_000} MB; at most {MAX_FILE_BYTES // 1_000_000} MB are read"
-                raise VideoError(f"{file.name} {megabytes} of one file.")
+            _check_size(file)
             match archive, file.entry:
                 case zipfile.ZipFile(), zipfile.ZipInfo() as info:
                     if info.flag_bits & 1:
                         raise VideoError(f"{place.name} is encrypted; pack the images without a password.")
                     with archive.open(info) as source:
                         yield source.read(file.size)
-                case tarfile.TarFile(), tarfile.TarInfo() as info:
-                    source = archive.extractfile(info)
-                    yield source.read(file.size) if source else b""
                 case _, entry:
                     yield _read(Path(str(entry)))
+
+
+def _read_tar(archive: tarfile.TarFile, files: Sequence[PackedFile]) -> Iterator[bytes]:
+    """Yield contents, read in the order of the archive: each step back unpacks a compressed one from its start."""
+    waiting = list(files)
+    while waiting:
+        _check_size(waiting[0])
+        held = accumulate(file.size for file in waiting)
+        count = max(1, sum(1 for _ in takewhile(lambda size: size <= MAX_HELD_BYTES, held)))
+        batch, waiting = waiting[:count], waiting[count:]
+        contents: dict[int, bytes] = {}
+        entries = [(place, file.entry) for place, file in enumerate(batch)]
+        members = [(entry.offset, place, entry) for place, entry in entries if isinstance(entry, tarfile.TarInfo)]
+        for _, place, info in sorted(members, key=lambda member: member[:2]):
+            source = archive.extractfile(info)
+            contents[place] = source.read(info.size) if source else b""
+        yield from (contents[place] for place in range(count))
+
+
+def _check_size(file: PackedFile) -> None:
+    if file.size > MAX_FILE_BYTES:
+        megabytes = f"has {file.size // 1_000_000} MB; at most {MAX_FILE_BYTES // 1_000_000} MB are read"
+        raise VideoError(f"{file.name} {megabytes} of one file.")
 
 
 def _read(path: Path) -> bytes:
@@ -133,11 +162,12 @@ def _opened(place: Path) -> Iterator[zipfile.ZipFile | tarfile.TarFile | None]:
         raise VideoError(f"{place.name} cannot be unpacked ({reason}); pack the images into a new zip file.") from error
 
 
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key for natural order: frame9 before frame10."""
-    parts = re.findall(r"\d+|\D+", name.casefold())
+def natural_key(name: str, decimals: bool = False) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key for natural order: frame9 before frame10; with `decimals` 0.25 before 0.5."""
+    parts = re.findall(rf"{_DECIMAL}|{_PARTS}" if decimals else _PARTS, name.casefold())
     # Numbers by their digits, because a name may have more of them than an int takes.
-    digits = (part.lstrip("0") if part.isdecimal() else None for part in parts)
+    digits = (part.lstrip("0") if part[0].isdecimal() else None for part in parts)
     return tuple(
-        (1, 0, part) if number is None else (0, len(number), number) for part, number in zip(parts, digits, strict=True)
+        (1, 0, part) if number is None else (0, len(number.split(".")[0]), number)
+        for part, number in zip(parts, digits, strict=True)
     )

@@ -83,7 +83,10 @@ def find_sequences(place: Path) -> Sequences:
             if kinds
             else "and no other files; give"
         )
-        raise VideoError(f"{place.name} holds no images, {what} images that end in {', '.join(IMAGE_TYPES)}.")
+        raise VideoError(
+            f"{place.name} holds no images (links and hidden files are left out), {what} images that end in "
+            f"{', '.join(IMAGE_TYPES)}."
+        )
     found: dict[str, Sequence[PackedFile]] = {}
     singles: dict[str, Sequence[PackedFile]] = {}
     for folder, inside in _by(images, lambda file: str(PurePosixPath(file.name).parent)).items():

@@ -3,8 +3,10 @@
 import io
 import tarfile
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gte.data.opencv import cv2
@@ -56,6 +58,39 @@ def test_names_are_counted_and_not_spelt():
     spelt = ["b1.png", "a10.png", "A9.png", "a9b2.png", "7.png"]
     assert sorted(spelt, key=natural_key) == ["7.png", "A9.png", "a9b2.png", "a10.png", "b1.png"]
     assert natural_key("1" * 5000) > natural_key("9" * 4999)
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["0.png", "0.125.png", "0.25.png", "0.5.png", "1.0.png", "10.5.png"],
+        ["t_0.5.png", "t_0.75.png", "t_1.0.png"],
+        ["1.9.png", "1.10.png", "1.11.png", "2.1.png"],
+        ["0.25.png", "0.50.png", "1.00.png"],
+        ["1.2.9.png", "1.2.10.png"],
+    ],
+)
+def test_decimals_are_ordered_by_value_and_what_counts_after_a_point_by_count(tmp_path, expected):
+    assert names(pack(tmp_path / "a.zip", dict.fromkeys(sorted(expected), b""))) == expected
+
+
+@pytest.mark.parametrize("limit", [0, 500, 10**9])
+def test_a_compressed_tar_is_read_in_its_own_order_and_given_in_the_order_asked_for(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(archives, "MAX_HELD_BYTES", limit)
+    order = np.random.default_rng(0).permutation(20).tolist()
+    place = pack(tmp_path / "a.tgz", {f"{number}.txt": bytes([number]) * 100 for number in order})
+    read_at: list[int] = []
+    extract = tarfile.TarFile.extractfile
+
+    def watched(self, member):
+        read_at.append(member.offset)
+        return extract(self, member)
+
+    monkeypatch.setattr(tarfile.TarFile, "extractfile", watched)
+    assert [content[0] for content in read_files(place, list_files(place))] == list(range(20))
+    steps_back = sum(later < earlier for earlier, later in pairwise(read_at))
+    assert steps_back <= {0: 19, 500: 3, 10**9: 0}[limit]
+    assert len(read_at) == 20
 
 
 def test_links_are_not_followed(tmp_path):

@@ -134,10 +134,17 @@ def test_many_sequences_are_counted_and_not_all_listed(tmp_path):
 
 
 def test_without_images_the_sentence_says_what_is_there(tmp_path):
-    with pytest.raises(VideoError, match=r"^a.zip holds no images, but files that end in .mp4, .zip; give one"):
+    with pytest.raises(
+        VideoError,
+        match=r"^a.zip holds no images \(links and hidden.* out\), but files that end in .mp4, .zip; give one",
+    ):
         sequences(tmp_path, ["a.mp4", "b.zip"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(VideoError, match=r"^empty holds no images, and no other files"):
+    (tmp_path / "linked.png").write_bytes(png(0))
+    (tmp_path / "empty" / "1.png").symlink_to(tmp_path / "linked.png")
+    with pytest.raises(
+        VideoError, match=r"^empty holds no images \(links and hidden files are left out\), and no other files"
+    ):
         find_sequences(tmp_path / "empty")
 
 
