@@ -86,6 +86,7 @@ def encode_at(
     tenths: Sequence[int],
     *,
     rate: int = 10,
+    last: int = 1,
     aspect: Fraction | None = None,
     pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
@@ -99,9 +100,13 @@ def encode_at(
         stream.codec_context.options = {"g": "12", **(options or {})}
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
+        packets: list[av.Packet] = []
         for image, tenth in zip(frames, tenths, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             frame.pts, frame.time_base = tenth, Fraction(1, rate)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+            packets += stream.encode(frame)
+        for packet in [*packets, *stream.encode()]:
+            if packet.pts == tenths[-1]:
+                packet.duration = last
+            container.mux(packet)
     return path

@@ -54,8 +54,8 @@ Frames = dict[int, UInt8[np.ndarray, "_ _ 3"]]
 """Frames in RGB by their numbers."""
 _Decoded = tuple[Int[np.ndarray, " n"], tuple[int, int], Frames]
 """The ticks of frames, their width and height as shown, and some of the frames by their ticks."""
-_Packet = tuple[int | None, int | None, bool]
-"""Presentation and decoding time in ticks, and whether it is a key frame."""
+_Packet = tuple[int | None, int | None, bool, int]
+"""Presentation and decoding time in ticks, whether it is a key frame, and its duration in ticks, 0 if unknown."""
 Draw = Callable[[VideoFrame], UInt8[np.ndarray, "_ _ 3"]]
 
 
@@ -89,7 +89,7 @@ class VideoFootage:
     held: Mapping[tuple[int, int | None], UInt8[np.ndarray, "_ _ 3"]] = field(default_factory=dict)
     """Frames that were decoded already, by their numbers and sizes."""
     end: float | None = None
-    """Time at which the last frame ends, where it is known."""
+    """Time at which the last frame ends; None if after as long as the one before."""
 
     def read(self, which: FrameNumbers, *, size: int | None = None) -> UInt8[np.ndarray, "t h w 3"]:
         """Return the frames with these numbers (from 0, any order, repeats allowed), in RGB.
@@ -192,9 +192,9 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
         if container.format.name.split(",")[0] in STATING_DURATION:
             stated_seconds = (container.duration or 0) / av.time_base
         num_stated, is_still = stream.frames - num_hidden, bool(stream.disposition & Disposition.attached_pic)
-        times = sorted((pts, pts if dts is None else dts, is_key) for pts, dts, is_key in packets if pts is not None)
-        listed = np.array([pts for pts, _, _ in times], np.int64)
-        keys = np.array([(pts, dts) for pts, dts, is_key in times if is_key], np.int64).reshape(-1, 2)
+        times = sorted((pts, pts if dts is None else dts, *rest) for pts, dts, *rest in packets if pts is not None)
+        listed = np.array([pts for pts, *_ in times], np.int64)
+        keys = np.array([(pts, dts) for pts, dts, is_key, _ in times if is_key], np.int64).reshape(-1, 2)
         is_timed = unit > 0 and len(listed) == len(packets) > 0
         can_seek = can_seek and is_timed and len(keys) > 0 and _ascends(listed)
         keep: set[int] = set()
@@ -230,14 +230,19 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
     fps = _plausible_fps(rate, len(ticks), float(seconds[-1]) if is_timed else 0.0)
     if not is_timed or (len(ticks) > 1 and seconds[-1] == 0):
         seconds = np.arange(len(ticks)) / fps
+    end = None
+    if is_timed and len(ticks) > 1 and ticks[-1] == listed[-1]:
+        # Some programs state too short a time for the last frame; a longer one is believed.
+        shown, before = times[-1][3] * unit, float(seconds[-1] - seconds[-2])
+        end = float(seconds[-1]) + shown if shown > 1.5 * before else None
     notes = []
     if is_still:
         notes.append(f"{path.name} is sound with one still picture, its cover: nothing moves in it.")
     elif len(ticks) < num_stated:
         notes.append(f"{len(ticks)} of the {num_stated} frames that {path.name} states can be read.")
-    elif seconds[-1] < 0.8 * stated_seconds - 1:
+    elif (end or seconds[-1]) < 0.8 * stated_seconds - 1:
         notes.append(f"{path.name} states {stated_seconds:.1f} seconds, and its frames end after {seconds[-1]:.1f}.")
-    if not is_constant_rate(seconds):
+    if not is_constant_rate(seconds if end is None else np.append(seconds, end)):
         fps = (len(ticks) - 1) / float(seconds[-1])
         notes.append(VARIABLE_RATE)
     return VideoFootage(
@@ -249,6 +254,7 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
         keys if can_seek and np.isin(ticks, listed).all() else keys[:0],
         tuple(notes),
         {(int(np.searchsorted(ticks, tick)), size): frame for tick, frame in kept.items()},
+        end,
     )
 
 
@@ -267,7 +273,7 @@ def _list_packets(container: InputContainer, stream: VideoStream) -> tuple[list[
         for packet in container.demux(stream):
             hidden += packet.is_discard
             if packet.size and not packet.is_discard and not packet.is_corrupt:
-                packets.append((packet.pts, packet.dts, packet.is_keyframe))
+                packets.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration or 0))
     return packets, hidden
 
 

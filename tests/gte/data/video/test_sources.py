@@ -160,3 +160,11 @@ def test_a_stretch_that_a_clip_does_not_have_gives_one_sentence(tmp_path, stretc
         match=f"--stretch takes two frames from 1 to 20, the earlier one first; got {stretch[0]} {stretch[1]}",
     ):
         sample_clip(path, 4, 32, stretch=stretch)
+
+
+def test_a_last_frame_that_is_held_takes_its_part_of_the_time(tmp_path):
+    path = encode_at(tmp_path / "held.mp4", "libx264", numbered(10), range(10), last=30)
+    sample = sample_clip(path, 4, 32)
+    assert sample.footage.end == pytest.approx(3.9)
+    assert sample.numbers.tolist() == [4, 9, 9, 9]
+    assert sample.footage.notes == ("Variable frame rate: the frames shown to a network are chosen by their times.",)
