@@ -6,11 +6,12 @@ from typing import Any
 
 from analysis.formatting import KIND_WORDS, three_digits
 from analysis.kernels.headline import count_of, headline_of
-from analysis.kernels.moments import load_moments
+from analysis.kernels.moments import load_moments, stored_moments
 from analysis.kernels.readings import Reading
 from analysis.kernels.summary import at_the_end, summarise
 from analysis.kernels.taps import KINDS
 from gte import checkpoint, cli
+from gte.checkpoint_header import read_header
 
 
 def main(ckpt: Path, reading: Reading = "energy", json: bool = False) -> None:
@@ -25,7 +26,7 @@ def main(ckpt: Path, reading: Reading = "energy", json: bool = False) -> None:
         json: Print a list of objects on standard output.
     """
     histories = checkpoint.load_histories(ckpt)
-    moments = load_moments(ckpt) if reading == "inputs" else None
+    moments = load_moments(ckpt) if reading == "inputs" else stored_moments(ckpt, read_header(ckpt))
     summary = at_the_end(summarise(histories, reading, moments))
     rows = [{str(name): value for name, value in row.items()} for row in summary.to_dict("records")]
     if json:

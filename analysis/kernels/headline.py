@@ -55,7 +55,7 @@ def describe_kernels(
             name: [row for row in rows_at(other, snapshot) if row["layer"] in layers]
             for name, other in readings.items()
         }
-        sentences.append(_changes(others, reading, chance))
+        sentences.append(_changes(others, reading, chance, has_all_layers=len(known) == len(chosen)))
         if not any(row["changed"] for row in others[reading]):
             sentences.append(largest_drift_in_words(known))
     if unknown := [row["block"] for row in whole if not is_start_known(row)]:
@@ -140,18 +140,28 @@ def _leaders(rows: Sequence[Row]) -> str:
     return f"; the largest count is {join_words(words)}" if words else ""
 
 
-def _changes(readings: Readings, reading: Reading, chance: ChanceOf) -> str:
-    """Say what how many outputs do was changed, by the chosen reading first."""
+def _changes(readings: Readings, reading: Reading, chance: ChanceOf, *, has_all_layers: bool) -> str:
+    """Say what how many outputs do was changed, by the chosen reading first.
+
+    Where only other readings see a change it says how many outputs combine frames by them, if the rows have all
+    layers.
+    """
     numbers: dict[Reading, int] = {name: sum(row["changed"] for row in rows) for name, rows in readings.items()}
     if not any(numbers.values()):
         return NO_CHANGE
 
+    combined = {name: count_of(rows, "combined") for name, rows in readings.items()}
+
     def compared(name: Reading) -> str:
         # Drawn only where there is something to compare, because the first page waits for it.
         drawn = chance(name) if numbers[name] else None
-        if drawn is None:
-            return ""
-        return f" ({'no more than by chance,' if numbers[name] <= drawn.high else 'by chance'} {drawn.in_words()})"
+        words = []
+        if drawn is not None:
+            words = [f"{'no more than by chance,' if numbers[name] <= drawn.high else 'by chance'} {drawn.in_words()}"]
+        if numbers[name] and not numbers[reading] and has_all_layers and combined[name] != combined[reading]:
+            combines = outputs_in_words(combined[name], "combined") if combined[name] else "none combines frames"
+            words.append(f"{combines}{_largest_count(readings[name], 'combined')}")
+        return f" ({'; '.join(words)})" if words else ""
 
     number = numbers[reading]
     does = "does" if number == 1 else "do"
@@ -164,6 +174,16 @@ def _changes(readings: Readings, reading: Reading, chance: ChanceOf) -> str:
             by_count.setdefault(f"{numbers[name] or 'none'}{compared(name)}", []).append(READING_WORDS[name])
     others = ", ".join(f"{' and '.join(names)} {count}" for count, names in by_count.items())
     return f"{sentence}; {others}." if others else f"{sentence}."
+
+
+def _largest_count(rows: Sequence[Row], group: str) -> str:
+    """Say which layer has the largest number of the outputs of a group, if one alone has it."""
+    counts = {row["block"]: count_of([row], group) for row in rows}
+    largest = max(counts.values())
+    blocks = [block for block, count in counts.items() if count == largest]
+    if len(counts) == 1 or len(blocks) > 1 or not largest:
+        return ""
+    return f", {largest} of them in {blocks[0]}" if largest < sum(counts.values()) else f" in {blocks[0]}"
 
 
 def _moves(rows: Sequence[Row]) -> str:

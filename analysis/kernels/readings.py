@@ -38,8 +38,8 @@ READING_DEFINITIONS: Final[Mapping[Reading, str]] = MappingProxyType(
 )
 """What a tap of an output channel is by a reading."""
 
-Moments = Mapping[str, Float[np.ndarray, "i i"]]
-"""Covariances of the input channels of layers, by the layers' paths; see `analysis.kernels.moments`."""
+Moments = Mapping[str, Float[np.ndarray, "_ _"]]
+"""Covariances (i, i) of the input channels of layers, by the layers' paths; see `analysis.kernels.moments`."""
 
 
 def read_kernels(

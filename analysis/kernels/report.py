@@ -19,7 +19,7 @@ from analysis.kernels.chance import chances_of
 from analysis.kernels.drift import NO_KERNELS
 from analysis.kernels.first_screen import first_screen
 from analysis.kernels.headline import headline_of
-from analysis.kernels.moments import load_moments
+from analysis.kernels.moments import load_moments, stored_moments
 from analysis.kernels.outputs import Order, snapshot_at
 from analysis.kernels.readings import Reading
 from analysis.kernels.summary import at_snapshot, block_names_of, most_moved, summarise
@@ -92,7 +92,7 @@ def as_html(
         facts=f"{header.model}, {header.num_params:,} parameters, "
         f"{f'trained on {header.dataset}' if header.dataset else 'trained elsewhere'}; "
         f"snapshot of step {', '.join(f'{step:,}' for step in steps)}.",
-        finding=headline_of(histories, view.reading, view.snapshot, view.moments),
+        finding=_headline(histories, header, view),
         sections=[
             {
                 "key": card.key,
@@ -117,6 +117,12 @@ def as_html(
         revision=source_revision(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
+
+
+def _headline(histories: Sequence[KernelHistory], header: CheckpointHeader, view: View) -> str:
+    # By real inputs as well wherever they have been measured, as on the page.
+    moments = stored_moments(header.path, header) if view.moments is None else view.moments
+    return headline_of(histories, view.reading, view.snapshot, moments)
 
 
 def main(
@@ -164,7 +170,7 @@ def main(
         output=output,
         moments=moments,
     )
-    headline = headline_of(histories, reading, view.snapshot, moments)
+    headline = _headline(histories, header, view)
     if out.suffix == ".zip":
         figures = [*first_screen(summary, history, view, headline), *cards_of(histories, summary, header, view)]
         by_key = {card.key: from_card(card) for card in figures}

@@ -3,6 +3,8 @@
 import json
 import math
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,6 +170,26 @@ def test_the_headline_says_what_each_reading_sees_where_they_differ():
     assert says(by_sum, "4 of 4 stopped looking back, 4 of 4 looking ahead; by energy and by own channel none.")
 
 
+def test_what_combines_by_a_reading_that_alone_sees_a_change_is_counted_with_its_layer():
+    start = temporal_shift_weight(8, 8).numpy()
+    weights = np.stack([start, start])
+    weights[1, :3] += 0.2  # the sums read (1.6, 1.6, 2.6), an average; by energy the tap of 1 still dominates
+    first, still = (
+        KernelHistory(layer=name, steps=np.array([0, 9]), weights=weights[[0, last]])
+        for name, last in (("layer1.0", 1), ("layer2.0", 0))
+    )
+    second = replace(first, layer="layer3.0")
+    assert says(headline_of([first, still]), "; 3 combine frames in layer1.0), by own channel none")
+    assert says(headline_of([first, second]), "; 6 combine frames), by own channel none")
+    more = weights.copy()
+    more[1, 3:5] += 0.2
+    second = replace(second, weights=more)
+    assert says(headline_of([first, second]), "; 8 combine frames, 5 of them in layer3.0), by own channel none")
+    # Of a part of the layers no number would be that of the network.
+    assert "combine" not in headline_of([first, history([[NOW]], layer="layer4.0", known=False)])
+    assert "combine" not in headline_of([first, second], "summed").split("; by")[-1]
+
+
 def test_the_headline_on_kernels_without_drift_says_so():
     start = [[AHEAD], [BACK]]
     first, second = history(start, start), history(start, start, layer="layer2.0.shift")
@@ -278,6 +300,12 @@ def test_command_prints_a_table_and_the_finding(tiny_checkpoint, capsys):
     assert first.startswith("layer1.0")
     assert "0 → 4" in first
     assert says(printed.err, "4 read the current frame", "Training changed what 4 do")
+
+
+def test_command_says_what_real_inputs_show_where_their_moments_are_stored(capsys):
+    shipped = Path(command.__file__).parents[2] / "checkpoints" / "gte-tiny.safetensors"
+    command.main(shipped)
+    assert says(capsys.readouterr().err, "by the sum over inputs 54", "by real inputs 36 (by chance")
 
 
 def test_command_prints_unknown_where_the_weights_before_training_are(tmp_path, capsys):
