@@ -183,8 +183,8 @@ def evidence_in_words(before: Evidence, after: Evidence) -> str:
     """One sentence on the change of the evidence for a class, in position and strength."""
     if before.is_empty or after.is_empty:
         if before.is_empty and after.is_empty:
-            return "There is no evidence, before or after."
-        return "There was no evidence before." if before.is_empty else "No evidence is left."
+            return f"{after.label} finds no evidence, before or after."
+        return f"{after.label} finds evidence only {'after' if before.is_empty else 'before'} the change."
     alike = rank_correlation(before.map, after.map)
     position = "keeps its position" if alike >= ALIKE else "is elsewhere" if alike < UNLIKE else "moves partly"
     times = three_digits(after.maximum / before.maximum)

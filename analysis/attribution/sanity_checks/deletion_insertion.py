@@ -15,6 +15,7 @@ from analysis.attribution.hooks import block_of
 from analysis.attribution.randomcam import weigh_randomly
 from analysis.attribution.sanity_checks.clips import CheckClips
 from analysis.attribution.sanity_checks.verdict import (
+    MIN_CLIPS,
     Verdict,
     from_lists,
     mean_of,
@@ -96,24 +97,40 @@ class DeletionInsertion:
         spread = np.nanmax(areas[known], axis=1) - np.nanmin(areas[known], axis=1)
         if float(spread.mean()) < MIN_DIFFERENCE:
             return Verdict(state="cannot tell", numbers="The order of the pixels hardly changes the probability.")
-        differences = self.differences()
+        counts = {name: int((~np.isnan(ways["deletion"])).sum()) for name, ways in self.advantages().items()}
+        differences = {name: ways for name, ways in self.differences().items() if counts[name] >= MIN_CLIPS}
+        lacking = [name for name in counts if name not in differences]
         lowest = {name: min(interval.low for _, interval in ways.values()) for name, ways in differences.items()}
         highest = {name: min(interval.high for _, interval in ways.values()) for name, ways in differences.items()}
         beaten = [name for name in differences if lowest[name] > 0]
         lost = [name for name in differences if highest[name] <= 0]
         unclear = [name for name in differences if name not in (*beaten, *lost)]
+
+        def listed(names: list[str]) -> str:
+            # A rival whose map is empty on some clips is compared on the others alone.
+            return join_words(
+                [
+                    name if counts[name] == known.sum() else f"{name} ({counts[name]} of {len(known)} clips)"
+                    for name in names
+                ]
+            )
+
         parts = []
         if beaten:
-            parts.append(f"Better than {join_words(beaten)}")
+            parts.append(f"better than {listed(beaten)}")
         if lost:
-            parts.append(f"not better than {join_words(lost)}")
+            parts.append(f"not better than {listed(lost)}")
         if unclear:
-            parts.append(f"no clear difference from {join_words(unclear)}")
-        weakest = min(differences, key=lambda name: highest[name])
-        numbers = ", ".join(f"{way} {signed(*value)}" for way, value in differences[weakest].items())
+            parts.append(f"no clear difference from {listed(unclear)}")
+        if lacking:
+            parts.append(f"too few clips with a map of {listed(lacking)}, where a verdict needs {MIN_CLIPS}")
         text = "; ".join(parts)
-        numbers = f"{text[0].upper()}{text[1:]}. Area gained against {weakest}: {numbers} ({int(known.sum())} clips)."
-        state = "not passed" if lost else "cannot tell" if unclear or len(differences) <= len(RIVALS) else "passed"
+        numbers = f"{text[0].upper()}{text[1:]}."
+        if differences:
+            weakest = min(differences, key=lambda name: highest[name])
+            gained = ", ".join(f"{way} {signed(*value)}" for way, value in differences[weakest].items())
+            numbers += f" Area gained against {weakest}: {gained} ({counts[weakest]} clips)."
+        state = "not passed" if lost else "cannot tell" if unclear or lacking else "passed"
         return Verdict(state=state, numbers=numbers)
 
     def as_data(self) -> dict[str, Any]:

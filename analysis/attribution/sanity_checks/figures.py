@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.attribution.methods import METHODS
-from analysis.attribution.sanity_checks.deletion_insertion import RIVALS, WAYS, DeletionInsertion
+from analysis.attribution.sanity_checks.deletion_insertion import RIVALS as DELETION_RIVALS
+from analysis.attribution.sanity_checks.deletion_insertion import WAYS, DeletionInsertion
 from analysis.attribution.sanity_checks.frame_order import ALIKE, FrameOrder
-from analysis.attribution.sanity_checks.localization import BASELINE, Localization
+from analysis.attribution.sanity_checks.localization import RIVALS, Localization
 from analysis.attribution.sanity_checks.verdict import RHO, in_words, mean_of, signed
 from analysis.attribution.sanity_checks.weight_randomization import KEPT, Randomisation
 from analysis.formatting import percent
@@ -114,7 +115,7 @@ def deletion_curves(result: DeletionInsertion, method: str) -> go.Figure:
     dashes = ("solid", "dash", "dashdot", "dot")
     for row in range(len(WAYS)):
         curves = result.probabilities[0, :, row]
-        random = [curve for curve in curves[1 + len(RIVALS) :] if not np.isnan(curve).any()]
+        random = [curve for curve in curves[1 + len(DELETION_RIVALS) :] if not np.isnan(curve).any()]
         band = [*np.max(random, axis=0), *np.min(random, axis=0)[::-1]] if random else []
         figure.add_scatter(
             x=[*result.shares, *result.shares[::-1]] if random else [],
@@ -129,7 +130,7 @@ def deletion_curves(result: DeletionInsertion, method: str) -> go.Figure:
             row=row + 1,
             col=1,
         )
-        for place, name in reversed(list(enumerate((method, *RIVALS)))):
+        for place, name in reversed(list(enumerate((method, *DELETION_RIVALS)))):
             figure.add_scatter(
                 x=result.shares,
                 y=curves[place],
@@ -189,26 +190,20 @@ def frame_order_dots(result: FrameOrder) -> go.Figure:
 
 
 def localization_bars(result: Localization) -> go.Figure:
-    """The share of evidence on the moving object for each method, with its 95 % interval; the dotted line is chance."""
+    """The share on the moving object for each method and rival, with 95 % intervals; the dotted line is chance."""
     summary = result.summary()
     names = [row["method"] for row in summary]
-    differences = {METHODS[name].label: item for name, item in result.differences().items()}
-    hover = [
-        f"{percent(row['share'])} on the object"
-        + (
-            f"<br>{signed(item.mean, item.interval)} against RandomCAM"
-            if (item := differences.get(row["method"]))
-            else ""
-        )
-        for row in summary
-    ]
-    baseline = METHODS[BASELINE].label
+    hovers = {row["method"]: f"{percent(row['share'])} on the object" for row in summary}
+    for rival in RIVALS:
+        for name, item in result.differences(rival).items():
+            hovers[METHODS[name].label] += f"<br>{signed(item.mean, item.interval)} against {rival}"
+    num_methods = len(summary) - len(RIVALS)
     bars = row_bars(
         names,
         [row["share"] for row in summary],
-        marker={"color": [style.NEUTRAL if name == baseline else style.ACCENT for name in names]},
+        marker={"color": [style.ACCENT] * num_methods + [style.NEUTRAL] * len(RIVALS)},
         hover="<b>%{y}</b>: %{customdata}",
-        customdata=hover,
+        customdata=list(hovers.values()),
     )
     bars.error_x = _error_bars(
         [row["share"] for row in summary], [Interval(row["low"], row["high"]) for row in summary]

@@ -56,7 +56,8 @@ class ReorderedClip:
                 else f"{RHO} of the maps is {three_digits(self.shuffled.correlation)}"
             )
             shuffled = f"Shuffled, the probability is {after} instead of {before}; {correlation}."
-        nothing = " No evidence is left." if self.frozen.evidence.is_empty else ""
+        evidence = self.frozen.evidence
+        nothing = f" {evidence.label} finds no evidence in it." if evidence.is_empty else ""
         frozen = f"Frozen at frame {self.frozen.frames[0] + 1}, where nothing moves, it is "
         return f"{shuffled} {frozen}{percent(self.frozen.probability)}.{nothing}"
 

@@ -89,12 +89,13 @@ def evidence(values: list[float]) -> Evidence:
         ),
         ([1.0, 0.5, 0.2, 0.1], "is elsewhere (rank correlation −1)"),
         ([1.0, 3.0, 4.0, 2.0], "is elsewhere (rank correlation 0.4)"),
-        ([0.0, 0.0, 0.0, 0.0], "No evidence is left"),
+        ([0.0, 0.0, 0.0, 0.0], "M finds evidence only before the change."),
     ],
 )
 def test_the_change_of_the_evidence_is_in_words(after, words):
     assert words in evidence_in_words(evidence([1.0, 2.0, 3.0, 4.0]), evidence(after))
-    assert "before or after" in evidence_in_words(evidence([0.0] * 4), evidence([0.0] * 4))
+    assert "M finds no evidence, before or after" in evidence_in_words(evidence([0.0] * 4), evidence([0.0] * 4))
+    assert "only after the change" in evidence_in_words(evidence([0.0] * 4), evidence([1.0] * 4))
 
 
 def test_the_true_and_the_reversed_class_are_always_drawn():
