@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -250,9 +251,14 @@ def _draw(findings: Sequence[Finding], shared: bool) -> None:
             scale_label=scale_label,
             frames_per_second=FRAMES_PER_SECOND,
             largest_frame=FRAME_SIDE,
-            facts=" ".join(f"{caption_of(item.evidence.card(item.name, item.header.classes))}." for item in together),
+            facts=" ".join(f"{caption_of(_facts(item))}." for item in together),
             code=code.strip(together, scale_label, shared=shared),
         )
+
+
+def _facts(item: Finding) -> dict[str, Any]:
+    """The entries of a card: what the evidence is of, and the tests of belief with their state."""
+    return item.evidence.card(item.name, item.header.classes) | sanity_checks.facts(item)
 
 
 def _frame_names(clip: clips.Clip) -> list[str]:
