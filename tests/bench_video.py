@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from gte.data.opencv import cv2
 from gte.data.sampling import segment_indices
-from gte.data.video.reading import THREADS
+from gte.data.video.opening import THREADS
 from gte.data.video.sources import sample_clip
 
 NUM_SAMPLED, SIZE = 8, 224

@@ -17,7 +17,8 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from gte.data.sampling import FrameNumbers, is_constant_rate
 from gte.data.video.archives import PackedFile, read_files
-from gte.data.video.reading import VARIABLE_RATE, VideoInfo, middle_square
+from gte.data.video.drawing import middle_square
+from gte.data.video.reading import VARIABLE_RATE, VideoInfo
 from gte.errors import VideoError
 
 IMAGES_FPS = 25.0

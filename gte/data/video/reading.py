@@ -6,7 +6,7 @@ held at a time, so memory does not grow with the length.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import dropwhile, groupby, islice
 from pathlib import Path
@@ -17,12 +17,12 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from jaxtyping import Float, Int, UInt8
 
-from gte.data.opencv import cv2
 from gte.data.sampling import FrameNumbers, is_constant_rate
+from gte.data.video.drawing import Draw, drawing_of, shown_size
+from gte.data.video.opening import open_stream
 from gte.errors import VideoError
 
 MAX_SHORT_PIXELS = 100_000_000
@@ -31,19 +31,14 @@ MAX_DECODED_PIXELS = 30_000_000_000
 """Decoding more would take more than a minute or two, and is not started."""
 MAX_REPLACED = 4
 """How many frames before a damaged one the frame may lie that stands in for it."""
-THREADS = 2
-"""Of each decoder."""
 SKIPPING_DECODERS = ("h264", "hevc", "mpeg4", "mpeg2video")
 """FFmpeg's names of the decoders that can leave out a frame from which no other is decoded, and nothing besides."""
-FORMATS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h264,hevc,m4v,obu,ivf,ogg,asf,flv,mxf,wtv,dv,rm"
-"""FFmpeg's names of the formats that are read: none is a list of other files, as a playlist is."""
 STATING_DURATION = ("mov", "matroska", "flv", "asf")
 """Formats whose header states a duration; that of others is guessed from the size of the file."""
 NUM_CHECKED = 8
 """Frames at each end of a long video that are decoded to check the list of packets."""
 MAX_LAST_KEYS = 3
 """Key frames from the end of a long video that are tried to find its last frame."""
-_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 VARIABLE_RATE = "Variable frame rate: the frames shown to a network are chosen by their times."
 ASSUMED_FPS = 25.0
 _HIGHEST_FPS = 480.0
@@ -56,7 +51,6 @@ _Decoded = tuple[Int[np.ndarray, " n"], tuple[int, int], Frames]
 """The ticks of frames, their width and height as shown, and some of the frames by their ticks."""
 _Packet = tuple[int | None, int | None, bool, int]
 """Presentation and decoding time in ticks, whether it is a key frame, and its duration in ticks, 0 if unknown."""
-Draw = Callable[[VideoFrame], UInt8[np.ndarray, "_ _ 3"]]
 
 
 @dataclass(frozen=True)
@@ -123,8 +117,8 @@ class VideoFootage:
         if not wanted:
             return frames
         before = np.searchsorted(self.keys[:, 0], self.ticks[wanted], side="right").tolist()
-        with _open(self.path) as (container, stream):
-            draw = _drawing(stream, size)
+        with open_stream(self.path) as (container, stream):
+            draw = drawing_of(stream, size)
             for num_keys, group in groupby(zip(before, wanted, strict=True), key=lambda pair: pair[0]):
                 numbers = [number for _, number in group]
                 ticks = set(self.ticks[numbers].tolist()) if num_keys else None
@@ -137,7 +131,7 @@ class VideoFootage:
                     if found is not None:
                         break
                 if found is None:
-                    with _open(self.path) as opened:
+                    with open_stream(self.path) as opened:
                         found = self._decode_to(numbers, _decode(*opened, ticks), draw)
                 frames |= found or {}
         return frames
@@ -182,7 +176,7 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
     Raises VideoError, with one sentence, if the file is missing, is no video or holds no frame that decodes.
     """
     decoded = None
-    with _open(path) as (container, stream):
+    with open_stream(path) as (container, stream):
         packets, num_hidden = _list_packets(container, stream)
         pixels = len(packets) * stream.codec_context.width * stream.codec_context.height
         unit, rate = float(stream.time_base or 0), float(stream.average_rate or 0)
@@ -203,7 +197,7 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
             with suppress(ValueError):
                 keep = set(listed[np.asarray(choose((listed - listed[0]) * unit))].tolist())
         if can_seek and pixels > MAX_SHORT_PIXELS:
-            with _open(path) as opened:
+            with open_stream(path) as opened:
                 decoded = _decode_ends(*opened, listed, keys, keep, size)
         if decoded is None and is_timed and pixels <= MAX_DECODED_PIXELS:
             container.seek(int(listed[0]), stream=stream)
@@ -217,7 +211,7 @@ def open_video(path: Path, choose: Choice | None = None, size: int | None = None
                 f"{path.name} is too long to be read from its start, and has no {lacks} by which its frames could be "
                 "reached; convert it again, or cut out the part to be seen."
             )
-        with _open(path) as opened:
+        with open_stream(path) as opened:
             decoded = _decode_all(*opened, keep, size)
     if decoded is None:
         raise VideoError(f"{path.name} opens as a video, but none of its frames can be decoded.")
@@ -312,10 +306,10 @@ def _decode_all(
 ) -> _Decoded | None:
     """Decode all from here on, and keep the frames with some ticks in RGB; None if no frame decodes."""
     ticks, frames, shape = [], {}, None
-    draw = _drawing(stream, size)
+    draw = drawing_of(stream, size)
     for _, tick, frame in _decode(container, stream):
         ticks.append(tick)
-        shape = shape or _shown_size(stream, frame)
+        shape = shape or shown_size(stream, frame)
         if tick in keep:
             frames[tick] = draw(frame)
     return (np.array(ticks), shape, frames) if shape else None
@@ -333,7 +327,7 @@ def _decode_ends(
 
     None if the decoded frames have other ticks, or the last ones are far from a key frame.
     """
-    draw = _drawing(stream, size)
+    draw = drawing_of(stream, size)
     frames: Frames = {}
 
     def decode(needed: Collection[int]) -> Iterator[tuple[int, VideoFrame]]:
@@ -345,7 +339,7 @@ def _decode_ends(
     first = list(islice(decode(listed[:NUM_CHECKED].tolist()), NUM_CHECKED))
     if not first:
         return None
-    shape = _shown_size(stream, first[0][1])
+    shape = shown_size(stream, first[0][1])
     for key in keys[::-1][:MAX_LAST_KEYS, 0].tolist():
         if (listed >= key).sum() * shape[0] * shape[1] > MAX_DECODED_PIXELS:
             return None
@@ -359,138 +353,9 @@ def _decode_ends(
     return None
 
 
-def _drawing(stream: VideoStream, size: int | None) -> Draw:
-    """Return a function that converts a frame to RGB, as it is shown; with `size` to its middle square."""
-    reformatter, stretch = VideoReformatter(), _pixel_aspect(stream)
-
-    def draw(frame: VideoFrame) -> UInt8[np.ndarray, "_ _ 3"]:
-        try:
-            image = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-        except FFmpegError as error:
-            raise VideoError(
-                f"The colours of the frames ({frame.format.name}, {frame.colorspace}) cannot be converted to RGB "
-                "here; convert it to H.264 with usual colours."
-            ) from error
-        if size is None:
-            if stretch != 1:
-                image = cv2.resize(image, (round(stretch * frame.width), frame.height), interpolation=cv2.INTER_LINEAR)
-        else:
-            image = middle_square(image, size, stretch)
-        is_turned, columns, rows = _orientation(frame)
-        turned = image.transpose(1, 0, 2) if is_turned else image
-        return np.ascontiguousarray(turned[::rows, ::columns])
-
-    return draw
-
-
-def middle_square(
-    image: UInt8[np.ndarray, "h w 3"], size: int, stretch: float = 1.0
-) -> UInt8[np.ndarray, "size size 3"]:
-    """Return the middle square of an image whose pixels are `stretch` times as wide as high, resized to `size`."""
-    # Cropping first: a very long and narrow image would become huge when its short side grows.
-    height, width = image.shape[:2]
-    side = min(height, stretch * width)
-    rows, columns = round(side), max(1, round(side / stretch))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    square = image[top : top + rows, left : left + columns]
-    shrink = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
-    return cv2.resize(square, (size, size), interpolation=shrink)
-
-
-def _shown_size(stream: VideoStream, frame: VideoFrame) -> tuple[int, int]:
-    width, height = round(_pixel_aspect(stream) * frame.width), frame.height
-    return (height, width) if _orientation(frame)[0] else (width, height)
-
-
-def _orientation(frame: VideoFrame) -> tuple[bool, int, int]:
-    """Return whether rows and columns are exchanged as it is shown, and the steps, 1 or -1, through both after that.
-
-    By the display matrix, as FFmpeg describes it: x' = m[0] x + m[3] y, y' = m[1] x + m[4] y.
-    """
-    stated = frame.side_data.get("DISPLAYMATRIX")
-    if stated is None:
-        return False, 1, 1
-    matrix = np.frombuffer(stated, np.int32)
-    is_turned = abs(int(matrix[1])) > abs(int(matrix[0]))
-    across, down = (matrix[3], matrix[1]) if is_turned else (matrix[0], matrix[4])
-    return is_turned, -1 if across < 0 else 1, -1 if down < 0 else 1
-
-
-def _pixel_aspect(stream: VideoStream) -> float:
-    """Return the width of a pixel as a multiple of its height; 1 where nothing, or nothing credible, is stated."""
-    stated = float(stream.sample_aspect_ratio or 1)
-    return stated if 1 / 8 < stated < 8 else 1.0
-
-
 def _plausible_fps(stated: float, num_frames: int, seconds: float) -> float:
     """Return the container's rate, unless it is the clock of the time stamps (some recorders state 1000 a second)."""
     if 0 < stated <= _HIGHEST_FPS:
         return stated
     measured = (num_frames - 1) / seconds if seconds > 0 else 0.0
     return measured if 0 < measured <= _HIGHEST_FPS else ASSUMED_FPS
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open the video stream of a file for the block. Raises VideoError, with the cause that was seen."""
-    if path.is_dir():
-        raise VideoError(f"{path.name} is a folder; give the video file itself.")
-    if not path.exists():
-        raise VideoError(f"{path} does not exist; check the name.")
-    try:
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError as error:
-        raise VideoError(f"{path.name} cannot be read ({error.strerror}); check its permissions.") from error
-    if not head:
-        raise VideoError(f"{path.name} is empty; the upload or copy may have failed, try again.")
-    try:
-        # The protocol is named, because FFmpeg reads text before a colon as one; no other may be used from inside.
-        container = av.open(f"file:{path.resolve()}", options=_OPTIONS, metadata_errors="replace")
-    except (FFmpegError, ValueError) as error:
-        raise VideoError(f"{path.name} {_why_not_opened(path, head)}") from error
-    with container:
-        yield container, _video_stream(container, path)
-
-
-def _why_not_opened(path: Path, head: bytes) -> str:
-    if head[4:8] == b"ftyp":
-        return _what_mp4_lacks(path)
-    for place, mark, kind in ((0, b"\x1a\x45\xdf\xa3", "WebM or Matroska"), (8, b"AVI ", "AVI")):
-        if head[place:].startswith(mark):
-            return f"begins as a {kind} file, but what follows its first bytes is no such file; copy it again."
-    if head.startswith((b"#EXTM3U", b"ffconcat")):
-        return "is a list of other files, and such lists are not followed; give the video file itself."
-    return "is no video in a format that is read here; give an MP4, WebM, MKV, AVI or MPEG file."
-
-
-def _what_mp4_lacks(path: Path) -> str:
-    """Walk through the boxes of an MP4 or MOV file (ISO 14496-12, 4.2) to tell what is missing."""
-    size, place, kinds = path.stat().st_size, 0, set()
-    with path.open("rb") as file:
-        while place + 8 <= size:
-            file.seek(place)
-            head = file.read(16)
-            length = int.from_bytes(head[:4])
-            kinds.add(head[4:8])
-            place += max(8, int.from_bytes(head[8:])) if length == 1 else length or size
-    if place > size and b"mdat" in kinds:
-        return f"is cut: it has {size:,} bytes and states at least {place:,}; copy it again."
-    if b"moov" not in kinds:
-        return "has no index (moov), which a recording writes when it is finished; record it again."
-    return "is an MP4 or MOV file whose index is damaged; copy it again."
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream):
-        kinds = sorted({stream.type for stream in container.streams})
-        raise VideoError(f"{path.name} has no video stream, only {' and '.join(kinds) or 'an empty container'}.")
-    if stream.codec_context is None:
-        raise VideoError(
-            f"{path.name} is compressed by a codec that is not built in here; convert it to H.264, as by "
-            f"`ffmpeg -i INPUT -c:v libx264 output.mp4`."
-        )
-    stream.thread_type = "AUTO"
-    stream.codec_context.thread_count = THREADS
-    return stream
