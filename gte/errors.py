@@ -19,6 +19,10 @@ class VideoError(GteError):
     """A video cannot be opened, holds no frame, or ends before the requested frames."""
 
 
+class DatasetError(GteError):
+    """A data set is not on this machine, or its annotations cannot be used."""
+
+
 class SequenceError(VideoError):
     """A folder or archive holds several sequences of images, and none or an unknown one is chosen."""
 
