@@ -2,6 +2,9 @@
 
 `offer` draws a job on a page and returns its result. `work(report)` runs in a thread, where it calls nothing of
 Streamlit. It calls `report(0.3, "layer2.0")` now and then, which shows the progress and ends a cancelled job.
+
+Buttons next to a fragment that reruns by itself act in `on_click`, before the script runs: when such a fragment is
+just ending, Streamlit clears the clicks of the script that has started meanwhile, and `if st.button(...)` sees none.
 """
 
 import logging
@@ -145,6 +148,12 @@ def start(key: Hashable, work: Callable[[Report], object], *, lane: Lane) -> Non
     queue().start(key, work, _visitor(), lane)
 
 
+def is_awaited(key: Hashable) -> bool:
+    """Return whether this visitor waits for the job of this key, or has its result."""
+    job = queue().jobs.get(key)
+    return job is not None and _visitor() in job.visitors
+
+
 def leave(key: Hashable) -> None:
     """Let this visitor stop waiting for the job of this key; a result that is there is kept."""
     job = queue().jobs.get(key)
@@ -182,11 +191,13 @@ def offer(
         st.error(layout.plain(job.text))
     elif st.session_state.get(cancelled):
         st.caption("Cancelled; no result was kept.")
+
+    def start_by_click() -> None:
+        st.session_state.pop(cancelled, None)
+        queue().start(key, work, visitor, lane)
+
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(label, key=name, icon=":material/play_arrow:"):
-            st.session_state.pop(cancelled, None)
-            queue().start(key, work, visitor, lane)
-            st.rerun()
+        st.button(label, key=name, icon=":material/play_arrow:", on_click=start_by_click)
         if note:
             st.caption(note)
     if mention_others and queue().ahead(lane):
@@ -221,21 +232,26 @@ def _draw_jobs_ahead(key: Hashable, lane: Lane) -> None:
         text = "Another visitor has started exactly this: you would get the same result."
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f":material/hourglass_top: {text}")
-        if own and st.button("Cancel what I started before", key=f"cancel before {key}"):
-            for job in own:
-                job.leave(_visitor())
-            st.rerun()
+        if own:
+            st.button("Cancel what I started before", key=f"cancel before {key}", on_click=_leave_all, args=(own,))
+
+
+def _leave_all(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.leave(_visitor())
 
 
 @st.fragment(run_every=0.5)
 def _draw_progress(job: Job, name: str, cancelled: str) -> None:
-    if job.over.is_set():
+    if job.over.is_set() or _visitor() not in job.visitors:
         st.rerun()
     ahead = len(queue().ahead(job.lane, before=job)) if job.state == "waiting" else 0
     waiting = f"Waiting for {ahead} other job{'s' if ahead > 1 else ''} on this server" if ahead else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(job.part, text=waiting or layout.plain(job.text or "Running"))
-        if st.button("Cancel", key=f"cancel {name}"):
-            job.leave(_visitor())
-            st.session_state[cancelled] = True
-            st.rerun()
+        st.button("Cancel", key=f"cancel {name}", on_click=_cancel, args=(job, cancelled))
+
+
+def _cancel(job: Job, cancelled: str) -> None:
+    job.leave(_visitor())
+    st.session_state[cancelled] = True

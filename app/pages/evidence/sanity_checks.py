@@ -4,7 +4,7 @@ The checks are the table `CHECKS` of `analysis.attribution.sanity_checks.checks`
 set of clips. The clip of the page is shown next to that, as one clip. All of them work on copies of the networks.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -45,6 +45,8 @@ ICONS = {
     "running": ":material/hourglass_top:",
     "not run": ":material/radio_button_unchecked:",
 }
+_OPENED = "opened check"
+"""Entry of the session with the check whose figure a click on its chip asks for."""
 
 
 def subject_of(finding: Finding) -> Subject:
@@ -59,26 +61,38 @@ def facts(finding: Finding) -> dict[str, Any]:
 
 def chips(findings: Sequence[Finding]) -> None:
     """The strip of chips for the first network: each opens its figure; one button runs all checks that are not done."""
+    opened = st.session_state.pop(_OPENED, None)
+    active = _active(findings)
+    st.fragment(_draw_chips, run_every=1.0 if active else None)(findings, active)
+    if opened is not None:
+        _open(opened, findings)
+
+
+def _draw_chips(findings: Sequence[Finding], active: Mapping[Hashable, bool]) -> None:
+    """Draw the strip; the page is drawn again when a job has begun or ended, or a figure is to be opened."""
+    if _active(findings) != active or _OPENED in st.session_state:
+        st.rerun()
     first = findings[0]
-    results = {name: _result(name, first) for name in CHECKS}
-    jobs_of = {name: jobs.find(_key(name, first)) for name in CHECKS}
     with st.container(key="checks", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{layout.plain(first.name)}:**", width="content")
+        # Before the chips, whose widths change while checks run: a button that moves is missed.
+        _run_all(findings, active)
         for name, check in CHECKS.items():
-            result, job = results[name], jobs_of[name]
-            if result is None and job is not None and job.is_active:
+            key = _key(name, first)
+            if (job := jobs.find(key)) is not None and key in active:
                 _draw_running(check, job)
                 continue
+            result = _result(name, first)
             state = "not run" if result is None else result.verdict.state
-            if st.button(
+            st.button(
                 f"{check.chip}: {state}",
                 icon=ICONS[state],
                 key=f"chip {name}",
                 type="tertiary",
                 help=layout.plain(check.rule if result is None else result.verdict.sentence),
-            ):
-                _open(name, findings)
-        _run_all(findings)
+                on_click=st.session_state.update,
+                args=({_OPENED: name},),
+            )
 
 
 def render(findings: Sequence[Finding]) -> None:
@@ -99,10 +113,18 @@ def render(findings: Sequence[Finding]) -> None:
 def _open(name: str, findings: Sequence[Finding]) -> None:
     """Open the figure of a check in a dialog."""
 
+    active = _active(findings)
+
     @st.dialog(CHECKS[name].title, width="large")
     def draw() -> None:
+        if _active(findings) != active:
+            # The job has begun, and its chip shows it: the dialog ends.
+            st.rerun()
         with layout.errors_as_sentences():
             _draw(name, findings, "dialog")
+        pending = [item for item in _pending([name], findings) if _key(*item) not in active]
+        if pending:
+            st.button("Run this test", key="run check", icon=":material/play_arrow:", on_click=_start, args=(pending,))
 
     draw()
 
@@ -174,27 +196,36 @@ def _work(name: str, finding: Finding) -> Callable[[jobs.Report], Result]:
     return work
 
 
-def _run_all(findings: Sequence[Finding]) -> None:
+def _pending(names: Iterable[str], findings: Sequence[Finding]) -> list[tuple[str, Finding]]:
+    return [(name, finding) for finding in findings for name in names if _result(name, finding) is None]
+
+
+def _active(findings: Sequence[Finding]) -> dict[Hashable, bool]:
+    """The jobs of checks that wait or run, by key: whether this visitor waits for them."""
+    keys = [_key(name, finding) for finding in findings for name in CHECKS]
+    return {key: jobs.is_awaited(key) for key in keys if (job := jobs.find(key)) is not None and job.is_active}
+
+
+def _run_all(findings: Sequence[Finding], active: Mapping[Hashable, bool]) -> None:
     """One button that runs what is not done, and while it runs one that cancels it."""
-    pending = [(name, finding) for finding in findings for name in CHECKS if _result(name, finding) is None]
-    if not pending:
-        return
-    active = [_key(*one) for one in pending if (job := jobs.find(_key(*one))) is not None and job.is_active]
-    if active:
-        if st.button("Cancel", key="cancel checks"):
-            for key in active:
-                jobs.leave(key)
-            st.rerun()
-    elif st.button("Run all tests", key="run checks", icon=":material/play_arrow:"):
-        for name, finding in pending:
-            jobs.start(_key(name, finding), _work(name, finding), lane="slow")
-        st.rerun()
+    own = [key for key, is_own in active.items() if is_own]
+    if own:
+        st.button("Cancel", key="cancel checks", on_click=_cancel, args=(own,))
+    elif pending := _pending(CHECKS, findings):
+        st.button("Run all tests", key="run checks", icon=":material/play_arrow:", on_click=_start, args=(pending,))
 
 
-@st.fragment(run_every=1.0)
+def _start(pending: Sequence[tuple[str, Finding]]) -> None:
+    for name, finding in pending:
+        jobs.start(_key(name, finding), _work(name, finding), lane="slow")
+
+
+def _cancel(keys: Sequence[Hashable]) -> None:
+    for key in keys:
+        jobs.leave(key)
+
+
 def _draw_running(check: Check, job: jobs.Job) -> None:
-    if job.over.is_set():
-        st.rerun()
     progress = "waiting" if job.state == "waiting" else f"running, {job.part:.0%}"
     st.button(
         f"{check.chip}: {progress}",
