@@ -7,32 +7,15 @@ ones asked for is ignored, so that a result is never shown for another network.
 
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from gte.files import Stamp, atomic_write, sha256, stamp
+from gte.files import Stamp, atomic_write, cache_folder, sha256, stamp
 
-FOLDER_VARIABLE: Final = "GTE_CACHE"
-"""Environment variable with the folder for everything that is computed once and kept."""
 MAX_RESULTS: Final = 512
 """Results in the cache folder, of at most some 100 kB; those not written for the longest time are deleted first."""
-
-
-def cache_folder() -> Path:
-    """Return the folder for everything that is computed once and kept."""
-    if chosen := os.environ.get(FOLDER_VARIABLE, "").strip():
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "gte-explorer"
 
 
 def shipped_path(checkpoint: Path, kind: str) -> Path:

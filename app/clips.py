@@ -21,23 +21,16 @@ from jaxtyping import Float, Int, UInt8
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import DATASETS, open_dataset
+from gte.data import is_here, open_labelled
 from gte.data.opencv import cv2
-from gte.data.video.archives import ARCHIVE_TYPES, is_archive, list_files, natural_key
-from gte.data.video.sequences import ANIMATION_TYPES, IMAGE_TYPES, Sequences, find_sequences, is_image
-from gte.data.video.sources import Footage, Stretch, open_footage
+from gte.data.video.archives import is_archive, list_files, natural_key
+from gte.data.video.sequences import IMAGE_TYPES, Sequences, find_sequences, is_image
+from gte.data.video.sources import CLIP_TYPES, Footage, Stretch, open_footage
 from gte.errors import GteError, VideoError, sentence
 from gte.files import Stamp, stamp
 
 FOLDERS_VARIABLE = "GTE_CLIPS"
 """Environment variable with folders, separated as in PATH, whose clips every visitor may see."""
-CLIP_TYPES = (
-    *(".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv"),
-    *(".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".vob"),
-    *(*ANIMATION_TYPES, ".webp"),
-    *ARCHIVE_TYPES,
-)
-"""Of files that are a clip, or hold some: videos, animations, archives of images."""
 UPLOAD_TYPES = tuple(dict.fromkeys((*CLIP_TYPES, *IMAGE_TYPES)))
 MAX_LISTED = 300
 """Entries of all these folders together: a list of a whole data set would be too long to read."""
@@ -92,23 +85,16 @@ class ClipSource:
 
     dataset: str
     classes: tuple[str, ...]
-    """The classes of the data set; its first test clips hold each class once, in order."""
+    """The classes of the data set."""
     trained_on: bool
     """True if the checkpoint was trained on this data set and has its classes."""
 
 
 def clip_source(header: CheckpointHeader) -> ClipSource:
     """Return the data set that a checkpoint was trained on if it is here, or else MotionPairs."""
-    if header.dataset in DATASETS:
-        classes = _classes(header.dataset)
-        if classes == header.classes:
-            return ClipSource(dataset=header.dataset, classes=classes, trained_on=True)
-    return ClipSource(dataset=FALLBACK, classes=_classes(FALLBACK), trained_on=False)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _classes(dataset: str) -> tuple[str, ...]:
-    return open_dataset(dataset, "test").classes
+    trained_on = is_here(header.dataset, header.classes)
+    dataset = header.dataset if trained_on else FALLBACK
+    return ClipSource(dataset=dataset, classes=open_labelled(dataset).classes, trained_on=trained_on)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -116,9 +102,13 @@ def dataset_clip(
     dataset: str, index: int, num_frames: int, size: int, backwards: bool = False, stretch: Stretch | None = None
 ) -> Clip:
     """Return a test clip, or a stretch of it, sampled as in evaluation and played backwards on request."""
-    clips = open_dataset(dataset, "test", size)
-    indices = (stretch or Stretch(0, clips.num_frames_stored - 1)).sample(num_frames)
-    clip = Clip.of(clips.frames(index, indices), indices, clips.label(index))
+    clips = open_labelled(dataset, size)
+
+    def choose(seconds: Float[np.ndarray, " n"], end: float | None) -> Int[np.ndarray, " t"]:
+        return (stretch or Stretch(0, len(seconds) - 1)).sample(num_frames, seconds, end)
+
+    indices, frames = clips.sample(index, choose)
+    clip = Clip.of(frames, indices, clips.label(index))
     return clip.reversed(clips.twins) if backwards else clip
 
 
@@ -204,14 +194,12 @@ class DatasetSource:
 
     @property
     def seconds(self) -> Float[np.ndarray, " n"]:
-        clips = open_dataset(self.dataset, "test")
-        return np.arange(clips.num_frames_stored) / clips.fps
+        return open_labelled(self.dataset).seconds(self.index)
 
     @property
-    def end(self) -> float:
-        """When the last frame ends."""
-        clips = open_dataset(self.dataset, "test")
-        return clips.num_frames_stored / clips.fps
+    def end(self) -> float | None:
+        """When the last frame ends, if it is known."""
+        return open_labelled(self.dataset).end(self.index)
 
     @property
     def identity(self) -> tuple[str, int]:
@@ -220,7 +208,7 @@ class DatasetSource:
     def read(
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int | None = None
     ) -> UInt8[np.ndarray, "t h w 3"]:
-        return open_dataset(self.dataset, "test", size).frames(self.index, which)
+        return open_labelled(self.dataset, size).frames(self.index, which)
 
     def glimpses(
         self, which: Sequence[int] | Int[np.ndarray, " t"], size: int
@@ -390,9 +378,11 @@ def _keep(files: Sequence[UploadedFile], folder: Path) -> tuple[str, Path]:
 
 def choices(source: ClipSource, upload: VideoSource | None) -> Mapping[str, Source]:
     """Return every clip by its name in links: the upload, the test clips, those in the owner's folders."""
+    clips = open_labelled(source.dataset)
     test_clips = {
         name: DatasetSource(name=name, dataset=source.dataset, index=index, knows_label=source.trained_on)
-        for index, name in enumerate(source.classes)
+        for index in clips.examples()
+        for name in (clips.classes[clips.label(index)],)
     }
     return ({YOURS: upload} if upload else {}) | test_clips | in_folders()
 

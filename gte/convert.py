@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from gte import checkpoint
 from gte.checkpoint_header import SUFFIX, CheckpointHeader, is_checkpoint
 from gte.cli import run_command, say
-from gte.data import open_dataset
 from gte.environment import environment_facts
 from gte.errors import GteError, WeightsError
 from gte.files import sha256
@@ -241,10 +240,15 @@ def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
         )
     try:
         facts = json.loads(str(file.facts["config"]))
-        lists = {name: tuple(facts[name]) for name in ("lr_decay_epochs", "model_options")}
-        training = TrainConfig(out=Path(), **facts | lists)
-        dataset = open_dataset(training.dataset, "train", training.size)
-        config = configure(training.model, **training.options, num_classes=len(dataset.classes))
+        training = TrainConfig.from_facts(facts)
+        if "data" in file.facts:
+            data = json.loads(str(file.facts["data"]))
+            classes, twins = tuple(map(str, data["classes"])), tuple(data["twins"])
+        else:
+            # Older files do not hold the classes of their data.
+            dataset = training.open_dataset("train")
+            classes, twins = dataset.classes, dataset.twins
+        config = configure(training.model, **training.options, num_classes=len(classes))
         with on_meta_device():
             network = config.build()
         network.load_state_dict(_part(file, "model/"), assign=True)
@@ -258,9 +262,9 @@ def _ours(file: ForeignFile, options: ConvertOptions) -> Converted:
         return Converted(
             header=CheckpointHeader(
                 **checkpoint.network_facts(training.model, config, network),
-                dataset=training.dataset,
-                classes=dataset.classes,
-                twins=dataset.twins,
+                dataset=str(facts["dataset"]),
+                classes=classes,
+                twins=twins,
                 num_frames=training.num_frames,
                 size=training.size,
                 step=step,

@@ -14,6 +14,7 @@ from gte.checkpoint import load_model
 from gte.cli import print_json, run_command
 from gte.data import ClipDataset, Split, open_dataset
 from gte.data.loading import EvaluationClips, batches_of, load, to_clips
+from gte.data.roots import remember_root
 from gte.errors import CheckpointError
 
 
@@ -86,6 +87,7 @@ def main(
     split: Split = "test",
     num_clips: int | None = None,
     num_workers: int = 1,
+    data_root: Path | None = None,
     json: bool = False,
 ) -> None:
     """Evaluate a checkpoint on a split of the data set that it was trained for.
@@ -95,6 +97,7 @@ def main(
         split: Part of the data set.
         num_clips: Evaluate only this many clips, from the first; all when not given.
         num_workers: Processes that prepare clips.
+        data_root: Folder of the data; looked for by its name when not given.
         json: Print JSON on standard output.
     """
     model, header = load_model(checkpoint)
@@ -102,7 +105,9 @@ def main(
         raise CheckpointError(
             f"{checkpoint.name} was trained elsewhere, on data that it does not name; it cannot be evaluated here."
         )
-    dataset = open_dataset(header.dataset, split, header.size)
+    dataset = open_dataset(header.dataset, split, header.size, root=data_root)
+    if data_root is not None:
+        remember_root(data_root)
     if dataset.classes != header.classes:
         raise CheckpointError(
             f"{checkpoint.name} has other classes than {header.dataset}, so it cannot be evaluated on it."

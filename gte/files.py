@@ -1,7 +1,9 @@
-"""Atomic writes, so that a reader sees the old file or the new one; stamps and digests that tell files apart."""
+"""Atomic writes, so that a reader sees the old file or the new one; stamps and digests that tell files
+apart; the folder of the cache."""
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,21 @@ from pathlib import Path
 
 Stamp = tuple[str, int, int]
 """A file's path, modification time in nanoseconds and size in bytes."""
+CACHE_VARIABLE = "GTE_CACHE"
+"""Environment variable with the folder for everything that is computed once and kept."""
+
+
+def cache_folder() -> Path:
+    """Return the folder for everything that is computed once and kept."""
+    if chosen := os.environ.get(CACHE_VARIABLE, "").strip():
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "gte-explorer"
 
 
 def stamp(path: Path) -> Stamp:

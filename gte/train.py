@@ -17,8 +17,8 @@ from tqdm import tqdm
 from gte.checkpoint import network_facts, save
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
 from gte.cli import INTERRUPTED, run_command, say
-from gte.data import open_dataset
 from gte.data.loading import Batch, EpochBatches, TrainingClips, batches_of, load, to_clips
+from gte.data.roots import remember_root
 from gte.environment import environment_facts
 from gte.errors import GteError
 from gte.evaluate import evaluate
@@ -38,8 +38,8 @@ class Run:
         self.checkpoint = config.out / f"{config.out.name}{SUFFIX}"
         self.resume_file = config.out / "resume.pt"
         self.metrics_file = config.out / "metrics.jsonl"
-        self.training_set = open_dataset(config.dataset, "train", config.size)
-        self.validation_set = open_dataset(config.dataset, "val", config.size)
+        self.training_set = config.open_dataset("train")
+        self.validation_set = config.open_dataset("val")
         torch.manual_seed(config.seed)
         self.model_config = configure(config.model, **config.options, num_classes=len(self.training_set.classes))
         network = self.model_config.build()
@@ -67,6 +67,7 @@ class Run:
                     "snapshots": self.snapshots.tensors(self.snapshots.steps[-1], self.model),
                     "kernel_init": self.kernel_init,
                     "start": self.start,
+                    "data": json.dumps({"classes": self.training_set.classes, "twins": self.training_set.twins}),
                 },
                 temporary,
             )
@@ -108,7 +109,7 @@ class Run:
         return CheckpointHeader(
             **network_facts(config.model, self.model_config, self.model),
             path=self.checkpoint,
-            dataset=config.dataset,
+            dataset=dataset.name,
             classes=dataset.classes,
             twins=dataset.twins,
             num_frames=config.num_frames,
@@ -136,6 +137,8 @@ def train(config: TrainConfig) -> Path:
         raise GteError(f"{config.accelerator} cannot be used on this machine: {error}") from error
     fabric.launch()
     run = Run(config)
+    if config.data_root is not None:
+        remember_root(config.data_root)
     if config.resume:
         run.restore()
         run.save_results()
@@ -161,7 +164,7 @@ def train(config: TrainConfig) -> Path:
             f"got {batches.clips_per_epoch} clips."
         )
     planned = set(snapshot_steps(steps_per_epoch * config.epochs))
-    clips = TrainingClips(run.training_set, config.num_frames, config.seed)
+    clips = TrainingClips(run.training_set, config.num_frames, config.seed, config.augment, config.size)
     loader = batches_of(load(clips, batches=batches, num_workers=config.num_workers))
     clips_per_step = config.batch_size * fabric.world_size
     with tqdm(
@@ -292,7 +295,7 @@ Preset: Any = tyro.extras.subcommand_type_from_defaults(
 )
 
 
-def main(config: Annotated[Preset, tyro.conf.arg(name="")]) -> None:
+def main(config: Annotated[Preset, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes]) -> None:
     """Train a network and write checkpoints that the app opens."""
     try:
         checkpoint = train(config)

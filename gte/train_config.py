@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from gte.data import DATASETS
+from gte.data import DATASETS, ClipDataset, Split, open_dataset
+from gte.data.augmentation import Augmentation
+from gte.data.listing import DataOptions
+from gte.data.reference import DEFAULT, DataReference
 from gte.models import ClipShape, configure
 from gte.weights.inflation import IMAGENET, check_pretrained
 
@@ -31,6 +34,12 @@ class TrainConfig:
     """Weights of a 2D ResNet to start from: imagenet, or the path of a .pth or .safetensors file; random when empty."""
     dataset: str = "motionpairs"
     """Name in the table of data sets."""
+    data_root: Path | None = None
+    """Folder of the data; looked for by its name where it is known, as in a run that is continued."""
+    data: DataOptions = DEFAULT
+    """What tells the data set further, such as its fold."""
+    augment: Augmentation = "flip"
+    """Changes of training clips: mirrored where the data set declares it, crops of several scales, or none."""
     num_frames: int = 8
     """Frames per clip, one from each equal part of it."""
     size: int = 112
@@ -82,6 +91,10 @@ class TrainConfig:
             )
         if self.dataset not in DATASETS:
             raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {self.dataset}.")
+        if self.data_root is not None and not DATASETS[self.dataset].is_read:
+            raise ValueError(f"{self.dataset} is rendered; leave out --data-root.")
+        if self.data_root is not None and not self.data_root.is_dir():
+            raise ValueError(f"--data-root is the folder of the data; there is no folder {self.data_root}.")
         known = [option for option in configure(self.model).options() if option != "num_classes"]
         if others := [option for option in self.options if option not in known]:
             raise ValueError(
@@ -92,6 +105,15 @@ class TrainConfig:
         network.check_takes(ClipShape(self.num_frames, self.size, self.size))
         if self.pretrained:
             check_pretrained(network, self.pretrained)
+
+    @property
+    def reference(self) -> DataReference:
+        """The data set, with the name of its folder and its options."""
+        return DataReference(self.dataset, self.data_root.resolve().name if self.data_root else "", self.data)
+
+    def open_dataset(self, split: Split) -> ClipDataset:
+        """Open a split of the data. Raises DatasetError if it is not here or cannot be used."""
+        return open_dataset(str(self.reference), split, self.size, root=self.data_root)
 
     @property
     def options(self) -> dict[str, int | float]:
@@ -139,7 +161,18 @@ class TrainConfig:
     def facts(self) -> dict[str, Any]:
         """Return plain data for headers: all that affects the result, so not the folder nor the number of workers."""
         facts = {name: value for name, value in asdict(self).items() if name not in _NO_INFLUENCE}
-        return facts | {"lr_decay_epochs": list(self.lr_decay_epochs), "model_options": list(self.model_options)}
+        return facts | {
+            "dataset": str(self.reference),
+            "lr_decay_epochs": list(self.lr_decay_epochs),
+            "model_options": list(self.model_options),
+        }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> "TrainConfig":
+        """Return the configuration of a run by its `facts`, without its folders."""
+        data = DataReference.parse(facts["dataset"])
+        lists = {name: tuple(facts[name]) for name in ("lr_decay_epochs", "model_options")}
+        return cls(out=Path(), **{**facts, **lists, "dataset": data.dataset, "data": data.options})
 
     def differences(self, facts: Mapping[str, Any]) -> list[str]:
         """Return the fields in which another run's `facts` differ from this configuration.
@@ -154,7 +187,8 @@ class TrainConfig:
         ]
 
 
-_NO_INFLUENCE = {"out", "resume", "num_workers"}
+_NO_INFLUENCE = {"out", "resume", "num_workers", "data_root", "data"}
+"""Fields that do not change the result, and those that the reference to the data set states."""
 
 PRESETS: dict[str, tuple[str, TrainConfig]] = {
     "tiny": (
@@ -167,6 +201,21 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
             optimizer="adamw",
             lr=0.003,
             warmup_epochs=0.5,
+            weight_decay=0.02,
+        ),
+    ),
+    "small": (
+        "A small network from scratch on real clips, on a CPU: 0.4 M parameters at 8 x 48 x 48, 20 epochs.",
+        TrainConfig(
+            out=Path("runs/small"),
+            dataset="folder",
+            augment="multi-scale",
+            model_options=("depth=26", "base_width=16", "dropout=0.3"),
+            size=48,
+            epochs=20,
+            optimizer="adamw",
+            lr=0.003,
+            warmup_epochs=1,
             weight_decay=0.02,
         ),
     ),

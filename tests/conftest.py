@@ -52,3 +52,12 @@ def seeded() -> None:
         torch.manual_seed(SEED)
         # A benchmark sets its own number, which made all that came behind it in its worker ten times slower.
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for small data sets, in which they are looked for."""
+    folder = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GTE_DATA", str(folder))
+        yield folder

@@ -10,6 +10,7 @@ from analysis.interventions.layer_ablation import ALL_LAYERS, layer_ablation, st
 from gte.checkpoint import load_model
 from gte.data.loading import to_clip
 from gte.data.motionpairs.dataset import MotionPairs
+from gte.data.motionpairs.scenes import NUM_FRAMES
 from gte.data.sampling import segment_indices
 from gte.evaluate import evaluate
 from tests.browser.harness import ROOT
@@ -44,7 +45,7 @@ def test_order_tells_gte_what_it_cannot_tell_c2d():
 def test_the_shipped_c2d_answers_a_clip_and_its_reversal_alike():
     model, header = load_model(ROOT / "checkpoints" / "c2d-tiny.safetensors")
     clips = MotionPairs("test", header.size, num_clips=NUM_CLIPS)
-    which = segment_indices(clips.num_frames_stored, header.num_frames)
+    which = segment_indices(NUM_FRAMES, header.num_frames)
     for index in range(3):
         with torch.no_grad():
             forwards, backwards = (

@@ -27,7 +27,7 @@ from analysis.interventions.layer_ablation import (
 from analysis.progress import Report
 from gte import cli
 from gte.checkpoint import load_model
-from gte.data import open_dataset
+from gte.data import open_labelled
 from gte.errors import CheckpointError
 from gte.models import temporal_layers
 
@@ -56,12 +56,11 @@ def main(
     layers = list(temporal_layers(model))
     if not layers:
         raise CheckpointError(f"{ckpt.name} has no temporal kernels, so there are none to replace.")
-    if not header.dataset or open_dataset(header.dataset, "test", header.size).classes != header.classes:
+    if not header.dataset or open_labelled(header.dataset, header.size).classes != header.classes:
         raise CheckpointError(
             f"{ckpt.name} has other classes than the data sets here, so its answers cannot be judged."
         )
-    if not 1 <= num_clips <= len(open_dataset(header.dataset, "test", header.size)):
-        most = len(open_dataset(header.dataset, "test", header.size))
+    if not 1 <= num_clips <= (most := len(open_labelled(header.dataset, header.size))):
         raise ValueError(f"--num-clips must lie between 1 and {most}; got {num_clips}.")
     network = Network(name=header.name, model=model, starts=stored_starts(ckpt))
     clips = LabelledClips(dataset=header.dataset, num_clips=num_clips, num_frames=header.num_frames, size=header.size)

@@ -17,9 +17,9 @@ from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, frame_numbers
 from analysis.progress import Report, no_report
 from analysis.statistics import SIGNIFICANT, holm, paired_p_value, sum_by_scene, sum_interval
-from gte.data import open_dataset
+from gte.data import open_labelled
 from gte.data.loading import to_clips
-from gte.data.sampling import segment_indices
+from gte.data.sampling import segment_frames
 from gte.models import temporal_layers
 
 BLENDS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
@@ -68,7 +68,7 @@ class LabelledClips:
     @property
     def num_classes(self) -> int:
         """Number of classes of the data set."""
-        return len(open_dataset(self.dataset, "test", self.size).classes)
+        return len(open_labelled(self.dataset, self.size).classes)
 
     def labels(self) -> Int[Tensor, " n"]:
         """The class of every clip."""
@@ -80,16 +80,19 @@ class LabelledClips:
 
     def twins(self) -> Int[Tensor, " n"]:
         """The reversed class of every clip, or -1."""
-        return torch.tensor(open_dataset(self.dataset, "test", self.size).twins)[self.labels()]
+        return torch.tensor(open_labelled(self.dataset, self.size).twins)[self.labels()]
 
     def batches(self, choice: TimeChoice | None = None) -> Iterator[Batch]:
         """The frames of the clips in RGB, with a change of time if there is one."""
-        data = open_dataset(self.dataset, "test", self.size)
-        which = segment_indices(data.num_frames_stored, self.num_frames)
-        shown = which if choice is None else frame_numbers(which, data.num_frames_stored, choice)
+        data = open_labelled(self.dataset, self.size)
+
+        def shown(seconds: Float[np.ndarray, " n"], end: float | None) -> Int[np.ndarray, " t"]:
+            which = segment_frames(seconds, self.num_frames, end)
+            return which if choice is None else frame_numbers(which, len(seconds), choice)
+
         for first in range(0, self.num_clips, BATCH):
             indices = range(first, min(first + BATCH, self.num_clips))
-            yield np.stack([data.frames(index, shown) for index in indices])
+            yield np.stack([data.sample(index, shown)[1] for index in indices])
 
     def as_filmed(self) -> Iterable[Batch]:
         """The frames of the clips, for any number of passes."""
@@ -100,7 +103,7 @@ class LabelledClips:
 @lru_cache(maxsize=16)
 def _labels_and_scenes(clips: LabelledClips) -> tuple[list[int], list[int]]:
     """The class and the scene of every clip."""
-    data, indices = open_dataset(clips.dataset, "test", clips.size), range(clips.num_clips)
+    data, indices = open_labelled(clips.dataset, clips.size), range(clips.num_clips)
     return [data.label(index) for index in indices], [data.scene_number(index) for index in indices]
 
 
@@ -169,7 +172,7 @@ def changed_clips(before: Sequence[int], after: Sequence[int], clips: LabelledCl
 
     `before` and `after` are the most probable classes of the clips.
     """
-    classes, labels = open_dataset(clips.dataset, "test", clips.size).classes, clips.labels().tolist()
+    classes, labels = open_labelled(clips.dataset, clips.size).classes, clips.labels().tolist()
     rows = [
         {
             "Clip": index,
@@ -219,7 +222,7 @@ def time_accuracy(
     total = sum(len(usual_choices(item.num_frames)) for item in clips)
     rows: list[dict[str, Any]] = []
     for network, test_clips in pairs:
-        twins = torch.tensor(open_dataset(test_clips.dataset, "test", test_clips.size).twins)
+        twins = torch.tensor(open_labelled(test_clips.dataset, test_clips.size).twins)
         before = None
         for name, choice in usual_choices(test_clips.num_frames).items():
             tick = partial(report, len(rows) / total, f"{network.name}, {name}")

@@ -27,7 +27,7 @@ from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
 from gte.checkpoint import load_histories, load_history
 from gte.checkpoint_header import CheckpointHeader, read_header
-from gte.data import DATASETS, open_dataset
+from gte.data import is_here, open_labelled
 from gte.kernel_history import KernelHistory
 from gte.models import configure
 from gte.models.resnet import ResNetConfig
@@ -91,10 +91,11 @@ class View:
 
 def seconds_per_frame(header: CheckpointHeader) -> float | None:
     """Return the seconds between two frames of the network; None if clips differ in length or strides skip frames."""
-    if header.dataset not in DATASETS or not isinstance(configure(header.model), ResNetConfig):
+    if not is_here(header.dataset, header.classes) or not isinstance(configure(header.model), ResNetConfig):
         return None
-    clips = open_dataset(header.dataset, "test")
-    return clips.num_frames_stored / header.num_frames / clips.fps
+    clips = open_labelled(header.dataset)
+    is_rendered = clips.path(0) is None
+    return clips.end(0) / header.num_frames if is_rendered else None
 
 
 def drift(summary: pd.DataFrame, view: View) -> Card | None:

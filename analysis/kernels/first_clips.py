@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import DATASETS, loading, open_dataset
+from gte.data import label_of, loading, open_labelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +19,9 @@ class FirstClips:
     @property
     def words(self) -> str:
         """The clips as a sentence names them."""
-        return f"{'one clip' if self.count == 1 else f'{self.count} clips'} of {DATASETS[self.dataset].label}"
+        return f"{'one clip' if self.count == 1 else f'{self.count} clips'} of {label_of(self.dataset)}"
 
 
 def first_clips(header: CheckpointHeader, dataset: str, count: int) -> Float[Tensor, "n 3 t h w"]:
     """Read the first test clips of a data set as the network of `header` takes them in evaluation."""
-    return loading.first_clips(open_dataset(dataset, "test", header.size), count, header.num_frames)
+    return loading.first_clips(open_labelled(dataset, header.size), count, header.num_frames)

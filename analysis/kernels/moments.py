@@ -15,7 +15,7 @@ from analysis.progress import Report, no_report
 from analysis.stored_results import load_result, save_result
 from gte import checkpoint
 from gte.checkpoint_header import CheckpointHeader, read_header
-from gte.data import DATASETS
+from gte.data import is_here
 
 KIND: Final = "input-covariance"
 NUM_CLIPS: Final = 112
@@ -64,7 +64,7 @@ def input_moments(
 
 def settings_of(header: CheckpointHeader) -> dict[str, Any]:
     """Return the clips on which the inputs of a checkpoint are read: its own data set where it is here."""
-    dataset = header.dataset if header.dataset in DATASETS else FALLBACK
+    dataset = header.dataset if is_here(header.dataset, header.classes) else FALLBACK
     count = NUM_LARGE if header.size >= LARGE_SIDE else NUM_CLIPS
     return {"dataset": dataset, "clips": count, "frames": header.num_frames, "size": header.size}
 

@@ -28,6 +28,7 @@ from analysis.plotting.card import Card, CardWithCode
 from analysis.plotting.figure_pack import from_card, pack
 from gte import checkpoint, cli
 from gte.checkpoint_header import CheckpointHeader, read_header
+from gte.data import label_of
 from gte.environment import source_revision
 from gte.errors import CheckpointError
 from gte.files import atomic_write
@@ -90,7 +91,7 @@ def as_html(
         title=f"The temporal kernels of {header.name}",
         name=header.name,
         facts=f"{header.model}, {header.num_params:,} parameters, "
-        f"{f'trained on {header.dataset}' if header.dataset else 'trained elsewhere'}; "
+        f"{f'trained on {label_of(header.dataset)}' if header.dataset else 'trained elsewhere'}; "
         f"snapshot of step {', '.join(f'{step:,}' for step in steps)}.",
         finding=_headline(histories, header, view),
         sections=[

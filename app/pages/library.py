@@ -12,7 +12,7 @@ from analysis.plotting.training_curves import training_curves
 from app import cache, checkpoints, layout, navigation, widgets
 from app.navigation import PAGES
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import DATASETS
+from gte.data import label_of
 from gte.errors import CheckpointError
 from gte.models import MODELS
 
@@ -110,7 +110,7 @@ def accuracy_finding(headers: Mapping[str, CheckpointHeader]) -> str:
 
 
 def _data(header: CheckpointHeader) -> str:
-    return DATASETS[header.dataset].label if header.dataset in DATASETS else header.dataset or "unknown data"
+    return label_of(header.dataset) or "unknown data"
 
 
 def _row(name: str, header: CheckpointHeader) -> dict[str, object]:

@@ -1,13 +1,21 @@
 """Table of the data sets, and how to open one. A new data set is one entry here and one file in this folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, Int, UInt8
 
-from gte.data.sampling import FrameNumbers
+from gte.data.listing import DataOptions
+from gte.data.reference import DataReference
+from gte.data.roots import find_root
+from gte.data.sampling import FrameChoice, FrameNumbers
+from gte.errors import GteError
+from gte.files import stamp
 
 Split = Literal["train", "val", "test"]
 
@@ -16,28 +24,27 @@ class ClipDataset(Protocol):
     """A split of a data set; training, evaluation and the app use nothing else of it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What `open_dataset` opens it by."""
+        ...
 
     @property
     def classes(self) -> tuple[str, ...]: ...
 
     @property
     def twins(self) -> tuple[int, ...]:
-        """For each class the class of a reversed clip, or -1."""
+        """For each class the class of a reversed clip, or -1 where none is declared."""
         ...
 
     @property
-    def flip(self) -> tuple[int, ...]:
-        """For each class the class of a clip mirrored left to right."""
+    def flip(self) -> tuple[int, ...] | None:
+        """For each class the class of a clip mirrored left to right; None where mirroring is not declared allowed."""
         ...
 
     @property
-    def num_frames_stored(self) -> int:
-        """Frames of every clip, from which those for a network are chosen."""
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that its user should know, such as what was left out."""
         ...
-
-    @property
-    def fps(self) -> float: ...
 
     def __len__(self) -> int: ...
 
@@ -45,12 +52,45 @@ class ClipDataset(Protocol):
         """Return the class of a clip, without decoding or rendering it."""
         ...
 
-    def scene_number(self, index: int) -> int:
-        """Return the number of what a clip shows; a clip and its reversal show the same scene."""
+    def clip_id(self, index: int) -> str:
+        """Return the name of a clip in the data set; no other clip of the split has it."""
         ...
 
-    def frames(self, index: int, which: FrameNumbers) -> UInt8[np.ndarray, "t h w 3"]:
-        """Return these frames in RGB; no other frame is decoded or rendered."""
+    def path(self, index: int) -> Path | None:
+        """Return the file or folder of a clip, which can be missing; None if it is rendered."""
+        ...
+
+    def group(self, index: int) -> str:
+        """Return what a clip shares with others, such as its subject; empty where unknown."""
+        ...
+
+    def scene_number(self, index: int) -> int:
+        """Return the number of what a clip shows; a clip and its reversal, where both are there, show the same."""
+        ...
+
+    def examples(self) -> Sequence[int]:
+        """Return the clips to offer on pages: one of each class, in the order of the classes, if it is here."""
+        ...
+
+    def seconds(self, index: int) -> Float[np.ndarray, " n"]:
+        """Return the time of each frame of a clip. Raises VideoError if it cannot be read."""
+        ...
+
+    def end(self, index: int) -> float | None:
+        """Return the time at which the last frame ends, if it is known."""
+        ...
+
+    def frames(self, index: int, which: FrameNumbers, *, whole: bool = False) -> UInt8[np.ndarray, "t h w 3"]:
+        """Return these frames in RGB: their middle squares in the data set's size, or the `whole` frames as filmed.
+
+        No other frame is rendered. Raises VideoError if one cannot be read.
+        """
+        ...
+
+    def sample(
+        self, index: int, choose: FrameChoice, *, whole: bool = False
+    ) -> tuple[Int[np.ndarray, " t"], UInt8[np.ndarray, "t h w 3"]]:
+        """Return the numbers of the frames that `choose` takes, and these frames, by reading the clip once."""
         ...
 
 
@@ -59,33 +99,100 @@ class DatasetConfig:
     """A row of the table of data sets."""
 
     label: str
+    """Its name on pages; empty if it has that of its root."""
     note: str
-    num_frames: int
-    """Frames of each clip as stored."""
-    size: int
-    """Usual height and width in training, in pixels."""
     source: str
-    """Module and class, as module:class. Imported when opened, so that this table is cheap to read."""
+    """Module and name, as module:name, imported when a split is opened so that this table is cheap to read.
 
-    def open(self, split: Split, size: int | None = None, *, seed: int = 0) -> ClipDataset:
-        """Open a split with frames of `size` x `size` pixels; only rendered data sets depend on the seed."""
-        module, name = self.source.split(":")
-        return getattr(import_module(module), name)(split, size or self.size, seed=seed)
+    Of data that is read: a function of (root, split, options) that returns a Listing. Of data that is rendered: a
+    class, called with (split, size, seed=).
+    """
+    is_read: bool = True
+    """False for a data set that is rendered, and needs no root."""
+    size: int = 224
+    """Usual height and width in training, in pixels."""
+    labelled: Split = "test"
+    """The split that pages and experiments show: the last one whose labels are published."""
 
 
 DATASETS: dict[str, DatasetConfig] = {
     "motionpairs": DatasetConfig(
         label="MotionPairs",
         note="Fourteen rendered motions, each the exact time reversal of another.",
-        num_frames=24,
         size=112,
         source="gte.data.motionpairs.dataset:MotionPairs",
+        is_read=False,
+    ),
+    "folder": DatasetConfig(
+        label="",
+        note="Videos in a folder for each class, with or without folders train, val and test above these.",
+        source="gte.data.folder:read",
     ),
 }
 
 
-def open_dataset(name: str, split: Split, size: int | None = None, *, seed: int = 0) -> ClipDataset:
-    """Open a split of the data set with that name. Raises ValueError for an unknown name or split."""
-    if name not in DATASETS:
-        raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {name!r}.")
-    return DATASETS[name].open(split, size, seed=seed)
+def open_dataset(
+    reference: str, split: Split, size: int | None = None, *, root: Path | None = None, seed: int = 0
+) -> ClipDataset:
+    """Open a split of a data set, with frames of `size` x `size` pixels.
+
+    `reference` is the text of a DataReference, for rendered data the name in the table alone. Without `root` the data
+    are looked for by the name of their folder (`gte.data.roots`). Only rendered data depend on the seed. Raises
+    DatasetError if the data are not here or cannot be used; ValueError for an unknown name or split.
+    """
+    data = DataReference.parse(reference)
+    config = DATASETS.get(data.dataset)
+    if config is None:
+        raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {data.dataset!r}.")
+    if not config.is_read:
+        return _source(config)(split, size or config.size, seed=seed)
+    root = find_root(data.root) if root is None else root
+    return _open_files(data, root, stamp(root), split, size or config.size)
+
+
+def open_labelled(reference: str, size: int | None = None) -> ClipDataset:
+    """Open the split of a data set that pages and experiments show. Raises as `open_dataset` does."""
+    config = DATASETS.get(DataReference.parse(reference).dataset)
+    return open_dataset(reference, config.labelled if config else "test", size)
+
+
+def is_here(reference: str, classes: Sequence[str]) -> bool:
+    """Return True if the data set is on this machine and has these classes."""
+    try:
+        return open_labelled(reference).classes == tuple(classes)
+    except (GteError, ValueError, OSError):
+        return False
+
+
+def label_of(reference: str) -> str:
+    """Return the name of a data set on pages; empty for an empty reference."""
+    data = DataReference.parse(reference)
+    config = DATASETS.get(data.dataset)
+    return (config.label if config else "") or data.root or data.dataset
+
+
+@lru_cache(maxsize=16)
+def _open_files(data: DataReference, root: Path, root_stamp: object, split: Split, size: int) -> ClipDataset:
+    from gte.data.file_clips import FileClips
+
+    listing = _source(DATASETS[data.dataset])(root, split, data.options)
+    return FileClips(str(data), listing, data.options, size)
+
+
+def _source(config: DatasetConfig):
+    module, name = config.source.split(":")
+    return getattr(import_module(module), name)
+
+
+__all__ = [
+    "DATASETS",
+    "ClipDataset",
+    "DataOptions",
+    "DataReference",
+    "DatasetConfig",
+    "Split",
+    "is_here",
+    "label_of",
+    "open_dataset",
+    "open_labelled",
+]

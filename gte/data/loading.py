@@ -6,8 +6,9 @@ the number of workers.
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gte.data import ClipDataset
+from gte.data.augmentation import Augmentation, multi_scale_crop
 from gte.data.opencv import cv2
-from gte.data.sampling import segment_indices
+from gte.data.sampling import segment_frames
+from gte.errors import VideoError
 
 ORDER_STREAM = 0
 CLIP_STREAM = 1
+MAX_REPLACED = 20
+"""Clips drawn for one place that cannot be read, after which training stops."""
 
 
 def to_clip(frames: UInt8[np.ndarray, "t h w 3"]) -> Float[Tensor, "3 t h w"]:
@@ -36,8 +41,14 @@ def to_clips(frames: UInt8[Tensor, "n t h w 3"]) -> Float[Tensor, "n 3 t h w"]:
 
 def first_clips(dataset: ClipDataset, count: int, num_frames: int) -> Float[Tensor, "n 3 t h w"]:
     """Return the first clips of a data set as a network of so many input frames takes them in evaluation."""
-    which = segment_indices(dataset.num_frames_stored, num_frames)
-    return torch.stack([to_clip(dataset.frames(index, which)) for index in range(count)])
+    return torch.stack([to_clip(centre_frames(dataset, index, num_frames)[1]) for index in range(count)])
+
+
+def centre_frames(
+    dataset: ClipDataset, index: int, num_frames: int
+) -> tuple[Int[np.ndarray, " t"], UInt8[np.ndarray, "t h w 3"]]:
+    """Return the frames at the centres of equal parts of a clip's time, which evaluation shows, and their numbers."""
+    return dataset.sample(index, lambda seconds, end: segment_frames(seconds, num_frames, end))
 
 
 @dataclass(frozen=True)
@@ -46,39 +57,68 @@ class Batch:
 
     frames: UInt8[Tensor, "n t h w 3"]
     labels: Int[Tensor, " n"]
+    problems: tuple[str, ...] = ()
+    """For each clip that could not be read, and that another one replaces, why."""
 
 
-class TrainingClips(Dataset[tuple[np.ndarray, int]]):
-    """Clips for training: one random frame per segment, half of the clips mirrored left to right."""
+Sample = tuple[np.ndarray, int, Sequence[str]]
+"""The frames of a clip, its class, and why other clips that it replaces could not be read."""
 
-    def __init__(self, dataset: ClipDataset, num_segments: int, seed: int) -> None:
+
+class TrainingClips(Dataset[Sample]):
+    """Clips for training: one random frame per segment, changed as `augment` says.
+
+    Another clip takes the place of one that cannot be read.
+    """
+
+    def __init__(
+        self, dataset: ClipDataset, num_segments: int, seed: int, augment: Augmentation = "flip", size: int = 0
+    ) -> None:
         self.dataset = dataset
         self.num_segments = num_segments
         self.seed = seed
+        self.augment: Augmentation = augment
+        self.size = size
 
-    def __getitem__(self, where: tuple[int, int]) -> tuple[np.ndarray, int]:
+    def __getitem__(self, where: tuple[int, int]) -> Sample:
         epoch, index = where
         rng = np.random.default_rng((self.seed, CLIP_STREAM, epoch, index))
-        which = segment_indices(self.dataset.num_frames_stored, self.num_segments, rng)
-        frames = self.dataset.frames(index, which)
-        label = self.dataset.label(index)
-        if rng.random() < 0.5:
-            return np.ascontiguousarray(frames[:, :, ::-1]), self.dataset.flip[label]
-        return frames, label
+        problems: list[str] = []
+        while True:
+            try:
+                return *self._read(index, rng), problems
+            except VideoError as error:
+                problems.append(f"{self.dataset.clip_id(index)}: {error}")
+                if len(problems) == MAX_REPLACED:
+                    raise VideoError(
+                        f"{MAX_REPLACED} clips of {self.dataset.name}, drawn one after another, cannot be read. The "
+                        f"last is {problems[-1]}"
+                    ) from error
+                index = int(rng.integers(len(self.dataset)))
+
+    def _read(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+        is_cropped = self.augment == "multi-scale"
+        _, frames = self.dataset.sample(
+            index, lambda seconds, end: segment_frames(seconds, self.num_segments, end, rng), whole=is_cropped
+        )
+        label, flip = self.dataset.label(index), self.dataset.flip
+        if self.augment != "none" and flip is not None and rng.random() < 0.5:
+            frames, label = np.ascontiguousarray(frames[:, :, ::-1]), flip[label]
+        return (multi_scale_crop(frames, self.size, rng) if is_cropped else frames), label
 
 
-class EvaluationClips(Dataset[tuple[np.ndarray, int]]):
+class EvaluationClips(Dataset[Sample]):
     """Clips for evaluation: the centre frame of each segment."""
 
     def __init__(self, dataset: ClipDataset, num_segments: int) -> None:
         self.dataset = dataset
-        self.which = segment_indices(dataset.num_frames_stored, num_segments)
+        self.num_segments = num_segments
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        return self.dataset.frames(index, self.which), self.dataset.label(index)
+    def __getitem__(self, index: int) -> Sample:
+        return centre_frames(self.dataset, index, self.num_segments)[1], self.dataset.label(index), ()
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
@@ -166,9 +206,9 @@ def batches_of(loader: DataLoader[Batch]) -> Iterator[Batch]:
         signal.signal(signal.SIGINT, handler)
 
 
-def _collate(samples: list[tuple[np.ndarray, int]]) -> Batch:
-    frames, labels = zip(*samples, strict=True)
-    return Batch(torch.from_numpy(np.stack(frames)), torch.tensor(labels))
+def _collate(samples: list[Sample]) -> Batch:
+    frames, labels, problems = zip(*samples, strict=True)
+    return Batch(torch.from_numpy(np.stack(frames)), torch.tensor(labels), tuple(chain.from_iterable(problems)))
 
 
 def _start_worker(_: int) -> None:

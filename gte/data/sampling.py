@@ -1,12 +1,14 @@
 """Sampling of frames: one from each of several equal segments of a video (TSN, Wang et al. 2016)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
 FrameNumbers = Sequence[int] | Int[np.ndarray, "_"]
 """Numbers of frames of a video, counted from 0, in any order."""
+FrameChoice = Callable[[Float[np.ndarray, " n"], float | None], FrameNumbers]
+"""Numbers of frames by the times of all frames in seconds, and the time at which the last one ends if it is known."""
 
 
 def segment_indices(
@@ -37,19 +39,24 @@ def segment_indices(
 
 
 def segment_frames(
-    seconds: Float[np.ndarray, " n"], num_segments: int, end: float | None = None
+    seconds: Float[np.ndarray, " n"],
+    num_segments: int,
+    end: float | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Int[np.ndarray, " t"]:
     """Return the number of the frame that shows at the centre of each of several equal parts of time, ascending.
 
+    With `rng` (training) at a random moment of each part.
     `seconds` are the times from which the frames show, `end` is the time at which the last one ends, by default after
-    as long as the one before. At a constant rate these are the centre frames of `segment_indices`. Raises ValueError
+    as long as the one before. At a constant rate these are the frames of `segment_indices`. Raises ValueError
     as it does.
     """
     times = seconds if end is None else np.append(seconds, end)
     if is_constant_rate(times) or num_segments < 1:
-        return segment_indices(len(seconds), num_segments)
+        return segment_indices(len(seconds), num_segments, rng)
     last = seconds[-1] + (seconds[-1] - seconds[-2]) if end is None else end
-    moments = seconds[0] + (np.arange(num_segments) + 0.5) * (last - seconds[0]) / num_segments
+    part = 0.5 if rng is None else rng.random(num_segments)
+    moments = seconds[0] + (np.arange(num_segments) + part) * (last - seconds[0]) / num_segments
     return np.searchsorted(seconds, moments, side="right") - 1
 
 

@@ -6,14 +6,16 @@ import os
 import pytest
 
 from analysis import stored_results
-from analysis.stored_results import cache_folder, load_result, save_result, shipped_path
+from analysis.stored_results import load_result, save_result, shipped_path
+from gte import files
+from gte.files import cache_folder
 
 SETTINGS = {"dataset": "motionpairs", "clips": 280, "layers": ("layer1.0", "layer2.0")}
 
 
 @pytest.fixture
 def checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setenv(stored_results.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "cache"))
     path = tmp_path / "checkpoints" / "mine.safetensors"
     path.parent.mkdir()
     path.write_bytes(b"weights")
@@ -75,7 +77,7 @@ def test_a_stored_file_is_plain_json_with_the_digest_of_the_checkpoint(checkpoin
 
 
 def test_the_cache_is_below_the_user_s_cache_folder(monkeypatch, tmp_path):
-    monkeypatch.delenv(stored_results.FOLDER_VARIABLE)
+    monkeypatch.delenv(files.CACHE_VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("sys.platform", "linux")
     assert cache_folder() == tmp_path / "gte-explorer"

@@ -76,7 +76,7 @@ def test_evaluation_counts_what_the_network_answers(motions):
     model, header = load_model(motions)
     dataset = open_dataset("motionpairs", "test", header.size)
     scores = evaluate.evaluate(model, dataset, num_frames=header.num_frames, num_clips=20, num_workers=0)
-    which = segment_indices(dataset.num_frames_stored, header.num_frames)
+    which = segment_indices(24, header.num_frames)
     right = 0
     for index in range(20):
         with torch.no_grad():

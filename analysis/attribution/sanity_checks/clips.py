@@ -10,10 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import DATASETS, open_dataset
-from gte.data.loading import first_clips
+from gte.data import is_here, open_labelled
+from gte.data.loading import centre_frames, first_clips
 from gte.data.motionpairs.dataset import MotionPairs
-from gte.data.sampling import segment_indices
 
 NUM_CLIPS: Final = 14
 """Clips of a set: the first of the test split, each of another scene, and in MotionPairs one of each class."""
@@ -35,12 +34,12 @@ class CheckClips:
 
 def has_labels(header: CheckpointHeader) -> bool:
     """Whether the test clips of the network's data set are here and have its classes."""
-    return header.dataset in DATASETS and open_dataset(header.dataset, "test").classes == header.classes
+    return is_here(header.dataset, header.classes)
 
 
 def check_clips(model: nn.Module, header: CheckpointHeader, dataset: str, num_clips: int) -> CheckClips:
     """The first test clips of a data set, sampled as in evaluation; the model is left unchanged."""
-    data = open_dataset(dataset, "test", header.size)
+    data = open_labelled(dataset, header.size)
     numbers = range(min(num_clips, len(data)))
     pixels = first_clips(data, len(numbers), header.num_frames)
     with torch.no_grad():
@@ -54,10 +53,10 @@ def check_clips(model: nn.Module, header: CheckpointHeader, dataset: str, num_cl
 
 def masks(header: CheckpointHeader, num_clips: int) -> Bool[Tensor, "n t h w"]:
     """The visible pixels of the moving object in the first test clips of MotionPairs."""
-    data = open_dataset(MotionPairs.name, "test", header.size)
+    data = open_labelled(MotionPairs.name, header.size)
     assert isinstance(data, MotionPairs)
-    which = segment_indices(data.num_frames_stored, header.num_frames)
-    return torch.from_numpy(np.stack([data.masks(index, which) for index in range(num_clips)]))
+    numbers = [centre_frames(data, index, header.num_frames)[0] for index in range(num_clips)]
+    return torch.from_numpy(np.stack([data.masks(index, which) for index, which in enumerate(numbers)]))
 
 
 def default_dataset(header: CheckpointHeader) -> str:

@@ -19,7 +19,7 @@ from app.pages.evidence import code, controls, export, methods, sanity_checks, t
 from app.pages.evidence.finding import Finding
 from app.stored_clips import stored_clip
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import DATASETS
+from gte.data import label_of
 from gte.data.video.sources import Stretch
 from gte.errors import VideoError
 
@@ -225,7 +225,7 @@ def _explain_limits(source: Source, clip_source: clips.ClipSource, stretch: Stre
     if controls.is_real(source):
         notes.append(NO_RECOGNITION.format(clip=source.name))
     elif not clip_source.trained_on:
-        notes.append(OTHER_CLIPS.format(name=first.name, data=DATASETS[clip_source.dataset].label))
+        notes.append(OTHER_CLIPS.format(name=first.name, data=label_of(clip_source.dataset)))
     if first.evidence.method == WEIGHTINGS[1]:
         notes.append(methods.weightings_in_words(first))
     if any(notes):

@@ -17,7 +17,7 @@ from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import tabs
 from app.pages.kernels.cache import first_screen_figures, kernel_headline, offer_moments, opening, set_opening
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import DATASETS
+from gte.data import label_of
 from gte.models import MODELS
 
 READINGS: Mapping[str, Reading] = {
@@ -84,7 +84,7 @@ def _pick_reading(header: CheckpointHeader) -> Reading:
 
 def _facts(header: CheckpointHeader, layer: str) -> str:
     accuracy = f", validation accuracy {percent(header.metrics[-1]['val_top1'])}" if header.metrics else ""
-    dataset = DATASETS[header.dataset].label if header.dataset in DATASETS else header.dataset
+    dataset = label_of(header.dataset)
     trained = f"trained on {dataset}, {header.step:,} steps{accuracy}" if dataset else "trained elsewhere"
     label = MODELS[header.model].label
     return f"{label}, {trained}. The layer is {layer} in the state_dict. Click a row to open its layer."

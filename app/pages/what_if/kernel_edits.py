@@ -23,7 +23,7 @@ from app.pages.what_if import changed_clips, evidence
 from app.pages.what_if.cache import Change
 from app.pages.what_if.selection import Subject
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import DATASETS
+from gte.data import label_of
 from gte.files import stamp
 
 EVERY = "all layers"
@@ -186,7 +186,7 @@ def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> N
     header, layers = subject.header, choice.change.layers
     network = ablation.network(subject.name, header)
     steps = accuracy.every_step(choice.settings)
-    note = accuracy.resolution(clips.num_clips, DATASETS[clips.dataset].label)
+    note = accuracy.resolution(clips.num_clips, label_of(clips.dataset))
     table = jobs.offer(
         ("settings", stamp(header.path), layers, clips),
         f"Run all settings on {clips.num_clips} test clips",

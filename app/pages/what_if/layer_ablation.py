@@ -14,7 +14,7 @@ from app.clips import clip_source
 from app.navigation import PAGES
 from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if.selection import CLIPS_PER_CLASS, Subject
-from gte.data import DATASETS
+from gte.data import label_of
 from gte.files import stamp
 
 NO_KERNELS = "{name} has no temporal kernels, so there is nothing to replace; choose a GTE network."
@@ -36,7 +36,7 @@ def draw(subject: Subject) -> None:
     with subject.controls:
         layer = widgets.pick_layer(names, most_moved(summary), width=160)
     if not subject.has_labels:
-        dataset = DATASETS[clip_source(header).dataset].label
+        dataset = label_of(clip_source(header).dataset)
         st.info(layout.plain(NO_LABELS.format(name=name, dataset=dataset)))
         return
     clips = subject.pick_test_clips(CLIPS_PER_CLASS[-1])

@@ -29,7 +29,7 @@ from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if import changed_clips, evidence
 from app.pages.what_if.selection import Subject
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import DATASETS
+from gte.data import label_of
 from gte.files import stamp
 
 MAX_COMPARED = 3
@@ -208,7 +208,7 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
         evaluated.append(whatif_resources.evaluated(name, header, clips))
         networks.append(ablation.network(name, header))
     clips = [item.clips for item in evaluated]
-    note = accuracy.resolution(first.num_clips, DATASETS[first.dataset].label)
+    note = accuracy.resolution(first.num_clips, label_of(first.dataset))
     table = jobs.offer(
         ("time", tuple(names), tuple(stamp(subject.checkpoints[name].path) for name in names), first.num_clips),
         f"Run all changes on {first.num_clips} test clips",

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from gte.cli import say
 from gte.data import Split
 from gte.data.motionpairs.rendering import Renderer
 from gte.data.motionpairs.scenes import MOTIONS, NUM_FRAMES, Scene, draw_scene
-from gte.data.sampling import FrameNumbers
+from gte.data.sampling import FrameChoice, FrameNumbers
 from gte.data.video.writing import write_video
 from gte.files import atomic_write
 
@@ -47,8 +47,7 @@ class MotionPairs:
         index ^ 1 if name in _EXCHANGED_BY_FLIP else index for index, name in enumerate(CLASSES)
     )
     """The class of a clip seen in a mirror."""
-    num_frames_stored = NUM_FRAMES
-    fps = FPS
+    notes: tuple[str, ...] = ()
 
     def __init__(self, split: str, size: int = 112, seed: int = 0, num_clips: int | None = None) -> None:
         """Open a split of clips of `size` x `size` pixels; `num_clips` shortens or lengthens it.
@@ -81,12 +80,42 @@ class MotionPairs:
         label = scene % len(CLASSES)
         return label ^ 1 if backwards else label
 
+    def clip_id(self, index: int) -> str:
+        """Return the name of a clip: its split and its number."""
+        return f"{self.split}-{index:05d}"
+
+    def path(self, index: int) -> None:
+        """Return None: no clip is a file."""
+
+    def group(self, index: int) -> str:
+        """Return no group: each scene is drawn by itself."""
+        return ""
+
+    def examples(self) -> Sequence[int]:
+        """Return the first clips, which hold each class once, in order."""
+        return range(min(len(CLASSES), len(self)))
+
+    def seconds(self, index: int) -> Float[np.ndarray, " n"]:
+        """Return the times of the 24 frames."""
+        return np.arange(NUM_FRAMES) / FPS
+
+    def end(self, index: int) -> float:
+        """Return the time at which the last frame ends."""
+        return NUM_FRAMES / FPS
+
+    def sample(
+        self, index: int, choose: FrameChoice, *, whole: bool = False
+    ) -> tuple[Int[np.ndarray, " t"], UInt8[np.ndarray, "t h w 3"]]:
+        """Return the numbers of the frames that `choose` takes, and these frames."""
+        numbers = np.asarray(choose(self.seconds(index), self.end(index)))
+        return numbers, self.frames(index, numbers, whole=whole)
+
     def scene_number(self, index: int) -> int:
         """Return the number of the scene of clip `index` within its split; both its directions have the same."""
         return self._place(index)[0]
 
-    def frames(self, index: int, which: FrameNumbers) -> UInt8[np.ndarray, "t h w 3"]:
-        """Return the frames of clip `index` with these numbers (0 to 23, any order), in RGB."""
+    def frames(self, index: int, which: FrameNumbers, *, whole: bool = False) -> UInt8[np.ndarray, "t h w 3"]:
+        """Return the frames of clip `index` with these numbers (0 to 23, any order), in RGB: always whole squares."""
         scene, numbers = self._open(index, which)
         renderer = Renderer(scene, self.size)
         clip = np.empty((len(numbers), self.size, self.size, 3), np.uint8)

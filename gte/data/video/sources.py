@@ -8,11 +8,19 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from gte.data.sampling import FrameNumbers, segment_frames, segment_indices
-from gte.data.video.archives import is_archive
+from gte.data.video.archives import ARCHIVE_TYPES, is_archive
 from gte.data.video.images import IMAGES_FPS, begins_as_image, open_images
 from gte.data.video.reading import Choice, VideoInfo, open_video
 from gte.data.video.sequences import ANIMATION_TYPES, IMAGE_TYPES, find_sequences
 from gte.errors import VideoError
+
+CLIP_TYPES = (
+    *(".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv"),
+    *(".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".vob"),
+    *(*ANIMATION_TYPES, ".webp"),
+    *ARCHIVE_TYPES,
+)
+"""Of files that are a clip, or hold some: videos, animations, archives of images."""
 
 
 @dataclass(frozen=True)

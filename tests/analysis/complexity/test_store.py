@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis import stored_results
 from analysis.complexity import counting, store
+from gte.files import CACHE_VARIABLE, cache_folder
 from gte.models import configure
 from tests.analysis.tiny_counts import SMALL, TINY, tiny_count
 
@@ -23,7 +23,7 @@ def gte() -> counting.Complexity:
 @pytest.fixture
 def counted(tmp_path, monkeypatch):
     """The names of the networks that were counted, with an empty cache."""
-    monkeypatch.setenv(stored_results.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     names = []
 
     def count(name, options, clip):
@@ -36,7 +36,7 @@ def counted(tmp_path, monkeypatch):
 
 
 def files() -> list[Path]:
-    return list(stored_results.cache_folder().rglob("output.pkl"))
+    return list(cache_folder().rglob("output.pkl"))
 
 
 def test_a_count_is_read_from_disk_and_equals_the_first(counted, gte):
@@ -87,7 +87,7 @@ def test_a_damaged_file_is_counted_again_and_replaced_without_a_word(damage, cou
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(counted, tmp_path, monkeypatch, gte):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(stored_results.FOLDER_VARIABLE, str(tmp_path / "file"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
     assert store.stored("gte", TINY, SMALL) == gte
 
 

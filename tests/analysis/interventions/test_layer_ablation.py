@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 import torch
 
-from analysis import stored_results
 from analysis.interventions import figures
 from analysis.interventions.accuracy import ANSWERS, LabelledClips, Network, predictions
 from analysis.interventions.kernel_edits import answers, changes
@@ -24,6 +23,7 @@ from analysis.interventions.layer_ablation import (
 )
 from analysis.interventions.resumed import ResumedPasses
 from analysis.statistics import holm
+from gte import files
 from gte.models import build, temporal_layers
 from gte.models.resnet import VideoResNet
 from gte.models.shift import shift_layers
@@ -123,7 +123,7 @@ def test_a_network_whose_output_is_not_a_number_gives_a_sentence():
 
 @pytest.mark.parametrize("shipped", [True, False])
 def test_stored_answers_give_the_table_again_and_those_to_fewer_clips(tmp_path, monkeypatch, shipped):
-    monkeypatch.setenv(stored_results.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr("analysis.interventions.layer_ablation.NUM_CLIPS", CLIPS.num_clips)
     path = save_tiny(tmp_path / "mine.safetensors", "gte")
     assert stored_ablation(path, CLIPS) is None

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import stored_results
 from analysis.kernels.moments import input_moments, settings_of, store_moments, stored_moments
+from gte import files
 from gte.checkpoint_header import read_header
 from gte.models import build
 from tests.tiny import save_tiny, tiny_options
@@ -31,7 +31,7 @@ def test_covariances_of_the_inputs_are_numpy_s():
 
 
 def test_covariances_are_stored_with_five_digits_for_this_file_alone(tmp_path, monkeypatch):
-    monkeypatch.setenv(stored_results.FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "cache"))
     path = save_tiny(tmp_path / "gte.safetensors", "gte")
     header = read_header(path)
     assert stored_moments(path, header) is None

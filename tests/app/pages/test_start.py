@@ -12,6 +12,7 @@ from app.navigation import PAGES
 from app.pages import start
 from gte.checkpoint_header import CheckpointHeader
 from gte.data.motionpairs.dataset import MotionPairs
+from gte.data.motionpairs.scenes import NUM_FRAMES
 from gte.data.sampling import segment_indices
 
 APP = Path(__file__).parents[3] / "streamlit_app.py"
@@ -45,7 +46,7 @@ def test_a_card_leads_to_every_other_page() -> None:
 def test_the_toy_opens_on_a_clip_of_the_data_set_that_moves_right() -> None:
     frames, clips = np.load(start.TOY_CLIP), MotionPairs("test", size=64)
     assert clips.classes[clips.label(29)] == "moves right"
-    np.testing.assert_array_equal(frames, clips.frames(29, segment_indices(clips.num_frames_stored, 8)))
+    np.testing.assert_array_equal(frames, clips.frames(29, segment_indices(NUM_FRAMES, 8)))
 
 
 def header(name: str, *layers: str) -> CheckpointHeader:

@@ -9,40 +9,83 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from gte.data import DATASETS, Split, open_dataset
+from gte.checkpoint_header import read_header
+from gte.data import DATASETS, DataReference, Split, is_here, label_of, open_dataset
 from gte.data.motionpairs.dataset import MotionPairs, export_clips, main
 from gte.data.video.sources import open_footage
+from gte.train import train
+from gte.train_config import TrainConfig
+from tests.gte.data.small_data import small_reference
 
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.fixture(params=DATASETS)
+def reference(request: pytest.FixtureRequest, small_data: Path) -> str:
+    """The reference of each data set; those that are read have small files of their own in `small_data`."""
+    return small_reference(request.param, small_data) if DATASETS[request.param].is_read else request.param
+
+
 @pytest.mark.parametrize("split", get_args(Split))
-@pytest.mark.parametrize("name", DATASETS)
-def test_every_data_set_opens_and_says_what_its_clips_are(name: str, split: Split):
-    config = DATASETS[name]
-    assert config.label
+def test_every_data_set_opens_and_says_what_its_clips_are(reference: str, split: Split):
+    config = DATASETS[DataReference.parse(reference).dataset]
     assert config.note
-    dataset = open_dataset(name, split, 32)
-    assert dataset.name == name
-    assert dataset.num_frames_stored == config.num_frames
-    assert dataset.fps > 0
+    assert label_of(reference)
+    dataset = open_dataset(reference, split, 32)
+    assert dataset.name == reference
     assert len(dataset) > 0
     num_classes = len(dataset.classes)
-    assert len(dataset.twins) == len(dataset.flip) == num_classes == len(set(dataset.classes))
+    assert len(dataset.twins) == num_classes == len(set(dataset.classes))
     assert all(-1 <= twin < num_classes for twin in dataset.twins)
-    assert 0 <= dataset.label(0) < num_classes
-    assert dataset.scene_number(0) >= 0
-    frames = dataset.frames(0, [2, 0])
-    assert frames.dtype == np.uint8
-    assert frames.shape == (2, 32, 32, 3)
-    np.testing.assert_array_equal(frames[1:], dataset.frames(0, [0]))
+    assert dataset.flip is None or sorted(dataset.flip) == list(range(num_classes))
+    assert is_here(reference, dataset.classes)
+    assert not is_here(reference, ("another",))
+    assert len({dataset.clip_id(index) for index in range(min(20, len(dataset)))}) == min(20, len(dataset))
+    for index in dataset.examples():
+        assert 0 <= dataset.label(index) < num_classes
+        assert dataset.scene_number(index) >= 0
+        assert dataset.group(index) is not None
+        path = dataset.path(index)
+        assert path is None or path.exists()
+        seconds, end = dataset.seconds(index), dataset.end(index)
+        assert (np.diff(seconds) > 0).all()
+        assert end is None or end > seconds[-1]
+        frames = dataset.frames(index, [2, 0])
+        assert frames.dtype == np.uint8
+        assert frames.shape == (2, 32, 32, 3)
+        np.testing.assert_array_equal(frames[1:], dataset.frames(index, [0]))
+        numbers, sampled = dataset.sample(index, lambda times, end: [len(times) - 1])
+        assert numbers.tolist() == [len(seconds) - 1]
+        np.testing.assert_array_equal(sampled, dataset.frames(index, numbers))
+        assert dataset.frames(index, [0], whole=True).ndim == 4
 
 
-@pytest.mark.parametrize("name", DATASETS)
-def test_every_data_set_opens_at_its_own_size_and_another_seed_is_another_data_set_if_it_is_rendered(name: str):
-    config = DATASETS[name]
-    assert config.open("val").frames(0, [0]).shape[1:] == (config.size, config.size, 3)
-    assert (config.open("val", 32, seed=1).frames(0, [0]) != config.open("val", 32).frames(0, [0])).any()
+def test_every_data_set_trains_a_step_and_is_evaluated(reference: str, small_data: Path, tmp_path: Path):
+    data = DataReference.parse(reference)
+    root = small_data / data.root if data.root else None
+    config = TrainConfig(
+        out=tmp_path / "run",
+        dataset=data.dataset,
+        data_root=root,
+        data=data.options,
+        num_frames=4,
+        size=32,
+        model_options=("depth=26", "base_width=8"),
+        clips_per_epoch=4,
+        batch_size=4,
+        epochs=1,
+        num_workers=0,
+    )
+    header = read_header(train(config))
+    assert header.dataset == reference
+    assert is_here(header.dataset, header.classes)
+
+
+def test_data_sets_open_at_their_own_size_and_another_seed_is_another_data_set_if_it_is_rendered():
+    size = DATASETS["motionpairs"].size
+    frames = open_dataset("motionpairs", "val").frames(0, [0])
+    assert frames.shape[1:] == (size, size, 3)
+    assert (open_dataset("motionpairs", "val", seed=1).frames(0, [0]) != frames).any()
 
 
 def test_an_unknown_data_set_is_answered_with_the_known_ones():

@@ -1,0 +1,122 @@
+"""Videos in a folder for each class: `train/<class>/*`, `val/<class>/*`, `test/<class>/*`, or `<class>/*` alone.
+
+Where there is no such split, or no validation or test part of it, one is drawn: clips of one group stay together.
+"""
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from gte.data import Split
+from gte.data.listing import DataOptions, ListedClip, Listing
+from gte.data.video.archives import natural_key
+from gte.data.video.sequences import is_image
+from gte.data.video.sources import CLIP_TYPES
+from gte.errors import DatasetError
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+PARTS = {"train": 0.8, "val": 0.1, "test": 0.1}
+"""Shares of the groups in a split that is drawn."""
+
+
+def read(root: Path, split: Split, options: DataOptions) -> Listing:
+    """List the clips of a folder. Raises DatasetError if it is not laid out as this file says."""
+    if not root.is_dir():
+        raise DatasetError(f"There is no folder {root}; check --data-root.")
+    given = {name: root / name for name in SPLITS if (root / name).is_dir()}
+    if not given:
+        return _drawn(root, _clips(root, root, options), SPLITS, split, options)
+    if "train" not in given:
+        raise DatasetError(f"{root.name} has a folder {next(iter(given))} but none named train; add it.")
+    clips = {name: _clips(root, folder, options) for name, folder in given.items()}
+    classes = sorted({name for listed in clips.values() for name, _ in listed}, key=natural_key)
+    # What has no folder is drawn from the training part, which is then the smaller for it.
+    drawn = tuple(name for name in SPLITS if name == "train" or name not in clips)
+    if split in clips and (split != "train" or len(drawn) == 1):
+        return _listing(classes, clips[split])
+    return _drawn(root, clips["train"], drawn, split, options, classes)
+
+
+def _clips(root: Path, folder: Path, options: DataOptions) -> list[tuple[str, ListedClip]]:
+    """Return the clips of the folders of classes, with the name of the class; labels come later."""
+    clips: list[tuple[str, ListedClip]] = []
+    for class_folder in sorted(_folders(folder), key=lambda path: natural_key(path.name)):
+        for path in sorted(class_folder.iterdir(), key=lambda path: natural_key(path.name)):
+            is_clip = path.is_dir() or path.name.lower().endswith(CLIP_TYPES)
+            if is_clip and not path.name.startswith("."):
+                name = path.relative_to(root).as_posix()
+                group = _group(name, options.group_pattern)
+                clips.append((class_folder.name, ListedClip(clip_id=name, path=path, label=0, group=group)))
+        if any(is_image(path.name) for path in class_folder.iterdir()):
+            raise DatasetError(
+                f"{class_folder.relative_to(root.parent)} holds images next to each other; give each clip a folder of "
+                "its own in the folder of its class."
+            )
+    if not clips:
+        raise DatasetError(
+            f"{folder.name} holds no folder with videos; put the videos of each class into a folder with its name."
+        )
+    return clips
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def _group(name: str, pattern: str) -> str:
+    if not pattern:
+        return ""
+    try:
+        found = re.search(pattern, name)
+    except re.error as error:
+        raise DatasetError(f"--group-pattern is no regular expression ({error}); got {pattern!r}.") from error
+    if found is None:
+        raise DatasetError(f"--group-pattern {pattern!r} is not found in {name}; change it so that it fits each clip.")
+    return found[1] if found.re.groups and found[1] else found[0]
+
+
+def _drawn(
+    root: Path,
+    clips: list[tuple[str, ListedClip]],
+    splits: tuple[Split, ...],
+    split: Split,
+    options: DataOptions,
+    classes: list[str] | None = None,
+) -> Listing:
+    """Draw a split of the clips by their groups, or by class where they have none."""
+    parts = np.array([PARTS[name] for name in splits])
+    ends = np.cumsum(parts / parts.sum())
+    place: dict[str, Split] = {}
+    # By group where there are some, and in each class otherwise, so that small classes are in every part.
+    pools: dict[str, list[str]] = {}
+    for name, clip in clips:
+        pools.setdefault("" if options.group_pattern else name, []).append(clip.group or clip.clip_id)
+    for number, pool in enumerate(pools.values()):
+        sizes = Counter(pool)
+        names = list(sizes)
+        before = 0
+        for index in np.random.default_rng((options.split_seed, number)).permutation(len(names)):
+            # A group lies where its middle lies.
+            middle = (before + sizes[names[index]] / 2) / len(pool)
+            place[names[index]] = splits[int(np.searchsorted(ends, middle))]
+            before += sizes[names[index]]
+    chosen = [(name, clip) for name, clip in clips if place[clip.group or clip.clip_id] == split]
+    if not chosen:
+        raise DatasetError(
+            f"{root.name} has too few {'groups' if options.group_pattern else 'clips'} for a {split} part; add a "
+            f"folder {split}."
+        )
+    by = "group" if options.group_pattern else "class"
+    note = f"The {split} part is drawn by {by}, with seed {options.split_seed}: {len(chosen)} of {len(clips)} clips."
+    return _listing(classes or sorted({name for name, _ in clips}, key=natural_key), chosen, (note,))
+
+
+def _listing(classes: list[str], clips: list[tuple[str, ListedClip]], notes: tuple[str, ...] = ()) -> Listing:
+    numbers = {name: number for number, name in enumerate(classes)}
+    labelled = (
+        ListedClip(clip_id=clip.clip_id, path=clip.path, label=numbers[name], group=clip.group) for name, clip in clips
+    )
+    return Listing(classes=tuple(classes), clips=tuple(labelled), notes=notes)
