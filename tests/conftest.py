@@ -4,6 +4,7 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 # Before torch, OpenBLAS and OpenCV are loaded, which read them once.
 # Of several workers each has one thread: two processes with two threads each wait for one another, and what takes a

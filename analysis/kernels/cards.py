@@ -94,8 +94,8 @@ def seconds_per_frame(header: CheckpointHeader) -> float | None:
     if not is_here(header.dataset, header.classes) or not isinstance(configure(header.model), ResNetConfig):
         return None
     clips = open_labelled(header.dataset)
-    is_rendered = clips.path(0) is None
-    return clips.end(0) / header.num_frames if is_rendered else None
+    end = clips.end(0) if clips.path(0) is None else None
+    return None if end is None else end / header.num_frames
 
 
 def drift(summary: pd.DataFrame, view: View) -> Card | None:

@@ -26,7 +26,7 @@ def read(root: Path, split: Split, options: DataOptions) -> Listing:
     """List the clips of a folder. Raises DatasetError if it is not laid out as this file says."""
     if not root.is_dir():
         raise DatasetError(f"There is no folder {root}; check --data-root.")
-    given = {name: root / name for name in SPLITS if (root / name).is_dir()}
+    given: dict[Split, Path] = {name: root / name for name in SPLITS if (root / name).is_dir()}
     if not given:
         return _drawn(root, _clips(root, root, options), SPLITS, split, options)
     if "train" not in given:

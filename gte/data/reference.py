@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import PurePath
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from gte.data.listing import DataOptions
@@ -30,7 +30,7 @@ class DataReference:
         return f"{self.dataset}:{self.root}{options}" if self.root else self.dataset
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> "DataReference":
         """Read the text of a reference; unknown options, of a newer version, are left out."""
         dataset, _, rest = text.partition(":")
         root, _, query = rest.partition("?")

@@ -36,7 +36,7 @@ def folder(parent: Path) -> str:
 
 
 SMALL_DATA: Mapping[str, Callable[[Path], str]] = {"folder": folder}
-"""A function for each data set that is read: it writes a small one into a folder of its own, and returns its reference."""
+"""A function for each data set that is read: it writes a small one into its own folder, and returns its reference."""
 
 
 @cache

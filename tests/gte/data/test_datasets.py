@@ -89,8 +89,8 @@ def test_data_sets_open_at_their_own_size_and_another_seed_is_another_data_set_i
 
 
 def test_an_unknown_data_set_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"The data sets are motionpairs.*; got 'kinetics'"):
-        open_dataset("kinetics", "val", 32)
+    with pytest.raises(ValueError, match=r"The data sets are motionpairs.*; got 'mine'"):
+        open_dataset("mine", "val", 32)
 
 
 def test_reading_the_table_loads_neither_torch_nor_opencv_and_opening_a_data_set_no_torch():
