@@ -4,13 +4,10 @@ Where there is no such split, or no validation or test part of it, one is drawn:
 """
 
 import os
-import re
-from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
 from gte.data import Split
+from gte.data.grouped_split import group_of, hold_out
 from gte.data.listing import DataOptions, ListedClip, Listing
 from gte.data.video.archives import natural_key
 from gte.data.video.sequences import is_image
@@ -18,8 +15,8 @@ from gte.data.video.sources import CLIP_TYPES
 from gte.errors import DatasetError
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-PARTS = {"train": 0.8, "val": 0.1, "test": 0.1}
-"""Shares of the groups in a split that is drawn."""
+HELD_OUT = 0.1
+"""Share of each class in a part that is drawn for validation or test."""
 
 
 def read(root: Path, split: Split, options: DataOptions) -> Listing:
@@ -28,7 +25,8 @@ def read(root: Path, split: Split, options: DataOptions) -> Listing:
         raise DatasetError(f"There is no folder {root}; check --data-root.")
     given: dict[Split, Path] = {name: root / name for name in SPLITS if (root / name).is_dir()}
     if not given:
-        return _drawn(root, _clips(root, root, options), SPLITS, split, options)
+        listed = _clips(root, root, options)
+        return _drawn(root, listed, SPLITS, split, options, sorted({name for name, _ in listed}, key=natural_key))
     if "train" not in given:
         raise DatasetError(f"{root.name} has a folder {next(iter(given))} but none named train; add it.")
     clips = {name: _clips(root, folder, options) for name, folder in given.items()}
@@ -67,15 +65,12 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _group(name: str, pattern: str) -> str:
-    if not pattern:
-        return ""
-    try:
-        found = re.search(pattern, name)
-    except re.error as error:
-        raise DatasetError(f"--group-pattern is no regular expression ({error}); got {pattern!r}.") from error
-    if found is None:
-        raise DatasetError(f"--group-pattern {pattern!r} is not found in {name}; change it so that it fits each clip.")
-    return found[1] if found.re.groups and found[1] else found[0]
+    group = group_of(pattern, name)
+    if pattern and not group:
+        raise DatasetError(
+            f"--group-pattern {pattern!r} matches nothing in {name}; change it so that it fits each clip."
+        )
+    return group
 
 
 def _drawn(
@@ -84,34 +79,21 @@ def _drawn(
     splits: tuple[Split, ...],
     split: Split,
     options: DataOptions,
-    classes: list[str] | None = None,
+    classes: list[str],
 ) -> Listing:
-    """Draw a split of the clips by their groups, or by class where they have none."""
-    parts = np.array([PARTS[name] for name in splits])
-    ends = np.cumsum(parts / parts.sum())
-    place: dict[str, Split] = {}
-    # By group where there are some, and in each class otherwise, so that small classes are in every part.
-    pools: dict[str, list[str]] = {}
-    for name, clip in clips:
-        pools.setdefault("" if options.group_pattern else name, []).append(clip.group or clip.clip_id)
-    for number, pool in enumerate(pools.values()):
-        sizes = Counter(pool)
-        names = list(sizes)
-        before = 0
-        for index in np.random.default_rng((options.split_seed, number)).permutation(len(names)):
-            # A group lies where its middle lies.
-            middle = (before + sizes[names[index]] / 2) / len(pool)
-            place[names[index]] = splits[int(np.searchsorted(ends, middle))]
-            before += sizes[names[index]]
-    chosen = [(name, clip) for name, clip in clips if place[clip.group or clip.clip_id] == split]
+    """Draw the splits, of which the last ones are held out of the first: groups stay together."""
+    left, parts = clips, {}
+    for name in splits[:0:-1]:
+        groups, labels = [clip.group for _, clip in left], [classes.index(label) for label, _ in left]
+        held_out = hold_out(groups, labels, HELD_OUT, options.split_seed)
+        parts[name] = [clip for number, clip in enumerate(left) if number in held_out]
+        left = [clip for number, clip in enumerate(left) if number not in held_out]
+    chosen = left if split == "train" else parts[split]
     if not chosen:
-        raise DatasetError(
-            f"{root.name} has too few {'groups' if options.group_pattern else 'clips'} for a {split} part; add a "
-            f"folder {split}."
-        )
-    by = "group" if options.group_pattern else "class"
-    note = f"The {split} part is drawn by {by}, with seed {options.split_seed}: {len(chosen)} of {len(clips)} clips."
-    return _listing(classes or sorted({name for name, _ in clips}, key=natural_key), chosen, (note,))
+        raise DatasetError(f"{root.name} has too few clips to draw a {split} part of them; add a folder {split}.")
+    together = "groups stay together" if options.group_pattern else "no groups are known, see --group-pattern"
+    note = f"The {split} part is drawn with seed {options.split_seed}: {len(chosen)} of {len(clips)} clips; {together}."
+    return _listing(classes, chosen, (note,))
 
 
 def _listing(classes: list[str], clips: list[tuple[str, ListedClip]], notes: tuple[str, ...] = ()) -> Listing:

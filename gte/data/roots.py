@@ -38,7 +38,7 @@ def remember_root(root: Path) -> None:
 
 
 def _known(name: str) -> Iterator[Path]:
-    if not name:
+    if name in ("", ".", ".."):
         return
     for text in filter(str.strip, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)):
         folder = Path(text).expanduser()
