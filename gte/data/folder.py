@@ -32,7 +32,7 @@ def read(root: Path, split: Split, options: DataOptions) -> Listing:
     clips = {name: _clips(root, folder, options) for name, folder in given.items()}
     classes = sorted({name for listed in clips.values() for name, _ in listed}, key=natural_key)
     # What has no folder is drawn from the training part, which is then the smaller for it.
-    drawn = tuple(name for name in SPLITS if name == "train" or name not in clips)
+    drawn: tuple[Split, ...] = tuple(name for name in SPLITS if name == "train" or name not in clips)
     if split in clips and (split != "train" or len(drawn) == 1):
         return _listing(classes, clips[split])
     return _drawn(root, clips["train"], drawn, split, options, classes)
