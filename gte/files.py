@@ -1,6 +1,7 @@
 """Atomic writes, so that a reader sees the old file or the new one; stamps and digests that tell files
 apart; the folder of the cache."""
 
+import glob
 import hashlib
 import os
 import sys
@@ -62,3 +63,9 @@ def atomic_write(path: Path, *, suffix: str | None = None) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Delete what `atomic_write` of `path` left when its process was killed. No process may be writing `path` now."""
+    for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*{path.suffix}"):
+        leftover.unlink(missing_ok=True)

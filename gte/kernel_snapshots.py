@@ -43,11 +43,12 @@ class KernelSnapshots:
 
     def tensors(self, step: int, model: nn.Module) -> dict[str, Tensor]:
         """Return the tensors of a file: the recorded snapshots, and one of `step` if that is not among them."""
-        whole = KernelSnapshots.from_tensors(self._tensors()) if self.initial else self
+        whole = KernelSnapshots.from_tensors(self.recorded()) if self.initial else self
         whole.record(step, model)
-        return whole._tensors()
+        return whole.recorded()
 
-    def _tensors(self) -> dict[str, Tensor]:
+    def recorded(self) -> dict[str, Tensor]:
+        """Return the tensors of a file with the recorded snapshots alone; empty if no layer is an LTS."""
         if not self.initial:
             return {}
         stored: dict[str, Tensor] = {STEPS: torch.tensor(self.steps, dtype=torch.int64)}

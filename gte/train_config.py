@@ -25,7 +25,9 @@ class TrainConfig:
     out: Path
     """Folder of the run: checkpoint, metrics and what it takes to resume."""
     resume: bool = False
-    """Continue the run in the folder from its last complete epoch."""
+    """Continue the run in the folder from where it was saved."""
+    save_minutes: float = 10
+    """Minutes after which the run is saved within an epoch too; 0 saves at the end of epochs alone."""
     model: str = "gte"
     """Name in the table of networks."""
     model_options: tuple[str, ...] = ()
@@ -78,7 +80,16 @@ class TrainConfig:
         for name in ("num_frames", "size", "epochs", "batch_size", "devices", "num_nodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
-        for name in ("lr", "warmup_epochs", "momentum", "weight_decay", "label_smoothing", "seed", "num_workers"):
+        for name in (
+            "save_minutes",
+            "lr",
+            "warmup_epochs",
+            "momentum",
+            "weight_decay",
+            "label_smoothing",
+            "seed",
+            "num_workers",
+        ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative or infinite; got {getattr(self, name)}.")
         if self.clips_per_epoch is not None and self.clips_per_epoch < self.batch_size:
@@ -187,7 +198,7 @@ class TrainConfig:
         ]
 
 
-_NO_INFLUENCE = {"out", "resume", "num_workers", "data_root", "data"}
+_NO_INFLUENCE = {"out", "resume", "save_minutes", "num_workers", "data_root", "data"}
 """Fields that do not change the result, and those that the reference to the data set states."""
 
 PRESETS: dict[str, tuple[str, TrainConfig]] = {

@@ -122,7 +122,7 @@ class EvaluationClips(Dataset[Sample]):
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
-    """The (epoch, index) pairs of each batch of a whole training, from `first_epoch` on.
+    """The (epoch, index) pairs of each batch of a whole training, from its step `first_step` on.
 
     Epochs take `clips_per_epoch` clips in turn from an endless sequence of seeded permutations of the data set, so
     that every clip is used equally often. With several processes each takes every `world_size`-th clip.
@@ -135,7 +135,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         clips_per_epoch: int,
         batch_size: int,
         num_epochs: int,
-        first_epoch: int = 0,
+        first_step: int = 0,
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
@@ -143,7 +143,8 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         self.num_clips = num_clips
         self.clips_per_epoch = clips_per_epoch
         self.batch_size = batch_size
-        self.epochs = range(first_epoch, num_epochs)
+        self.num_epochs = num_epochs
+        self.first_step = first_step
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
@@ -154,7 +155,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         return self.clips_per_epoch // (self.batch_size * self.world_size)
 
     def __len__(self) -> int:
-        return len(self.epochs) * self.batches_per_epoch
+        return self.num_epochs * self.batches_per_epoch - self.first_step
 
     def order(self, position: int) -> int:
         """Return the clip at a position of the endless sequence."""
@@ -166,11 +167,10 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         stride = self.batch_size * self.world_size
-        for epoch in self.epochs:
-            first = epoch * self.clips_per_epoch
-            for number in range(self.batches_per_epoch):
-                start = first + number * stride
-                yield [(epoch, self.order(start + self.rank + step)) for step in range(0, stride, self.world_size)]
+        for step in range(self.first_step, self.first_step + len(self)):
+            epoch, number = divmod(step, self.batches_per_epoch)
+            start = epoch * self.clips_per_epoch + number * stride + self.rank
+            yield [(epoch, self.order(start + offset)) for offset in range(0, stride, self.world_size)]
 
 
 def load(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gte.errors import WeightsError
+from gte.train_config import TrainConfig
 from gte.weights import safe_load
 
 
@@ -23,3 +24,25 @@ def opened_here(monkeypatch: pytest.MonkeyPatch) -> None:
             raise WeightsError(f"{path.name} {message}") from error
 
     monkeypatch.setattr(safe_load, "_convert_in_child", extract_here)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainConfig:
+    """A training of four steps in two epochs."""
+    return TrainConfig(
+        out=tmp_path / "run",
+        model_options=("depth=26", "base_width=16", "dropout=0.2"),
+        num_frames=2,
+        size=32,
+        clips_per_epoch=8,
+        epochs=2,
+        batch_size=4,
+        lr=0.01,
+        num_workers=0,
+    )
+
+
+@pytest.fixture
+def short_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two clips to validate on, so that an epoch takes a moment."""
+    monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 64, "val": 2, "test": 28})

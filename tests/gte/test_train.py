@@ -1,12 +1,9 @@
-"""The trainer: it learns, a resumed run repeats the one that was cut, and nothing that was saved is lost."""
+"""The trainer: it learns, and says what it cannot do. How runs are stopped and resumed is in training/."""
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,34 +16,11 @@ from gte.data.loading import EpochBatches, TrainingClips, load
 from gte.data.opencv import cv2
 from gte.errors import GteError
 from gte.models import MODELS
-from gte.train import Run, describe_interruption, train
-from gte.train_config import PRESETS, TrainConfig
+from gte.train import Run, train
+from gte.train_config import PRESETS
 from tests.tiny import LARGE, NETWORKS, tiny_options
 
-
-@pytest.fixture
-def config(tmp_path: Path) -> TrainConfig:
-    return TrainConfig(
-        out=tmp_path / "run",
-        model_options=("depth=26", "base_width=16", "dropout=0.2"),
-        num_frames=2,
-        size=32,
-        clips_per_epoch=8,
-        epochs=2,
-        batch_size=4,
-        lr=0.01,
-        num_workers=0,
-    )
-
-
-@pytest.fixture(autouse=True)
-def short_validation(monkeypatch):
-    """Two clips to validate on, so that an epoch takes a moment."""
-    monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 64, "val": 2, "test": 28})
-
-
-def tensors(run: Run) -> dict[str, torch.Tensor]:
-    return dict(run.model.state_dict())
+pytestmark = pytest.mark.usefixtures("short_validation")
 
 
 def test_a_run_leaves_checkpoint_metrics_and_resume_file(config):
@@ -111,89 +85,11 @@ def test_a_run_cut_before_starts_were_noted_is_resumed_and_its_starts_are_unknow
     assert [history.starts_known for history in load_histories(path)] == [False] * 8
 
 
-def test_a_resumed_run_ends_with_the_weights_of_one_that_was_not_cut(config, monkeypatch):
-    whole = replace(config, out=config.out / "whole")
-    train(whole)
-
-    cut = replace(config, out=config.out / "cut")
-    save = Run.save
-
-    def save_then_stop(run: Run) -> None:
-        save(run)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "save", save_then_stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(cut)
-    assert read_header(cut.out / "cut.safetensors").step == 2
-    assert "up to epoch 1 of 2" in describe_interruption(cut)
-    train(replace(cut, resume=True))
-
-    uncut, resumed = Run(whole), Run(cut)
-    uncut.restore()
-    resumed.restore()
-    for key, tensor in tensors(uncut).items():
-        assert torch.equal(tensors(resumed)[key], tensor), key
-    assert [entry["train_loss"] for entry in resumed.metrics] == [entry["train_loss"] for entry in uncut.metrics]
-    assert resumed.snapshots.steps == uncut.snapshots.steps
-
-
-def test_a_run_cut_between_its_files_writes_the_checkpoint_on_resuming(config, monkeypatch):
-    def stop(run: Run) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "save_results", stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(replace(config, epochs=1))
-    checkpoint = config.out / "run.safetensors"
-    assert not checkpoint.exists()
-    train(replace(config, epochs=1, resume=True))
-    assert read_header(checkpoint).step == 2
-
-
-def test_a_run_that_was_stopped_early_says_that_nothing_was_saved(config):
-    assert describe_interruption(config) == "Stopped before the first epoch was complete: nothing was saved yet."
-
-
-def test_a_folder_that_cannot_be_written_to_is_told_before_the_first_epoch(config, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr("gte.train.evaluate", None)
-    with pytest.raises(OSError, match="Not a directory"):
-        train(replace(config, out=tmp_path / "file" / "run"))
-
-
 def test_a_device_that_is_not_there_gives_one_sentence(config):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     with pytest.raises(GteError, match="cuda cannot be used on this machine"):
         train(replace(config, accelerator="cuda"))
-
-
-def test_a_folder_with_a_run_is_not_overwritten(config):
-    train(replace(config, epochs=1))
-    with pytest.raises(GteError, match="already holds a run; continue it with --resume"):
-        train(replace(config, epochs=1))
-
-
-def test_resuming_without_a_run_says_so(config):
-    with pytest.raises(GteError, match="nothing to resume"):
-        train(replace(config, resume=True))
-
-
-def test_resuming_with_other_settings_names_them(config):
-    train(replace(config, epochs=1))
-    with pytest.raises(GteError, match=r"other settings \(epochs, lr\)"):
-        train(replace(config, epochs=3, lr=0.5, resume=True))
-
-
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 not a zip"])
-def test_a_damaged_resume_file_is_named(config, content):
-    config.out.mkdir(parents=True)
-    (config.out / "resume.pt").write_bytes(content)
-    with pytest.raises(GteError, match=r"resume\.pt is damaged"):
-        train(replace(config, resume=True))
 
 
 def test_batches_show_every_clip_equally_often_and_in_another_order_each_turn():
@@ -206,7 +102,7 @@ def test_batches_show_every_clip_equally_often_and_in_another_order_each_turn():
 
 def test_batches_of_later_epochs_do_not_depend_on_where_a_run_began():
     arguments = {"clips_per_epoch": 6, "batch_size": 3, "num_epochs": 4, "seed": 1}
-    assert list(EpochBatches(12, first_epoch=2, **arguments)) == list(EpochBatches(12, **arguments))[4:]
+    assert list(EpochBatches(12, first_step=4, **arguments)) == list(EpochBatches(12, **arguments))[4:]
 
 
 def test_processes_share_an_epoch_without_overlap():
@@ -295,54 +191,10 @@ def test_a_small_network_learns_a_few_clips_by_heart(config, monkeypatch):
     assert metrics[-1]["train_loss"] < 0.5 * metrics[0]["train_loss"]
 
 
-SHORT = """
-from gte.data.motionpairs import dataset
-from gte.train import main, run_command
-
-dataset.SPLITS["val"] = 2
-run_command(main, prog="python -m gte.train")
-"""
-"""The same command with as short a validation as above."""
-
-
-def command(out: Path, *more: str, program: tuple[str, str] = ("-m", "gte.train")) -> list[str]:
-    settings = ["--size", "32", "--num-frames", "2", "--batch-size", "4", "--clips-per-epoch", "8"]
-    return [sys.executable, *program, "tiny", "--out", str(out), *settings, *more]
-
-
-@pytest.mark.slow
-def test_ctrl_c_keeps_the_last_complete_epoch_and_says_how_to_go_on(tmp_path):
-    out = tmp_path / "run"
-    # Where the tests run in the background, a shell has told them to ignore Ctrl-C, and so would the command.
-    with subprocess.Popen(
-        command(out, "--epochs", "500", program=("-c", SHORT)),
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    ) as process:
-        deadline = time.monotonic() + 300
-        while not (out / "metrics.jsonl").exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        try:
-            _, printed = process.communicate(timeout=60)
-        except subprocess.TimeoutExpired:
-            # Python drops an interrupt that arrives in a finaliser; a reader presses Ctrl-C again.
-            process.send_signal(signal.SIGINT)
-            _, printed = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert f"Stopped. {out} holds the run up to epoch" in printed
-    assert "--resume" in printed
-    assert "Traceback" not in printed
-    assert read_header(out / "run.safetensors").metrics
-
-
 @pytest.mark.slow
 def test_a_wrong_option_on_the_command_line_gives_one_sentence_and_status_2(tmp_path):
     done = subprocess.run(
-        command(tmp_path / "run", "--model-options", "depth=7"),
+        [sys.executable, "-m", "gte.train", "tiny", "--out", str(tmp_path / "run"), "--model-options", "depth=7"],
         capture_output=True,
         text=True,
         timeout=300,
