@@ -23,6 +23,10 @@ class DatasetError(GteError):
     """A data set is not on this machine, or its annotations cannot be used."""
 
 
+class SplitError(DatasetError):
+    """A data set has no such split on this machine, or it was published without labels."""
+
+
 class SequenceError(VideoError):
     """A folder or archive holds several sequences of images, and none or an unknown one is chosen."""
 

@@ -128,6 +128,51 @@ DATASETS: dict[str, DatasetConfig] = {
         note="Videos in a folder for each class, with or without folders train, val and test above these.",
         source="gte.data.folder:read",
     ),
+    "list": DatasetConfig(
+        label="",
+        note="Clips of a list: path num_frames label in each line, or a CSV file with the columns path and label.",
+        source="gte.data.list_file:read",
+        labelled="val",
+    ),
+    "something-v1": DatasetConfig(
+        label="Something-Something V1",
+        note="174 actions with everyday objects, as folders of images; many differ by direction alone.",
+        source="gte.data.something:read_v1",
+        labelled="val",
+    ),
+    "something-v2": DatasetConfig(
+        label="Something-Something V2",
+        note="174 actions with everyday objects, as WebM videos; many differ by direction alone.",
+        source="gte.data.something:read_v2",
+        labelled="val",
+    ),
+    "jester": DatasetConfig(
+        label="Jester",
+        note="27 hand gestures in front of a camera, as folders of images; twenty are each other's reversals.",
+        source="gte.data.jester:read",
+        labelled="val",
+    ),
+    "diving48": DatasetConfig(
+        label="Diving48",
+        note="48 competition dives, told apart by take-off, somersaults, twists and position.",
+        source="gte.data.diving48:read",
+    ),
+    "ucf101": DatasetConfig(
+        label="UCF101",
+        note="101 actions in videos from YouTube; one of three splits, as --data.fold.",
+        source="gte.data.ucf101:read",
+    ),
+    "hmdb51": DatasetConfig(
+        label="HMDB51",
+        note="51 actions in films and videos from the web; one of three splits, as --data.fold.",
+        source="gte.data.hmdb51:read",
+    ),
+    "kinetics": DatasetConfig(
+        label="Kinetics",
+        note="Actions of ten seconds in videos from YouTube, of which some are missing everywhere.",
+        source="gte.data.kinetics:read",
+        labelled="val",
+    ),
 }
 
 

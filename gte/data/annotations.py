@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gte.data.listing import ListedClip
-from gte.errors import DatasetError
+from gte.errors import DatasetError, SplitError
 
 FOLDERS = ("", "annotations", "labels")
 """Folders below a root that can hold its annotations."""
@@ -46,15 +46,13 @@ def find_file(root: Path, names: Iterable[str], folders: Sequence[str] = FOLDERS
     return next(filter(Path.is_file, places), None)
 
 
-def require_file(root: Path, names: Sequence[str], folders: Sequence[str] = FOLDERS, *, hint: str = "") -> Path:
-    """Return the file that `find_file` finds. Raises DatasetError, which ends with the hint, if there is none."""
+def require_file(root: Path, names: Sequence[str], folders: Sequence[str] = FOLDERS, *, split: str = "") -> Path:
+    """Return the file that `find_file` finds. Raises DatasetError if there is none, SplitError if it lists a split."""
     path = find_file(root, names, folders)
     if path is None:
-        below = [f"{folder}/" for folder in folders if folder]
-        where = f"{root} nor below it in {' or '.join(below)}"
-        raise DatasetError(
-            f"{' or '.join(dict.fromkeys(names))} is needed and is neither in {where}.{hint and ' '}{hint}"
-        )
+        where = " or ".join(f"{folder}/" for folder in folders if folder)
+        message = f"{' or '.join(names)} is needed, in {root} or below it in {where}."
+        raise SplitError(f"There is no list of the {split} split: {message}") if split else DatasetError(message)
     return path
 
 

@@ -19,9 +19,8 @@ def read(root: Path, split: Split, options: DataOptions) -> Listing:
     """
     classes = _vocabulary(require_file(root, ["Diving48_vocab.json"]))
     published = "test" if split == "test" else "train"
-    path = require_file(
-        root, [f"Diving48_V2_{published}.json", f"Diving48_{published}.json", f"Diving48_V1_{published}.json"]
-    )
+    names = [f"Diving48_{version}{published}.json" for version in ("V2_", "", "V1_")]
+    path = require_file(root, names, split=split)
     entries = list(read_entries(path, ("vid_name", "label")))
     layouts = ("{name}.mp4", "{name}")
     layout = find_layout(

@@ -27,5 +27,5 @@ REVERSALS = (
 def read(root: Path, split: Split, options: DataOptions) -> Listing:
     """List a split: CSV files without a header, separated by semicolons, and a folder of images for each clip."""
     classes = read_classes(require_file(root, ["jester-v1-labels.csv"]))
-    rows = read_answers(require_file(root, [f"jester-v1-{SPLIT_WORDS[split][0]}.csv"]))
+    rows = read_answers(require_file(root, [f"jester-v1-{SPLIT_WORDS[split][0]}.csv"], split=split))
     return list_by_name(root, classes, rows, ("20bn-jester-v1", "frames", ""), ("{id}",), REVERSALS, fps=FPS)

@@ -5,10 +5,10 @@ from pathlib import Path
 from gte.data import Split
 from gte.data.annotations import SPLIT_WORDS, Place, distinct, find_file, find_layout, read_table, require_file
 from gte.data.listing import DataOptions, ListedClip, Listing
-from gte.errors import DatasetError
+from gte.errors import DatasetError, SplitError
 
 COLUMNS = ("youtube_id", "time_start", "time_end")
-STEMS = ("", "kinetics_", "kinetics400_", "kinetics-400_", "kinetics600_", "kinetics700_")
+STEMS = ("", "kinetics_", "kinetics400_", "kinetics-400_")
 
 
 def read(root: Path, split: Split, options: DataOptions) -> Listing:
@@ -17,12 +17,12 @@ def read(root: Path, split: Split, options: DataOptions) -> Listing:
     Classes are those of all the files with labels, in alphabetical order. A mirrored clip keeps its class: none of
     the 400 names a side. The group of a clip is its YouTube id.
     """
-    path = require_file(root, _names(split))
+    path = require_file(root, _names(split), split=split)
     rows = list(read_table(path, COLUMNS))
     if not rows:
         raise DatasetError(f"{path} has a header and no clip; download it again.")
     if "label" not in rows[0][1]:
-        raise DatasetError(f"{path} has no column label: the {split} split was published without; use the split val.")
+        raise SplitError(f"{path} has no column label: the {split} split was published without; use the split val.")
     others = [file for word in SPLIT_WORDS if (file := find_file(root, _names(word))) and file != path]
     named = {row["label"] for _, row in rows} | {
         row.get("label", "") for file in others for _, row in read_table(file, COLUMNS)

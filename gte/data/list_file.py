@@ -20,7 +20,7 @@ from gte.data.annotations import (
 )
 from gte.data.grouped_split import group_of
 from gte.data.listing import DataOptions, ListedClip, Listing
-from gte.errors import DatasetError
+from gte.errors import DatasetError, SplitError
 
 CLASS_FILES = ("classes.txt", "classInd.txt", "category.txt", "labels.txt")
 TABLES = ("labels.csv", "list.csv")
@@ -37,17 +37,18 @@ def read(root: Path, split: Split, options: DataOptions) -> Listing:
     name of a class), and can have split, start and end (in seconds), and group. Names of classes come from a file next
     to it, else from the labels.
     """
-    rows = {name: found for name in SPLIT_WORDS if (found := _rows(root, name, options)) is not None}
-    if not rows.get(split):
-        raise DatasetError(
+    file = find_file(root, CLASS_FILES)
+    rows = _rows(root, split, options)
+    if not rows:
+        raise SplitError(
             f"A list of the {split} split is needed in {root}, annotations/ or labels/: {split}.txt, "
             f"{split}_videofolder.txt, {split}.csv, or labels.csv with a column split."
-            + (f" There is one for {' and '.join(name for name in rows if rows[name])}." if any(rows.values()) else "")
         )
-    file = find_file(root, CLASS_FILES)
-    classes, numbers = _classes(file, [row for found in rows.values() for row in found])
-    layout = find_layout(root, VIDEO_FOLDERS, ("{path}",), [{"path": path} for _, path, *_ in rows[split]])
-    clips = distinct(_clips(rows[split], root, layout, classes, numbers, options))
+    # Without a file of their names, classes are those of all the lists.
+    others = [] if file else [row for name in SPLIT_WORDS if name != split for row in _rows(root, name, options)]
+    classes, numbers = _classes(file, [*rows, *others])
+    layout = find_layout(root, VIDEO_FOLDERS, ("{path}",), [{"path": path} for _, path, *_ in rows])
+    clips = distinct(_clips(rows, root, layout, classes, numbers, options))
     return Listing(classes=classes, clips=clips)
 
 
@@ -92,14 +93,14 @@ def _classes(file: Path | None, rows: Sequence[Row]) -> tuple[tuple[str, ...], M
     return classes, None if by_number else {name: number for number, name in enumerate(classes)}
 
 
-def _rows(root: Path, split: str, options: DataOptions) -> list[Row] | None:
-    """Return the rows of a split, None if no file lists it."""
+def _rows(root: Path, split: str, options: DataOptions) -> list[Row]:
+    """Return the rows of a split, none if no file lists it."""
     if (path := _text_list(root, split, options.fold)) is not None:
         return [_line(place, line) for place, line in read_lines(path)]
     words = SPLIT_WORDS[split]
     path = find_file(root, [*TABLES, *(f"{word}.csv" for word in words)])
     if path is None:
-        return None
+        return []
     rows = list(read_table(path, ("path", "label")))
     if path.name in TABLES and rows and "split" not in rows[0][1]:
         raise DatasetError(f"{path} lists all clips without a column split; add one with train, val and test.")

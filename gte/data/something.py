@@ -19,7 +19,7 @@ from gte.data.annotations import (
 )
 from gte.data.directions import both_ways, mirrored_classes
 from gte.data.listing import DataOptions, ListedClip, Listing
-from gte.errors import DatasetError
+from gte.errors import DatasetError, SplitError
 
 FPS = 12.0
 """Of the published frames of version 1."""
@@ -45,7 +45,7 @@ PREFIX = "something-something"
 def read_v1(root: Path, split: Split, options: DataOptions) -> Listing:
     """List version 1: CSV files without a header, separated by semicolons, and a folder of images for each clip."""
     classes = read_classes(require_file(root, [f"{PREFIX}-v1-labels.csv"]))
-    path = require_file(root, [f"{PREFIX}-v1-{SPLIT_WORDS[split][0]}.csv"])
+    path = require_file(root, [f"{PREFIX}-v1-{SPLIT_WORDS[split][0]}.csv"], split=split)
     rows = read_answers(path)
     return list_by_name(
         root, classes, rows, ("20bn-something-something-v1", "frames", ""), ("{id}",), REVERSALS, fps=FPS
@@ -60,13 +60,15 @@ def read_v2(root: Path, split: Split, options: DataOptions) -> Listing:
     if split == "test":
         answers = find_file(root, ["test-answers.csv", f"{PREFIX}-v2-test-answers.csv"])
         if answers is None:
-            raise DatasetError(
+            raise SplitError(
                 f"The test split has no labels in {root}: test-answers.csv is missing, which came with the newer "
                 "download of the labels. The split val can be used."
             )
         rows = read_answers(answers)
     else:
-        entries = read_entries(require_file(root, [f"{PREFIX}-v2-{word}.json", f"{word}.json"]), ("id", "template"))
+        entries = read_entries(
+            require_file(root, [f"{PREFIX}-v2-{word}.json", f"{word}.json"], split=split), ("id", "template")
+        )
         rows = ((place, str(entry["id"]), _class_of(str(entry["template"]))) for place, entry in entries)
     folders = ("20bn-something-something-v2", "videos", "frames", "20bn-something-something-v2-frames", "")
     return list_by_name(root, classes, rows, folders, ("{id}.webm", "{id}.mp4", "{id}"), REVERSALS)
@@ -98,8 +100,8 @@ def list_by_name(
 def read_answers(path: Path) -> Iterator[tuple[Place, str, str]]:
     """Yield the number of each clip and the name of its class from rows `id;class` without a header."""
     for place, fields in read_rows(path, ";"):
-        if len(fields) == 1:
-            raise place.fault("the clip has no class, as in a test split published without labels; use the split val.")
+        if len(fields) == 1 and place.number == 1:
+            raise SplitError(f"{path} lists clips without labels, as test splits are published; use the split val.")
         if len(fields) != 2:
             raise place.fault(f"a row is the clip's number, a semicolon and the class; got {len(fields)} fields.")
         yield place, fields[0], fields[1]

@@ -23,7 +23,7 @@ def read(root: Path, split: Split, options: DataOptions) -> Listing:
     numbers = {name: number for number, name in enumerate(classes)}
     published = "test" if split == "test" else "train"
     read_paths = []
-    for place, line in read_lines(require_file(root, [f"{published}list{options.fold:02d}.txt"], FOLDERS)):
+    for place, line in read_lines(require_file(root, [f"{published}list{options.fold:02d}.txt"], FOLDERS, split=split)):
         match = re.fullmatch(r"(.+?\.\w+)(?:\s+(\d+))?", line)
         if match is None or match[1].count("/") != 1:
             raise place.fault(f"a line is Class/video.avi, with the class's number in training; got {line!r}.")

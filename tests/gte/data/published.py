@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from zlib import crc32
 
 import av
 import numpy as np
@@ -17,12 +18,13 @@ CODECS = {".mp4": "libx264", ".webm": "libvpx-vp9", ".avi": "mpeg4"}
 NUM_FRAMES = 10
 
 
-def moving_square(step: int, num_frames: int = NUM_FRAMES) -> UInt8[np.ndarray, "t 48 64 3"]:
-    """Return frames with a square that moves by `step` pixels each."""
+def moving_square(path: Path, step: int, num_frames: int) -> UInt8[np.ndarray, "t 48 64 3"]:
+    """Return frames with a square that moves by `step` pixels each, in a colour that the path has for itself."""
     frames = np.full((num_frames, 48, 64, 3), 40, np.uint8)
+    colour = np.frombuffer(crc32(str(Path(*path.parts[-3:])).encode()).to_bytes(4), np.uint8)[:3] // 2 + 100
     for number, frame in enumerate(frames):
         left = (10 + number * step) % 48
-        frame[16:32, left : left + 16] = (220, 160, 30)
+        frame[16:32, left : left + 16] = colour
     return frames
 
 
@@ -33,14 +35,14 @@ def write_clip(path: Path, step: int, num_frames: int = NUM_FRAMES) -> None:
         stream = container.add_stream(CODECS[path.suffix], rate=Fraction(12))
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
-        for image in moving_square(step, num_frames):
+        for image in moving_square(path, step, num_frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
 
 
-def write_images(folder: Path, step: int, template: str = "{:05d}.jpg", num_frames: int = NUM_FRAMES) -> None:
+def write_images(folder: Path, step: int, template: str = "{:05d}.jpg") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(moving_square(step, num_frames), start=1):
+    for number, image in enumerate(moving_square(folder, step, NUM_FRAMES), start=1):
         Image.fromarray(image).save(folder / template.format(number))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from gte.data import DataOptions, DataReference
 from gte.data.video.writing import write_video
+from tests.gte.data.published import LAYOUTS, Layout
 
 NUM_FRAMES = 6
 FPS = 12.0
@@ -35,7 +36,21 @@ def folder(parent: Path) -> str:
     return str(DataReference("folder", root.name, DataOptions(twins=("pull=push",), flip=("same",))))
 
 
-SMALL_DATA: Mapping[str, Callable[[Path], str]] = {"folder": folder}
+def published(layout: Layout) -> Callable[[Path], str]:
+    """Return a function that writes a data set in a layout of its publisher."""
+
+    def write(parent: Path) -> str:
+        root = parent / f"{layout.dataset}-data"
+        layout.write(root)
+        return str(DataReference(layout.dataset, root.name, layout.options))
+
+    return write
+
+
+SMALL_DATA: Mapping[str, Callable[[Path], str]] = {
+    "folder": folder,
+    **{layout.dataset: published(layout) for layout in reversed(LAYOUTS.values())},
+}
 """A function for each data set that is read: it writes a small one into its own folder, and returns its reference."""
 
 

@@ -13,6 +13,7 @@ from gte.checkpoint_header import read_header
 from gte.data import DATASETS, DataReference, Split, is_here, label_of, open_dataset
 from gte.data.motionpairs.dataset import MotionPairs, export_clips, main
 from gte.data.video.sources import open_footage
+from gte.errors import SplitError
 from gte.train import train
 from gte.train_config import TrainConfig
 from tests.gte.data.small_data import small_reference
@@ -26,11 +27,19 @@ def reference(request: pytest.FixtureRequest, small_data: Path) -> str:
     return small_reference(request.param, small_data) if DATASETS[request.param].is_read else request.param
 
 
+def has_labels(reference: str, split: Split) -> bool:
+    return split != "test" or DATASETS[DataReference.parse(reference).dataset].labelled == "test"
+
+
 @pytest.mark.parametrize("split", get_args(Split))
 def test_every_data_set_opens_and_says_what_its_clips_are(reference: str, split: Split):
     config = DATASETS[DataReference.parse(reference).dataset]
     assert config.note
     assert label_of(reference)
+    if not has_labels(reference, split):
+        with pytest.raises(SplitError, match="test"):
+            open_dataset(reference, split, 32)
+        return
     dataset = open_dataset(reference, split, 32)
     assert dataset.name == reference
     assert len(dataset) > 0

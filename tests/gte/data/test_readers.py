@@ -19,7 +19,7 @@ from gte.data import (
 from gte.data.annotations import read_classes
 from gte.data.directions import mirrored_classes
 from gte.data.listing import DataOptions, Listing
-from gte.errors import DatasetError
+from gte.errors import DatasetError, SplitError
 from tests.gte.data import published
 from tests.gte.data.published import LAYOUTS, write_text
 
@@ -42,7 +42,7 @@ def test_each_layout_lists_its_clips_with_paths_that_exist(name: str, tmp_path: 
     layout.write(tmp_path)
     for split in get_args(Split):
         if split not in layout.splits:
-            with pytest.raises(DatasetError, match=r"test"):
+            with pytest.raises(SplitError, match=r"test"):
                 READERS[layout.dataset](tmp_path, split, layout.options)
             continue
         listing = READERS[layout.dataset](tmp_path, split, layout.options)
@@ -153,7 +153,8 @@ def broken_something(root: Path, lines: list[str]) -> None:
 FAULTS = {
     "unknown class": (["1;Opening something", "2;Opening a thing"], r"train.csv, line 2: 'Opening a thing' is none of"),
     "same number twice": (["1;Opening something"] * 2, r"line 2: the clip 1 is already in .*train.csv, line 1"),
-    "no label": (["5"], r"line 1: the clip has no class, .*; use the split val"),
+    "no label": (["5"], r"train.csv lists clips without labels, .*; use the split val"),
+    "no label later": (["1;Opening something", "5"], r"line 2: a row is the clip's number, .* got 1 fields"),
     "three fields": (["5;Opening something;x"], r"line 1: a row is the clip's number, .* got 3 fields"),
     "open quote": (['5;"Opening something'], r"line 1: its quotes or line ends are damaged"),
     "empty": ([], r"train.csv is empty"),
@@ -186,7 +187,7 @@ LIST_FAULTS = {
     "too many fields": ("train.csv", ["path,label", "a,b,0"], r"line 2: the header has 2 fields and this row 3"),
     "seconds": ("train.csv", ["path,label,start,end", "a,0,x,"], r"line 2: start and end are seconds"),
     "ends first": ("train.csv", ["path,label,start,end", "a,0,2,1"], r"line 2: a clip ends after it starts"),
-    "no list": ("val.txt", ["a 10 0"], r"A list of the train split is needed .* There is one for val"),
+    "no list": ("val.txt", ["a 10 0"], r"A list of the train split is needed in .*: train.txt, train_videofolder.txt"),
 }
 
 
@@ -222,7 +223,7 @@ def test_a_damaged_json_file_is_named(file: str, text: str, expected: str, tmp_p
 
 
 def test_a_missing_file_is_named_with_the_folders_that_were_looked_in(tmp_path: Path):
-    with pytest.raises(DatasetError, match=r"jester-v1-labels.csv is needed .* annotations/ or labels/"):
+    with pytest.raises(DatasetError, match=r"jester-v1-labels.csv is needed, in .* annotations/ or labels/"):
         jester.read(tmp_path, "train", NO_OPTIONS)
     with pytest.raises(DatasetError, match=r"A file <class>_test_split1.txt for each class"):
         hmdb51.read(tmp_path, "train", NO_OPTIONS)
