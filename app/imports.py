@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -16,6 +17,10 @@ WAITING = "Loading PyTorch, which takes some seconds after the server has starte
 
 SECONDS_AFTER_PAGE = 1.0
 """Time in which the browser draws the first page undisturbed."""
+
+# Torch reads it when it is imported. By default its threads wait for each other in a loop: while other programs have
+# the cores, that loop takes four fifths of the time of a forward pass. Who sets it otherwise is obeyed.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Two threads that import the same modules from different ends could each see half of one.
 _one_at_a_time = threading.Lock()

@@ -58,3 +58,17 @@ def test_a_page_that_cannot_be_imported_does_not_keep_the_others_from_it():
         print("app.pages.start" in sys.modules)
     """)
     assert words == ["True"]
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_threads_of_torch_sleep_while_they_wait_unless_the_server_owner_says_otherwise(given, used):
+    words = printed_by(f"""
+        import os, sys
+
+        os.environ.pop("OMP_WAIT_POLICY", None)
+        os.environ.update({given})
+        from app import imports
+
+        print("torch" in sys.modules, os.environ["OMP_WAIT_POLICY"])
+    """)
+    assert words == ["False", used]
