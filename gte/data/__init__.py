@@ -159,12 +159,12 @@ DATASETS: dict[str, DatasetConfig] = {
     ),
     "ucf101": DatasetConfig(
         label="UCF101",
-        note="101 actions in videos from YouTube; one of three splits, as --data.fold.",
+        note="101 actions in videos from YouTube; three published splits, of which --fold chooses one.",
         source="gte.data.ucf101:read",
     ),
     "hmdb51": DatasetConfig(
         label="HMDB51",
-        note="51 actions in films and videos from the web; one of three splits, as --data.fold.",
+        note="51 actions in films and videos from the web; three published splits, of which --fold chooses one.",
         source="gte.data.hmdb51:read",
     ),
     "kinetics": DatasetConfig(

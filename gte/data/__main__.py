@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+import tyro
 from torch.nn import functional
 
 from gte.cli import print_json, run_command, say
@@ -32,7 +33,7 @@ def main(
     dataset: str,
     root: Path,
     *,
-    data: DataOptions = DEFAULT,
+    data: Annotated[DataOptions, tyro.conf.OmitArgPrefixes] = DEFAULT,
     preset: str = "small",
     num_workers: int | None = None,
     num_clips: int = 2000,
@@ -109,9 +110,11 @@ def _lines(report: Report, needs: str) -> list[str]:
             f"{split}: {sum(counts.values()):,} clips of {len(counts)} classes, from {counts[ordered[0]]:,} "
             f"({ordered[0]}) to {counts[ordered[-1]]:,} ({ordered[-1]}); {report.num_read[split]:,} were read."
         )
-    lines += [*report.notes, "", "Frames of a clip", *_bars(report.frame_counts)]
-    lines += ["", "Frames per second", *_bars(report.frame_rates), ""]
-    lines.append(f"One process reads {report.clips_per_second:.1f} clips a second; {needs}.")
+    lines += report.notes
+    if report.clips_per_second:
+        lines += ["", "Frames of a clip", *_bars(report.frame_counts)]
+        lines += ["", "Frames per second", *_bars(report.frame_rates)]
+        lines += ["", f"One process reads {report.clips_per_second:.1f} clips a second; {needs}."]
     lines.append("" if report.findings else "\nNothing is wrong.")
     for finding in report.findings:
         lines += [f"{finding.check}: {finding.message}", *(f"    {example}" for example in finding.examples)]

@@ -11,7 +11,8 @@ from typing import get_args
 import numpy as np
 from jaxtyping import Float, Int
 
-from gte.data import ClipDataset, DataReference, Split, open_dataset
+from gte.data import DataReference, Split, open_dataset
+from gte.data.file_clips import FileClips
 from gte.data.sampling import segment_frames
 from gte.errors import DatasetError, SplitError, VideoError, sentence
 
@@ -22,7 +23,7 @@ MAX_BLANK_RANGE = 8
 """Largest difference of two pixel values, of 255, in all the frames of a clip that shows nothing."""
 Clip = tuple[Split, int]
 """A clip by its split and its index in it."""
-Splits = Mapping[Split, ClipDataset]
+Splits = Mapping[Split, FileClips]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +81,16 @@ def check_dataset(
     At most `max_clips` clips of each split, evenly spaced, are read; everything else is checked of all. Raises
     DatasetError if no split can be listed.
     """
-    splits: dict[Split, ClipDataset] = {}
+    if not root.is_dir():
+        raise DatasetError(f"There is no folder {root}; give the root of the data.")
+    splits: dict[Split, FileClips] = {}
     findings: list[Finding] = []
     notes: list[str] = []
     for split in get_args(Split):
         try:
-            splits[split] = open_dataset(str(reference), split, size, root=root)
+            dataset = open_dataset(str(reference), split, size, root=root)
+            assert isinstance(dataset, FileClips), f"{reference} is read from files"
+            splits[split] = dataset
         except SplitError as error:
             notes.append(sentence(error))
         except DatasetError as error:
@@ -93,21 +98,20 @@ def check_dataset(
     if not splits:
         raise DatasetError((*[finding.message for finding in findings], *notes)[0])
     notes += dict.fromkeys(note for dataset in splits.values() for note in dataset.notes)
-    present: dict[Split, list[int]] = {split: _present(dataset) for split, dataset in splits.items()}
     seconds, reads = 0.0, dict[Split, list[ReadClip]]()
     for split, dataset in splits.items():
-        chosen = _evenly_spaced(present[split], max_clips)
+        chosen = _evenly_spaced(dataset.present, max_clips)
         say(f"{split}: reading {len(chosen):,} of {len(dataset):,} clips.")
         start = time.perf_counter()
         reads[split] = [_read(dataset, index, num_frames) for index in chosen]
         seconds += time.perf_counter() - start
     good = [clip for clips in reads.values() for clip in clips if not clip.problem]
     findings += [
-        *_missing(splits, present),
+        *_missing(splits),
         *_faulty_reads(splits, reads, num_frames),
         *_labels(splits),
         *_groups(splits),
-        *_copies(splits, present),
+        *_copies(splits),
     ]
     return Report(
         dataset=str(reference),
@@ -133,30 +137,13 @@ def too_slow(report: Report, needed: float, num_workers: int, name: str) -> Iter
         )
 
 
-def _present(dataset: ClipDataset) -> list[int]:
-    """Return the clips whose file or folder is there; each folder is listed once."""
-    names: dict[Path, frozenset[str]] = {}
-    indices: list[int] = []
-    for index in range(len(dataset)):
-        path = dataset.path(index)
-        if path is None:
-            indices.append(index)
-            continue
-        if path.parent not in names:
-            found = path.parent.iterdir() if path.parent.is_dir() else ()
-            names[path.parent] = frozenset(file.name for file in found)
-        if path.name in names[path.parent]:
-            indices.append(index)
-    return indices
-
-
 def _evenly_spaced(indices: Sequence[int], max_count: int | None) -> list[int]:
     if max_count is None or len(indices) <= max_count:
         return list(indices)
     return [indices[place * len(indices) // max_count] for place in range(max_count)]
 
 
-def _read(dataset: ClipDataset, index: int, num_frames: int) -> ReadClip:
+def _read(dataset: FileClips, index: int, num_frames: int) -> ReadClip:
     times: list[Float[np.ndarray, " n"]] = []
 
     def choose(seconds: Float[np.ndarray, " n"], end: float | None) -> Int[np.ndarray, " t"]:
@@ -172,9 +159,9 @@ def _read(dataset: ClipDataset, index: int, num_frames: int) -> ReadClip:
     return ReadClip(index, count, fps, is_blank=int(frames.max()) - int(frames.min()) <= MAX_BLANK_RANGE)
 
 
-def _missing(splits: Splits, present: Mapping[Split, Sequence[int]]) -> Iterator[Finding]:
+def _missing(splits: Splits) -> Iterator[Finding]:
     for split, dataset in splits.items():
-        missing = sorted(set(range(len(dataset))) - set(present[split]))
+        missing = sorted(set(range(len(dataset))) - set(dataset.present))
         if missing:
             yield Finding(
                 check="missing",
@@ -191,6 +178,10 @@ def _faulty_reads(splits: Splits, reads: Mapping[Split, Sequence[ReadClip]], num
             "too short": (
                 f"have fewer than the {num_frames} frames that a network takes, which repeats some",
                 [clip for clip in clips if 0 < clip.num_frames < num_frames],
+            ),
+            "fewer images": (
+                "have fewer images than their list states",
+                [clip for clip in clips if 0 < clip.num_frames < (dataset.num_images(clip.index) or 0)],
             ),
             "blank": ("show one even colour in every frame", [clip for clip in clips if clip.is_blank]),
         }
@@ -223,7 +214,7 @@ def _labels(splits: Splits) -> Iterator[Finding]:
         )
 
 
-def _by_class(dataset: ClipDataset) -> dict[str, int]:
+def _by_class(dataset: FileClips) -> dict[str, int]:
     counts = Counter(dataset.label(index) for index in range(len(dataset)))
     return {name: counts[label] for label, name in enumerate(dataset.classes)}
 
@@ -247,14 +238,12 @@ def _groups(splits: Splits) -> Iterator[Finding]:
         )
 
 
-def _copies(splits: Splits, present: Mapping[Split, Sequence[int]]) -> Iterator[Finding]:
+def _copies(splits: Splits) -> Iterator[Finding]:
     """Yield findings on equal files in several splits, or with several labels; only files of equal size are hashed."""
     by_size: defaultdict[object, list[Clip]] = defaultdict(list)
     for split, dataset in splits.items():
-        for index in present[split]:
-            path = dataset.path(index)
-            if path is not None:
-                by_size[_size(path)].append((split, index))
+        for index in dataset.present:
+            by_size[_size(dataset.path(index))].append((split, index))
     shared: list[list[Clip]] = []
     disagreeing: list[list[Clip]] = []
     for clips in by_size.values():
@@ -263,7 +252,6 @@ def _copies(splits: Splits, present: Mapping[Split, Sequence[int]]) -> Iterator[
             hashes: dict[Path, str] = {}
             for split, index in clips:
                 path = splits[split].path(index)
-                assert path is not None
                 if path not in hashes:
                     hashes[path] = _hash(path)
                 by_content[hashes[path]].append((split, index))

@@ -67,6 +67,10 @@ class FileClips:
     def group(self, index: int) -> str:
         return self._clips[index].group
 
+    def num_images(self, index: int) -> int | None:
+        """Return the number of images that the annotation of a clip states, None if it states none."""
+        return self._clips[index].num_images
+
     def scene_number(self, index: int) -> int:
         return index
 

@@ -12,6 +12,7 @@ from gte.errors import DatasetError
 SPLIT_FOLDERS = (*FOLDERS, "testTrainMulti_7030_splits", "test_train_splits", "splits")
 FLAGS = {"0": "", "1": "train", "2": "test"}
 """Numbers after a clip: unused, training, test."""
+NUM_CLASSES = 51
 NUM_FOLDS = 3
 TAGS = re.compile(r"_[a-z]+_(nm|cm)_np\d+_(fr|ba|le|ri)_(goo|med|bad)_\d+$")
 """End of a clip's name: visible part of the body, camera motion, number of people, viewpoint, quality, number."""
@@ -58,4 +59,7 @@ def read(root: Path, split: Split, options: DataOptions) -> Listing:
         )
         for (place, name, label), fields in zip(read_names, examples, strict=True)
     )
-    return held_out_listing(Listing(classes=classes, clips=clips, flip={}), split, options)
+    notes = (
+        () if len(classes) == NUM_CLASSES else (f"{NUM_CLASSES} classes are published; {len(classes)} have a file.",)
+    )
+    return held_out_listing(Listing(classes=classes, clips=clips, flip={}, notes=notes), split, options)

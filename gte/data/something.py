@@ -22,7 +22,7 @@ from gte.data.listing import DataOptions, ListedClip, Listing
 from gte.errors import DatasetError, SplitError
 
 FPS = 12.0
-"""Of the published frames of version 1."""
+"""Of the published frames of version 1, and of the videos of version 2."""
 REVERSALS = (
     ("Approaching something with your camera", "Moving away from something with your camera"),
     ("Burying something in something", "Digging something out of something"),
@@ -71,7 +71,7 @@ def read_v2(root: Path, split: Split, options: DataOptions) -> Listing:
         )
         rows = ((place, str(entry["id"]), _class_of(str(entry["template"]))) for place, entry in entries)
     folders = ("20bn-something-something-v2", "videos", "frames", "20bn-something-something-v2-frames", "")
-    return list_by_name(root, classes, rows, folders, ("{id}.webm", "{id}.mp4", "{id}"), REVERSALS)
+    return list_by_name(root, classes, rows, folders, ("{id}.webm", "{id}.mp4", "{id}"), REVERSALS, fps=FPS)
 
 
 def list_by_name(

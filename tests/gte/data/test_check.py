@@ -15,7 +15,7 @@ from gte.data import DataReference, __main__
 from gte.data.check import Report, check_dataset, too_slow
 from gte.data.video.writing import write_video
 from gte.errors import DatasetError
-from tests.gte.data.published import LAYOUTS, write_clip, write_text
+from tests.gte.data.published import LAYOUTS, write_clip, write_images, write_text
 
 CLASSES = ("walk", "run")
 
@@ -38,8 +38,8 @@ def edit(root: Path, old: str, new: str) -> None:
     (root / "labels.csv").write_text(text.replace(old, new), encoding="utf-8")
 
 
-def add(root: Path, row: str) -> None:
-    with (root / "labels.csv").open("a", encoding="utf-8") as file:
+def add(root: Path, row: str, file_name: str = "labels.csv") -> None:
+    with (root / file_name).open("a", encoding="utf-8") as file:
         file.write(f"{row}\n")
 
 
@@ -58,6 +58,15 @@ def cut(root: Path) -> None:
 
 def shorten(root: Path) -> None:
     write_clip(root / "train/run0.mp4", 2, num_frames=3)
+
+
+def leave_out_images(root: Path) -> None:
+    (root / "labels.csv").unlink()
+    write_images(root / "train/run of 10", 1)
+    write_text(root / "classes.txt", CLASSES)
+    for split in ("train", "val"):
+        write_text(root / f"{split}.txt", [f"{split}/walk0.mp4 1", f"{split}/run0.mp4 0"])
+    add(root, "train/run of 10 14 0", "train.txt")
 
 
 def blank(root: Path) -> None:
@@ -113,6 +122,7 @@ FAULTS: list[tuple[Callable[[Path], None], str, str, str]] = [
     (damage, "unreadable", "val: 1 of 4 clips that were read cannot be read", "val/run1.mp4: run1.mp4"),
     (cut, "unreadable", "test: 1 of 4 clips that were read cannot be read", "test/run1.mp4: run1.mp4 is cut"),
     (shorten, "too short", "train: 1 of 4 .* fewer than the 4 frames", "train/run0.mp4: 3 frames"),
+    (leave_out_images, "fewer images", "train: 1 of 3 .* than their list states", "train/run of 10: 10 frames"),
     (blank, "blank", "train: 1 of 4 .* one even colour", "train/run0.mp4"),
     (
         leave_range,
@@ -192,6 +202,8 @@ def test_a_training_that_is_faster_than_reading_is_a_finding_with_the_number_of_
 def test_where_no_split_can_be_listed_the_first_reason_is_given(tmp_path: Path):
     with pytest.raises(DatasetError, match="A list of the train split is needed"):
         checked(tmp_path)
+    with pytest.raises(DatasetError, match=r"There is no folder .*nowhere"):
+        checked(tmp_path / "nowhere")
 
 
 @pytest.fixture
