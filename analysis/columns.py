@@ -104,6 +104,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("num_clips", "clips", "Test clips"),
     Column("right", "clips", "Clips with a right answer after the change"),
     Column("twin", "clips", "Clips answered with the reversed class after the change"),
+    Column("with_twin", "clips", "Test clips whose class has a reversed class"),
     Column("top1", "1", "Share of right answers"),
     Column("unchanged", "clips", "Clips with the same answer as before the change"),
     Column("lost", "clips", "Clips that were right before the change only"),
@@ -113,6 +114,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("p_value", "1", "Exact test of lost against gained over scenes; with one clip per scene that of McNemar"),
     Column("p_holm", "1", "The p-value of that test, corrected for all questions of the table by Holm's method"),
     Column("flipped", "clips", "Clips answered with the reversed class of the answer before the change"),
+    Column("could_flip", "clips", "Clips whose answer before the change has a reversed class"),
     # Architectures.
     Column("frames", "frames", "Frames of the clip"),
     Column("height|width|size", "pixels", "Height and width of the clip"),

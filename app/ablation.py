@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from analysis import own_clips
 from analysis.interventions import kernel_edits
 from analysis.interventions.accuracy import LabelledClips, Network
 from analysis.interventions.kernel_edits import Starts
@@ -18,7 +19,6 @@ from analysis.interventions.layer_ablation import (
 )
 from analysis.progress import Report
 from app import cache, checkpoints, jobs
-from app.clips import clip_source
 from app.hashing import HASH_FUNCS
 from gte.checkpoint_header import CheckpointHeader
 from gte.files import stamp
@@ -37,9 +37,18 @@ def network(name: str, header: CheckpointHeader) -> Network:
 
 
 def labelled_clips(header: CheckpointHeader, num_clips: int = NUM_CLIPS) -> LabelledClips:
-    """The first test clips of the data set of a network."""
-    dataset = clip_source(header).dataset
-    return LabelledClips(dataset=dataset, num_clips=num_clips, num_frames=header.num_frames, size=header.size)
+    """The first test clips of the data set of a network, or all if there are fewer."""
+    return LabelledClips(
+        dataset=own_clips.dataset_of(header),
+        num_clips=own_clips.num_clips(header, num_clips),
+        num_frames=header.num_frames,
+        size=header.size,
+    )
+
+
+def stored_table(header: CheckpointHeader, clips: LabelledClips | None = None) -> pd.DataFrame | None:
+    """Return `layer_ablation` of every layer if it is stored; the clips, by default the usual ones, can be missing."""
+    return stored_ablation(header.path, clips or labelled_clips(header))
 
 
 def offer_table(name: str, header: CheckpointHeader, clips: LabelledClips, label: str) -> pd.DataFrame | None:
@@ -60,19 +69,19 @@ def offer_table(name: str, header: CheckpointHeader, clips: LabelledClips, label
 
 
 def can_be_tested(header: CheckpointHeader) -> bool:
-    """Return True for a network with temporal kernels and with the classes of the test clips."""
-    return bool(cache.temporal_layers(header)) and clip_source(header).trained_on
+    """Return True for a network with temporal kernels whose labelled clips are here."""
+    return bool(cache.temporal_layers(header)) and own_clips.has_labels(header)
 
 
 def losses(header: CheckpointHeader) -> Mapping[str, Mapping[str, Loss]] | None:
     """Return the clips lost by layer and by setting of its kernels, if they are stored; None if they are not."""
-    table = stored_ablation(header.path, labelled_clips(header)) if can_be_tested(header) else None
+    table = stored_table(header)
     return None if table is None else losses_by_layer(table)
 
 
 def offer_losses(name: str, header: CheckpointHeader) -> Mapping[str, Mapping[str, Loss]] | None:
     """Return `losses` if they are stored; else draw the job that computes them, if the network can be tested."""
     if not can_be_tested(header):
-        return None
+        return losses(header)
     table = offer_table(name, header, labelled_clips(header), "Measure the importance of every layer")
     return None if table is None else losses_by_layer(table)

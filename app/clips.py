@@ -20,8 +20,9 @@ import streamlit as st
 from jaxtyping import Float, Int, UInt8
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from analysis.own_clips import dataset_of, has_labels, why_no_clips
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import is_here, open_labelled
+from gte.data import open_labelled
 from gte.data.opencv import cv2
 from gte.data.video.archives import is_archive, list_files, natural_key
 from gte.data.video.sequences import IMAGE_TYPES, Sequences, find_sequences, is_image
@@ -75,26 +76,31 @@ class Clip:
         return replace(self.select(range(len(self.frames))[::-1]), label=None if twin == -1 else twin)
 
 
-FALLBACK = "motionpairs"
-"""The data set shown to networks that were trained on a data set that is not here."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class ClipSource:
     """The data set whose test clips are offered for a checkpoint."""
 
     dataset: str
-    classes: tuple[str, ...]
-    """The classes of the data set."""
     trained_on: bool
     """True if the checkpoint was trained on this data set and has its classes."""
+    missing: str = ""
+    """Why the data set's clips are not here, in sentences; empty if they are."""
+
+    def test_clips(self) -> dict[str, "DatasetSource"]:
+        """Return the test clips to offer, one of each class that has some, by the names of their classes."""
+        if self.missing:
+            return {}
+        clips = open_labelled(self.dataset)
+        return {
+            name: DatasetSource(name=name, dataset=self.dataset, index=index, knows_label=self.trained_on)
+            for index in clips.examples()
+            for name in (clips.classes[clips.label(index)],)
+        }
 
 
 def clip_source(header: CheckpointHeader) -> ClipSource:
-    """Return the data set that a checkpoint was trained on if it is here, or else MotionPairs."""
-    trained_on = is_here(header.dataset, header.classes)
-    dataset = header.dataset if trained_on else FALLBACK
-    return ClipSource(dataset=dataset, classes=open_labelled(dataset).classes, trained_on=trained_on)
+    """Return the data set that a checkpoint was trained on, or MotionPairs if it was trained elsewhere."""
+    return ClipSource(dataset=dataset_of(header), trained_on=has_labels(header), missing=why_no_clips(header))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -187,10 +193,16 @@ class DatasetSource:
     """A test clip of a data set."""
 
     name: str
+    """That of its class."""
     dataset: str
     index: int
     knows_label: bool
     """False for a network with other classes: the true class is then unknown."""
+
+    @property
+    def is_rendered(self) -> bool:
+        """True for a clip that is short and fast to read, and False for one of a file."""
+        return open_labelled(self.dataset).path(self.index) is None
 
     @property
     def seconds(self) -> Float[np.ndarray, " n"]:
@@ -378,13 +390,7 @@ def _keep(files: Sequence[UploadedFile], folder: Path) -> tuple[str, Path]:
 
 def choices(source: ClipSource, upload: VideoSource | None) -> Mapping[str, Source]:
     """Return every clip by its name in links: the upload, the test clips, those in the owner's folders."""
-    clips = open_labelled(source.dataset)
-    test_clips = {
-        name: DatasetSource(name=name, dataset=source.dataset, index=index, knows_label=source.trained_on)
-        for index in clips.examples()
-        for name in (clips.classes[clips.label(index)],)
-    }
-    return ({YOURS: upload} if upload else {}) | test_clips | in_folders()
+    return ({YOURS: upload} if upload else {}) | source.test_clips() | in_folders()
 
 
 def as_jpeg(image: UInt8[np.ndarray, "h w 3"]) -> bytes:

@@ -2,7 +2,7 @@
 
 from analysis.attribution.stored_clips import StoredClip
 from app.clips import DatasetSource, Source, VideoSource
-from gte.data import open_dataset
+from gte.data import open_labelled
 from gte.data.video.sources import Stretch
 
 
@@ -13,7 +13,7 @@ def stored_clip(
     index = label = sequence = None
     match source:
         case DatasetSource(dataset=name, index=index, knows_label=knows_label):
-            label = open_dataset(name, "test").label(index) if knows_label else None
+            label = open_labelled(name).label(index) if knows_label else None
         case VideoSource(name=name, sequence=sequence):
             pass
     return StoredClip(

@@ -14,6 +14,7 @@ from analysis.formatting import join_words
 from app import checkpoints, clips, layout, url_keys, url_state
 from app.url_keys import Key
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
+from gte.data import label_of
 from gte.data.video.sources import Stretch
 from gte.errors import GteError, sentence
 from gte.weights.published import LAYOUTS
@@ -22,6 +23,9 @@ MAX_VIDEO_MEGABYTES = 200
 """A minute of ordinary video is far below it."""
 
 SEQUENCE_WIDTH = 280
+
+NO_CLIP = "No test clip of {data} is here: its folder has the annotations without the files."
+UPLOAD_INSTEAD = "Upload a clip to see how the network works on it."
 
 CLIP_NOTE = "The clip stays on this server for this visit only: a link to this page does not contain it."
 CHECKPOINT_NOTE = (
@@ -155,14 +159,22 @@ def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject, k
                 tabs[name](subject)
 
 
-def pick_clip(source: clips.ClipSource, default: str, below: DeltaGenerator) -> clips.Source:
-    """Draw a selectbox of clips: the uploaded one, rendered ones, those in the folders of the server's owner.
+def pick_clip(source: clips.ClipSource, below: DeltaGenerator, preferred: Sequence[str] = ()) -> clips.Source | None:
+    """Draw a selectbox of clips: the uploaded one, test clips, those in the folders of the server's owner.
 
-    If the clip is one of several sequences of images, they are offered `below`, with what else is to know about it.
+    It opens on the first of `preferred` that is there, else on the first test clip. If the clip is one of several
+    sequences of images, they are offered `below`, with what else is to know about it. If there is no clip, it says what
+    to do there.
     """
     options = clips.choices(source, clips.uploaded())
+    if source.missing or not options:
+        reason = source.missing or NO_CLIP.format(data=label_of(source.dataset))
+        below.info(layout.plain(f"{reason} {UPLOAD_INSTEAD}"))
+    if not options:
+        return None
     uploaded = options.get(clips.YOURS)
     words = {clips.YOURS: f"Yours: {uploaded.name}"} if uploaded else {}
+    default = next(name for name in (*preferred, *source.test_clips(), *options) if name in options)
     clip = options[pick(url_keys.CLIP, "Clip", list(options), default, words=words)]
     if not isinstance(clip, clips.VideoSource):
         return clip

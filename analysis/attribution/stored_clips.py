@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from analysis.attribution.evidence import ClassScore, Evidence, top_classes
 from analysis.attribution.methods import find_evidence
 from analysis.attribution.strip_figure import MAP_SIDE, strip_figure
 from gte.checkpoint import load_model
-from gte.data import open_dataset
+from gte.data import open_labelled
 from gte.data.loading import to_clip
 from gte.data.sampling import segment_indices
 from gte.data.video.sources import Stretch, open_footage
@@ -48,9 +48,15 @@ class StoredClip:
             footage = open_footage(Path(self.name), self.sequence)
             stored = footage.read(self.stretch.sample(count, footage.seconds, footage.end), size=size)
         else:
-            stored = open_dataset(self.name, "test", size).frames(self.index, self.stretch.sample(count))
+            stored = self._frames_of_data(self.index, count, size)
         given = segment_indices(len(stored), num_frames)
         return stored, given[::-1] if self.backwards else given
+
+    def _frames_of_data(self, index: int, count: int, size: int) -> UInt8[np.ndarray, "s h w 3"]:
+        def choose(seconds: Float[np.ndarray, " n"], end: float | None) -> Int[np.ndarray, " t"]:
+            return self.stretch.sample(count, seconds, end)
+
+        return open_labelled(self.name, size).sample(index, choose)[1]
 
     def frames(self, num_frames: int, size: int) -> UInt8[np.ndarray, "t h w 3"]:
         """Return the frames that a network with so many input frames of this size is given."""

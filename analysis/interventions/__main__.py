@@ -24,6 +24,7 @@ from analysis.interventions.layer_ablation import (
     store_ablation,
     verdict,
 )
+from analysis.own_clips import why_no_labels
 from analysis.progress import Report
 from gte import cli
 from gte.checkpoint import load_model
@@ -35,7 +36,7 @@ from gte.models import temporal_layers
 def main(
     ckpt: Path,
     replace: Literal["each-layer", "all-layers"] = "each-layer",
-    num_clips: int = NUM_CLIPS,
+    num_clips: int | None = None,
     store: bool = False,
     json: bool = False,
 ) -> None:
@@ -45,10 +46,10 @@ def main(
     for all rows.
 
     Args:
-        ckpt: A .safetensors file written by gte.train, for a data set of this project.
+        ckpt: A .safetensors file written by gte.train, whose data set is here.
         replace: Replace the kernels of each layer alone and of all together by three settings, or those of all layers
             by every setting.
-        num_clips: Test clips, from the first of the data set.
+        num_clips: Test clips, from the first of the data set; by default 280, or all if there are fewer.
         store: Keep the result of each-layer with the checkpoint, in results/ next to it, where the app finds it.
         json: Print a list of objects on standard output.
     """
@@ -56,11 +57,11 @@ def main(
     layers = list(temporal_layers(model))
     if not layers:
         raise CheckpointError(f"{ckpt.name} has no temporal kernels, so there are none to replace.")
-    if not header.dataset or open_labelled(header.dataset, header.size).classes != header.classes:
-        raise CheckpointError(
-            f"{ckpt.name} has other classes than the data sets here, so its answers cannot be judged."
-        )
-    if not 1 <= num_clips <= (most := len(open_labelled(header.dataset, header.size))):
+    if reason := why_no_labels(header):
+        raise CheckpointError(reason)
+    most = len(open_labelled(header.dataset))
+    num_clips = min(NUM_CLIPS, most) if num_clips is None else num_clips
+    if not 1 <= num_clips <= most:
         raise ValueError(f"--num-clips must lie between 1 and {most}; got {num_clips}.")
     network = Network(name=header.name, model=model, starts=stored_starts(ckpt))
     clips = LabelledClips(dataset=header.dataset, num_clips=num_clips, num_frames=header.num_frames, size=header.size)

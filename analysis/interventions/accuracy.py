@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, frame_numbers
 from analysis.progress import Report, no_report
 from analysis.statistics import SIGNIFICANT, holm, paired_p_value, sum_by_scene, sum_interval
-from gte.data import open_labelled
+from gte.data import label_of, open_labelled
 from gte.data.loading import to_clips
 from gte.data.sampling import segment_frames
 from gte.models import temporal_layers
@@ -54,6 +54,25 @@ class Network:
     """Kernels before training, of layers that do not know them."""
 
 
+class Truth(Protocol):
+    """What is known of test clips, without their frames."""
+
+    @property
+    def num_clips(self) -> int: ...
+
+    def labels(self) -> Int[Tensor, " n"]:
+        """The class of every clip."""
+        ...
+
+    def twins(self) -> Int[Tensor, " n"]:
+        """The reversed class of every clip, or -1."""
+        ...
+
+    def scenes(self) -> Int[np.ndarray, " n"]:
+        """The scene of every clip; a clip and its reversal show the same one."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelledClips:
     """The first test clips of a data set, in the form that a network takes."""
@@ -69,6 +88,11 @@ class LabelledClips:
     def num_classes(self) -> int:
         """Number of classes of the data set."""
         return len(open_labelled(self.dataset, self.size).classes)
+
+    @property
+    def are_all(self) -> bool:
+        """True if the data set has no other test clips."""
+        return self.num_clips == len(open_labelled(self.dataset, self.size))
 
     def labels(self) -> Int[Tensor, " n"]:
         """The class of every clip."""
@@ -141,11 +165,12 @@ def predicted_class(name: str, logits: Float[Tensor, "n classes"]) -> Int[Tensor
     return logits.argmax(1)
 
 
-def compare_answers(before: Int[Tensor, " n"], after: Int[Tensor, " n"], clips: LabelledClips) -> dict[str, Any]:
+def compare_answers(before: Int[Tensor, " n"], after: Int[Tensor, " n"], clips: Truth) -> dict[str, Any]:
     """Compare the answers after a change with those before, as a row of a table.
 
     `lost` and `gained` count clips whose answer became wrong and right. `low` and `high` are the 95 % interval of lost
-    minus gained, `p_value` is that of the exact test; both are over scenes (`analysis.statistics`).
+    minus gained, `p_value` is that of the exact test; both are over scenes (`analysis.statistics`). `with_twin` counts
+    the clips whose class has a reversed class, of which `twin` are answered with it.
     """
     labels, twins = clips.labels(), clips.twins()
     was, now = before == labels, after == labels
@@ -156,6 +181,7 @@ def compare_answers(before: Int[Tensor, " n"], after: Int[Tensor, " n"], clips: 
         "num_scenes": len(losses),
         "right": int(now.sum()),
         "twin": int((after == twins).sum()),
+        "with_twin": int((twins != -1).sum()),
         "top1": int(now.sum()) / clips.num_clips,
         "unchanged": int((before == after).sum()),
         "lost": int((was & ~now).sum()),
@@ -216,7 +242,8 @@ def time_accuracy(
     """The accuracy of networks, each on its clips, under the usual changes of time.
 
     Rows: network, change; counts of clips answered with their true class (`right`) and reversed class (`twin`), with
-    the same answer as the clip as filmed (`unchanged`), with its reversed class (`flipped`), `lost`, `gained`.
+    the same answer as the clip as filmed (`unchanged`), with its reversed class (`flipped`), if it
+    has one (`could_flip`), `lost`, `gained`.
     """
     pairs = list(zip(networks, clips, strict=True))
     total = sum(len(usual_choices(item.num_frames)) for item in clips)
@@ -228,13 +255,13 @@ def time_accuracy(
             tick = partial(report, len(rows) / total, f"{network.name}, {name}")
             after = predictions(network, test_clips.batches(choice), tick=tick)
             before = after if before is None else before
-            flipped = int((after == twins[before]).sum())
             rows.append(
                 {
                     "network": network.name,
                     "change": name,
                     **compare_answers(before, after, test_clips),
-                    "flipped": flipped,
+                    "flipped": int((after == twins[before]).sum()),
+                    "could_flip": int((twins[before] != -1).sum()),
                 }
             )
     return pd.DataFrame(rows)
@@ -247,11 +274,22 @@ def change_label(network: str, change: str) -> str:
 
 def time_finding(table: pd.DataFrame) -> str:
     """A sentence for each network on reversed clips, from `time_accuracy`."""
-    rows = [row for row in _records(table) if row["change"] == "Reverse"]
-    return " ".join(
-        f"Reversing the clip changes the answer of {row['network']} to its reversed class on {row['flipped']} of "
-        f"{row['num_clips']} clips and leaves it unchanged on {row['unchanged']}."
-        for row in rows
+    return " ".join(_reversal(row) for row in _records(table) if row["change"] == "Reverse")
+
+
+def _reversal(row: Mapping[Any, Any]) -> str:
+    """A sentence on the answers to reversed clips; shares are of the clips whose answer has a reversed class."""
+    name, could_flip, num_clips = row["network"], row["could_flip"], row["num_clips"]
+    if could_flip == 0:
+        return (
+            f"Reversing the clip leaves the answer of {name} unchanged on {row['unchanged']} of {num_clips} clips; "
+            "none of its answers has a reversed class."
+        )
+    of = f"{num_clips} clips" if could_flip == num_clips else f"the {could_flip} clips whose answer has one"
+    rest = "" if could_flip == num_clips else f" of {num_clips}"
+    return (
+        f"Reversing the clip changes the answer of {name} to its reversed class on {row['flipped']} of {of} and leaves "
+        f"it unchanged on {row['unchanged']}{rest}."
     )
 
 
@@ -323,9 +361,15 @@ def blend_finding(table: pd.DataFrame) -> str:
     )
 
 
-def resolution(num_clips: int, dataset: str) -> str:
-    """The number of clips, and the share of a single one."""
-    return f"{num_clips} test clips of {dataset}, equally many per class: one clip is {100 / num_clips:.2g} %."
+def resolution(clips: LabelledClips) -> str:
+    """The number of clips, in all and per class, and the share of a single one."""
+    counts = torch.bincount(clips.labels(), minlength=clips.num_classes)
+    least, most = int(counts.min()), int(counts.max())
+    each = "equally many" if least == most else f"{least} to {most}"
+    return (
+        f"{clips.num_clips} test clips of {label_of(clips.dataset)}, {each} per class: one clip is "
+        f"{100 / clips.num_clips:.2g} %."
+    )
 
 
 def settings_finding(table: pd.DataFrame) -> str:
@@ -338,10 +382,12 @@ def settings_finding(table: pd.DataFrame) -> str:
     def right(setting: str) -> str:
         return f"{rows[setting]['right']} ({_judged(chances[setting])})"
 
+    with_twin, num_clips = trained["with_twin"], trained["num_clips"]
+    of = "" if with_twin == num_clips else f" of the {with_twin} clips that have one"
+    turned = f", and answers the reversed class on {rows['mirrored']['twin']}{of}, as trained on {trained['twin']}"
     sentences = [
         f"The trained network is right on {_right(trained)} clips.",
-        f"With kernels reversed in time it is right on {right('mirrored')}, and answers the reversed class on "
-        f"{rows['mirrored']['twin']}, as trained on {trained['twin']}.",
+        f"With kernels reversed in time it is right on {right('mirrored')}{turned if with_twin else ''}.",
     ]
     lost = [row for row in others if chances[row["setting"]] <= SIGNIFICANT and row["right"] < trained["right"]]
     if lost:

@@ -10,13 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from analysis.formatting import join_words, p_value_in_words, percent, three_digits
-from analysis.interventions.accuracy import ANSWERS, LabelledClips, Network, compare_answers, predicted_class
+from analysis.interventions.accuracy import ANSWERS, LabelledClips, Network, Truth, compare_answers, predicted_class
 from analysis.interventions.kernel_edits import SETTINGS, changes, settings_for
 from analysis.interventions.resumed import ResumedPasses
 from analysis.progress import Report, no_report
@@ -37,7 +38,7 @@ NO_DIFFERENCE: Final = "no difference found"
 """Verdicts. A difference that is not found may still be there."""
 KIND: Final = "layers"
 """Kind of stored results."""
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised when the computation changes, so that stored results are computed again."""
 
 
@@ -116,7 +117,7 @@ def _answers(
     return {key: torch.cat(parts) for key, parts in answers.items()}
 
 
-def _as_table(answers: Mapping[tuple[str, str], Int[Tensor, " n"]], clips: LabelledClips) -> pd.DataFrame:
+def _as_table(answers: Mapping[tuple[str, str], Int[Tensor, " n"]], clips: Truth) -> pd.DataFrame:
     rows = [
         {"layer": layer, "setting": setting, **compare_answers(answers[layer, "learned"], after, clips)}
         for (layer, setting), after in answers.items()
@@ -127,20 +128,57 @@ def _as_table(answers: Mapping[tuple[str, str], Int[Tensor, " n"]], clips: Label
 
 
 def store_ablation(path: Path, table: pd.DataFrame, clips: LabelledClips, *, shipped: bool = False) -> Path:
-    """Store the answers of `layer_ablation` of every layer, and return the file. Raises OSError as `save_result`."""
+    """Store the answers of `layer_ablation` of every layer with the classes, and return the file.
+
+    So they can be judged where the clips are not. Raises OSError as `save_result`.
+    """
     rows = _records(table)
-    answers = [{"layer": row["layer"], "setting": row["setting"], ANSWERS: row[ANSWERS]} for row in rows]
-    return save_result(path, KIND, _settings(clips), answers, shipped=shipped)
+    result = {
+        "labels": clips.labels().tolist(),
+        "twins": clips.twins().tolist(),
+        "scenes": clips.scenes().tolist(),
+        "rows": [{"layer": row["layer"], "setting": row["setting"], ANSWERS: row[ANSWERS]} for row in rows],
+    }
+    if clips.are_all:
+        # Where the clips are not, nobody knows that there are fewer than the usual number.
+        clips = replace(clips, num_clips=max(clips.num_clips, NUM_CLIPS))
+    return save_result(path, KIND, _settings(clips), result, shipped=shipped)
 
 
 def stored_ablation(path: Path, clips: LabelledClips) -> pd.DataFrame | None:
-    """Return `layer_ablation` of every layer from stored answers to these clips or to more; None if there are none."""
+    """Return `layer_ablation` of every layer from stored answers to these clips or to more; None if there are none.
+
+    The clips need not be here.
+    """
     for count in {clips.num_clips, max(clips.num_clips, NUM_CLIPS)}:
         stored = load_result(path, KIND, _settings(replace(clips, num_clips=count)))
         if stored is not None:
-            answers = {(row["layer"], row["setting"]): torch.tensor(row[ANSWERS]) for row in stored}
-            return _as_table({key: after[: clips.num_clips] for key, after in answers.items()}, clips)
+            kept = slice(clips.num_clips)
+            answers = {(row["layer"], row["setting"]): torch.tensor(row[ANSWERS][kept]) for row in stored["rows"]}
+            return _as_table(answers, _StoredTruth(*(stored[key][kept] for key in ("labels", "twins", "scenes"))))
     return None
+
+
+@dataclass(frozen=True)
+class _StoredTruth:
+    """What is known of the clips of stored answers."""
+
+    label_list: list[int]
+    twin_list: list[int]
+    scene_list: list[int]
+
+    @property
+    def num_clips(self) -> int:
+        return len(self.label_list)
+
+    def labels(self) -> Int[Tensor, " n"]:
+        return torch.tensor(self.label_list)
+
+    def twins(self) -> Int[Tensor, " n"]:
+        return torch.tensor(self.twin_list)
+
+    def scenes(self) -> Int[np.ndarray, " n"]:
+        return np.array(self.scene_list)
 
 
 def _settings(clips: LabelledClips) -> dict[str, Any]:

@@ -23,11 +23,12 @@ from analysis.kernels.outputs import Order, centres_table
 from analysis.kernels.readings import READING_DEFINITIONS, READING_WORDS, Moments, Reading
 from analysis.kernels.summary import at_snapshot, has_history, has_start, rows_of, summarise
 from analysis.kernels.taps import KINDS
+from analysis.own_clips import why_no_clips
 from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
 from gte.checkpoint import load_histories, load_history
 from gte.checkpoint_header import CheckpointHeader, read_header
-from gte.data import is_here, open_labelled
+from gte.data import open_labelled
 from gte.kernel_history import KernelHistory
 from gte.models import configure
 from gte.models.resnet import ResNetConfig
@@ -91,7 +92,8 @@ class View:
 
 def seconds_per_frame(header: CheckpointHeader) -> float | None:
     """Return the seconds between two frames of the network; None if clips differ in length or strides skip frames."""
-    if not is_here(header.dataset, header.classes) or not isinstance(configure(header.model), ResNetConfig):
+    is_resnet = isinstance(configure(header.model), ResNetConfig)
+    if not (header.dataset and is_resnet) or why_no_clips(header):
         return None
     clips = open_labelled(header.dataset)
     end = clips.end(0) if clips.path(0) is None else None

@@ -23,5 +23,9 @@ class FirstClips:
 
 
 def first_clips(header: CheckpointHeader, dataset: str, count: int) -> Float[Tensor, "n 3 t h w"]:
-    """Read the first test clips of a data set as the network of `header` takes them in evaluation."""
-    return loading.first_clips(open_labelled(dataset, header.size), count, header.num_frames)
+    """Read the first test clips of a data set, or all, as the network of `header` takes them in evaluation.
+
+    Raises DatasetError if they are not here.
+    """
+    data = open_labelled(dataset, header.size)
+    return loading.first_clips(data, min(count, len(data)), header.num_frames)

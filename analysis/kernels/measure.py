@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from analysis.kernels import measured_reach
-from analysis.kernels.moments import FALLBACK, measure_moments, store_moments
+from analysis.kernels.moments import measure_moments, store_moments
 from gte import checkpoint, cli
-from gte.data import is_here
 from gte.models import block_outputs
 
 
@@ -18,7 +17,7 @@ def main(ckpt: Path) -> None:
     model, header = checkpoint.load_model(ckpt)
     if header.layers:
         store_moments(ckpt, header, measure_moments(model, header), shipped=True)
-    clips = measured_reach.reach_clips(header, header.dataset if is_here(header.dataset, header.classes) else FALLBACK)
+    clips = measured_reach.reach_clips(header)
     blocks = tuple(block_outputs(model))
     reach = measured_reach.measure(model, header, clips, measured_reach.chosen_blocks(header, blocks, ""))
     measured_reach.store(ckpt, header, reach, shipped=True)

@@ -11,6 +11,7 @@ from torch import nn
 
 from analysis.kernels.first_clips import FirstClips, first_clips
 from analysis.kernels.reach import PROBES, measured_reach
+from analysis.own_clips import dataset_of, num_clips
 from analysis.progress import Report, no_report
 from analysis.stored_results import load_result, save_result
 from gte.checkpoint_header import CheckpointHeader
@@ -39,9 +40,10 @@ def chosen_blocks(header: CheckpointHeader, blocks: Sequence[str], block: str) -
     return tuple(name for name in blocks if name in last.values() or name == block)
 
 
-def reach_clips(header: CheckpointHeader, dataset: str) -> FirstClips:
+def reach_clips(header: CheckpointHeader) -> FirstClips:
     """Return the clips on which a network is measured."""
-    return FirstClips(dataset=dataset, count=1 if header.size >= SLOW_SIDE else NUM_CLIPS)
+    count = 1 if header.size >= SLOW_SIDE else NUM_CLIPS
+    return FirstClips(dataset=dataset_of(header), count=num_clips(header, count))
 
 
 def measure(

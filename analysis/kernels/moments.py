@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from analysis.kernels.first_clips import first_clips
 from analysis.kernels.readings import Moments
+from analysis.own_clips import dataset_of
 from analysis.progress import Report, no_report
 from analysis.stored_results import load_result, save_result
 from gte import checkpoint
 from gte.checkpoint_header import CheckpointHeader, read_header
-from gte.data import is_here
 
 KIND: Final = "input-covariance"
 NUM_CLIPS: Final = 112
@@ -23,7 +23,6 @@ NUM_CLIPS: Final = 112
 NUM_LARGE: Final = 4
 LARGE_SIDE: Final = 160
 """Side in pixels from which on a network is read on NUM_LARGE clips, each of which takes it seconds."""
-FALLBACK: Final = "motionpairs"
 
 
 def input_moments(
@@ -63,10 +62,9 @@ def input_moments(
 
 
 def settings_of(header: CheckpointHeader) -> dict[str, Any]:
-    """Return the clips on which the inputs of a checkpoint are read: its own data set where it is here."""
-    dataset = header.dataset if is_here(header.dataset, header.classes) else FALLBACK
+    """Return the clips on which the inputs of a checkpoint are read: the first of its data set, or all."""
     count = NUM_LARGE if header.size >= LARGE_SIDE else NUM_CLIPS
-    return {"dataset": dataset, "clips": count, "frames": header.num_frames, "size": header.size}
+    return {"dataset": dataset_of(header), "clips": count, "frames": header.num_frames, "size": header.size}
 
 
 def stored_moments(path: Path, header: CheckpointHeader) -> Moments | None:

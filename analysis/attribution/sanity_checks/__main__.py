@@ -9,7 +9,7 @@ import tyro
 from analysis.attribution.evidence import preselect_layer
 from analysis.attribution.gradcam import map_shapes
 from analysis.attribution.methods import METHODS
-from analysis.attribution.sanity_checks.checks import CHECKS, Subject, keep
+from analysis.attribution.sanity_checks.checks import CHECKS, Subject, keep, obstacle
 from analysis.progress import no_report
 from gte import cli
 from gte.checkpoint import load_model
@@ -42,8 +42,11 @@ def main(
     for layer in layers or (preselect_layer(shapes),):
         for method in methods:
             for name in checks:
-                started = time.perf_counter()
                 subject = Subject(header=header, method=method, layer=layer)
+                if reason := obstacle(name, subject):
+                    cli.say(f"{layer}, {METHODS[method].label}, {name}: {reason}")
+                    continue
+                started = time.perf_counter()
                 result = CHECKS[name].run(model, subject, CHECKS[name].num_clips, no_report)
                 seconds = time.perf_counter() - started
                 if store:

@@ -12,18 +12,19 @@ from analysis.attribution.evidence import Explain
 from analysis.attribution.export import TESTS
 from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.sanity_checks import figures
-from analysis.attribution.sanity_checks.clips import NUM_CLIPS, check_clips, default_dataset, masks
+from analysis.attribution.sanity_checks.clips import NUM_CLIPS, check_clips, masks
 from analysis.attribution.sanity_checks.deletion_insertion import RANDOM_MAPS, DeletionInsertion, delete_and_insert
 from analysis.attribution.sanity_checks.frame_order import ALIKE, FrameOrder, reorder_clips
 from analysis.attribution.sanity_checks.localization import RANDOM_MAPS as LOCATED_MAPS
 from analysis.attribution.sanity_checks.localization import Localization, localize
 from analysis.attribution.sanity_checks.verdict import RHO, Result
 from analysis.attribution.sanity_checks.weight_randomization import KEPT, NUM_STAGES, SEEDS, Randomisation, randomise
+from analysis.own_clips import FALLBACK, dataset_of, why_no_clips
 from analysis.plotting.card import CardWithCode
 from analysis.progress import Report
 from analysis.stored_results import load_result, save_result
 from gte.checkpoint_header import CheckpointHeader
-from gte.data.motionpairs.dataset import MotionPairs
+from gte.data import label_of
 
 NUM_MASKED_CLIPS: Final = 28
 """Clips of the localisation test, which is quick: two of each class of MotionPairs, each of another scene."""
@@ -65,6 +66,8 @@ class Check:
     """Read the result from plain data."""
     figure: Callable[[Any], go.Figure]
     num_clips: int = NUM_CLIPS
+    needs_masks: bool = False
+    """True if it can only be run on clips whose moving objects are known: those of MotionPairs."""
     version: int = 2
     """Raised when the computation changes, so that stored results are computed again."""
 
@@ -77,7 +80,7 @@ def _randomise(model: nn.Module, subject: Subject, num_clips: int, report: Repor
     method = METHODS[subject.method]
     return randomise(
         model,
-        check_clips(model, subject.header, default_dataset(subject.header), num_clips),
+        check_clips(model, subject.header, dataset_of(subject.header), num_clips),
         subject.explain,
         "" if method.works_on else subject.layer,
         num_stages=NUM_STAGES if method.speed == "quick" else 0,
@@ -86,17 +89,17 @@ def _randomise(model: nn.Module, subject: Subject, num_clips: int, report: Repor
 
 
 def _delete_and_insert(model: nn.Module, subject: Subject, num_clips: int, report: Report) -> DeletionInsertion:
-    clips = check_clips(model, subject.header, default_dataset(subject.header), num_clips)
+    clips = check_clips(model, subject.header, dataset_of(subject.header), num_clips)
     return delete_and_insert(model, clips, subject.explain, subject.layer, report=report)
 
 
 def _reorder(model: nn.Module, subject: Subject, num_clips: int, report: Report) -> FrameOrder:
-    clips = check_clips(model, subject.header, default_dataset(subject.header), num_clips)
+    clips = check_clips(model, subject.header, dataset_of(subject.header), num_clips)
     return reorder_clips(model, clips, subject.explain, report=report)
 
 
 def _localize(model: nn.Module, subject: Subject, num_clips: int, report: Report) -> Localization:
-    clips = check_clips(model, subject.header, MotionPairs.name, num_clips)
+    clips = check_clips(model, subject.header, FALLBACK, num_clips)
     return localize(model, clips, masks(subject.header, num_clips), subject.method, subject.layer, report=report)
 
 
@@ -118,8 +121,8 @@ CHECKS: Final[Mapping[str, Check]] = {
         title="Does the network need the marked pixels?",
         chip="Deletion, insertion",
         rule="Passes if, in deletion and in insertion, the area under the curve is better (95 % interval) than that of "
-        "each rival: the map of the reversed class, the block's mean activation, pixel motion, and the mean of "
-        f"{RANDOM_MAPS} randomly weighted maps.",
+        "each rival: the map of the reversed class (where there is none, of the most probable other class), the "
+        f"block's mean activation, pixel motion, and the mean of {RANDOM_MAPS} randomly weighted maps.",
         description="Pixels with the strongest evidence are replaced by the clip's average colour (deletion), or are "
         "inserted first into a blurred clip (insertion). Petsiuk et al., RISE, BMVC 2018; the rivals are ours.",
         run=_delete_and_insert,
@@ -150,10 +153,27 @@ CHECKS: Final[Mapping[str, Check]] = {
         read=Localization.from_data,
         figure=figures.localization_bars,
         num_clips=NUM_MASKED_CLIPS,
+        needs_masks=True,
         version=3,
     ),
 }
 """The checks by name, in the order in which they are shown."""
+
+
+CANNOT_RUN: Final = "Cannot be run"
+
+
+def obstacle(name: str, subject: Subject) -> str:
+    """Return why a check cannot be run for a network here, in sentences; empty if it can."""
+    header = subject.header
+    if CHECKS[name].needs_masks and dataset_of(header) != FALLBACK:
+        known, own = label_of(FALLBACK), label_of(header.dataset)
+        return (
+            f"{CANNOT_RUN}: the pixels of the moving object are known for {known} alone, and {header.name} was trained "
+            f"on {own}."
+        )
+    reason = why_no_clips(header)
+    return f"{CANNOT_RUN}: {reason}" if reason else ""
 
 
 def facts(results: Mapping[str, Result | None]) -> dict[str, Any]:

@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from analysis.own_clips import has_labels
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import is_here, open_labelled
+from gte.data import open_labelled
 from gte.data.loading import centre_frames, first_clips
 from gte.data.motionpairs.dataset import MotionPairs
 
+REVERSED: Final = "reversed class"
 NUM_CLIPS: Final = 14
 """Clips of a set: the first of the test split, each of another scene, and in MotionPairs one of each class."""
 
@@ -27,14 +29,11 @@ class CheckClips:
     """The class of the evidence: the true class, or the predicted one for a network with other classes."""
     rivals: tuple[int, ...]
     """The reversed class of each target; the most probable other class where there is none."""
+    rival: str = REVERSED
+    """The rivals in words."""
 
     def __len__(self) -> int:
         return len(self.targets)
-
-
-def has_labels(header: CheckpointHeader) -> bool:
-    """Whether the test clips of the network's data set are here and have its classes."""
-    return is_here(header.dataset, header.classes)
 
 
 def check_clips(model: nn.Module, header: CheckpointHeader, dataset: str, num_clips: int) -> CheckClips:
@@ -48,7 +47,8 @@ def check_clips(model: nn.Module, header: CheckpointHeader, dataset: str, num_cl
     targets = [data.label(index) for index in numbers] if labelled else logits.argmax(dim=1).tolist()
     rankings = logits.argsort(dim=1, descending=True).tolist()
     rivals = [rival_of(ranking, target, header.twins) for ranking, target in zip(rankings, targets, strict=True)]
-    return CheckClips(pixels=pixels, targets=tuple(targets), rivals=tuple(rivals))
+    words = rival_in_words(targets, header.twins)
+    return CheckClips(pixels=pixels, targets=tuple(targets), rivals=tuple(rivals), rival=words)
 
 
 def masks(header: CheckpointHeader, num_clips: int) -> Bool[Tensor, "n t h w"]:
@@ -59,15 +59,21 @@ def masks(header: CheckpointHeader, num_clips: int) -> Bool[Tensor, "n t h w"]:
     return torch.from_numpy(np.stack([data.masks(index, which) for index, which in enumerate(numbers)]))
 
 
-def default_dataset(header: CheckpointHeader) -> str:
-    """The data set of the network if it is here with the same classes, or else MotionPairs."""
-    return header.dataset if has_labels(header) else MotionPairs.name
-
-
 def rival_of(ranking: Sequence[int], target: int, twins: tuple[int, ...]) -> int:
     """The reversed class of a class, or the most probable other one of a ranking; the class itself if it is the only
     one."""
-    twin = twins[target] if target < len(twins) else -1
-    if twin not in (-1, target):
-        return twin
+    if _has_twin(target, twins):
+        return twins[target]
     return next((index for index in ranking if index != target), target)
+
+
+def rival_in_words(targets: Sequence[int], twins: tuple[int, ...]) -> str:
+    """The rivals of these classes in words, by how many of them have a reversed class."""
+    with_twin = sum(_has_twin(target, twins) for target in targets)
+    if with_twin == len(targets):
+        return REVERSED
+    return f"reversed or next class ({with_twin} of {len(targets)} reversed)" if with_twin else "next class"
+
+
+def _has_twin(target: int, twins: tuple[int, ...]) -> bool:
+    return target < len(twins) and twins[target] not in (-1, target)

@@ -13,7 +13,7 @@ from analysis.attribution import placement
 from analysis.attribution.evidence import Explain
 from analysis.attribution.hooks import block_of
 from analysis.attribution.randomcam import weigh_randomly
-from analysis.attribution.sanity_checks.clips import CheckClips
+from analysis.attribution.sanity_checks.clips import REVERSED, CheckClips
 from analysis.attribution.sanity_checks.verdict import (
     MIN_CLIPS,
     Verdict,
@@ -42,9 +42,9 @@ BLUR_PART: Final = 1 / 16
 """Standard deviation of the blur at the start of insertion, as a part of the frame's height."""
 
 EVIDENCE: Final = "evidence"
-RIVALS: Final = ("reversed class", "mean activation", "pixel motion")
-"""Maps that the evidence must beat: of the same method for the opposite class, of the block without any class, and of
-the clip without any network."""
+RIVALS: Final = (REVERSED, "mean activation", "pixel motion")
+"""Maps that the evidence must beat: of the same method for the reversed class, or the next one where there is none, of
+the block without any class, and of the clip without any network."""
 RANDOM: Final = "random weights"
 """The mean of the RandomCAMs, the fourth rival."""
 
@@ -56,6 +56,13 @@ class DeletionInsertion:
     shares: tuple[float, ...]
     probabilities: Float[np.ndarray, "clips orders ways shares"]
     """Orders: evidence, RIVALS, RandomCAMs; missing where the map of an order is empty."""
+    rival: str = REVERSED
+    """The first rival in words."""
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """RIVALS in words."""
+        return self.rival, *RIVALS[1:]
 
     def areas(self) -> Float[np.ndarray, "clips orders ways"]:
         """The area under each curve, in [0, 1]."""
@@ -65,7 +72,7 @@ class DeletionInsertion:
         """By how much the evidence is better than each rival: its area is smaller (deletion) or larger (insertion)."""
         areas = self.areas() * np.array([-1.0, 1.0])
         own, random = areas[:, 0], mean_of_known(areas[:, 1 + len(RIVALS) :])
-        others = {name: areas[:, place] for place, name in enumerate(RIVALS, start=1)} | {RANDOM: random}
+        others = {name: areas[:, place] for place, name in enumerate(self.rivals, start=1)} | {RANDOM: random}
         return {
             name: {way: own[:, place] - other[:, place] for place, way in enumerate(WAYS)}
             for name, other in others.items()
@@ -77,7 +84,9 @@ class DeletionInsertion:
         first = 1 + len(RIVALS)
         # An empty RandomCAM gives no order, so there is nothing to beat.
         best = np.nan_to_num(areas[:, first:], nan=-np.inf).max(axis=1)
-        return {name: int((areas[:, place] > best).all(axis=1).sum()) for place, name in enumerate((EVIDENCE, *RIVALS))}
+        return {
+            name: int((areas[:, place] > best).all(axis=1).sum()) for place, name in enumerate((EVIDENCE, *self.rivals))
+        }
 
     def differences(self) -> dict[str, dict[Way, tuple[float, Interval]]]:
         """The mean advantage over each rival and its paired 95 % interval; without rivals that lack clips."""
@@ -135,12 +144,13 @@ class DeletionInsertion:
 
     def as_data(self) -> dict[str, Any]:
         """Plain data for a JSON file."""
-        return {"shares": list(self.shares), "probabilities": to_lists(self.probabilities)}
+        return {"shares": list(self.shares), "probabilities": to_lists(self.probabilities), "rival": self.rival}
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "DeletionInsertion":
         """The reverse of `as_data`."""
-        return cls(shares=tuple(data["shares"]), probabilities=from_lists(data["probabilities"]))
+        probabilities, rival = from_lists(data["probabilities"]), str(data.get("rival", REVERSED))
+        return cls(shares=tuple(data["shares"]), probabilities=probabilities, rival=rival)
 
 
 def delete_and_insert(
@@ -156,7 +166,7 @@ def delete_and_insert(
     """The probability of each clip's class while pixels are deleted or inserted, those with most evidence first.
 
     Deleted pixels take the clip's average colour; insertion starts from the blurred clip. The evidence is compared with
-    that for the reversed class, with the mean activation of the block `layer`, with the motion of the pixels and with
+    that for the rival class, with the mean activation of the block `layer`, with the motion of the pixels and with
     RandomCAMs of the block. The model is left unchanged. Petsiuk et al. 2018, section 3.2.
     """
     orders = (EVIDENCE, *RIVALS, *(f"seed {seed}" for seed in range(random_maps)))
@@ -185,7 +195,7 @@ def delete_and_insert(
             inner = _probabilities(model, batch, target).reshape(len(ways), -1)
             for way, (first, last) in enumerate(((0, 1), (2, 0))):
                 probabilities[number, place, way] = [ends[first], *inner[way], ends[last]]
-    return DeletionInsertion(shares=shares, probabilities=probabilities)
+    return DeletionInsertion(shares=shares, probabilities=probabilities, rival=clips.rival)
 
 
 def pixel_motion(clip: Float[Tensor, "1 3 t h w"]) -> Float[Tensor, "t h w"]:

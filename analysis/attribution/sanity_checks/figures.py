@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.attribution.methods import METHODS
-from analysis.attribution.sanity_checks.deletion_insertion import RIVALS as DELETION_RIVALS
 from analysis.attribution.sanity_checks.deletion_insertion import WAYS, DeletionInsertion
 from analysis.attribution.sanity_checks.frame_order import ALIKE, FrameOrder
 from analysis.attribution.sanity_checks.localization import RIVALS, Localization
@@ -115,7 +114,7 @@ def deletion_curves(result: DeletionInsertion, method: str) -> go.Figure:
     dashes = ("solid", "dash", "dashdot", "dot")
     for row in range(len(WAYS)):
         curves = result.probabilities[0, :, row]
-        random = [curve for curve in curves[1 + len(DELETION_RIVALS) :] if not np.isnan(curve).any()]
+        random = [curve for curve in curves[1 + len(result.rivals) :] if not np.isnan(curve).any()]
         band = [*np.max(random, axis=0), *np.min(random, axis=0)[::-1]] if random else []
         figure.add_scatter(
             x=[*result.shares, *result.shares[::-1]] if random else [],
@@ -130,7 +129,7 @@ def deletion_curves(result: DeletionInsertion, method: str) -> go.Figure:
             row=row + 1,
             col=1,
         )
-        for place, name in reversed(list(enumerate((method, *DELETION_RIVALS)))):
+        for place, name in reversed(list(enumerate((method, *result.rivals)))):
             figure.add_scatter(
                 x=result.shares,
                 y=curves[place],

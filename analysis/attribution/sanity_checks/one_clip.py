@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from analysis.attribution.methods import find_evidence
-from analysis.attribution.sanity_checks.clips import CheckClips
+from analysis.attribution.sanity_checks.clips import CheckClips, rival_in_words
 from analysis.attribution.sanity_checks.deletion_insertion import DeletionInsertion, delete_and_insert
 from analysis.attribution.sanity_checks.frame_order import ReorderedClip, change_frame_order
 from analysis.attribution.stored_clips import Explained, StoredClip
@@ -21,7 +21,7 @@ def delete_from_clip(
     """Delete and insert pixels of one clip; `rival` is the class whose map is compared."""
     model, header = load_model(path)
     pixels = to_clip(clip.frames(header.num_frames, header.size))[None]
-    clips = CheckClips(pixels=pixels, targets=(target,), rivals=(rival,))
+    clips = CheckClips(pixels=pixels, targets=(target,), rivals=(rival,), rival=rival_in_words((target,), header.twins))
     return delete_and_insert(model, clips, partial(find_evidence, method, layer=layer), layer)
 
 

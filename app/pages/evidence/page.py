@@ -10,6 +10,7 @@ from analysis.attribution.evidence import ClassScore, NotNumbersError, preselect
 from analysis.attribution.export import caption_of
 from analysis.attribution.methods import METHODS, WEIGHTINGS
 from analysis.formatting import join_words, percent
+from analysis.own_clips import why_no_labels
 from app import cache, checkpoints, clips, layout, navigation, paper, url_keys, widgets
 from app.clips import Source
 from app.components.film_strip import StripRow, film_strip
@@ -19,7 +20,6 @@ from app.pages.evidence import code, controls, export, methods, sanity_checks, t
 from app.pages.evidence.finding import Finding
 from app.stored_clips import stored_clip
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import label_of
 from gte.data.video.sources import Stretch
 from gte.errors import VideoError
 
@@ -35,12 +35,10 @@ FIRST_METHOD = next(iter(METHODS))
 
 UNTIL_DONE = "Showing {shown} until {method} is done."
 NO_RECOGNITION = (
-    "{clip} is a real clip. These networks only know the motions that they were trained on: the evidence shows how "
-    "they work, not what they recognise."
+    "{clip} is not of their data sets. These networks only know the motions that they were trained on: the evidence "
+    "shows how they work, not what they recognise."
 )
-OTHER_CLIPS = (
-    "{name} was not trained on {data}, and has other classes: the evidence shows how it works, not what it recognises."
-)
+OTHER_CLIPS = "{reason} The evidence shows how it works, not what it recognises."
 SAME_CLASS = (
     "“{name}” is the chosen class, so there is nothing to contrast it with; choose another class under Options."
 )
@@ -80,7 +78,11 @@ def render() -> None:
     if error := clips.upload_error():
         figure_place.error(layout.plain(error))
     with clip_place:
-        source = widgets.pick_clip(clip_source, clip_source.classes[0], below=sequence_place)
+        source = widgets.pick_clip(clip_source, sequence_place)
+    if source is None:
+        with figure_place:
+            sanity_checks.stored_results(first, chosen[0])
+        return
     with reverse_place, st.container(height=40, border=False, vertical_alignment="center"):
         backwards = widgets.pick_switch(url_keys.REVERSE, "Reverse")
     with layer_place:
@@ -225,7 +227,7 @@ def _explain_limits(source: Source, clip_source: clips.ClipSource, stretch: Stre
     if controls.is_real(source):
         notes.append(NO_RECOGNITION.format(clip=source.name))
     elif not clip_source.trained_on:
-        notes.append(OTHER_CLIPS.format(name=first.name, data=label_of(clip_source.dataset)))
+        notes.append(OTHER_CLIPS.format(reason=why_no_labels(first.header)))
     if first.evidence.method == WEIGHTINGS[1]:
         notes.append(methods.weightings_in_words(first))
     if any(notes):

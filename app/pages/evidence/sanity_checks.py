@@ -13,10 +13,11 @@ import numpy as np
 import streamlit as st
 from torch import nn
 
+from analysis.attribution.evidence import preselect_layer
 from analysis.attribution.methods import METHODS
 from analysis.attribution.sanity_checks import checks, figures
 from analysis.attribution.sanity_checks.checks import CHECKS, Check, Subject
-from analysis.attribution.sanity_checks.clips import CheckClips, rival_of
+from analysis.attribution.sanity_checks.clips import CheckClips, rival_in_words, rival_of
 from analysis.attribution.sanity_checks.deletion_insertion import (
     EVIDENCE,
     RANDOM_MAPS,
@@ -32,6 +33,7 @@ from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence import code
 from app.pages.evidence.finding import Finding
 from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND
+from gte.checkpoint_header import CheckpointHeader
 from gte.data.loading import to_clip
 from gte.files import stamp
 
@@ -44,6 +46,7 @@ ICONS = {
     "cannot tell": ":material/help:",
     "running": ":material/hourglass_top:",
     "not run": ":material/radio_button_unchecked:",
+    "cannot be run": ":material/block:",
 }
 _OPENED = "opened check"
 """Entry of the session with the check whose figure a click on its chip asks for."""
@@ -83,13 +86,14 @@ def _draw_chips(findings: Sequence[Finding], active: Mapping[Hashable, bool]) ->
                 _draw_running(check, job)
                 continue
             result = _result(name, first)
-            state = "not run" if result is None else result.verdict.state
+            obstacle = "" if result else checks.obstacle(name, subject_of(first))
+            state = result.verdict.state if result else "cannot be run" if obstacle else "not run"
             st.button(
                 f"{check.chip}: {state}",
                 icon=ICONS[state],
                 key=f"chip {name}",
                 type="tertiary",
-                help=layout.plain(check.rule if result is None else result.verdict.sentence),
+                help=layout.plain(result.verdict.sentence if result else obstacle or check.rule),
                 on_click=st.session_state.update,
                 args=({_OPENED: name},),
             )
@@ -108,6 +112,18 @@ def render(findings: Sequence[Finding]) -> None:
         st.subheader(CHECKS[name].title, anchor=False)
         with layout.errors_as_sentences():
             _draw(name, findings, "tab")
+
+
+def stored_results(header: CheckpointHeader, name: str) -> None:
+    """Show the checks that are stored for a network of which no clip is here."""
+    subject = Subject(header=header, method=next(iter(METHODS)), layer=preselect_layer(cache.map_shapes(header)))
+    shown = checks.cards(subject, checkpoints.path_in_code(header))
+    if shown:
+        st.subheader(f"Stored tests of the evidence of {layout.plain(name)}", anchor=False)
+    with st.grid(2, min_column_width=MIN_CHART_WIDTH):
+        for card in shown:
+            with st.container():
+                cards.draw(card)
 
 
 def _open(name: str, findings: Sequence[Finding]) -> None:
@@ -143,6 +159,9 @@ def _draw(name: str, findings: Sequence[Finding], place: str) -> None:
 def _draw_network(name: str, check: Check, finding: Finding, place: str) -> None:
     result = _result(name, finding)
     if result is None:
+        if obstacle := checks.obstacle(name, subject_of(finding)):
+            st.markdown(f"**{layout.plain(finding.name)}.** {layout.plain(obstacle)}")
+            return
         st.markdown(f"**{layout.plain(finding.name)}.** Not run for {layout.plain(_what(finding))}.")
         if place == "tab":
             jobs.offer(_key(name, finding), f"Run for {finding.name}", _work(name, finding), lane="slow")
@@ -197,7 +216,13 @@ def _work(name: str, finding: Finding) -> Callable[[jobs.Report], Result]:
 
 
 def _pending(names: Iterable[str], findings: Sequence[Finding]) -> list[tuple[str, Finding]]:
-    return [(name, finding) for finding in findings for name in names if _result(name, finding) is None]
+    """The checks that are not done and can be run."""
+    return [
+        (name, finding)
+        for finding in findings
+        for name in names
+        if _result(name, finding) is None and not checks.obstacle(name, subject_of(finding))
+    ]
 
 
 def _active(findings: Sequence[Finding]) -> dict[Hashable, bool]:
@@ -265,7 +290,8 @@ def _draw_clip(name: str, findings: Sequence[Finding]) -> None:
 def _this_clip(finding: Finding) -> CheckClips:
     target = finding.evidence.target
     rival = rival_of([score.index for score in finding.scores], target, finding.header.twins)
-    return CheckClips(pixels=to_clip(finding.clip.frames)[None], targets=(target,), rivals=(rival,))
+    words = rival_in_words((target,), finding.header.twins)
+    return CheckClips(pixels=to_clip(finding.clip.frames)[None], targets=(target,), rivals=(rival,), rival=words)
 
 
 def _randomise_clip(copied: Callable[[], nn.Module], finding: Finding, report: jobs.Report) -> Randomisation:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from analysis import own_clips
 from analysis.attribution.evidence import preselect_layer
 from analysis.attribution.sanity_checks.checks import Subject
 from analysis.attribution.sanity_checks.checks import cards as check_cards
@@ -27,8 +28,8 @@ from analysis.kernels.summary import rows_of, summarise
 from analysis.plotting.card import Card
 from analysis.plotting.figure_pack import PaperFigure, from_card
 from analysis.progress import Report
-from app import cache, checkpoints, jobs
-from app.clips import clip_source, dataset_clip
+from app import cache, checkpoints, jobs, layout
+from app.clips import dataset_clip
 from app.components.kernel_barcode import Form
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
@@ -117,6 +118,9 @@ def offer_moments(header: CheckpointHeader) -> Moments | None:
     known = cache.moments(header)
     if known is not None:
         return known
+    if reason := own_clips.why_no_clips(header):
+        st.info(layout.plain(NEEDS_CLIPS.format(what="The inputs of the kernels are", reason=reason)))
+        return None
     copy_model, is_kept = cache.model_copier(header), not checkpoints.is_uploaded(header)
 
     def work(report: Report) -> Moments:
@@ -126,11 +130,12 @@ def offer_moments(header: CheckpointHeader) -> Moments | None:
         cache.keep_moments(header, measured)
         return measured
 
-    note = f"The network reads {settings_of(header)['clips']} test clips."
+    note = f"The network reads {own_clips.num_clips(header, settings_of(header)['clips'])} test clips."
     key = ("input moments", stamp(header.path))
     return jobs.offer(key, "Measure the inputs", work, lane="slow", note=note, at_once=True)
 
 
+NEEDS_CLIPS = "{what} measured on clips. {reason}"
 REACH_CLIPS = 4
 """Clips on which the outputs of two networks are matched."""
 
@@ -142,13 +147,16 @@ def _measured_now(header: CheckpointHeader, clips: FirstClips, blocks: tuple[str
 
 
 def _measured_reach(header: CheckpointHeader, blocks: tuple[str, ...]) -> Measured | None:
-    """Return the reach: at once of small clips, else stored, or None while the job that measures it is drawn."""
-    clips = measured_reach.reach_clips(header, clip_source(header).dataset)
-    if header.size < cache.LARGE_SIDE:
-        return _measured_now(header, clips, blocks)
+    """Return the reach: stored, at once of small clips, or None while the job or what it lacks is drawn."""
+    clips = measured_reach.reach_clips(header)
     stored = measured_reach.stored(header.path, header, clips, blocks)
     if stored is not None:
         return stored
+    if reason := own_clips.why_no_clips(header):
+        st.info(layout.plain(NEEDS_CLIPS.format(what=f"The reach of {header.name} is", reason=reason)))
+        return None
+    if header.size < cache.LARGE_SIDE:
+        return _measured_now(header, clips, blocks)
     copy_model, is_kept = cache.model_copier(header), not checkpoints.is_uploaded(header)
 
     def work(report: Report) -> Measured:
@@ -163,7 +171,7 @@ def _measured_reach(header: CheckpointHeader, blocks: tuple[str, ...]) -> Measur
 
 
 def _first_clips(header: CheckpointHeader, count: int) -> FirstClips:
-    return FirstClips(dataset=clip_source(header).dataset, count=count)
+    return FirstClips(dataset=own_clips.dataset_of(header), count=own_clips.num_clips(header, count))
 
 
 def _pixels(header: CheckpointHeader, clips: FirstClips) -> Float[Tensor, "n 3 t h w"]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from analysis import own_clips
 from analysis.attribution.evidence import NotNumbersError, preselect_layer
 from analysis.attribution.stored_clips import StoredClip, evidence_strip
 from analysis.interventions import accuracy
@@ -23,7 +24,6 @@ from app.pages.what_if import changed_clips, evidence
 from app.pages.what_if.cache import Change
 from app.pages.what_if.selection import Subject
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import label_of
 from gte.files import stamp
 
 EVERY = "all layers"
@@ -36,7 +36,6 @@ LIMITS = (
     "Neither these layers nor the file have the kernels before training, so untrained shift, no shift and blend are "
     "not available."
 )
-NO_LABELS = "{name} has other classes than the test clips here, so its accuracy on them is not defined."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +67,8 @@ def draw(subject: Subject) -> None:
         st.info(layout.plain(NO_KERNELS.format(name=name)))
         return
     shown = subject.pick_clip()
+    if shown is None:
+        return
     choice = _pick(subject, block_names_of(summary), most_moved(summary))
     clips = subject.pick_test_clips() if subject.has_labels else None
     clip = whatif_resources.played(shown, header)
@@ -101,7 +102,7 @@ def draw(subject: Subject) -> None:
             cards.draw(intervention_cards.mirrored_and_reversed(law, effect, stored, path), on_click=evidence.ask_for)
     with accuracy_place:
         if clips is None:
-            st.caption(layout.plain(NO_LABELS.format(name=name)))
+            st.caption(layout.plain(f"No accuracy: {own_clips.why_no_labels(header)}"))
             return
         _accuracy(subject, choice, clips)
     _every_setting(subject, choice, clips)
@@ -186,7 +187,7 @@ def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> N
     header, layers = subject.header, choice.change.layers
     network = ablation.network(subject.name, header)
     steps = accuracy.every_step(choice.settings)
-    note = accuracy.resolution(clips.num_clips, label_of(clips.dataset))
+    note = accuracy.resolution(clips)
     table = jobs.offer(
         ("settings", stamp(header.path), layers, clips),
         f"Run all settings on {clips.num_clips} test clips",

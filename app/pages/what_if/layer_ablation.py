@@ -5,23 +5,20 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from analysis import own_clips
 from analysis.interventions import cards as intervention_cards
 from analysis.interventions.accuracy import LabelledClips
 from analysis.interventions.layer_ablation import layer_ablation, layer_finding, power, verdict_table
 from analysis.kernels.summary import block_names_of, most_moved
 from app import ablation, cache, cards, jobs, layout, navigation, url_keys, url_state, widgets
-from app.clips import clip_source
 from app.navigation import PAGES
 from app.pages.what_if import cache as whatif_resources
-from app.pages.what_if.selection import CLIPS_PER_CLASS, Subject
-from gte.data import label_of
+from app.pages.what_if.selection import TEST_CLIPS, Subject
 from gte.files import stamp
 
 NO_KERNELS = "{name} has no temporal kernels, so there is nothing to replace; choose a GTE network."
-NO_LABELS = (
-    "{name} was trained on other classes than those of the clips here, so its accuracy is not defined; choose a "
-    "checkpoint trained on {dataset}."
-)
+NO_LABELS = "Whether a layer matters is measured on labelled clips. {reason}"
+STORED = "This result was stored with the checkpoint. {reason}"
 
 
 def draw(subject: Subject) -> None:
@@ -35,16 +32,19 @@ def draw(subject: Subject) -> None:
     names = block_names_of(summary)
     with subject.controls:
         layer = widgets.pick_layer(names, most_moved(summary), width=160)
-    if not subject.has_labels:
-        dataset = label_of(clip_source(header).dataset)
-        st.info(layout.plain(NO_LABELS.format(name=name, dataset=dataset)))
-        return
-    clips = subject.pick_test_clips(CLIPS_PER_CLASS[-1])
-    verdicts = st.container()
     every = None
-    if len(names) > 1:
-        every = ablation.offer_table(name, header, clips, "Test all layers")
+    if reason := own_clips.why_no_labels(header):
+        clips, every = ablation.labelled_clips(header), ablation.stored_table(header)
+        if every is None:
+            st.info(layout.plain(NO_LABELS.format(reason=reason)))
+            return
+        st.caption(layout.plain(STORED.format(reason=reason)))
     else:
+        clips = subject.pick_test_clips(TEST_CLIPS[-1])
+    verdicts = st.container()
+    if every is None and len(names) > 1:
+        every = ablation.offer_table(name, header, clips, "Test all layers")
+    if len(names) == 1:
         st.caption(layout.plain(f"{names[layer]} is the only layer of {name} that uses other frames."))
     with verdicts:
         table = _test_layer(subject, layer, names[layer], clips) if every is None else every

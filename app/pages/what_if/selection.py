@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from analysis import own_clips
 from analysis.interventions.accuracy import LabelledClips
+from analysis.interventions.layer_ablation import NUM_CLIPS
 from app import ablation, clips, layout, url_keys, url_state, widgets
-from app.pages.what_if.cache import Shown
+from app.pages.what_if.cache import Shown, is_rendered
 from gte.checkpoint_header import CheckpointHeader
 from gte.data.video.sources import Stretch
 
-CLIPS_PER_CLASS = (4, 10, 20)
+TEST_CLIPS = (56, 140, NUM_CLIPS)
 """Options; the first takes seconds for the shipped networks, the last detects small differences."""
 PREFERRED_CLIP = "approaches"
 """Its reversed class has the same frames in another order, and the motion is visible in thumbnails."""
@@ -36,16 +38,17 @@ class Subject:
     @property
     def has_labels(self) -> bool:
         """True if the network has the classes of the test clips, so that its answers are right or wrong."""
-        return clips.clip_source(self.header).trained_on
+        return own_clips.has_labels(self.header)
 
-    def pick_clip(self) -> Shown:
-        """Pick a clip and a stretch of it."""
+    def pick_clip(self) -> Shown | None:
+        """Pick a clip and a stretch of it; None if there is no clip, which the page then says."""
         source = clips.clip_source(self.header)
         with self.upload_place:
             widgets.upload_clip()
-        preferred = PREFERRED_CLIP if PREFERRED_CLIP in source.classes else source.classes[0]
         with self.clip_place:
-            clip = widgets.pick_clip(source, preferred, below=self.stretch_place)
+            clip = widgets.pick_clip(source, self.stretch_place, self._preferred_clips())
+        if clip is None:
+            return None
         with self.stretch_place:
             if error := clips.upload_error():
                 st.error(layout.plain(error))
@@ -54,23 +57,27 @@ class Subject:
                 st.info(layout.plain(repeats))
         return Shown(source=clip, stretch=stretch)
 
+    def _preferred_clips(self) -> list[str]:
+        """Classes that have a reversed class, for which the order of the frames matters."""
+        with_twin = [name for name, twin in zip(self.header.classes, self.header.twins, strict=False) if twin != -1]
+        return [PREFERRED_CLIP, *with_twin]
+
     def carry_clip(self) -> None:
         """Keep the clip of the visit and of the URL in an experiment without a clip."""
         options = clips.choices(clips.clip_source(self.header), clips.uploaded())
         url_state.resolve(url_keys.CLIP, None, url_state.one_of(options))
 
-    def pick_test_clips(self, per_class: int = CLIPS_PER_CLASS[0]) -> LabelledClips:
-        """Pick the number of test clips; `per_class` is the default, one of CLIPS_PER_CLASS."""
-        classes = len(clips.clip_source(self.header).classes)
-        counts = {str(count * classes): count * classes for count in CLIPS_PER_CLASS}
-        default = str(per_class * classes)
+    def pick_test_clips(self, default: int = TEST_CLIPS[0]) -> LabelledClips:
+        """Pick the number of test clips, by default this one of TEST_CLIPS, or all if there are fewer."""
+        counts = {str(count): count for count in (own_clips.num_clips(self.header, count) for count in TEST_CLIPS)}
         with self.controls:
-            chosen = widgets.pick(url_keys.TEST_CLIPS, "Test clips", list(counts), default, width=115)
+            first = str(own_clips.num_clips(self.header, default))
+            chosen = widgets.pick(url_keys.TEST_CLIPS, "Test clips", list(counts), first, width=115)
         return ablation.labelled_clips(self.header, counts[chosen])
 
 
 def _pick_stretch(clip: clips.Source) -> Stretch:
     """The part of the clip to use; a rendered clip is short, and is only cut by a link."""
-    if isinstance(clip, clips.VideoSource) or widgets.is_cut(clip):
+    if not is_rendered(clip) or widgets.is_cut(clip):
         return widgets.pick_stretch(clip)
     return Stretch(0, len(clip.seconds) - 1)

@@ -29,7 +29,6 @@ from app.pages.what_if import cache as whatif_resources
 from app.pages.what_if import changed_clips, evidence
 from app.pages.what_if.selection import Subject
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import label_of
 from gte.files import stamp
 
 MAX_COMPARED = 3
@@ -40,7 +39,7 @@ _SUBJECT = "whatif: the checkpoint that was compared"
 
 OTHER_CLASSES = "{name} has other classes than {first}; compare networks of one data set."
 FOREIGN_CLIPS = (
-    "{name} was not trained on these clips, so they have no true class: the answers show how it works, not what it "
+    "{name} was not trained on such clips, so this one has no true class: the answers show how it works, not what it "
     "recognises."
 )
 
@@ -48,6 +47,8 @@ FOREIGN_CLIPS = (
 def draw(subject: Subject) -> None:
     """Draw the tab."""
     shown = subject.pick_clip()
+    if shown is None:
+        return
     names = [subject.name, *_pick_compared(subject)]
     headers = {name: subject.checkpoints[name] for name in names}
     choice = _pick_choice(subject, min(header.num_frames for header in headers.values()))
@@ -208,7 +209,7 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
         evaluated.append(whatif_resources.evaluated(name, header, clips))
         networks.append(ablation.network(name, header))
     clips = [item.clips for item in evaluated]
-    note = accuracy.resolution(first.num_clips, label_of(first.dataset))
+    note = accuracy.resolution(first)
     table = jobs.offer(
         ("time", tuple(names), tuple(stamp(subject.checkpoints[name].path) for name in names), first.num_clips),
         f"Run all changes on {first.num_clips} test clips",

@@ -92,7 +92,7 @@ def test_one_frame_is_said_to_be_one_on_the_same_screen_as_what_is_no_recognitio
     assert not at.error
     (box,) = at.info
     assert box.value.startswith("This is one frame, which is shown to gte-tiny 4 times: nothing moves in it")
-    assert "still.png is a real clip" in box.value
+    assert "still.png is not of their data sets" in box.value
     assert "One frame." in [text.value for text in at.caption]
     cut = open_page("evidence", stretch="7-7")
     assert [text.value[:17] for text in cut.info] == ["This is one frame"]

@@ -1,0 +1,134 @@
+"""Pages for networks that were trained on a folder of videos: odd names, classes of unequal size, no reversed class."""
+
+from pathlib import Path
+
+import pytest
+
+from app.navigation import LAYER_ABLATION
+from app.url_keys import CLIP
+from gte.data import DataOptions, DataReference, open_labelled
+from tests.app.opening import captions, finding, markdown, open_page, sentences, url_of
+from tests.gte.data.small_data import write_clip
+from tests.tiny import save_tiny
+
+ODD = "Pushing [something] from left to right"
+CLASSES = ('"$5" 🎾', ODD, "turning", "waiting")
+"""In the order of the data set."""
+NUM_TEST = {ODD: 4, '"$5" 🎾': 2, "turning": 1}
+"""Test clips; nobody waits in them."""
+LENGTHS = (1, 3, 9, 20)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the data set odd-videos; clips have 1 to 20 frames, and the one of turning cannot be read."""
+    root = tmp_path_factory.mktemp("videos") / "odd-videos"
+    for number, name in enumerate(CLASSES):
+        write_clip(root / "train" / name / "a.mp4", number)
+        for count in range(NUM_TEST.get(name, 0)):
+            write_clip(root / "test" / name / f"{count}.mp4", 10 * number + count, LENGTHS[count])
+    (root / "test" / "turning" / "0.mp4").write_bytes(b"no video")
+    return root.parent
+
+
+def reference(*twins: str) -> str:
+    return str(DataReference("folder", "odd-videos", DataOptions(twins=twins)))
+
+
+@pytest.fixture
+def trained(folders: dict[str, Path], videos: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A GTE of that data set, which is here and declares no reversed class; returns its reference."""
+    monkeypatch.setenv("GTE_DATA", str(videos))
+    data = open_labelled(reference())
+    assert data.classes == CLASSES
+    save_tiny(folders[""] / "gte-odd.safetensors", "gte", dataset=reference(), classes=data.classes, twins=data.twins)
+    return reference()
+
+
+@pytest.fixture
+def missing(trained: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same network where its data set is not here."""
+    monkeypatch.setenv("GTE_DATA", "")
+    return trained
+
+
+def test_the_clips_of_a_network_s_own_data_set_are_offered_by_class_and_stay_valid_in_a_link(trained):
+    at = open_page("evidence", clip=ODD)
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="clip").options == ['"$5" 🎾', ODD, "turning"]
+    assert at.selectbox(key="clip").value == ODD
+    assert url_of(at)[CLIP.name] == [ODD]
+    assert f"True class: “{ODD}”" in finding(at).replace("&quot;", '"')
+
+
+@pytest.mark.parametrize("page", ["evidence", "whatif"])
+def test_a_clip_that_cannot_be_read_is_named_in_one_sentence_and_others_can_be_chosen(trained, page):
+    at = open_page(page, clip="turning")
+    assert not at.exception
+    assert [("0.mp4" in error.value) for error in at.error] == [True]
+    at.selectbox(key="clip").set_value(ODD).run()
+    assert not at.error
+    assert finding(at)
+
+
+@pytest.mark.parametrize("page", ["evidence", "whatif"])
+def test_where_the_data_set_is_not_here_an_upload_is_offered_and_the_folder_is_named(missing, page):
+    at = open_page(page)
+    assert not at.exception
+    assert not at.error
+    [note] = [text for text in sentences(at) if "odd-videos" in text]
+    assert "GTE\\_DATA" in note or "GTE_DATA" in note
+    assert "--data-root" in note
+    assert "Upload a clip" in note
+    assert [uploader.key for uploader in at.file_uploader] == ["upload"]
+    assert "clip" not in [box.key for box in at.selectbox]
+
+
+def test_an_uploaded_clip_is_explained_where_the_data_set_is_not_here(missing, tmp_path):
+    at = open_page("evidence")
+    path = write_clip(tmp_path / "mine.mp4", 3, 20)
+    at.file_uploader(key="upload").upload("mine.mp4", path.read_bytes(), "video/mp4").run()
+    assert not at.exception
+    assert not at.error
+    assert at.selectbox(key="clip").options == ["Yours: mine.mp4"]
+    assert finding(at)
+    assert any("whose clips are not here" in text for text in sentences(at))
+    assert not any("MotionPairs" in text for text in sentences(at))
+
+
+def test_without_labelled_clips_no_layer_is_tested_and_the_page_says_what_it_needs(missing):
+    at = open_page("whatif", experiment=LAYER_ABLATION)
+    assert not at.error
+    [note] = sentences(at)
+    assert note.startswith("Whether a layer matters is measured on labelled clips.")
+    assert "odd-videos" in note
+    assert "test_clips" not in [box.key for box in at.selectbox]
+
+
+def test_the_reach_is_not_measured_on_the_clips_of_another_data_set(missing):
+    at = open_page("kernels", view="Reach")
+    assert not at.exception
+    [note] = [text for text in sentences(at) if "odd-videos" in text]
+    assert note.startswith("The reach of gte-odd is measured on clips.")
+
+
+def test_experiments_take_all_labelled_clips_where_there_are_fewer_than_usual(trained, videos, monkeypatch):
+    at = open_page("whatif", experiment=LAYER_ABLATION)
+    assert at.selectbox(key="test_clips").options == ["7"]
+
+
+def test_no_reversed_class_is_claimed_where_none_is_declared(trained):
+    at = open_page("whatif", clip=ODD)
+    assert not at.exception
+    assert "reversed class" not in finding(at)
+    assert "reversed class" not in captions(at)
+
+
+def test_a_moving_object_is_not_looked_for_in_clips_without_masks(trained):
+    at = open_page("evidence", clip=ODD, view="Can you trust it?")
+    assert not at.exception
+    chips = {button.label for button in at.button if str(button.key).startswith("chip ")}
+    assert "Moving object: cannot be run" in chips
+    text = "Cannot be run: the pixels of the moving object are known for MotionPairs alone"
+    assert text in markdown(at)
