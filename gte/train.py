@@ -71,8 +71,8 @@ class Training:
         self.stop = stop
         config = self.config = run.config
         self.batches = EpochBatches(
-            len(run.training_set),
-            clips_per_epoch=config.clips_per_epoch or len(run.training_set),
+            len(run.training_set.present),
+            clips_per_epoch=config.clips_per_epoch or len(run.training_set.present),
             batch_size=config.batch_size,
             num_epochs=config.epochs,
             first_step=run.step,

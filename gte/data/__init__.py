@@ -1,6 +1,7 @@
 """Table of the data sets, and how to open one. A new data set is one entry here and one file in this folder."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -15,9 +16,10 @@ from gte.data.reference import DataReference
 from gte.data.roots import find_root
 from gte.data.sampling import FrameChoice, FrameNumbers
 from gte.errors import GteError
-from gte.files import stamp
+from gte.files import Stamp, stamp
 
 Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 class ClipDataset(Protocol):
@@ -66,6 +68,11 @@ class ClipDataset(Protocol):
 
     def scene_number(self, index: int) -> int:
         """Return the number of what a clip shows; a clip and its reversal, where both are there, show the same."""
+        ...
+
+    @property
+    def present(self) -> Sequence[int]:
+        """The clips that are rendered, or whose file or folder is there."""
         ...
 
     def examples(self) -> Sequence[int]:
@@ -192,13 +199,18 @@ def open_dataset(
     if not config.is_read:
         return _source(config)(split, size or config.size, seed=seed)
     root = find_root(data.root) if root is None else root
-    return _open_files(data, root, stamp(root), split, size or config.size)
+    return _open_files(data, root, _folder_stamps(root), split, size or config.size)
 
 
 def open_labelled(reference: str, size: int | None = None) -> ClipDataset:
     """Open the split of a data set that pages and experiments show. Raises as `open_dataset` does."""
+    return open_dataset(reference, labelled_split(reference), size)
+
+
+def labelled_split(reference: str) -> Split:
+    """Return the split of a data set that pages and experiments show: the last one whose labels are published."""
     config = DATASETS.get(DataReference.parse(reference).dataset)
-    return open_dataset(reference, config.labelled if config else "test", size)
+    return config.labelled if config else "test"
 
 
 def is_here(reference: str, classes: Sequence[str]) -> bool:
@@ -217,11 +229,23 @@ def label_of(reference: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _open_files(data: DataReference, root: Path, root_stamp: object, split: Split, size: int) -> ClipDataset:
+def _open_files(data: DataReference, root: Path, stamps: tuple[Stamp, ...], split: Split, size: int) -> ClipDataset:
     from gte.data.file_clips import FileClips
 
     listing = _source(DATASETS[data.dataset])(root, split, data.options)
     return FileClips(str(data), listing, data.options, size)
+
+
+def _folder_stamps(root: Path) -> tuple[Stamp, ...]:
+    """Return what changes when a file is added or removed in a root or the folders that hold its clips in most layouts."""
+    below = [Path(entry.path) for entry in os.scandir(root) if entry.is_dir()]
+    classes = [Path(entry.path) for split in SPLITS for entry in _entries(root / split) if entry.is_dir()]
+    return tuple(map(stamp, (root, *below, *classes)))
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    if folder.is_dir():
+        yield from os.scandir(folder)
 
 
 def _source(config: DatasetConfig):
@@ -238,6 +262,7 @@ __all__ = [
     "Split",
     "is_here",
     "label_of",
+    "labelled_split",
     "open_dataset",
     "open_labelled",
 ]

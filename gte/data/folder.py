@@ -6,7 +6,7 @@ Where there is no such split, or no validation or test part of it, one is drawn:
 import os
 from pathlib import Path
 
-from gte.data import Split
+from gte.data import SPLITS, Split
 from gte.data.grouped_split import group_of, hold_out
 from gte.data.listing import DataOptions, ListedClip, Listing
 from gte.data.video.archives import natural_key
@@ -14,7 +14,6 @@ from gte.data.video.sequences import is_image
 from gte.data.video.sources import CLIP_TYPES
 from gte.errors import DatasetError
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 HELD_OUT = 0.1
 """Share of each class in a part that is drawn for validation or test."""
 

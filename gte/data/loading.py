@@ -8,8 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +20,14 @@ from gte.data import ClipDataset
 from gte.data.augmentation import Augmentation, multi_scale_crop
 from gte.data.opencv import cv2
 from gte.data.sampling import segment_frames
-from gte.errors import VideoError
+from gte.data.views import Views
+from gte.errors import DatasetError, VideoError
 
 ORDER_STREAM = 0
 CLIP_STREAM = 1
 MAX_REPLACED = 20
 """Clips drawn for one place that cannot be read, after which training stops."""
+ONE_VIEW = Views()
 
 
 def to_clip(frames: UInt8[np.ndarray, "t h w 3"]) -> Float[Tensor, "3 t h w"]:
@@ -57,16 +58,23 @@ class Batch:
 
     frames: UInt8[Tensor, "n t h w 3"]
     labels: Int[Tensor, " n"]
+    indices: Int[Tensor, " n"]
+    """Their numbers in the data set."""
     problems: tuple[str, ...] = ()
-    """For each clip that could not be read, and that another one replaces, why."""
+    """Why other clips could not be read, a sentence for each."""
 
 
-Sample = tuple[np.ndarray, int, Sequence[str]]
-"""The frames of a clip, its class, and why other clips that it replaces could not be read."""
+class Sample(NamedTuple):
+    """A clip, or why there is none."""
+
+    frames: UInt8[np.ndarray, "t h w 3"] | None
+    label: int
+    index: int
+    problems: Sequence[str] = ()
 
 
 class TrainingClips(Dataset[Sample]):
-    """Clips for training: one random frame per segment, changed as `augment` says.
+    """Clips for training, of those that are here: one random frame per segment, changed as `augment` says.
 
     Another clip takes the place of one that cannot be read.
     """
@@ -79,14 +87,21 @@ class TrainingClips(Dataset[Sample]):
         self.seed = seed
         self.augment: Augmentation = augment
         self.size = size
+        self.present = dataset.present
+        if not self.present:
+            raise DatasetError(f"None of the {len(dataset)} clips of {dataset.name} is there; check the folder.")
+
+    def __len__(self) -> int:
+        return len(self.present)
 
     def __getitem__(self, where: tuple[int, int]) -> Sample:
-        epoch, index = where
+        epoch, number = where
+        index = self.present[number]
         rng = np.random.default_rng((self.seed, CLIP_STREAM, epoch, index))
         problems: list[str] = []
         while True:
             try:
-                return *self._read(index, rng), problems
+                return Sample(*self._read(index, rng), index, problems)
             except VideoError as error:
                 problems.append(f"{self.dataset.clip_id(index)}: {error}")
                 if len(problems) == MAX_REPLACED:
@@ -94,7 +109,7 @@ class TrainingClips(Dataset[Sample]):
                         f"{MAX_REPLACED} clips of {self.dataset.name}, drawn one after another, cannot be read. The "
                         f"last is {problems[-1]}"
                     ) from error
-                index = int(rng.integers(len(self.dataset)))
+                index = self.present[int(rng.integers(len(self)))]
 
     def _read(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
         is_cropped = self.augment == "multi-scale"
@@ -108,17 +123,42 @@ class TrainingClips(Dataset[Sample]):
 
 
 class EvaluationClips(Dataset[Sample]):
-    """Clips for evaluation: the centre frame of each segment."""
+    """Clips for evaluation, each as often as there are views: item i is view i % views of clip i // views.
 
-    def __init__(self, dataset: ClipDataset, num_segments: int) -> None:
+    With `reverse` the frames are in reverse order. A clip that cannot be read raises VideoError, or is left out.
+    """
+
+    def __init__(
+        self,
+        dataset: ClipDataset,
+        num_segments: int,
+        views: Views = ONE_VIEW,
+        *,
+        size: int = 0,
+        reverse: bool = False,
+        allow_missing: bool = False,
+    ) -> None:
         self.dataset = dataset
         self.num_segments = num_segments
+        self.views = views
+        self.size = size
+        self.reverse = reverse
+        self.allow_missing = allow_missing
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.dataset) * len(self.views)
 
-    def __getitem__(self, index: int) -> Sample:
-        return centre_frames(self.dataset, index, self.num_segments)[1], self.dataset.label(index), ()
+    def __getitem__(self, item: int) -> Sample:
+        index, view = divmod(item, len(self.views))
+        label = self.dataset.label(index)
+        try:
+            frames = self.views.read(self.dataset, index, view, self.num_segments, self.size)
+        except VideoError as error:
+            problem = f"{self.dataset.clip_id(index)}: {error}"
+            if not self.allow_missing:
+                raise VideoError(f"{problem} To evaluate without such clips, give --allow-missing.") from error
+            return Sample(None, label, index, (problem,))
+        return Sample(np.ascontiguousarray(frames[::-1]) if self.reverse else frames, label, index)
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
@@ -206,9 +246,16 @@ def batches_of(loader: DataLoader[Batch]) -> Iterator[Batch]:
         signal.signal(signal.SIGINT, handler)
 
 
-def _collate(samples: list[Sample]) -> Batch:
-    frames, labels, problems = zip(*samples, strict=True)
-    return Batch(torch.from_numpy(np.stack(frames)), torch.tensor(labels), tuple(chain.from_iterable(problems)))
+def _collate(samples: Sequence[Sample]) -> Batch:
+    read = [sample for sample in samples if sample.frames is not None]
+    problems = tuple(dict.fromkeys(problem for sample in samples for problem in sample.problems))
+    frames = [torch.from_numpy(sample.frames) for sample in read]
+    return Batch(
+        torch.stack(frames) if frames else torch.empty((0, 1, 1, 1, 3), dtype=torch.uint8),
+        torch.tensor([sample.label for sample in read], dtype=torch.int64),
+        torch.tensor([sample.index for sample in read], dtype=torch.int64),
+        problems,
+    )
 
 
 def _start_worker(_: int) -> None:

@@ -43,20 +43,24 @@ def segment_frames(
     num_segments: int,
     end: float | None = None,
     rng: np.random.Generator | None = None,
+    *,
+    part: float = 0.5,
 ) -> Int[np.ndarray, " t"]:
     """Return the number of the frame that shows at the centre of each of several equal parts of time, ascending.
 
-    With `rng` (training) at a random moment of each part.
+    With `rng` (training) at a random moment of each part, with `part` after that share of each.
     `seconds` are the times from which the frames show, `end` is the time at which the last one ends, by default after
     as long as the one before. At a constant rate these are the frames of `segment_indices`. Raises ValueError
     as it does.
     """
     times = seconds if end is None else np.append(seconds, end)
-    if is_constant_rate(times) or num_segments < 1:
+    if num_segments < 1 or (part == 0.5 and is_constant_rate(times)):
         return segment_indices(len(seconds), num_segments, rng)
+    if is_constant_rate(times):
+        return ((np.arange(num_segments) + part) * len(seconds) / num_segments).astype(np.int64)
     last = seconds[-1] + (seconds[-1] - seconds[-2]) if end is None else end
-    part = 0.5 if rng is None else rng.random(num_segments)
-    moments = seconds[0] + (np.arange(num_segments) + part) * (last - seconds[0]) / num_segments
+    parts = part if rng is None else rng.random(num_segments)
+    moments = seconds[0] + (np.arange(num_segments) + parts) * (last - seconds[0]) / num_segments
     return np.searchsorted(seconds, moments, side="right") - 1
 
 

@@ -91,6 +91,11 @@ class MotionPairs:
         """Return no group: each scene is drawn by itself."""
         return ""
 
+    @property
+    def present(self) -> Sequence[int]:
+        """All clips."""
+        return range(len(self))
+
     def examples(self) -> Sequence[int]:
         """Return the first clips, which hold each class once, in order."""
         return range(min(len(CLASSES), len(self)))

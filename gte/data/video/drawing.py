@@ -45,14 +45,20 @@ def middle_square(
     image: UInt8[np.ndarray, "h w 3"], size: int, stretch: float = 1.0
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Return the middle square of an image whose pixels are `stretch` times as wide as high, resized to `size`."""
+    return square(image, size, stretch)
+
+
+def square(
+    image: UInt8[np.ndarray, "h w 3"], size: int, stretch: float = 1.0, place: float = 0.5
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Return the largest square at a place of the long side, from 0 to 1, resized to `size`."""
     # Cropping first: a very long and narrow image would become huge when its short side grows.
     height, width = image.shape[:2]
     side = min(height, stretch * width)
     rows, columns = round(side), max(1, round(side / stretch))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    square = image[top : top + rows, left : left + columns]
+    top, left = int((height - rows) * place), int((width - columns) * place)
     shrink = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
-    return cv2.resize(square, (size, size), interpolation=shrink)
+    return cv2.resize(image[top : top + rows, left : left + columns], (size, size), interpolation=shrink)
 
 
 def shown_size(stream: VideoStream, frame: VideoFrame) -> tuple[int, int]:

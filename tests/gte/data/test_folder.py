@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gte.data import DataOptions, Split
+from gte.data import SPLITS, DataOptions, Split
 from gte.data.file_clips import FileClips
-from gte.data.folder import SPLITS, read
+from gte.data.folder import read
 from gte.errors import DatasetError, VideoError
 from tests.gte.data.small_data import write_clip
 
