@@ -237,7 +237,7 @@ def _open_files(data: DataReference, root: Path, stamps: tuple[Stamp, ...], spli
 
 
 def _folder_stamps(root: Path) -> tuple[Stamp, ...]:
-    """Return what changes when a file is added or removed in a root or the folders that hold its clips in most layouts."""
+    """Return what changes when a file is added to or removed from a root or the folders of its splits and classes."""
     below = [Path(entry.path) for entry in os.scandir(root) if entry.is_dir()]
     classes = [Path(entry.path) for split in SPLITS for entry in _entries(root / split) if entry.is_dir()]
     return tuple(map(stamp, (root, *below, *classes)))

@@ -141,11 +141,13 @@ def test_the_command_prints_mistakes_views_and_reversal_and_writes_the_confusion
 
 
 def test_a_missing_clip_is_named_before_anything_is_computed(checkpoint, data, tmp_path, capsys):
-    gone = next((tmp_path / data.root / "test").rglob("*.mp4"))
-    gone.unlink()
-    with pytest.raises(DatasetError, match=rf"1 of 4 clips are missing: .*{gone.name}.*--allow-missing"):
-        main(checkpoint, EvaluateConfig(num_workers=0))
-    main(checkpoint, EvaluateConfig(num_workers=0, allow_missing=True))
+    rows = [f"test/{name}/s{number}_{number}.mp4,{name},test" for name in ("pull", "push") for number in range(2)]
+    (tmp_path / data.root / "list.csv").write_text("\n".join(["path,label,split", *rows]))
+    (tmp_path / data.root / "test/push/s1_1.mp4").unlink()
+    listed = {"dataset": "list", "data_root": tmp_path / data.root, "split": "test", "num_workers": 0}
+    with pytest.raises(DatasetError, match=r"1 of 4 clips are missing: .*push/s1_1.*--allow-missing"):
+        main(checkpoint, EvaluateConfig(**listed))
+    main(checkpoint, EvaluateConfig(**listed, allow_missing=True))
     printed = capsys.readouterr()
     assert "of 3 test clips" in printed.out
     assert "Left out 1 clips" in printed.err
