@@ -74,9 +74,12 @@ class FileClips:
     def scene_number(self, index: int) -> int:
         return index
 
+    @property
+    def present(self) -> Sequence[int]:
+        return self._present
+
     @cached_property
-    def present(self) -> tuple[int, ...]:
-        """The clips whose file or folder is there."""
+    def _present(self) -> Sequence[int]:
         names: dict[Path, frozenset[str]] = {}
         for clip in self._clips:
             folder = clip.path.parent

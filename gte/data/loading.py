@@ -28,6 +28,7 @@ CLIP_STREAM = 1
 MAX_REPLACED = 20
 """Clips drawn for one place that cannot be read, after which training stops."""
 ONE_VIEW = Views()
+NO_FRAMES = np.empty((0, 1, 1, 3), np.uint8)
 
 
 def to_clip(frames: UInt8[np.ndarray, "t h w 3"]) -> Float[Tensor, "3 t h w"]:
@@ -67,7 +68,8 @@ class Batch:
 class Sample(NamedTuple):
     """A clip, or why there is none."""
 
-    frames: UInt8[np.ndarray, "t h w 3"] | None
+    frames: UInt8[np.ndarray, "t h w 3"]
+    """None of them for a clip that could not be read."""
     label: int
     index: int
     problems: Sequence[str] = ()
@@ -157,7 +159,7 @@ class EvaluationClips(Dataset[Sample]):
             problem = f"{self.dataset.clip_id(index)}: {error}"
             if not self.allow_missing:
                 raise VideoError(f"{problem} To evaluate without such clips, give --allow-missing.") from error
-            return Sample(None, label, index, (problem,))
+            return Sample(NO_FRAMES, label, index, (problem,))
         return Sample(np.ascontiguousarray(frames[::-1]) if self.reverse else frames, label, index)
 
 
@@ -247,7 +249,7 @@ def batches_of(loader: DataLoader[Batch]) -> Iterator[Batch]:
 
 
 def _collate(samples: Sequence[Sample]) -> Batch:
-    read = [sample for sample in samples if sample.frames is not None]
+    read = [sample for sample in samples if len(sample.frames)]
     problems = tuple(dict.fromkeys(problem for sample in samples for problem in sample.problems))
     frames = [torch.from_numpy(sample.frames) for sample in read]
     return Batch(

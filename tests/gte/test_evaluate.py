@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from gte.data import DataReference, open_dataset
+from gte.data import ClipDataset, DataReference, open_dataset
 from gte.data.loading import EvaluationClips
 from gte.data.sampling import segment_frames
 from gte.data.views import Views, dense_frames
@@ -92,16 +92,22 @@ def test_reversed_clips_are_the_same_frames_in_reverse_order(data):
     np.testing.assert_array_equal(backwards, EvaluationClips(dataset, 4)[1].frames[::-1])
 
 
+def file_of(dataset: ClipDataset, index: int) -> Path:
+    path = dataset.path(index)
+    assert path is not None
+    return path
+
+
 def test_a_clip_that_cannot_be_read_stops_the_evaluation_or_is_left_out_and_named(data):
     dataset = open_dataset(str(data), "test", 32)
-    dataset.path(1).write_bytes(b"no video")
+    file_of(dataset, 1).write_bytes(b"no video")
     with pytest.raises(VideoError, match=r"push.*--allow-missing"):
         evaluate(Brightness(), dataset, num_frames=4, num_workers=0)
     scores = evaluate(Brightness(), dataset, num_frames=4, num_workers=0, allow_missing=True, batch_size=1)
     assert len(scores.labels) == len(dataset) - 1
     assert len(scores.problems) == 1
     for index in range(len(dataset)):
-        dataset.path(index).write_bytes(b"no video")
+        file_of(dataset, index).write_bytes(b"no video")
     with pytest.raises(DatasetError, match="None of the 4 clips"):
         evaluate(Brightness(), dataset, num_frames=4, num_workers=0, allow_missing=True)
 

@@ -118,8 +118,8 @@ def test_a_training_clip_depends_on_seed_epoch_and_index_alone():
     clips = TrainingClips(open_dataset("motionpairs", "train", 32), 4, seed=0)
     again = TrainingClips(open_dataset("motionpairs", "train", 32), 4, seed=0)
     again[0, 5]
-    frames, label, _ = clips[1, 3]
-    same, same_label, _ = again[1, 3]
+    frames, label, *_ = clips[1, 3]
+    same, same_label, *_ = again[1, 3]
     assert np.array_equal(frames, same)
     assert label == same_label
     assert not np.array_equal(frames, clips[2, 3][0])
