@@ -18,6 +18,8 @@ SPLIT_WORDS = {
     "test": ("test", "testing"),
 }
 """What publishers call a split."""
+MAX_NAMED = 3
+"""Names of files in a message that one is missing."""
 MAX_PROBES = 50
 """Clips that are looked for to find out in which folder, and of which kind, the videos are."""
 
@@ -51,7 +53,7 @@ def require_file(root: Path, names: Sequence[str], folders: Sequence[str] = FOLD
     path = find_file(root, names, folders)
     if path is None:
         where = " or ".join(f"{folder}/" for folder in folders if folder)
-        message = f"{' or '.join(names)} is needed, in {root} or below it in {where}."
+        message = f"{' or '.join(names[:MAX_NAMED])} is needed, in {root} or below it in {where}."
         raise SplitError(f"There is no list of the {split} split: {message}") if split else DatasetError(message)
     return path
 
