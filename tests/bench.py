@@ -29,18 +29,22 @@ from gte.models import COMPARED, ClipShape, applicable, build, configure, fuse, 
 from gte.models.config import NUM_CLASSES
 from gte.models.resnet import STAGE_DEPTHS, check_depth
 from gte.models.shift import LearnableTemporalShift, fold, unfold
-from tests import bench_startup, bench_video
+from tests import bench_loader, bench_startup, bench_video
 
 BASELINE = "2D"
 FUSED = " fused"
 COUNTED = " counted"
 
-Part = Literal["inference", "training", "shift", "memory", "profile", "gradcam", "counting", "video", "startup"]
+Part = Literal[
+    "inference", "training", "shift", "memory", "profile", "gradcam", "counting", "video", "loader", "startup"
+]
 
 
 def main(
     *,
-    parts: tuple[Part, ...] = ("inference", "training", "shift", "memory", "profile", "gradcam", "counting", "video"),
+    parts: tuple[Part, ...] = (
+        *("inference", "training", "shift", "memory", "profile", "gradcam", "counting", "video", "loader"),
+    ),
     models: tuple[str, ...] = COMPARED,
     rounds: int = 11,
     frames: int = 8,
@@ -60,6 +64,7 @@ def main(
             counting: `analysis.complexity` against one plain forward pass of what it counts;
             video: sampling a clip from a file against decoding all of it and against OpenCV, and against torchcodec
             and decord where they are installed;
+            loader: training steps on clips that are rendered or read from files, against the same on clips in memory;
             startup: the app until its first page is painted in Chromium, against an empty Streamlit app and
             TensorBoard; it runs only when it is asked for.
         models: Names in the table of networks.
@@ -102,6 +107,11 @@ def main(
         for recording in bench_video.RECORDINGS:
             with bench_video.recorded(recording) as path:
                 bench_video.print_video(recording, measure_in_rounds(bench_video.jobs(path, recording), rounds))
+    if "loader" in parts:
+        with bench_loader.data_sets() as data_sets:
+            for name, (dataset, augment) in data_sets.items():
+                timed = bench_loader.jobs(dataset, augment)
+                bench_loader.print_loader(name, measure_in_rounds(timed, rounds))
     if "startup" in parts:
         bench_startup.print_startup(bench_startup.measure_startup(rounds))
 
