@@ -98,17 +98,21 @@ def evaluate(
     size: int = 0,
     reverse: bool = False,
     allow_missing: bool = False,
+    share: tuple[int, int] = (0, 1),
 ) -> Scores:
     """Run a network on the first `num_clips` of a data set, or all, by default on the centre frames. Keeps its mode.
 
-    `size` is needed for several crops; `reverse` shows the frames in reverse order. Raises VideoError for a clip that
+    `size` is needed for several crops; `reverse` shows the frames in reverse order. `share` is the number of this
+    process and that of all processes, each of which takes its share of the clips. Raises VideoError for a clip that
     cannot be read, unless `allow_missing` leaves those out; DatasetError if none is left.
     """
-    count = len(dataset) if num_clips is None else num_clips
+    which = range(len(dataset) if num_clips is None else num_clips)[share[0] :: share[1]]
+    count = len(which)
     device = next(model.parameters()).device
     was_training = model.training
     clips = EvaluationClips(dataset, num_frames, views, size=size, reverse=reverse, allow_missing=allow_missing)
-    loader = load(Subset(clips, range(count * len(views))), num_workers=num_workers, batch_size=batch_size)
+    items = [clip * len(views) + view for clip in which for view in range(len(views))]
+    loader = load(Subset(clips, items), num_workers=num_workers, batch_size=batch_size)
     logits: list[Tensor] = []
     labels: list[Tensor] = []
     indices: list[Tensor] = []

@@ -1,15 +1,16 @@
 """Training loop: `python -m gte.train PRESET`. Writes a checkpoint, a resume file and the metrics at each epoch."""
 
+import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import torch
 import tyro
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
@@ -22,7 +23,9 @@ from gte.data.roots import remember_root
 from gte.errors import GteError
 from gte.evaluate import evaluate
 from gte.kernel_history import snapshot_steps
+from gte.models import match_gradient_strides
 from gte.train_config import PRESETS, TrainConfig
+from gte.training.checks import check_batch, check_classes, divergence, remarks
 from gte.training.run import RESUME_FILE, Run, saved_step
 from gte.training.stopping import NAMES, Stopped, StopSignals
 from gte.training.tally import Tally
@@ -42,7 +45,11 @@ def train(config: TrainConfig) -> Path:
         run.restore()
     else:
         run.check_unused()
-    # Processes after the first start here, once all that can be refused has been.
+    check_classes(run.training_set)
+    check_batch(config, run.model_config)
+    for remark in remarks(config, run.training_set, run.validation_set):
+        rank_zero_only(say)(remark)
+    # Further processes are started here, once all that can be refused has been.
     fabric.launch()
     stop = StopSignals()
     with stop.handled():
@@ -74,25 +81,31 @@ class Training:
             len(run.training_set.present),
             clips_per_epoch=config.clips_per_epoch or len(run.training_set.present),
             batch_size=config.batch_size,
+            accumulate=config.accumulate,
             num_epochs=config.epochs,
             first_step=run.step,
             seed=config.seed,
             rank=fabric.global_rank,
             world_size=fabric.world_size,
         )
-        self.steps_per_epoch = self.batches.batches_per_epoch
+        self.steps_per_epoch, self.clips_per_step = self.batches.steps_per_epoch, self.batches.clips_per_step
         if self.steps_per_epoch < 1:
             raise ValueError(
-                f"An epoch must hold a batch of {config.batch_size} clips for each of {fabric.world_size} processes; "
-                f"got {self.batches.clips_per_epoch} clips."
+                f"An epoch must hold the {self.clips_per_step} clips of a step; got {self.batches.clips_per_epoch} "
+                "clips. Give a smaller --batch-size, or more clips."
             )
-        self.clips_per_step = config.batch_size * fabric.world_size
         self.snapshot_steps = set(snapshot_steps(self.steps_per_epoch * config.epochs))
         self.model, self.optimizer = fabric.setup(run.model, run.optimizer)
+        if fabric.world_size > 1:
+            match_gradient_strides(run.model)
         # The model is on its device now; this takes the optimiser's state there too.
         run.optimizer.load_state_dict(run.optimizer.state_dict())
         fabric.strategy.precision.load_state_dict(run.scaler)
         self.tally = Tally()
+        self.loss: float | None = None
+        """The last step's loss in this process."""
+        self.problems: set[str] = set()
+        """Those that were printed."""
         self.saved_at = time.monotonic()
 
     def finish(self) -> None:
@@ -148,22 +161,48 @@ class Training:
         self.model.train()
 
     def _step(self, loader: Iterator[Batch], rate: float) -> None:
-        """Take one step of the optimiser."""
+        """Take one step of the optimiser. Raises GteError if the loss is not finite, in any process."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = self.stop.survive(lambda: self.tally.wait_for(loader))
-        if batch is None:
+        parts = self.config.accumulate
+        batches = self.stop.survive(lambda: [self.tally.wait_for(loader) for _ in range(parts)])
+        if batches is None:
             self._save_and_stop()
-        labels = batch.labels.to(self.fabric.device)
-        logits = self.model(to_clips(batch.frames.to(self.fabric.device)))
-        loss = functional.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+        self.tally.replaced += sum(len(batch.problems) for batch in batches)
+        self._report(problem for batch in batches for problem in batch.problems)
         self.optimizer.zero_grad()
-        self.fabric.backward(loss)
+        results = []
+        for part, batch in enumerate(batches, 1):
+            with self.fabric.no_backward_sync(self.model, enabled=part < parts):
+                labels = batch.labels.to(self.fabric.device)
+                logits = self.model(to_clips(batch.frames.to(self.fabric.device)))
+                loss = functional.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+                self.fabric.backward(loss / parts)
+            results.append((loss.detach(), (logits.argmax(1) == labels).sum(), len(labels)))
+        if self.config.clip_gradients:
+            # Half precision skips the steps whose gradients overflow.
+            self.fabric.clip_gradients(
+                self.model, self.optimizer, max_norm=self.config.clip_gradients, error_if_nonfinite=False
+            )
         self.optimizer.step()
         self.run.step += 1
         if self.run.step in self.snapshot_steps:
             self.run.snapshots.record(self.run.step, self.run.model)
-        self.tally.add(loss.item(), (logits.argmax(1) == labels).sum().item(), len(labels))
+        for loss, correct, clips in results:
+            self.tally.add(loss.item(), correct.item(), clips)
+        mean = sum(loss.item() for loss, _, _ in results) / parts
+        (diverged,) = self._largest(not math.isfinite(mean))
+        if diverged:
+            self._fail(divergence(self.config, self.run.step, self.run.epochs_done + 1, self.loss, rate))
+        self.loss = mean
+
+    def _report(self, problems: Iterable[str]) -> None:
+        """Print why clips of the first process could not be read, each once."""
+        for problem in problems:
+            if problem not in self.problems:
+                self.problems.add(problem)
+                if self.fabric.is_global_zero:
+                    tqdm.write(problem, file=sys.stderr)
 
     def _save_if_due(self) -> None:
         """Save if `save_minutes` have passed; save and stop if a signal has arrived in any process."""
@@ -178,12 +217,15 @@ class Training:
 
     def _finish_epoch(self) -> dict[str, float]:
         """Evaluate, save, and return the epoch's metrics."""
-        run = self.run
+        run, config = self.run, self.config
         training_seconds = self.tally.seconds
         scores = self._validate()
         if scores is None:
             self._save_and_stop()
         loss, top1 = scores
+        if not math.isfinite(loss):
+            rate = self.optimizer.param_groups[0]["lr"]
+            self._fail(divergence(config, run.step, run.epochs_done + 1, self.loss, rate, "validation loss"))
         total = Tally(self._sum(self.tally.sums()))
         entry = {
             "epoch": run.epochs_done + 1,
@@ -195,6 +237,7 @@ class Training:
             "val_top1": top1,
             "seconds": self.tally.seconds,
             "clips_per_second": self.steps_per_epoch * self.clips_per_step / training_seconds,
+            "replaced": total.replaced,
             "data_wait_share": self.tally.waited_seconds / training_seconds,
         }
         run.metrics.append(entry)
@@ -204,18 +247,34 @@ class Training:
 
     def _validate(self) -> tuple[float, float] | None:
         """Return loss and top-1 of the validation set, a share of it in each process; None if a signal arrives."""
-        run, world_size = self.run, self.fabric.world_size
-        if world_size == 1:
-            work = partial(
-                evaluate,
-                run.model,
-                run.validation_set,
-                num_frames=self.config.num_frames,
-                num_workers=self.config.num_workers,
-            )
+        run, fabric = self.run, self.fabric
+        if fabric.world_size > 1:
+            # The running statistics of BatchNorm are those of the first process, as they are saved.
+            for buffer in run.model.buffers():
+                torch.distributed.broadcast(buffer, 0)
+        work = partial(
+            evaluate,
+            run.model,
+            run.validation_set,
+            num_frames=self.config.num_frames,
+            num_workers=self.config.num_workers,
+            allow_missing=True,
+            share=(fabric.global_rank, fabric.world_size),
+        )
+        # Several processes finish, because each waits for the others.
+        if fabric.world_size == 1:
             scores = self.stop.interrupt(work)
-            return None if scores is None else (scores.loss, scores.top1)
-        raise NotImplementedError
+            if scores is None:
+                return None
+            self._report(scores.problems)
+            return scores.loss, scores.top1
+        sums = torch.zeros(3, dtype=torch.float64)
+        if fabric.global_rank < len(run.validation_set):
+            scores = work()
+            self._report(scores.problems)
+            sums = torch.tensor([scores.loss, scores.top1, 1], dtype=torch.float64) * len(scores.labels)
+        loss, correct, clips = self._sum(sums).tolist()
+        return loss / clips, correct / clips
 
     def _save(self) -> None:
         """Write the resume file, with the state of every process."""
@@ -224,8 +283,7 @@ class Training:
             device = torch.get_device_module(self.fabric.device)
             random["device_random"] = device.get_rng_state(self.fabric.device)
         self.run.process_states = {
-            name: torch.as_tensor(self.fabric.all_gather(state)).cpu().view(self.fabric.world_size, -1)
-            for name, state in (random | {"sums": self.tally.sums()}).items()
+            name: self._gather(state) for name, state in (random | {"sums": self.tally.sums()}).items()
         }
         self.run.scaler = self.fabric.strategy.precision.state_dict()
         self._write(self.run.save)
@@ -251,13 +309,14 @@ class Training:
                 write()
             except GteError as error:
                 message = str(error)
-        self._fail_together(self.fabric.broadcast(message))
+        if message := self.fabric.broadcast(message):
+            self._fail(message)
 
-    def _fail_together(self, message: str) -> None:
-        if message and self.fabric.is_global_zero:
+    def _fail(self, message: str) -> NoReturn:
+        """End every process, all of which must call this; the first one reports it, and gives the status."""
+        if self.fabric.is_global_zero:
             raise GteError(message)
-        if message:
-            sys.exit(0)  # The first process reports it, and gives the status.
+        sys.exit(0)
 
     def _largest(self, *numbers: float) -> list[float]:
         """Return the largest of each of these numbers over the processes."""
@@ -265,6 +324,14 @@ class Training:
             return list(numbers)
         tensor = torch.tensor(numbers, dtype=torch.float64, device=self.fabric.device)
         return torch.as_tensor(self.fabric.all_reduce(tensor, reduce_op="max")).tolist()
+
+    def _gather(self, state: Shaped[Tensor, " n"]) -> Shaped[Tensor, "processes n"]:
+        """Return a tensor of every process, on the CPU."""
+        if self.fabric.world_size == 1:
+            return state[None]
+        states = [torch.empty_like(state, device=self.fabric.device) for _ in range(self.fabric.world_size)]
+        torch.distributed.all_gather(states, state.to(self.fabric.device))
+        return torch.stack(states).cpu()
 
     def _sum(self, numbers: Float64[Tensor, " n"]) -> Float64[Tensor, " n"]:
         """Return the sum of each of these numbers over the processes."""

@@ -167,7 +167,9 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     """The (epoch, index) pairs of each batch of a whole training, from its step `first_step` on.
 
     Epochs take `clips_per_epoch` clips in turn from an endless sequence of seeded permutations of the data set, so
-    that every clip is used equally often. With several processes each takes every `world_size`-th clip.
+    that every clip is used equally often. A step takes `accumulate` batches in each of `world_size` processes, and
+    each batch every (accumulate * world_size)-th clip of the step's: two processes take the two halves that one
+    process accumulates.
     """
 
     def __init__(
@@ -177,6 +179,7 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         clips_per_epoch: int,
         batch_size: int,
         num_epochs: int,
+        accumulate: int = 1,
         first_step: int = 0,
         seed: int = 0,
         rank: int = 0,
@@ -184,20 +187,21 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     ) -> None:
         self.num_clips = num_clips
         self.clips_per_epoch = clips_per_epoch
-        self.batch_size = batch_size
         self.num_epochs = num_epochs
+        self.accumulate = accumulate
         self.first_step = first_step
         self.seed = seed
         self.rank = rank
-        self.world_size = world_size
+        self.batches_per_step = accumulate * world_size
+        self.clips_per_step = batch_size * self.batches_per_step
 
     @property
-    def batches_per_epoch(self) -> int:
-        """Number of batches, all of the same size, which BatchNorm and the learning rate depend on."""
-        return self.clips_per_epoch // (self.batch_size * self.world_size)
+    def steps_per_epoch(self) -> int:
+        """Number of steps, of batches of the same size, which BatchNorm and the learning rate depend on."""
+        return self.clips_per_epoch // self.clips_per_step
 
     def __len__(self) -> int:
-        return self.num_epochs * self.batches_per_epoch - self.first_step
+        return (self.num_epochs * self.steps_per_epoch - self.first_step) * self.accumulate
 
     def order(self, position: int) -> int:
         """Return the clip at a position of the endless sequence."""
@@ -208,11 +212,15 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         return int(self._permutation[place])
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        stride = self.batch_size * self.world_size
-        for step in range(self.first_step, self.first_step + len(self)):
-            epoch, number = divmod(step, self.batches_per_epoch)
-            start = epoch * self.clips_per_epoch + number * stride + self.rank
-            yield [(epoch, self.order(start + offset)) for offset in range(0, stride, self.world_size)]
+        for step in range(self.first_step, self.num_epochs * self.steps_per_epoch):
+            epoch, number = divmod(step, self.steps_per_epoch)
+            start = epoch * self.clips_per_epoch + number * self.clips_per_step
+            for part in range(self.accumulate):
+                first = self.rank * self.accumulate + part
+                yield [
+                    (epoch, self.order(start + offset))
+                    for offset in range(first, self.clips_per_step, self.batches_per_step)
+                ]
 
 
 def load(

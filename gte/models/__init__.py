@@ -22,7 +22,7 @@ from gte.models.designs import (
     WithSharedShift,
 )
 from gte.models.fusion import fuse
-from gte.models.memory import on_meta_device, to_channels_last
+from gte.models.memory import match_gradient_strides, on_meta_device, to_channels_last
 from gte.models.outputs import block_outputs, recording
 from gte.models.resnet import ResNetConfig
 from gte.models.slowfast import SlowFastConfig
@@ -41,6 +41,7 @@ __all__ = [
     "build",
     "configure",
     "fuse",
+    "match_gradient_strides",
     "on_meta_device",
     "parse_model_names",
     "recording",

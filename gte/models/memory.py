@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 
@@ -16,6 +17,23 @@ def to_channels_last(model: nn.Module) -> nn.Module:
         if parameter.dim() in formats:
             parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim()])
     return model
+
+
+def match_gradient_strides(model: nn.Module) -> None:
+    """Let gradients arrive with the strides of their weights, for all backward passes from here on.
+
+    The stride of a dimension of size 1 addresses nothing, but where it differs DistributedDataParallel warns and
+    copies. To change the weights' instead would let convolutions choose other algorithms, which round differently.
+    """
+    for parameter in model.parameters():
+        if 1 in parameter.shape[1:]:
+            parameter.register_hook(partial(_with_strides, strides=parameter.stride()))
+
+
+def _with_strides(gradient: Tensor, strides: tuple[int, ...]) -> Tensor:
+    dimensions = zip(gradient.shape, gradient.stride(), strides, strict=True)
+    same = all(size == 1 or own == wanted for size, own, wanted in dimensions)
+    return gradient.as_strided(gradient.shape, strides) if same else gradient
 
 
 @contextmanager

@@ -59,7 +59,7 @@ class Run:
             "config": json.dumps(self.config.facts()),
             "metrics": json.dumps(self.metrics),
             "step": self.step,
-            "num_clips": len(self.training_set),
+            "num_clips": len(self.training_set.present),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "snapshots": self.snapshots.recorded(),
@@ -125,10 +125,11 @@ class Run:
                 f"The run in {self.config.out} has other settings ({', '.join(differences)}); "
                 "resume it with its own, or start another with --out."
             )
-        if (clips := state.get("num_clips", len(self.training_set))) != len(self.training_set):
+        present = len(self.training_set.present)
+        if (clips := state.get("num_clips", present)) != present:
             raise GteError(
                 f"The run in {self.config.out} began with {clips} training clips, and the data set now has "
-                f"{len(self.training_set)}: it cannot be continued exactly; start another with --out."
+                f"{present}: it cannot be continued exactly; start another with --out."
             )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

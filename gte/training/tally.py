@@ -13,10 +13,11 @@ from gte.data.loading import Batch
 class Tally:
     """Sums over the clips of an epoch, and the time that it took so far."""
 
-    def __init__(self, sums: Float64[Tensor, " 5"] | None = None) -> None:
+    def __init__(self, sums: Float64[Tensor, " 6"] | None = None) -> None:
         """Start an epoch, or continue one from what `sums` returned."""
-        self._loss, self._correct, clips, self.waited_seconds, seconds = [0.0] * 5 if sums is None else sums.tolist()
-        self.clips = int(clips)
+        numbers = [0.0] * 6 if sums is None else sums.tolist()
+        self._loss, self._correct, clips, self.waited_seconds, seconds, replaced = numbers
+        self.clips, self.replaced = int(clips), int(replaced)
         self._started = time.perf_counter() - seconds
 
     def wait_for(self, loader: Iterator[Batch]) -> Batch:
@@ -32,9 +33,9 @@ class Tally:
         self._correct += correct
         self.clips += clips
 
-    def sums(self) -> Float64[Tensor, " 5"]:
-        """Return loss in nats, correct clips, clips, seconds of waiting and seconds in all, each summed."""
-        numbers = [self._loss, self._correct, self.clips, self.waited_seconds, self.seconds]
+    def sums(self) -> Float64[Tensor, " 6"]:
+        """Return loss in nats, correct clips, clips, seconds of waiting, seconds and replaced clips, each summed."""
+        numbers = [self._loss, self._correct, self.clips, self.waited_seconds, self.seconds, self.replaced]
         return torch.tensor(numbers, dtype=torch.float64)
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from gte.checkpoint import load_histories, load_model
 from gte.checkpoint_header import read_header
@@ -18,6 +19,7 @@ from gte.errors import GteError
 from gte.models import MODELS
 from gte.train import Run, train
 from gte.train_config import PRESETS
+from gte.training.checks import remarks
 from tests.tiny import LARGE, NETWORKS, tiny_options
 
 pytestmark = pytest.mark.usefixtures("short_validation")
@@ -154,9 +156,74 @@ def test_the_learning_rate_warms_up_and_falls_to_zero_along_a_cosine(config):
     assert schedule.learning_rate(10) == pytest.approx(0, abs=1e-12)
 
 
-def test_the_paper_s_learning_rate_is_divided_by_ten_after_two_epochs():
-    paper = PRESETS["paper"][1]
+PUBLISHED = {
+    "paper-something": ("gte", 8, 48, 0.01, 60, (40, 50), 0.3, 3e-4),
+    "paper-diving48": ("gte", 16, 48, 0.01, 60, (40, 50), 0.3, 3e-4),
+    "tsn": ("c2d", 3, 128, 0.001, 80, (30, 60), 0.8, 5e-4),
+    "tsm": ("tsm", 8, 64, 0.01, 50, (20, 40), 0.5, 5e-4),
+}
+"""Network, frames, clips per step, learning rate, epochs, epochs after which it is divided by ten, dropout, decay."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_preset_has_the_published_numbers(name):
+    preset = PRESETS[name][1]
+    assert (
+        preset.model,
+        preset.num_frames,
+        preset.batch_size,
+        preset.lr,
+        preset.epochs,
+        preset.lr_decay_epochs,
+        preset.options["dropout"],
+        preset.weight_decay,
+    ) == PUBLISHED[name]
+    assert (preset.optimizer, preset.momentum, preset.nesterov, preset.clip_gradients) == ("sgd", 0.9, False, 20)
+    assert (preset.pretrained, preset.options["depth"], preset.size) == ("imagenet", 50, 224)
+
+
+def test_the_paper_s_learning_rate_is_divided_by_ten_after_40_and_50_epochs():
+    paper = PRESETS["paper-something"][1]
     assert [paper.learning_rate(epoch) for epoch in (0, 39.9, 40, 50)] == pytest.approx([0.01, 0.01, 1e-3, 1e-4])
+
+
+def test_the_learning_rate_is_scaled_to_the_clips_of_a_step_where_that_is_wanted(config):
+    parallel = replace(config, batch_size=4, accumulate=2, devices=2, num_nodes=3)
+    assert parallel.clips_per_step == 48
+    assert parallel.learning_rate(0) == 0.01
+    scaled = replace(parallel, lr_for_batch=16)
+    assert scaled.learning_rate(0) == pytest.approx(0.03)
+    assert remarks(scaled, config.open_dataset("train"))[0] == (
+        "A step takes 48 clips (4 clips x 2 parts x 2 processes x 3 machines); learning rate 0.03 (0.01 for 16 clips, "
+        "scaled in proportion)."
+    )
+
+
+def test_batchnorm_and_biases_do_not_decay(config):
+    model = Run(config).model
+    decaying, others = config.build_optimizer(model).param_groups
+    kinds = {parameter: type(module) for module in model.modules() for parameter in module.parameters(recurse=False)}
+    assert decaying["weight_decay"] == config.weight_decay
+    assert others["weight_decay"] == 0
+    assert nn.BatchNorm2d not in {kinds[parameter] for parameter in decaying["params"]}
+    assert {parameter.dim() for parameter in others["params"]} == {1}
+    assert {name for name, parameter in model.named_parameters() if parameter.dim() == 1} >= {"fc.bias", "bn1.bias"}
+
+
+def test_gradients_are_scaled_to_the_largest_norm(config, monkeypatch):
+    norms = []
+    step = torch.optim.SGD.step
+
+    def measure(optimizer, *arguments):
+        gradients = [parameter.grad for group in optimizer.param_groups for parameter in group["params"]]
+        norms.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
+        return step(optimizer, *arguments)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", measure)
+    train(replace(config, epochs=1))
+    train(replace(config, epochs=1, clip_gradients=0.01, out=config.out / "cut"))
+    assert min(norms[:2]) > 0.1
+    assert norms[2:] == pytest.approx([0.01, 0.01], rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -185,8 +252,10 @@ def test_an_impossible_configuration_states_the_rule(config, changes, message):
 
 @pytest.mark.slow
 def test_a_small_network_learns_a_few_clips_by_heart(config, monkeypatch):
-    monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 8, "val": 2, "test": 28})
-    path = train(replace(config, num_frames=4, epochs=20, optimizer="adamw", lr=3e-3, batch_size=8))
+    monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 14, "val": 2, "test": 28})
+    path = train(
+        replace(config, num_frames=4, clips_per_epoch=14, epochs=20, optimizer="adamw", lr=3e-3, batch_size=14)
+    )
     metrics = read_header(path).metrics
     assert metrics[-1]["train_loss"] < 0.5 * metrics[0]["train_loss"]
 

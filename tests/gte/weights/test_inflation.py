@@ -393,6 +393,6 @@ def test_a_training_without_them_is_what_it_was_before_they_could_be_given(confi
     assert config.differences(facts) == ["pretrained"]
 
 
-@pytest.mark.parametrize("name", ["paper", "tsn"])
+@pytest.mark.parametrize("name", ["paper-something", "paper-diving48", "tsn", "tsm"])
 def test_the_published_recipes_start_from_imagenet(name):
     assert PRESETS[name][1].pretrained == "imagenet"
