@@ -4,14 +4,14 @@ from typing import Final
 
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import label_of, open_labelled
-from gte.errors import GteError, sentence
+from gte.errors import DatasetError, GteError, sentence
 
 FALLBACK: Final = "motionpairs"
 """The data set shown to networks that were trained elsewhere."""
 
 OTHER_CLASSES: Final = "{name} has other classes than {data} here, so its answers are neither right nor wrong."
 OTHER_DATA: Final = "{name} was not trained on {data}, so its answers to these clips are neither right nor wrong."
-NOT_HERE: Final = "{name} was trained on {data}, whose clips are not here. {reason}"
+NOT_HERE: Final = "{name} was trained on {data}. {reason}"
 
 
 def dataset_of(header: CheckpointHeader) -> str:
@@ -41,6 +41,18 @@ def has_labels(header: CheckpointHeader) -> bool:
 def num_clips(header: CheckpointHeader, most: int) -> int:
     """Return the number of labelled clips of the network's data set here, at most `most`; that many if it is not."""
     return most if why_no_clips(header) else min(most, len(open_labelled(dataset_of(header))))
+
+
+def find_clip(header: CheckpointHeader, name: str) -> int | None:
+    """Return the labelled clip with this name, or the example of this class; None if there is none.
+
+    Raises DatasetError if the network's data set is not here.
+    """
+    if reason := why_no_clips(header):
+        raise DatasetError(reason)
+    data = open_labelled(dataset_of(header))
+    examples = {data.classes[data.label(index)]: index for index in data.examples()}
+    return examples.get(name, next((index for index in range(len(data)) if data.clip_id(index) == name), None))
 
 
 def _open(header: CheckpointHeader) -> tuple[tuple[str, ...], str]:

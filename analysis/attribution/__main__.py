@@ -11,10 +11,13 @@ from analysis.attribution.export import FINDING, FRAMES, TIMES, WRITERS, Picture
 from analysis.attribution.gradcam import map_shapes
 from analysis.attribution.methods import METHODS, find_evidence
 from analysis.attribution.sanity_checks.checks import CHECKS, Subject, facts, stored
+from analysis.own_clips import dataset_of, find_clip, has_labels
 from gte import cli
 from gte.checkpoint import load_model
+from gte.data import label_of, open_labelled
+from gte.data.clip_footage import ClipFootage
 from gte.data.loading import to_clip
-from gte.data.video.sources import sample_clip
+from gte.data.video.sources import sample_clip, sample_footage
 from gte.models import ClipShape
 
 
@@ -36,7 +39,8 @@ def main(
 
     Args:
         ckpt: A .safetensors file written by gte.train.
-        video: A video file, an image or animation, or a folder or archive of images.
+        video: A video file, an image or animation, or a folder or archive of images; or the name of a clip of the
+            checkpoint's data set, or of a class for its first clip.
         out: The file to write: arrays (.npz), a film strip (.png), a video (.mp4, .webm) or .gif; by default none.
         class_: The class, by name or number; by default the predicted one.
         against: Contrast with this class: evidence for the first rather than for this one.
@@ -54,7 +58,12 @@ def main(
     if not 0 <= opacity <= 1:
         raise ValueError(f"--opacity must lie between 0 and 1; got {opacity:g}.")
     model, header = load_model(ckpt)
-    sample = sample_clip(video, header.num_frames, header.size, stretch=stretch, sequence=sequence)
+    own_clip = None if video.exists() else find_clip(header, str(video))
+    if own_clip is None:
+        sample = sample_clip(video, header.num_frames, header.size, stretch=stretch, sequence=sequence)
+    else:
+        footage = ClipFootage(open_labelled(dataset_of(header), header.size), own_clip)
+        sample = sample_footage(footage, header.num_frames, header.size, stretch)
     clip = to_clip(sample.frames)[None]
     with torch.no_grad():
         ranking = top_classes(model(clip), header.classes)
@@ -71,6 +80,8 @@ def main(
         "frames of the source": sample.footage.info.num_frames,
         "prediction": {score.name: score.probability for score in ranking},
     }
+    if own_clip is not None and has_labels(header):
+        card["true class"] = header.classes[open_labelled(header.dataset).label(own_clip)]
     subject = Subject(header=header, method=method, layer=layer or preselect_layer(shapes))
     card |= facts({name: stored(name, subject) for name in CHECKS})
     if out is not None:
@@ -88,10 +99,12 @@ def main(
     cli.print_json(card)
     for note in sample.notes(header.name):
         cli.say(note)
-    cli.say(
-        f"{header.name} was trained on {len(header.classes)} classes of {header.dataset or 'other data'}; for other "
-        "videos the evidence shows how the network works, not what it recognises."
-    )
+    if own_clip is None or not has_labels(header):
+        data = label_of(header.dataset) or "other data"
+        cli.say(
+            f"{header.name} was trained on {len(header.classes)} classes of {data}; for other videos the evidence "
+            "shows how the network works, not what it recognises."
+        )
 
 
 def class_index(text: str, classes: tuple[str, ...]) -> int:

@@ -19,9 +19,9 @@ from analysis.plotting.rows import where
 
 RINGS = f"""
 A ring is the probability of a class before the change, a dot the probability after it. Shown are the true class, the
-reversed class (the class of the clip played backwards), and the most probable others. The difference of logits is the
-largest over all classes, relative to the largest logit before: up to {ROUNDING:g} is rounding error, because numbers
-are added in another order.
+reversed class (the class of the clip played backwards, where one is declared), and the most probable others. The
+difference of logits is the largest over all classes, relative to the largest logit before: up to {ROUNDING:g} is
+rounding error, because numbers are added in another order.
 """
 TEST_CLIPS = """
 The dotted line is chance. A change of accuracy is tested on the clips whose answer became wrong (lost) or right
@@ -30,8 +30,8 @@ McNemar.
 """
 OVER_THE_DATA = """
 The same test clips under each change of time. **True class** is the class of the clip as filmed, **reversed class** the
-class of the clip played backwards. A network that averages over frames without mixing them gives the same answer to a
-reversed or shuffled clip.
+class of the clip played backwards, which not every class has. A network that averages over frames without mixing them
+gives the same answer to a reversed or shuffled clip.
 """
 ABLATION = """
 Only the kernels of this layer, or of all layers together, are replaced; everything else stays as trained.

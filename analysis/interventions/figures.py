@@ -271,11 +271,12 @@ def accuracy_by_change(table: pd.DataFrame) -> go.Figure:
     figure = make_subplots(cols=len(networks), shared_yaxes=True, horizontal_spacing=0.08, subplot_titles=networks)
     for column, network in enumerate(networks, start=1):
         rows = where(table, (table["network"] == network).to_numpy())
-        for name, values, marker in (
+        parts = [
             ("true class", rows["right"], {"color": style.ACCENT}),
             ("reversed class", rows["twin"], style.HATCHED),
             ("other class", rows["num_clips"] - rows["right"] - rows["twin"], style.patterned(".")),
-        ):
+        ]
+        for name, values, marker in parts if max(table["with_twin"]) > 0 else (parts[0], parts[2]):
             figure.add_trace(
                 row_bars(
                     rows["change"],

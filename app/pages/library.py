@@ -94,7 +94,7 @@ def accuracy_finding(headers: Mapping[str, CheckpointHeader]) -> str:
     by_data: dict[str, dict[str, float]] = {}
     for name, header in headers.items():
         if header.metrics:
-            by_data.setdefault(_data(header), {})[name] = header.metrics[-1]["val_top1"]
+            by_data.setdefault(header.dataset, {})[name] = header.metrics[-1]["val_top1"]
     if not by_data:
         return f"{many}, none with a known accuracy."
     highest = []
@@ -103,14 +103,16 @@ def accuracy_finding(headers: Mapping[str, CheckpointHeader]) -> str:
         best = percent(max(scores.values()))
         names = [name for name, score in scores.items() if percent(score) == best]
         of = join_words(names) if len(names) <= MAX_NAMES else f"{len(names)} checkpoints"
-        highest.append(f"{best} on {data} ({of})")
+        alike = sum(label_of(other) == label_of(data) for other in by_data)
+        words = _data(data) if alike == 1 else data
+        highest.append(f"{best} on {words} ({of})")
     if len(highest) > MAX_NAMES:
         return f"{many}, trained on {len(highest)} data sets, whose accuracies are not comparable."
     return f"{many}. Highest validation accuracy: {'; '.join(highest)}."
 
 
-def _data(header: CheckpointHeader) -> str:
-    return label_of(header.dataset) or "unknown data"
+def _data(dataset: str) -> str:
+    return label_of(dataset) or "unknown data"
 
 
 def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
@@ -118,7 +120,7 @@ def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
     return {
         "Checkpoint": name,
         "Network": MODELS[header.model].label if header.model in MODELS else f"{header.model} (unknown here)",
-        "Data": _data(header),
+        "Data": _data(header.dataset),
         "Val. top-1": percent(last["val_top1"]) if last else "",
         "Parameters": large_count(header.num_params),
         "Clip": f"{header.num_frames} x {header.size} x {header.size}",

@@ -23,8 +23,8 @@ def find_root(name: str) -> Path:
         if root.is_dir():
             return root
     raise DatasetError(
-        f"The folder {name} of the clips is not known on this machine; give --data-root, or name the folder that "
-        f"holds it in {FOLDERS_VARIABLE}."
+        f"Its clips are not here: no folder {name} is known on this machine. Name the folder that holds it in "
+        f"{FOLDERS_VARIABLE}, or give it to a command once with --data-root."
         if name
         else "These data are read from a folder; give it with --data-root."
     )

@@ -1,11 +1,19 @@
 """Pages for networks that were trained on a folder of videos: odd names, classes of unequal size, no reversed class."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from analysis.attribution.sanity_checks.checks import Subject, keep
+from analysis.attribution.sanity_checks.deletion_insertion import DeletionInsertion
+from analysis.interventions.experiments import load_network
+from analysis.interventions.layer_ablation import layer_ablation, store_ablation
+from app.ablation import labelled_clips
 from app.navigation import LAYER_ABLATION
 from app.url_keys import CLIP
+from gte.checkpoint_header import read_header
 from gte.data import DataOptions, DataReference, open_labelled
 from tests.app.opening import captions, finding, markdown, open_page, sentences, url_of
 from tests.gte.data.small_data import write_clip
@@ -93,7 +101,7 @@ def test_an_uploaded_clip_is_explained_where_the_data_set_is_not_here(missing, t
     assert not at.error
     assert at.selectbox(key="clip").options == ["Yours: mine.mp4"]
     assert finding(at)
-    assert any("whose clips are not here" in text for text in sentences(at))
+    assert any("Its clips are not here" in text for text in sentences(at))
     assert not any("MotionPairs" in text for text in sentences(at))
 
 
@@ -113,7 +121,7 @@ def test_the_reach_is_not_measured_on_the_clips_of_another_data_set(missing):
     assert note.startswith("The reach of gte-odd is measured on clips.")
 
 
-def test_experiments_take_all_labelled_clips_where_there_are_fewer_than_usual(trained, videos, monkeypatch):
+def test_experiments_take_all_labelled_clips_where_there_are_fewer_than_usual(trained):
     at = open_page("whatif", experiment=LAYER_ABLATION)
     assert at.selectbox(key="test_clips").options == ["7"]
 
@@ -132,3 +140,55 @@ def test_a_moving_object_is_not_looked_for_in_clips_without_masks(trained):
     assert "Moving object: cannot be run" in chips
     text = "Cannot be run: the pixels of the moving object are known for MotionPairs alone"
     assert text in markdown(at)
+
+
+def test_results_that_ship_with_a_checkpoint_are_shown_where_the_data_set_is_not_here(folders, tmp_path, monkeypatch):
+    for name in ("pull", "push"):
+        write_clip(tmp_path / "pairs" / "train" / name / "a.mp4", 0)
+        write_clip(tmp_path / "pairs" / "test" / name / "a.mp4", 1)
+    monkeypatch.setenv("GTE_DATA", str(tmp_path))
+    path = folders[""] / "gte-odd.safetensors"
+    save_tiny(path, "gte", dataset="folder:pairs", classes=("pull", "push"), twins=(-1, -1))
+    header = read_header(path)
+    clips = labelled_clips(header)
+    assert clips.num_clips == 2
+    table = layer_ablation(load_network("gte-odd", str(path)), None, clips)
+    store_ablation(path, table, clips, shipped=True)
+    subject = Subject(header=header, method="gradcam", layer="layer1.1")
+    maps = np.random.default_rng(0).random((14, 24, 2, 7))
+    keep("deletion", subject, DeletionInsertion(shares=(0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0), probabilities=maps))
+    monkeypatch.setenv("GTE_DATA", "")
+    at = open_page("whatif", experiment=LAYER_ABLATION, layer="layer1.0")
+    assert not at.error
+    assert finding(at).startswith('<p class="finding">layer1.0: ')
+    assert "This result was stored for the checkpoint." in captions(at)
+    at = open_page("evidence")
+    assert not at.error
+    assert "Stored tests of the evidence of gte-odd" in [header.value for header in at.subheader]
+
+
+@pytest.mark.parametrize("names", [("alone",), tuple(f"Turning [something] {number} over" for number in range(174))])
+def test_one_class_and_174_classes_are_listed_and_drawn(folders, tmp_path, monkeypatch, names):
+    for number, name in enumerate(names):
+        for split in ("train", "test"):
+            folder = tmp_path / "many" / split / name
+            folder.mkdir(parents=True)
+            if split == "train" or number % 50 == 0:
+                shutil.copy(still(tmp_path), folder / "a.webm")
+    monkeypatch.setenv("GTE_DATA", str(tmp_path))
+    data = open_labelled("folder:many")
+    assert len(data.classes) == len(names)
+    save_tiny(folders[""] / "gte-many.safetensors", "gte", dataset=data.name, classes=data.classes, twins=data.twins)
+    for page in ("evidence", "whatif", "kernels"):
+        at = open_page(page)
+        assert not at.exception
+        assert not at.error
+        assert finding(at)
+    at = open_page("evidence")
+    assert len(at.selectbox(key="class").options) == 1 + len(names)
+    assert len(at.selectbox(key="clip").options) == len(data)
+
+
+def still(folder: Path) -> Path:
+    """A video of two frames."""
+    return folder / "still.webm" if (folder / "still.webm").exists() else write_clip(folder / "still.webm", 0, 2)

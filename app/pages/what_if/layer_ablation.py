@@ -18,7 +18,7 @@ from gte.files import stamp
 
 NO_KERNELS = "{name} has no temporal kernels, so there is nothing to replace; choose a GTE network."
 NO_LABELS = "Whether a layer matters is measured on labelled clips. {reason}"
-STORED = "This result was stored with the checkpoint. {reason}"
+STORED = "This result was stored for the checkpoint. {reason}"
 
 
 def draw(subject: Subject) -> None:

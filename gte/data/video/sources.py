@@ -155,17 +155,26 @@ def sample_clip(
     `open_footage` does; ValueError for a stretch that the source does not have.
     """
 
-    def part(seconds: Float[np.ndarray, " n"]) -> Stretch:
-        first, last = stretch or (1, len(seconds))
-        if not 1 <= first <= last <= len(seconds):
-            raise ValueError(
-                f"--stretch takes two frames from 1 to {len(seconds)}, the earlier one first; got {first} {last}."
-            )
-        return Stretch(first - 1, last - 1)
+    def choose(seconds: Float[np.ndarray, " n"]) -> Int[np.ndarray, " t"]:
+        return _part(seconds, stretch).sample(num_frames, seconds)
 
-    footage = open_footage(path, sequence, choose=lambda seconds: part(seconds).sample(num_frames, seconds), size=size)
-    numbers = part(footage.seconds).sample(num_frames, footage.seconds, footage.end)
-    return Sample(footage.read(numbers, size=size), numbers, footage, part(footage.seconds))
+    return sample_footage(open_footage(path, sequence, choose=choose, size=size), num_frames, size, stretch)
+
+
+def sample_footage(footage: Footage, num_frames: int, size: int, stretch: tuple[int, int] | None = None) -> Sample:
+    """Read frames of an open source as `sample_clip` does."""
+    part = _part(footage.seconds, stretch)
+    numbers = part.sample(num_frames, footage.seconds, footage.end)
+    return Sample(footage.read(numbers, size=size), numbers, footage, part)
+
+
+def _part(seconds: Float[np.ndarray, " n"], stretch: tuple[int, int] | None) -> Stretch:
+    first, last = stretch or (1, len(seconds))
+    if not 1 <= first <= last <= len(seconds):
+        raise ValueError(
+            f"--stretch takes two frames from 1 to {len(seconds)}, the earlier one first; got {first} {last}."
+        )
+    return Stretch(first - 1, last - 1)
 
 
 def open_footage(
