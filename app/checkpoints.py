@@ -18,6 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from gte.checkpoint_header import SUFFIX, CheckpointHeader, is_checkpoint, list_folder, read_header
+from gte.data import is_rendered
 from gte.errors import CheckpointError, GteError
 
 ROOT = Path(__file__).parents[1]
@@ -71,8 +72,9 @@ def list_checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointErro
         in_folder, unreadable = list_folder(folder)
         errors += unreadable
         if prefix in FOLDERS:
-            # Networks with learnable shifts come first: they are what the app is about.
-            in_folder.sort(key=lambda header: not header.layers)
+            # Networks with learnable shifts come first, because they are what the app is about; of those the ones whose
+            # clips are rendered, because everybody has these.
+            in_folder.sort(key=lambda header: (not header.layers, not is_rendered(header.dataset)))
         for header in in_folder:
             headers[prefix + header.path.relative_to(folder).with_suffix("").as_posix()] = header
     return headers | opened(), errors

@@ -178,6 +178,8 @@ class EvaluateConfig:
     """Leave out clips that are missing or cannot be read, and say which."""
     confusion: Path | None = None
     """CSV file to write the confusion matrix to: a row for each class, a column for each predicted class."""
+    csv: Path | None = None
+    """CSV file to write the numbers to: a row for each checkpoint."""
     json: bool = False
     """Print JSON on standard output."""
 
@@ -185,13 +187,34 @@ class EvaluateConfig:
 DEFAULTS = EvaluateConfig()
 
 
-def main(checkpoint: Path, config: Annotated[EvaluateConfig, tyro.conf.arg(name="")] = DEFAULTS) -> None:
-    """Evaluate a checkpoint on a split of a data set.
+def main(
+    checkpoints: tuple[Path, ...],
+    config: Annotated[EvaluateConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = DEFAULTS,
+) -> None:
+    """Evaluate checkpoints on a split of a data set, one after another.
 
     Args:
-        checkpoint: A .safetensors file written by gte.train or gte.convert.
+        checkpoints: .safetensors files written by gte.train or gte.convert.
         config: What is evaluated.
     """
+    if not checkpoints:
+        raise ValueError("The checkpoint to evaluate is missing; give its .safetensors file.")
+    if config.confusion is not None and len(checkpoints) > 1:
+        raise ValueError(f"--confusion writes the matrix of one checkpoint; got {len(checkpoints)}.")
+    results = [_evaluate(checkpoint, config) for checkpoint in checkpoints]
+    if config.csv is not None:
+        with atomic_write(config.csv) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(
+                file, [key for key, value in results[0].items() if not isinstance(value, dict | list)]
+            )
+            writer.writeheader()
+            writer.writerows({key: result[key] for key in writer.fieldnames} for result in results)
+    if config.json:
+        print_json(results[0] if len(results) == 1 else results)
+
+
+def _evaluate(checkpoint: Path, config: EvaluateConfig) -> dict[str, Any]:
+    """Evaluate one checkpoint, print it unless JSON is asked for, and return the numbers."""
     model, header = load_model(checkpoint)
     dataset, split = _open(header, config)
     count = len(dataset) if config.num_clips is None else config.num_clips
@@ -233,14 +256,13 @@ def main(checkpoint: Path, config: Annotated[EvaluateConfig, tyro.conf.arg(name=
         result |= _reversal(header, scores, run(reverse=True))
     if config.confusion is not None:
         _write_confusion(config.confusion, header.classes, scores)
-    if config.json:
-        print_json(result)
-    else:
+    if not config.json:
         _print(header, split, views, result)
     for note in dataset.notes:
         say(note)
     if scores.problems:
         say(f"Left out {len(scores.problems)} clips that cannot be read. {_some(scores.problems)}")
+    return result
 
 
 def _open(header: CheckpointHeader, config: EvaluateConfig) -> tuple[ClipDataset, Split]:
@@ -276,6 +298,7 @@ def _facts(
     return {
         "checkpoint": str(checkpoint),
         "model": header.model,
+        "seed": header.training.get("seed"),
         "dataset": dataset.name,
         "split": split,
         "num_clips": len(scores.labels),

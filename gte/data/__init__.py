@@ -221,6 +221,12 @@ def is_here(reference: str, classes: Sequence[str]) -> bool:
         return False
 
 
+def is_rendered(reference: str) -> bool:
+    """Return True for a data set that every machine has, because its clips are rendered."""
+    config = DATASETS.get(DataReference.parse(reference).dataset)
+    return config is not None and not config.is_read
+
+
 def label_of(reference: str) -> str:
     """Return the name of a data set on pages; empty for an empty reference."""
     data = DataReference.parse(reference)
@@ -261,6 +267,7 @@ __all__ = [
     "DatasetConfig",
     "Split",
     "is_here",
+    "is_rendered",
     "label_of",
     "labelled_split",
     "open_dataset",

@@ -150,7 +150,7 @@ def test_a_mistyped_command_line_gives_one_sentence_and_status_2(run, motions):
     for arguments, words in [
         ([motions, "--jsn"], "gte.command: Unrecognized options: --jsn. --help lists the options."),
         ([motions, "--num-clips", "many"], "--num-clips"),
-        ([], "PATH A .safetensors file written by gte.train"),
+        ([], "The checkpoint to evaluate is missing"),
     ]:
         done = run(evaluate.main, *arguments)
         assert (done.status, done.out) == (2, "")

@@ -133,7 +133,7 @@ def checkpoint(data, tmp_path):
 
 def test_the_command_prints_mistakes_views_and_reversal_and_writes_the_confusion_matrix(checkpoint, tmp_path, capsys):
     table = tmp_path / "confusion.csv"
-    main(checkpoint, EvaluateConfig(num_workers=0, json=True, reversal=True, views=2, confusion=table))
+    main((checkpoint,), EvaluateConfig(num_workers=0, json=True, reversal=True, views=2, confusion=table))
     result = json.loads(capsys.readouterr().out)
     assert result["num_clips"] == result["clips_with_reversed_class"] == 4
     assert result["views"] == "2 x 1 views of segments"
@@ -142,7 +142,7 @@ def test_the_command_prints_mistakes_views_and_reversal_and_writes_the_confusion
     rows = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
     assert rows[0] == ["class", "pull", "push"]
     assert [[int(cell) for cell in row[1:]] for row in rows[1:]] == result["confusion"]
-    main(checkpoint, EvaluateConfig(num_workers=0, reversal=True))
+    main((checkpoint,), EvaluateConfig(num_workers=0, reversal=True))
     assert "shown in reverse" in capsys.readouterr().out
 
 
@@ -152,8 +152,8 @@ def test_a_missing_clip_is_named_before_anything_is_computed(checkpoint, data, t
     (tmp_path / data.root / "test/push/s1_1.mp4").unlink()
     listed = {"dataset": "list", "data_root": tmp_path / data.root, "split": "test", "num_workers": 0}
     with pytest.raises(DatasetError, match=r"1 of 4 clips are missing: .*push/s1_1.*--allow-missing"):
-        main(checkpoint, EvaluateConfig(**listed))
-    main(checkpoint, EvaluateConfig(**listed, allow_missing=True))
+        main((checkpoint,), EvaluateConfig(**listed))
+    main((checkpoint,), EvaluateConfig(**listed, allow_missing=True))
     printed = capsys.readouterr()
     assert "of 3 test clips" in printed.out
     assert "Left out 1 clips" in printed.err
@@ -163,11 +163,24 @@ def test_classes_of_another_data_set_are_compared_by_name_and_an_unknown_one_is_
     for split in ("train", "val", "test"):
         write_clip(tmp_path / "one-class" / split / "push" / "0.mp4", 3)
     other = {"dataset": "folder", "num_workers": 0, "json": True}
-    main(checkpoint, EvaluateConfig(data_root=tmp_path / "one-class", **other))
+    main((checkpoint,), EvaluateConfig(data_root=tmp_path / "one-class", **other))
     result = json.loads(capsys.readouterr().out)
     assert result["confusion"][0] == [0, 0]
     assert sum(result["confusion"][1]) == 1
     assert result["top1_by_class"]["pull"] is None
     shutil.move(tmp_path / "one-class/test/push", tmp_path / "one-class/test/jump")
     with pytest.raises(CheckpointError, match="does not know jump"):
-        main(checkpoint, EvaluateConfig(data_root=tmp_path / "one-class", **other))
+        main((checkpoint,), EvaluateConfig(data_root=tmp_path / "one-class", **other))
+
+
+def test_several_checkpoints_give_a_row_each(checkpoint, tmp_path, capsys):
+    table = tmp_path / "runs.csv"
+    main((checkpoint, checkpoint), EvaluateConfig(num_workers=0, reversal=True, csv=table, json=True))
+    results = json.loads(capsys.readouterr().out)
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    assert [(row["model"], row["seed"]) for row in rows] == [("gte", "0")] * 2
+    assert [float(row["top1"]) for row in rows] == [result["top1"] for result in results]
+    with pytest.raises(ValueError, match="--confusion writes the matrix of one"):
+        main((checkpoint, checkpoint), EvaluateConfig(confusion=table))
+    with pytest.raises(ValueError, match="checkpoint to evaluate is missing"):
+        main((), EvaluateConfig())
