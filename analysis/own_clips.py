@@ -11,6 +11,7 @@ FALLBACK: Final = "motionpairs"
 
 OTHER_CLASSES: Final = "{name} has other classes than {data} here, so its answers are neither right nor wrong."
 OTHER_DATA: Final = "{name} was not trained on {data}, so its answers to these clips are neither right nor wrong."
+NO_FILES: Final = "Its annotations are here, but none of the files of its clips."
 NOT_HERE: Final = "{name} was trained on {data}. {reason}"
 
 
@@ -39,8 +40,8 @@ def has_labels(header: CheckpointHeader) -> bool:
 
 
 def num_clips(header: CheckpointHeader, most: int) -> int:
-    """Return the number of labelled clips of the network's data set here, at most `most`; that many if it is not."""
-    return most if why_no_clips(header) else min(most, len(open_labelled(dataset_of(header))))
+    """Return how many labelled clips of the network's data set are here, at most `most`; that many if it is not."""
+    return most if why_no_clips(header) else min(most, len(open_labelled(dataset_of(header)).present))
 
 
 def find_clip(header: CheckpointHeader, name: str) -> int | None:
@@ -58,7 +59,10 @@ def find_clip(header: CheckpointHeader, name: str) -> int | None:
 def _open(header: CheckpointHeader) -> tuple[tuple[str, ...], str]:
     """Return the classes of the clips, and why they are not here."""
     try:
-        return open_labelled(dataset_of(header)).classes, ""
+        data = open_labelled(dataset_of(header))
+        if data.present:
+            return data.classes, ""
+        reason = NO_FILES
     except (GteError, ValueError, OSError) as error:
-        reason = NOT_HERE.format(name=header.name, data=label_of(header.dataset), reason=sentence(error))
-        return (), reason
+        reason = sentence(error)
+    return (), NOT_HERE.format(name=header.name, data=label_of(header.dataset), reason=reason)

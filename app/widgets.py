@@ -14,7 +14,6 @@ from analysis.formatting import join_words
 from app import checkpoints, clips, layout, url_keys, url_state
 from app.url_keys import Key
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
-from gte.data import label_of
 from gte.data.video.sources import Stretch
 from gte.errors import GteError, sentence
 from gte.weights.published import LAYOUTS
@@ -24,7 +23,6 @@ MAX_VIDEO_MEGABYTES = 200
 
 SEQUENCE_WIDTH = 280
 
-NO_CLIP = "No test clip of {data} is here: its folder has the annotations without the files."
 UPLOAD_INSTEAD = "Upload a clip to see how the network works on it."
 
 CLIP_NOTE = "The clip stays on this server for this visit only: a link to this page does not contain it."
@@ -167,9 +165,8 @@ def pick_clip(source: clips.ClipSource, below: DeltaGenerator, preferred: Sequen
     to do there.
     """
     options = clips.choices(source, clips.uploaded())
-    if source.missing or not options:
-        reason = source.missing or NO_CLIP.format(data=label_of(source.dataset))
-        below.info(layout.plain(f"{reason} {UPLOAD_INSTEAD}"))
+    if source.missing:
+        below.info(layout.plain(f"{source.missing} {UPLOAD_INSTEAD}"))
     if not options:
         return None
     uploaded = options.get(clips.YOURS)

@@ -59,7 +59,7 @@ def main(
         raise CheckpointError(f"{ckpt.name} has no temporal kernels, so there are none to replace.")
     if reason := why_no_labels(header):
         raise CheckpointError(reason)
-    most = len(open_labelled(header.dataset))
+    most = len(open_labelled(header.dataset).present)
     num_clips = min(NUM_CLIPS, most) if num_clips is None else num_clips
     if not 1 <= num_clips <= most:
         raise ValueError(f"--num-clips must lie between 1 and {most}; got {num_clips}.")

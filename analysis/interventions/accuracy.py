@@ -17,7 +17,7 @@ from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, frame_numbers
 from analysis.progress import Report, no_report
 from analysis.statistics import SIGNIFICANT, holm, paired_p_value, sum_by_scene, sum_interval
-from gte.data import label_of, open_labelled
+from gte.data import DATASETS, DataReference, label_of, open_labelled
 from gte.data.loading import to_clips
 from gte.data.sampling import segment_frames
 from gte.models import temporal_layers
@@ -92,7 +92,12 @@ class LabelledClips:
     @property
     def are_all(self) -> bool:
         """True if the data set has no other test clips."""
-        return self.num_clips == len(open_labelled(self.dataset, self.size))
+        return self.num_clips == len(open_labelled(self.dataset, self.size).present)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The numbers of the clips in the data set, without those whose files are missing."""
+        return open_labelled(self.dataset, self.size).present[: self.num_clips]
 
     def labels(self) -> Int[Tensor, " n"]:
         """The class of every clip."""
@@ -115,8 +120,7 @@ class LabelledClips:
             return which if choice is None else frame_numbers(which, len(seconds), choice)
 
         for first in range(0, self.num_clips, BATCH):
-            indices = range(first, min(first + BATCH, self.num_clips))
-            yield np.stack([data.sample(index, shown)[1] for index in indices])
+            yield np.stack([data.sample(index, shown)[1] for index in self.numbers[first : first + BATCH]])
 
     def as_filmed(self) -> Iterable[Batch]:
         """The frames of the clips, for any number of passes."""
@@ -127,8 +131,8 @@ class LabelledClips:
 @lru_cache(maxsize=16)
 def _labels_and_scenes(clips: LabelledClips) -> tuple[list[int], list[int]]:
     """The class and the scene of every clip."""
-    data, indices = open_labelled(clips.dataset, clips.size), range(clips.num_clips)
-    return [data.label(index) for index in indices], [data.scene_number(index) for index in indices]
+    data = open_labelled(clips.dataset, clips.size)
+    return [data.label(index) for index in clips.numbers], [data.scene_number(index) for index in clips.numbers]
 
 
 @dataclass(frozen=True)
@@ -198,16 +202,17 @@ def changed_clips(before: Sequence[int], after: Sequence[int], clips: LabelledCl
 
     `before` and `after` are the most probable classes of the clips.
     """
-    classes, labels = open_labelled(clips.dataset, clips.size).classes, clips.labels().tolist()
+    data, labels, numbers = open_labelled(clips.dataset, clips.size), clips.labels().tolist(), clips.numbers
+    classes = data.classes
     rows = [
         {
-            "Clip": index,
+            "Clip": place if data.path(numbers[place]) is None else data.clip_id(numbers[place]),
             "True class": classes[label],
             "Before": classes[was],
             "After": classes[now],
             "Result": "lost" if was == label else "gained" if now == label else "wrong before and after",
         }
-        for index, (label, was, now) in enumerate(zip(labels, before, after, strict=True))
+        for place, (label, was, now) in enumerate(zip(labels, before, after, strict=True))
         if was != now
     ]
     order = ("lost", "gained", "wrong before and after")
@@ -362,13 +367,18 @@ def blend_finding(table: pd.DataFrame) -> str:
 
 
 def resolution(clips: LabelledClips) -> str:
-    """The number of clips, in all and per class, and the share of a single one."""
+    """The number of clips, in all and per class, the share of a single one, and what is missing."""
     counts = torch.bincount(clips.labels(), minlength=clips.num_classes)
     least, most = int(counts.min()), int(counts.max())
     each = "equally many" if least == most else f"{least} to {most}"
+    data = open_labelled(clips.dataset, clips.size)
+    missing = len(data) - len(data.present)
+    note = f" Of all {len(data)}, {missing} have no file here and are left out." if missing else ""
+    if DATASETS[DataReference.parse(clips.dataset).dataset].labelled == "val":
+        note += " They are of its validation part, because the labels of its test part are not published."
     return (
         f"{clips.num_clips} test clips of {label_of(clips.dataset)}, {each} per class: one clip is "
-        f"{100 / clips.num_clips:.2g} %."
+        f"{100 / clips.num_clips:.2g} %.{note}"
     )
 
 

@@ -28,4 +28,4 @@ def first_clips(header: CheckpointHeader, dataset: str, count: int) -> Float[Ten
     Raises DatasetError if they are not here.
     """
     data = open_labelled(dataset, header.size)
-    return loading.first_clips(data, min(count, len(data)), header.num_frames)
+    return loading.first_clips(data, min(count, len(data.present)), header.num_frames)

@@ -42,8 +42,8 @@ def to_clips(frames: UInt8[Tensor, "n t h w 3"]) -> Float[Tensor, "n 3 t h w"]:
 
 
 def first_clips(dataset: ClipDataset, count: int, num_frames: int) -> Float[Tensor, "n 3 t h w"]:
-    """Return the first clips of a data set as a network of so many input frames takes them in evaluation."""
-    return torch.stack([to_clip(centre_frames(dataset, index, num_frames)[1]) for index in range(count)])
+    """Return the first clips of a data set that are here, as a network of so many input frames takes them."""
+    return torch.stack([to_clip(centre_frames(dataset, index, num_frames)[1]) for index in dataset.present[:count]])
 
 
 def centre_frames(

@@ -5,18 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 
 from analysis.attribution.sanity_checks.checks import Subject, keep
 from analysis.attribution.sanity_checks.deletion_insertion import DeletionInsertion
+from analysis.interventions.accuracy import changed_clips
 from analysis.interventions.experiments import load_network
 from analysis.interventions.layer_ablation import layer_ablation, store_ablation
 from app.ablation import labelled_clips
 from app.navigation import LAYER_ABLATION
 from app.url_keys import CLIP
 from gte.checkpoint_header import read_header
-from gte.data import DataOptions, DataReference, open_labelled
+from gte.data import DataOptions, DataReference, label_of, open_labelled
 from tests.app.opening import captions, finding, markdown, open_page, sentences, url_of
-from tests.gte.data.small_data import write_clip
+from tests.gte.data.small_data import SMALL_DATA, small_reference, write_clip
 from tests.tiny import save_tiny
 
 ODD = "Pushing [something] from left to right"
@@ -192,3 +194,50 @@ def test_one_class_and_174_classes_are_listed_and_drawn(folders, tmp_path, monke
 def still(folder: Path) -> Path:
     """A video of two frames."""
     return folder / "still.webm" if (folder / "still.webm").exists() else write_clip(folder / "still.webm", 0, 2)
+
+
+@pytest.mark.parametrize("name", SMALL_DATA)
+def test_evidence_and_what_if_open_on_a_clip_of_every_data_set(folders, small_data, name):
+    data = open_labelled(small_reference(name, small_data))
+    save_tiny(folders[""] / "gte-own.safetensors", "gte", dataset=data.name, classes=data.classes, twins=data.twins)
+    for page in ("evidence", "whatif"):
+        at = open_page(page)
+        assert not at.exception
+        assert not at.error
+        assert at.selectbox(key="clip").value in data.classes
+        assert "gte-own" in finding(at)
+        assert not any("not here" in text for text in sentences(at))
+    assert label_of(data.name) in captions(at)
+
+
+def test_clips_without_files_are_left_out_of_experiments_and_counted(folders, tmp_path, monkeypatch):
+    root = tmp_path / "listed"
+    rows = ["path,label,split"]
+    for label in (0, 1):
+        for number in range(3):
+            rows.append(f"{label}-{number}.mp4,{label},{'train' if number == 2 else 'val'}")
+            if number or label:
+                write_clip(root / f"{label}-{number}.mp4", number)
+    (root / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    monkeypatch.setenv("GTE_DATA", str(tmp_path))
+    data = open_labelled("list:listed")
+    assert (len(data), len(data.present)) == (4, 3)
+    path = folders[""] / "gte-own.safetensors"
+    save_tiny(path, "gte", dataset=data.name, classes=data.classes, twins=data.twins)
+    at = open_page("whatif")
+    assert not at.error
+    note = "3 test clips of listed, 1 to 2 per class: one clip is 33 %. Of all 4, 1 have no file here and are left out."
+    assert note in captions(at)
+    clips = labelled_clips(read_header(path))
+    assert sorted(clips.labels().tolist()) == [0, 1, 1]
+    assert sum(len(batch) for batch in clips.batches()) == 3
+    table = changed_clips((0, 0, 0), (1, 1, 1), clips)
+    assert set(table["Clip"]) <= {"0-1.mp4", "1-0.mp4", "1-1.mp4"}
+    for file in root.glob("*.mp4"):
+        file.unlink()
+    st.cache_resource.clear()
+    shutil.move(root, root.with_name("moved"))
+    shutil.copytree(root.with_name("moved"), root)
+    at = open_page("evidence")
+    assert not at.error
+    assert any("none of the files of its clips" in text for text in sentences(at))

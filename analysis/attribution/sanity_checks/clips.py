@@ -39,7 +39,7 @@ class CheckClips:
 def check_clips(model: nn.Module, header: CheckpointHeader, dataset: str, num_clips: int) -> CheckClips:
     """The first test clips of a data set, sampled as in evaluation; the model is left unchanged."""
     data = open_labelled(dataset, header.size)
-    numbers = range(min(num_clips, len(data)))
+    numbers = data.present[:num_clips]
     pixels = first_clips(data, len(numbers), header.num_frames)
     with torch.no_grad():
         logits = torch.cat([model(clip[None]) for clip in pixels])

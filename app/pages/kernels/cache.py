@@ -34,6 +34,7 @@ from app.components.kernel_barcode import Form
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
 from gte.checkpoint_header import CheckpointHeader
+from gte.data import open_labelled
 from gte.data.loading import to_clip
 from gte.files import stamp
 
@@ -176,7 +177,8 @@ def _first_clips(header: CheckpointHeader, count: int) -> FirstClips:
 
 def _pixels(header: CheckpointHeader, clips: FirstClips) -> Float[Tensor, "n 3 t h w"]:
     """Return clips as the network of a checkpoint takes them."""
-    shown = [dataset_clip(clips.dataset, index, header.num_frames, header.size) for index in range(clips.count)]
+    numbers = open_labelled(clips.dataset).present[: clips.count]
+    shown = [dataset_clip(clips.dataset, index, header.num_frames, header.size) for index in numbers]
     return torch.stack([to_clip(clip.frames) for clip in shown])
 
 
