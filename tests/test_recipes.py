@@ -109,6 +109,38 @@ METHOD_ENTRY = """    "toy_method": Method(
     ),
 """
 
+DATASET = '''"""Toy: videos named as their class."""
+
+from pathlib import Path
+
+from gte.data import Split
+from gte.data.listing import DataOptions, ListedClip, Listing
+
+
+def read(root: Path, split: Split, options: DataOptions) -> Listing:
+    """List the videos of a split, of which each has its class before the first hyphen of its name."""
+    paths = sorted((root / split).glob("*.mp4"))
+    classes = tuple(sorted({path.stem.split("-")[0] for path in paths}))
+    clips = (
+        ListedClip(clip_id=path.stem, path=path, label=classes.index(path.stem.split("-")[0])) for path in paths
+    )
+    return Listing(classes=classes, clips=tuple(clips), twins={"pull": "push", "push": "pull"}, flip={})
+'''
+
+DATASET_ENTRY = """    "toy_data": DatasetConfig(label="Toy", note="A toy.", source="gte.data.toy:read"),
+"""
+
+SMALL_DATASET = """
+
+def toy_data(root: Path) -> None:
+    for split in ("train", "val", "test"):
+        for number, name in enumerate(("pull-0", "push-0")):
+            write_clip(root / split / f"{name}.mp4", number)
+
+
+LAYOUTS["toy_data"] = Layout("toy_data", toy_data, {"train": 2, "val": 2, "test": 2})
+"""
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -154,7 +186,7 @@ def copied(folder: Path) -> Copy:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    """A copy to which a network, a page and a method have been added, as the recipes say."""
+    """A copy to which a network, a data set, a page and a method have been added, as the recipes say."""
     copy = copied(tmp_path_factory.mktemp("recipes") / "copy")
 
     copy.append("gte/models/temporal.py", OPERATOR)
@@ -162,6 +194,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     copy.append("gte/models/designs.py", DESIGN)
     copy.insert("gte/models/__init__.py", "    WithDepthwiseShift,\n", "    TwoTap,\n")
     copy.insert("gte/models/__init__.py", '    "i3d": ResNetConfig(', ROW)
+
+    copy.append("gte/data/toy.py", DATASET)
+    copy.insert("gte/data/__init__.py", '    "list": DatasetConfig(', DATASET_ENTRY)
+    copy.append("tests/gte/data/published.py", SMALL_DATASET)
 
     copy.append("app/pages/toy.py", PAGE)
     copy.insert("app/navigation.py", '    "library": PageSpec(', ENTRY)
@@ -177,7 +213,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 def passed(copy: Copy) -> list[str]:
     """The tests of the copy's contracts for what was added, after all of them have passed in one run."""
     places = ("tests/gte", "tests/analysis", "tests/app/test_pages.py")
-    return copy.passed(*places, "-k", "two_tap or toy_page or toy_method", "-m", "not slow")
+    return copy.passed(*places, "-k", "two_tap or toy_data or toy_page or toy_method", "-m", "not slow")
 
 
 def test_a_network_with_a_new_operator_is_an_operator_a_design_and_a_line(copy, passed, tmp_path):
@@ -190,6 +226,12 @@ def test_a_network_with_a_new_operator_is_an_operator_a_design_and_a_line(copy, 
     weights = tmp_path / "flat.safetensors"
     save_file(flat_resnet(STAGE_DEPTHS[26]).state_dict(), weights)
     copy.python("-c", STEP, str(weights), f"base_width={WIDTH}", str(tmp_path / "run"))
+
+
+def test_a_data_set_is_a_file_an_entry_and_a_small_one(passed):
+    trained = [name for name in passed if "toy_data" in name and "a_layout_trains_a_step" in name]
+    assert sum("toy_data" in name for name in passed) >= 5
+    assert trained
 
 
 def test_a_page_is_a_file_and_an_entry(passed):

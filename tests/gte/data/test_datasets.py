@@ -9,13 +9,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from gte.checkpoint_header import read_header
 from gte.data import DATASETS, DataReference, Split, is_here, label_of, open_dataset
 from gte.data.motionpairs.dataset import MotionPairs, export_clips, main
 from gte.data.video.sources import open_footage
 from gte.errors import SplitError
-from gte.train import train
-from gte.train_config import TrainConfig
 from tests.gte.data.small_data import small_reference
 
 ROOT = Path(__file__).parents[3]
@@ -67,27 +64,6 @@ def test_every_data_set_opens_and_says_what_its_clips_are(reference: str, split:
         assert numbers.tolist() == [len(seconds) - 1]
         np.testing.assert_array_equal(sampled, dataset.frames(index, numbers))
         assert dataset.frames(index, [0], whole=True).ndim == 4
-
-
-def test_every_data_set_trains_a_step_and_is_evaluated(reference: str, small_data: Path, tmp_path: Path):
-    data = DataReference.parse(reference)
-    root = small_data / data.root if data.root else None
-    config = TrainConfig(
-        out=tmp_path / "run",
-        dataset=data.dataset,
-        data_root=root,
-        data=data.options,
-        num_frames=4,
-        size=32,
-        model_options=("depth=26", "base_width=8"),
-        clips_per_epoch=4,
-        batch_size=4,
-        epochs=1,
-        num_workers=0,
-    )
-    header = read_header(train(config))
-    assert header.dataset == reference
-    assert is_here(header.dataset, header.classes)
 
 
 def test_data_sets_open_at_their_own_size_and_another_seed_is_another_data_set_if_it_is_rendered():
