@@ -135,7 +135,7 @@ SMALL_DATASET = """
 def toy_data(root: Path) -> None:
     for split in ("train", "val", "test"):
         for number, name in enumerate(("pull-0", "push-0")):
-            write_clip(root / split / f"{name}.mp4", number)
+            write_clip(root / split / f"{name}.mp4", number + 1)
 
 
 LAYOUTS["toy_data"] = Layout("toy_data", toy_data, {"train": 2, "val": 2, "test": 2})

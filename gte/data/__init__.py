@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Literal, Protocol
 
 import numpy as np
@@ -197,7 +197,7 @@ def open_dataset(
     if config is None:
         raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {data.dataset!r}.")
     if not config.is_read:
-        return _source(config)(split, size or config.size, seed=seed)
+        return resolve_name(config.source)(split, size or config.size, seed=seed)
     root = find_root(data.root) if root is None else root
     return _open_files(data, root, _folder_stamps(root), split, size or config.size)
 
@@ -238,7 +238,7 @@ def label_of(reference: str) -> str:
 def _open_files(data: DataReference, root: Path, stamps: tuple[Stamp, ...], split: Split, size: int) -> ClipDataset:
     from gte.data.file_clips import FileClips
 
-    listing = _source(DATASETS[data.dataset])(root, split, data.options)
+    listing = resolve_name(DATASETS[data.dataset].source)(root, split, data.options)
     return FileClips(str(data), listing, data.options, size)
 
 
@@ -252,11 +252,6 @@ def _folder_stamps(root: Path) -> tuple[Stamp, ...]:
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     if folder.is_dir():
         yield from os.scandir(folder)
-
-
-def _source(config: DatasetConfig):
-    module, name = config.source.split(":")
-    return getattr(import_module(module), name)
 
 
 __all__ = [

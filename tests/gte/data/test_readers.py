@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import get_args
 
 import pytest
 
 from gte.data import (
+    DATASETS,
     Split,
     diving48,
     hmdb51,
@@ -24,14 +26,7 @@ from tests.gte.data import published
 from tests.gte.data.published import LAYOUTS, write_text
 
 READERS: dict[str, Callable[[Path, Split, DataOptions], Listing]] = {
-    "something-v1": something.read_v1,
-    "something-v2": something.read_v2,
-    "jester": jester.read,
-    "diving48": diving48.read,
-    "ucf101": ucf101.read,
-    "hmdb51": hmdb51.read,
-    "kinetics": kinetics.read,
-    "list": list_file.read,
+    name: resolve_name(config.source) for name, config in DATASETS.items() if config.is_read
 }
 NO_OPTIONS = DataOptions()
 
