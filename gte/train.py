@@ -13,9 +13,8 @@ import tyro
 from jaxtyping import Float64, Shaped
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.rank_zero import rank_zero_only
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import tqdm
 
 from gte.cli import INTERRUPTED, run_command, say
 from gte.data.loading import Batch, EpochBatches, TrainingClips, batches_of, load, to_clips
@@ -25,7 +24,8 @@ from gte.evaluate import evaluate
 from gte.kernel_history import snapshot_steps
 from gte.models import match_gradient_strides
 from gte.train_config import PRESETS, TrainConfig
-from gte.training.checks import check_batch, check_classes, divergence, remarks
+from gte.training.checks import check_batch, check_classes, check_compiler, divergence, remarks
+from gte.training.progress import Progress, check_tensorboard
 from gte.training.run import RESUME_FILE, Run, saved_step
 from gte.training.stopping import NAMES, Stopped, StopSignals
 from gte.training.tally import Tally
@@ -37,6 +37,10 @@ def train(config: TrainConfig) -> Path:
     Raises GteError if the folder already holds a run and `resume` is not set, if it cannot be written to, or if the
     loss is not finite; Stopped, after saving, on Ctrl-C and SIGTERM.
     """
+    if config.tensorboard:
+        check_tensorboard()
+    if config.compile:
+        check_compiler(config)
     fabric = _fabric(config)
     run = Run(config)
     if config.data_root is not None:
@@ -47,8 +51,9 @@ def train(config: TrainConfig) -> Path:
         run.check_unused()
     check_classes(run.training_set)
     check_batch(config, run.model_config)
-    for remark in remarks(config, run.training_set, run.validation_set):
-        rank_zero_only(say)(remark)
+    for remark in [run.extension or run.start, *remarks(config, run.training_set, run.validation_set)]:
+        if remark:
+            rank_zero_only(say)(remark)
     # Further processes are started here, once all that can be refused has been.
     fabric.launch()
     stop = StopSignals()
@@ -95,7 +100,17 @@ class Training:
                 "clips. Give a smaller --batch-size, or more clips."
             )
         self.snapshot_steps = set(snapshot_steps(self.steps_per_epoch * config.epochs))
-        self.model, self.optimizer = fabric.setup(run.model, run.optimizer)
+        self.progress = Progress(
+            epochs=config.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            clips_per_step=self.clips_per_step,
+            step=run.step,
+            is_shown=fabric.is_global_zero,
+            log=config.out / "tensorboard" if config.tensorboard else None,
+        )
+        model = torch.compile(run.model) if config.compile else run.model
+        assert isinstance(model, nn.Module)
+        self.model, self.optimizer = fabric.setup(model, run.optimizer)
         if fabric.world_size > 1:
             match_gradient_strides(run.model)
         # The model is on its device now; this takes the optimiser's state there too.
@@ -119,30 +134,15 @@ class Training:
         clips = TrainingClips(run.training_set, config.num_frames, config.seed, config.augment, config.size)
         loader = batches_of(load(clips, batches=self.batches, num_workers=config.num_workers))
         self.stop.tolerate_dead_workers()
-        with tqdm(
-            total=config.epochs * self.steps_per_epoch * self.clips_per_step,
-            initial=run.step * self.clips_per_step,
-            unit="clip",
-            smoothing=0.05,
-            disable=not self.fabric.is_global_zero,
-        ) as bar:
+        with self.progress.shown():
             for epoch in range(run.epochs_done, config.epochs):
                 self._begin(epoch)
+                self.progress.begin(epoch)
                 for number in range(run.step - epoch * self.steps_per_epoch, self.steps_per_epoch):
                     self._step(loader, config.learning_rate(epoch + number / self.steps_per_epoch))
-                    bar.update(self.clips_per_step)
-                    bar.set_postfix(
-                        epoch=f"{epoch + 1}/{config.epochs}", loss=self.tally.loss, top1=f"{self.tally.top1:.1%}"
-                    )
+                    self.progress.advance(self.tally.loss, self.tally.top1)
                     self._save_if_due()
-                entry = self._finish_epoch()
-                if self.fabric.is_global_zero:
-                    bar.write(
-                        f"epoch {epoch + 1}: loss {entry['train_loss']:.3f}, top-1 {entry['train_top1']:.1%} in "
-                        f"training, {entry['val_top1']:.1%} in validation; {entry['clips_per_second']:.1f} clips/s, "
-                        f"{entry['data_wait_share']:.1%} of the time waiting for data",
-                        file=sys.stderr,
-                    )
+                self.progress.finish_epoch(self._finish_epoch())
 
     def _begin(self, epoch: int) -> None:
         """Set random numbers and sums as they are at the run's step of an epoch."""
@@ -153,10 +153,11 @@ class Training:
         if self.run.step > epoch * self.steps_per_epoch:
             states = self.run.process_states
             self.tally = Tally(states["sums"][rank])
-            torch.set_rng_state(states["random"][rank])
+            # Copies, because torch reads the state of random numbers from the start of a tensor's memory.
+            torch.set_rng_state(states["random"][rank].clone())
             if self.fabric.device.type != "cpu":
                 torch.get_device_module(self.fabric.device).set_rng_state(
-                    states["device_random"][rank], self.fabric.device
+                    states["device_random"][rank].clone(), self.fabric.device
                 )
         self.model.train()
 
@@ -201,8 +202,7 @@ class Training:
         for problem in problems:
             if problem not in self.problems:
                 self.problems.add(problem)
-                if self.fabric.is_global_zero:
-                    tqdm.write(problem, file=sys.stderr)
+                self.progress.say(problem)
 
     def _save_if_due(self) -> None:
         """Save if `save_minutes` have passed; save and stop if a signal has arrived in any process."""
@@ -268,11 +268,18 @@ class Training:
                 return None
             self._report(scores.problems)
             return scores.loss, scores.top1
-        sums = torch.zeros(3, dtype=torch.float64)
+        sums, lost = torch.zeros(3, dtype=torch.float64), 0
         if fabric.global_rank < len(run.validation_set):
-            scores = work()
-            self._report(scores.problems)
-            sums = torch.tensor([scores.loss, scores.top1, 1], dtype=torch.float64) * len(scores.labels)
+            scores = self.stop.survive(work)
+            if scores is None:
+                lost = self.stop.number or 0
+            else:
+                self._report(scores.problems)
+                sums = torch.tensor([scores.loss, scores.top1, 1], dtype=torch.float64) * len(scores.labels)
+        (lost,) = self._largest(lost)
+        if lost:
+            self.stop.number = int(lost)
+            return None
         loss, correct, clips = self._sum(sums).tolist()
         return loss / clips, correct / clips
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from gte.checkpoint_header import SUFFIX
 from gte.data import DATASETS, ClipDataset, Split, open_dataset
 from gte.data.augmentation import Augmentation
 from gte.data.listing import DataOptions
@@ -33,7 +34,8 @@ class TrainConfig:
     model_options: tuple[str, ...] = ()
     """Options of the network: depth=26 base_width=16. The others keep their defaults."""
     pretrained: str = ""
-    """Weights of a 2D ResNet to start from: imagenet, or the path of a .pth or .safetensors file; random when empty."""
+    """Weights to start from: imagenet, the path of a checkpoint of this project, whose classifier is replaced if its
+    classes are others, or the path of a 2D ResNet's .pth or .safetensors file; random when empty."""
     dataset: str = "motionpairs"
     """Name in the table of data sets."""
     data_root: Path | None = None
@@ -83,6 +85,10 @@ class TrainConfig:
     num_nodes: int = 1
     """Machines."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    compile: bool = False
+    """Compile the network: a minute or more at first, faster steps after it."""
+    tensorboard: bool = False
+    """Write the metrics of each epoch for TensorBoard, into the folder of the run, too."""
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "size", "epochs", "batch_size", "accumulate", "devices", "num_nodes"):
@@ -124,7 +130,8 @@ class TrainConfig:
             )
         network = configure(self.model, **self.options)
         network.check_takes(ClipShape(self.num_frames, self.size, self.size))
-        if self.pretrained:
+        # Any network can start from a checkpoint of its own kind, which these files may be.
+        if self.pretrained and not self.pretrained.endswith(SUFFIX):
             check_pretrained(network, self.pretrained)
 
     @property
@@ -218,12 +225,12 @@ class TrainConfig:
         ]
 
 
-_NO_INFLUENCE = {"out", "resume", "save_minutes", "num_workers", "data_root", "data"}
+_NO_INFLUENCE = {"out", "resume", "save_minutes", "num_workers", "data_root", "data", "tensorboard"}
 """Fields that do not change the result, and those that the reference to the data set states."""
 
 _PAPER = TrainConfig(
     out=Path("runs/paper-something"),
-    dataset="folder",
+    dataset="something-v1",
     augment="multi-scale",
     model_options=("depth=50", "dropout=0.3"),
     pretrained=IMAGENET,
@@ -281,7 +288,7 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
     ),
     "paper-diving48": (
         "The same with 16 frames, as Liu et al. test on Diving48.",
-        replace(_PAPER, out=Path("runs/paper-diving48"), num_frames=16),
+        replace(_PAPER, out=Path("runs/paper-diving48"), dataset="diving48", num_frames=16),
     ),
     "tsn": (
         "TSN's command for UCF-101 with a ResNet-50: c2d from ImageNet, 3 segments, SGD at 0.001 for batches of 128, "
@@ -289,6 +296,7 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
         replace(
             _PAPER,
             out=Path("runs/tsn"),
+            dataset="ucf101",
             model="c2d",
             model_options=("depth=50", "dropout=0.8"),
             num_frames=3,

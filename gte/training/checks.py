@@ -1,6 +1,8 @@
 """Checks of a training before its first step, and sentences on what will be done."""
 
+import importlib.util
 import os
+import shutil
 from collections import Counter
 
 import torch
@@ -40,6 +42,16 @@ def check_batch(config: TrainConfig, network: ModelConfig) -> None:
             f"BatchNorm needs more than one value per channel in training; batches of {batch} leave it one in "
             f"{config.model}. Give a larger --batch-size, --size or --num-frames."
         ) from error
+
+
+def check_compiler(config: TrainConfig) -> None:
+    """Raise GteError if what compiled networks need is missing: a C++ compiler, or on a GPU Triton."""
+    if config.accelerator == "cpu":
+        compilers = filter(None, [os.environ.get("CXX"), "g++", "clang++", "cl"])
+        if not any(shutil.which(compiler) for compiler in compilers):
+            raise GteError("--compile needs a C++ compiler on a CPU; install g++, or leave it out.")
+    elif importlib.util.find_spec("triton") is None:
+        raise GteError("--compile needs the package triton on a GPU; install it, or leave it out.")
 
 
 def remarks(config: TrainConfig, *splits: ClipDataset) -> list[str]:

@@ -1,6 +1,7 @@
 """A training run: the network, its optimiser, their progress, and the files that hold them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,7 +37,9 @@ class Run:
         network = self.model_config.build()
         self.start = ""
         if config.pretrained and not config.resume:
-            self.start = initialise(network, self.model_config, config.pretrained)
+            self.start = initialise(network, self.model_config, config.pretrained, self.training_set.classes)
+        self.extension = ""
+        """A sentence on the schedule of a run that is prolonged."""
         self.model = to_channels_last(network)
         self.optimizer = config.build_optimizer(self.model)
         self.step = 0
@@ -120,7 +123,9 @@ class Run:
             raise
         except Exception as error:
             raise GteError(f"{self.resume_file} is damaged; start the run again in another folder.") from error
-        if differences := self.config.differences(facts):
+        is_longer = self.config.epochs > facts.get("epochs", self.config.epochs)
+        differences = [name for name in self.config.differences(facts) if not (name == "epochs" and is_longer)]
+        if differences:
             raise GteError(
                 f"The run in {self.config.out} has other settings ({', '.join(differences)}); "
                 "resume it with its own, or start another with --out."
@@ -141,6 +146,20 @@ class Run:
         self.start = state.get("start", "")
         self.process_states = state.get("process_states", {})
         self.scaler = state.get("scaler", {})
+        if is_longer:
+            self.extension = self._extension(facts["epochs"])
+            self.start = f"{self.start} {self.extension}".strip()
+
+    def _extension(self, epochs: int) -> str:
+        """Return a sentence on the learning rates of a run that was meant for fewer epochs."""
+        config, before = self.config, replace(self.config, epochs=epochs)
+        rates = [config.learning_rate(self.epochs_done), config.learning_rate(config.epochs)]
+        now, last = (f"{rate:.3g}" for rate in rates)
+        return (
+            f"Prolonged after epoch {self.epochs_done} from {epochs} to {config.epochs} epochs: from there on the "
+            f"learning rate is that of the {config.schedule} schedule of {config.epochs} epochs, {now} at first (of "
+            f"{epochs} epochs it would be {before.learning_rate(self.epochs_done):.3g}) and {last} at the end."
+        )
 
     def header(self) -> CheckpointHeader:
         """Return the checkpoint's header at this point of the run."""

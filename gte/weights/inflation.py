@@ -7,7 +7,7 @@ p3d and gst_large equal the 2D network on the three middle frames of a still cli
 consensus, and on no frame at all of a clip of eight.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
@@ -15,6 +15,7 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor, nn
 
+from gte.checkpoint_header import SUFFIX, is_checkpoint
 from gte.errors import WeightsError
 from gte.files import sha256
 from gte.models import MODELS
@@ -25,6 +26,7 @@ from gte.models.operator import TemporalKernel
 from gte.models.resnet import Bottleneck, ResNetConfig, VideoResNet
 from gte.models.shift import shift_layers
 from gte.models.temporal import temporal_layers, with_prefix
+from gte.weights.own import start_from_checkpoint
 from gte.weights.published import NORMALIZE, load_published, recognise
 from gte.weights.safe_load import read_tensors
 from gte.weights.state_dicts import COUNTER, State, check_fit, contents_of, some_of
@@ -60,12 +62,15 @@ def check_pretrained(row: ModelConfig, pretrained: str) -> ResNetConfig:
     return config
 
 
-def initialise(network: nn.Module, config: ModelConfig, pretrained: str) -> str:
-    """Fill a new network, in place, from "imagenet" or from a file of torchvision's ResNet weights.
+def initialise(network: nn.Module, config: ModelConfig, pretrained: str, classes: Sequence[str] = ()) -> str:
+    """Fill a new network of these classes, in place, from "imagenet", from a checkpoint of this project (see
+    `start_from_checkpoint`) or from a file of torchvision's ResNet weights.
 
     Returns a sentence that names the file, its SHA-256 and the parameters that stay random. Raises ValueError as
     `check_pretrained` does, and WeightsError if there are no such weights or they do not fit.
     """
+    if pretrained.endswith(SUFFIX) and is_checkpoint(pretrained):
+        return start_from_checkpoint(network, config, Path(pretrained), classes)
     fitting = check_pretrained(config, pretrained)
     path, weights = _imagenet(fitting.depth) if pretrained == IMAGENET else _local(Path(pretrained), fitting)
     try:

@@ -17,17 +17,29 @@ from gte.models import match_gradient_strides, to_channels_last
 from tests.tiny import NETWORKS, tiny_clip, tiny_model
 
 COMMAND = """
+import os, signal
 from gte.data.motionpairs import dataset
 from gte.train import main, run_command
 
 dataset.SPLITS.update(train=64, val=3)
+frames, opened = dataset.MotionPairs.frames, iter(range(1000))
+
+def frames_and_signal(*arguments, **options):
+    if next(opened) == int(os.environ["STOP_AT"]) and os.environ.get("LOCAL_RANK", "0") == "0":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return frames(*arguments, **options)
+
+dataset.MotionPairs.frames = frames_and_signal
 if __name__ == "__main__":
     run_command(main, prog="python -m gte.train")
 """
-"""The command with three clips for validation, of which two processes take two and one."""
+"""The command with three clips for validation, of which two processes take two and one.
+
+At the clip STOP_AT, counted in the first process, that process gets SIGTERM.
+"""
 
 
-def run(folder: Path, name: str, *more: str) -> tuple[Path, str]:
+def run(folder: Path, name: str, *more: str, stop_at: int = -1) -> tuple[Path, str]:
     """Train for two epochs of two steps of eight clips; return the checkpoint and what was printed."""
     script = folder / "command.py"
     script.write_text(COMMAND)
@@ -38,9 +50,9 @@ def run(folder: Path, name: str, *more: str) -> tuple[Path, str]:
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1"},
+        env={"PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1", "STOP_AT": str(stop_at)},
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == (0 if stop_at < 0 else 143), done.stderr
     return folder / name / f"{name}.safetensors", done.stderr
 
 
@@ -61,6 +73,19 @@ def test_two_processes_train_to_the_weights_of_one_that_accumulates_the_same_hal
     assert "Warning" not in printed
     lines = (together.parent / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4]
+
+
+@pytest.mark.slow
+def test_processes_of_which_one_gets_a_signal_all_stop_and_are_resumed_exactly(tmp_path):
+    settings = ["--devices", "2", "--model-options", "depth=26", "base_width=16", "dropout=0.5"]
+    whole, _ = run(tmp_path, "whole", *settings)
+    cut, printed = run(tmp_path, "cut", *settings, stop_at=3)
+    assert printed.count("Stopped by SIGTERM.") == 1
+    assert printed.count("resume.pt holds the run up to step 1, in epoch 1 of 2") == 1
+    run(tmp_path, "cut", *settings, "--resume")
+    weights = load_model(whole)[0].state_dict()
+    for name, tensor in load_model(cut)[0].state_dict().items():
+        assert torch.equal(tensor, weights[name]), name
 
 
 def test_processes_and_parts_share_an_epoch_without_overlap():

@@ -297,6 +297,32 @@ def test_resuming_with_other_settings_names_them(config):
         train(replace(config, epochs=1, lr=0.5, batch_size=2, resume=True))
 
 
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("cosine", "schedule of 4 epochs, 0.005 at first (of 2 epochs it would be 0) and 0 at the end"),
+        ("step", "schedule of 4 epochs, 0.001 at first (of 2 epochs it would be 0.001) and 0.0001 at the end"),
+    ],
+)
+def test_a_finished_run_is_prolonged_along_the_schedule_of_its_new_length(config, schedule, rates):
+    config = replace(config, schedule=schedule, lr_decay_epochs=(1, 3))
+    train(config)
+    before = restored(config)
+    path = train(replace(config, epochs=4, resume=True))
+    header = read_header(path)
+    assert (header.step, len(header.metrics), header.training["epochs"]) == (8, 4, 4)
+    start = str(header.environment["start"])
+    assert start.startswith(
+        "Prolonged after epoch 2 from 2 to 4 epochs: from there on the learning rate is that of the"
+    )
+    assert start.endswith(f"{schedule} {rates}.")
+    assert list(header.metrics[:2]) == before.metrics
+    steps = restored(replace(config, epochs=4)).snapshots.steps
+    assert steps == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    with pytest.raises(GteError, match=r"other settings \(epochs\)"):
+        train(replace(config, resume=True))
+
+
 def test_a_data_set_that_has_changed_is_not_resumed(config, monkeypatch):
     train(replace(config, epochs=1))
     monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 60, "val": 2, "test": 28})

@@ -375,7 +375,10 @@ def test_a_training_whose_weights_are_missing_writes_nothing(config):
 def test_a_configuration_that_no_such_weights_fit_states_the_rule(config):
     for changes, message in [
         ({"pretrained": "imagenet"}, "exist for depth 50 and 101 with base_width 64; got depth 26"),
-        ({"model": "slowfast_4x16", "model_options": ()}, "fit the ResNets of the table, .*; got SlowFast 4x16"),
+        (
+            {"pretrained": "r50.pth", "model": "slowfast_4x16", "model_options": ()},
+            "fit the ResNets of the table, .*; got SlowFast 4x16",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             replace(config, **changes)
