@@ -65,7 +65,8 @@ class StopSignals:
         """Return what `work`, which uses loader workers, returns; None if a signal has killed one of them."""
         try:
             return work()
-        except RuntimeError:
+        except (RuntimeError, OSError, EOFError):
+            # The loader's own error, or that of a connection to a worker that is gone.
             if self.number is None:
                 raise
             return None
