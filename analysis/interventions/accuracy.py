@@ -375,7 +375,7 @@ def resolution(clips: LabelledClips) -> str:
     missing = len(data) - len(data.present)
     note = f" Of all {len(data)}, {missing} have no file here and are left out." if missing else ""
     if DATASETS[DataReference.parse(clips.dataset).dataset].labelled == "val":
-        note += " They are of its validation part, because the labels of its test part are not published."
+        note += " They are of its validation part."
     return (
         f"{clips.num_clips} test clips of {label_of(clips.dataset)}, {each} per class: one clip is "
         f"{100 / clips.num_clips:.2g} %.{note}"

@@ -98,7 +98,8 @@ def advantages(result: DeletionInsertion) -> go.Figure:
     )
     figure.update_yaxes(
         tickvals=list(range(len(names))),
-        ticktext=names,
+        # Without the counts in brackets, which the sentence has.
+        ticktext=[name.partition(" (")[0] for name in names],
         range=[len(names) - 0.5, -0.5],
         showgrid=False,
         zeroline=False,

@@ -39,6 +39,8 @@ from gte.files import stamp
 
 MIN_CHART_WIDTH = 360
 """Pixels that the chart of one network needs, with the labels of its axes."""
+MIN_CARD_WIDTH = 480
+"""Pixels that a stored result needs, with its sentence."""
 ORDER_SCALE = "maximum of the three"
 ICONS = {
     "passed": ":material/check_circle:",
@@ -120,7 +122,7 @@ def stored_results(header: CheckpointHeader, name: str) -> None:
     shown = checks.cards(subject, checkpoints.path_in_code(header))
     if shown:
         st.subheader(f"Stored tests of the evidence of {layout.plain(name)}", anchor=False)
-    with st.grid(2, min_column_width=MIN_CHART_WIDTH):
+    with st.grid(2, min_column_width=MIN_CARD_WIDTH):
         for card in shown:
             with st.container():
                 cards.draw(card)
