@@ -108,6 +108,10 @@ class TrainConfig:
         ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative or infinite; got {getattr(self, name)}.")
+        if self.label_smoothing >= 1 or self.seed >= 2**63:
+            raise ValueError(
+                f"label_smoothing must be below 1 and seed below 2**63; got {self.label_smoothing} and {self.seed}."
+            )
         if self.clips_per_epoch is not None and self.clips_per_epoch < self.batch_size:
             raise ValueError(
                 f"clips_per_epoch must hold at least one batch of {self.batch_size}; got {self.clips_per_epoch}."

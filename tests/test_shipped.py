@@ -8,6 +8,8 @@ from analysis.interventions.accuracy import LabelledClips, Step, settings_accura
 from analysis.interventions.experiments import load_network
 from analysis.interventions.layer_ablation import ALL_LAYERS, layer_ablation, stored_ablation
 from gte.checkpoint import load_model
+from gte.checkpoint_header import read_header
+from gte.data import DataReference
 from gte.data.loading import to_clip
 from gte.data.motionpairs.dataset import MotionPairs
 from gte.data.motionpairs.scenes import NUM_FRAMES
@@ -16,19 +18,41 @@ from gte.evaluate import evaluate
 from tests.browser.harness import ROOT
 
 NAMES = ("gte-tiny", "c2d-tiny")
+RECORDED = ("gte-fir16", "c2d-fir16")
+"""Trained on recordings, which do not ship."""
 MAX_BYTES = 4_000_000
 NUM_CLIPS = 140
 """Of the test split: seventy scenes, each forwards and backwards."""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *RECORDED])
 def test_a_shipped_checkpoint_is_small_and_says_how_it_was_made(name):
     path = ROOT / "checkpoints" / f"{name}.safetensors"
     _, header = load_model(path)
     assert path.stat().st_size < MAX_BYTES
     assert header.environment["modified"] is False
-    assert header.environment["command"].startswith("python -m gte.train tiny")
+    preset = "tiny" if name in NAMES else "small"
+    assert header.environment["command"].startswith(f"python -m gte.train {preset} ")
     assert len(header.metrics) == header.training["epochs"]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_network_of_recordings_knows_its_data_by_name_and_which_class_is_the_reversal_of_another(name):
+    header = read_header(ROOT / "checkpoints" / f"{name}.safetensors")
+    data = DataReference.parse(header.dataset)
+    assert (data.dataset, data.root) == ("folder", "nagoya-fir16")
+    pair = [header.classes[label] for label, twin in enumerate(header.twins) if twin >= 0]
+    assert pair == ["sitdown", "standup"]
+
+
+def test_the_table_of_networks_of_recordings_is_that_of_the_runs():
+    runs = pd.read_csv(ROOT / "checkpoints" / "fir16.csv")
+    assert len(runs) == 12
+    table = (ROOT / "checkpoints" / "README.md").read_text(encoding="utf-8")
+    for model, rows in runs.groupby("model"):
+        shares = 100 * rows[["top1", "top1_with_reversed_class", "reversed_clips_given_reversed_class"]]
+        cells = [f"{column.mean():.1f} ({column.min():.1f} to {column.max():.1f})" for _, column in shares.items()]
+        assert f"| {model} | {' | '.join(cells)} |" in table
 
 
 @pytest.mark.slow

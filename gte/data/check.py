@@ -242,7 +242,7 @@ def _copies(splits: Splits) -> Iterator[Finding]:
     """Yield findings on equal files in several splits, or with several labels; only files of equal size are hashed."""
     by_size: defaultdict[object, list[Clip]] = defaultdict(list)
     for split, dataset in splits.items():
-        for index in dataset.present:
+        for index in filter(lambda index: dataset.path(index).exists(), dataset.present):
             by_size[_size(dataset.path(index))].append((split, index))
     shared: list[list[Clip]] = []
     disagreeing: list[list[Clip]] = []
@@ -283,14 +283,17 @@ def _copies(splits: Splits) -> Iterator[Finding]:
 
 
 def _size(path: Path) -> object:
-    if path.is_dir():
-        return tuple(sorted((file.name, file.stat().st_size) for file in path.iterdir()))
-    return path.stat().st_size
+    return tuple((file.name, file.stat().st_size) for file in _files(path)) if path.is_dir() else path.stat().st_size
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files of a clip, those in folders of its folder included."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
 def _hash(path: Path) -> str:
     digest = hashlib.sha256()
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+    for file in _files(path):
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()

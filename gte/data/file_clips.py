@@ -187,7 +187,9 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
         one, equals, other = text.partition("=")
         if not (one and equals and other):
             raise DatasetError(f"Two classes are written as left=right; got {text!r}.")
-        pairs |= {one: other, other: one}
+        for name, partner in ((one, other), (other, one)):
+            if pairs.setdefault(name, partner) != partner:
+                raise DatasetError(f"A class has one partner; {name} is given {pairs[name]} and {partner}.")
     return pairs
 
 

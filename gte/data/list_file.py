@@ -67,7 +67,7 @@ def _clips(
         yield (
             place,
             ListedClip(
-                clip_id=f"{path}@{start:g}" if more.get("start") else path,
+                clip_id=f"{path}@{start}" if more.get("start") else path,
                 path=root / layout.format(path=path),
                 label=class_in_range(place, label, len(classes))
                 if numbers is None

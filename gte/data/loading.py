@@ -63,6 +63,8 @@ class Batch:
     """Their numbers in the data set."""
     problems: tuple[str, ...] = ()
     """Why other clips could not be read, a sentence for each."""
+    error: str = ""
+    """Why the work cannot go on: what a worker raises would reach a reader as a traceback."""
 
 
 class Sample(NamedTuple):
@@ -73,6 +75,8 @@ class Sample(NamedTuple):
     label: int
     index: int
     problems: Sequence[str] = ()
+    error: str = ""
+    """Why the work cannot go on."""
 
 
 class TrainingClips(Dataset[Sample]):
@@ -107,16 +111,16 @@ class TrainingClips(Dataset[Sample]):
             except VideoError as error:
                 problems.append(f"{self.dataset.clip_id(index)}: {error}")
                 if len(problems) == MAX_REPLACED:
-                    raise VideoError(
-                        f"{MAX_REPLACED} clips of {self.dataset.name}, drawn one after another, cannot be read. The "
-                        f"last is {problems[-1]}"
-                    ) from error
+                    text = f"{MAX_REPLACED} clips of {self.dataset.name}, drawn one after another, cannot be read. The "
+                    return Sample(NO_FRAMES, 0, index, error=f"{text}last is {problems[-1]}")
                 index = self.present[int(rng.integers(len(self)))]
 
     def _read(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
         is_cropped = self.augment == "multi-scale"
+        # Drawn here, because a data set may ask several times which frames are to be read.
+        part = rng.random(self.num_segments)
         _, frames = self.dataset.sample(
-            index, lambda seconds, end: segment_frames(seconds, self.num_segments, end, rng), whole=is_cropped
+            index, lambda seconds, end: segment_frames(seconds, self.num_segments, end, part), whole=is_cropped
         )
         label, flip = self.dataset.label(index), self.dataset.flip
         if self.augment != "none" and flip is not None and rng.random() < 0.5:
@@ -158,7 +162,8 @@ class EvaluationClips(Dataset[Sample]):
         except VideoError as error:
             problem = f"{self.dataset.clip_id(index)}: {error}"
             if not self.allow_missing:
-                raise VideoError(f"{problem} To evaluate without such clips, give --allow-missing.") from error
+                problem = f"{problem} To evaluate without such clips, give --allow-missing."
+                return Sample(NO_FRAMES, label, index, error=problem)
             return Sample(NO_FRAMES, label, index, (problem,))
         return Sample(np.ascontiguousarray(frames[::-1]) if self.reverse else frames, label, index)
 
@@ -245,15 +250,24 @@ def load(
 
 
 def batches_of(loader: DataLoader[Batch]) -> Iterator[Batch]:
-    """Start loader workers that ignore SIGINT: Ctrl-C reaches every process, and the caller handles it."""
+    """Start loader workers that ignore SIGINT: Ctrl-C reaches every process, and the caller handles it.
+
+    The iterator raises VideoError for a clip that is needed and cannot be read.
+    """
     if threading.current_thread() is not threading.main_thread():
-        return iter(loader)
+        return map(_checked, loader)
     # A process ignores from its start the signals that its parent ignores.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return iter(loader)
+        return map(_checked, loader)
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _checked(batch: Batch) -> Batch:
+    if batch.error:
+        raise VideoError(batch.error)
+    return batch
 
 
 def _collate(samples: Sequence[Sample]) -> Batch:
@@ -265,6 +279,7 @@ def _collate(samples: Sequence[Sample]) -> Batch:
         torch.tensor([sample.label for sample in read], dtype=torch.int64),
         torch.tensor([sample.index for sample in read], dtype=torch.int64),
         problems,
+        next((sample.error for sample in samples if sample.error), ""),
     )
 
 

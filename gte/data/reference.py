@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from pathlib import PurePath
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, unquote, urlencode
 
 from gte.data.listing import DataOptions
 
@@ -27,7 +27,8 @@ class DataReference:
         default = asdict(DEFAULT)
         changed = {name: value for name, value in asdict(self.options).items() if value != default[name]}
         options = f"?{urlencode(changed, doseq=True)}" if changed else ""
-        return f"{self.dataset}:{self.root}{options}" if self.root else self.dataset
+        root = self.root.replace("%", "%25").replace("?", "%3F")
+        return f"{self.dataset}:{root}{options}" if self.root else self.dataset
 
     @classmethod
     def parse(cls, text: str) -> "DataReference":
@@ -41,4 +42,4 @@ class DataReference:
                 kind = type(part.default)
                 options[part.name] = tuple(values) if kind is tuple else kind(values[0])
         # Only the last part: a checkpoint from elsewhere must not lead to any path.
-        return cls(dataset, PurePath(root).name, DataOptions(**options))
+        return cls(dataset, PurePath(unquote(root)).name, DataOptions(**options))

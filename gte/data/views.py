@@ -41,7 +41,7 @@ class Views:
         def choose(seconds: Float[np.ndarray, " n"], end: float | None) -> Int[np.ndarray, " t"]:
             if self.sampling == "dense" and len(seconds) > DENSE_WINDOW:
                 return dense_frames(len(seconds), num_frames, clip, self.clips)
-            return segment_frames(seconds, num_frames, end, part=(clip + 0.5) / self.clips)
+            return segment_frames(seconds, num_frames, end, None if self.clips == 1 else (clip + 0.5) / self.clips)
 
         if self.crops == 1:
             return dataset.sample(index, choose)[1]

@@ -18,6 +18,8 @@ from gte.weights.state_dicts import some_of
 def check_classes(dataset: ClipDataset) -> None:
     """Raise GteError if a class has no clip to learn it from."""
     counts = Counter(dataset.label(index) for index in dataset.present)
+    if len(dataset.classes) < 2:
+        raise GteError(f"A network tells classes apart; {dataset.name} has {len(dataset.classes)}. Add another.")
     missing = [name for label, name in enumerate(dataset.classes) if not counts[label]]
     if missing:
         number = f"{len(missing)} of {len(dataset.classes)}"

@@ -18,6 +18,7 @@ from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import configure, to_channels_last
 from gte.train_config import TrainConfig
 from gte.weights.inflation import initialise
+from gte.weights.state_dicts import some_of
 
 RESUME_FILE = "resume.pt"
 
@@ -129,6 +130,12 @@ class Run:
             raise GteError(
                 f"The run in {self.config.out} has other settings ({', '.join(differences)}); "
                 "resume it with its own, or start another with --out."
+            )
+        classes = json.loads(state["data"])["classes"] if "data" in state else list(self.training_set.classes)
+        if classes != list(self.training_set.classes):
+            raise GteError(
+                f"The run in {self.config.out} began with other classes ({some_of(classes)}) than the data now have; "
+                "it cannot be continued: start another with --out."
             )
         present = len(self.training_set.present)
         if (clips := state.get("num_clips", present)) != present:

@@ -55,7 +55,7 @@ def test_scores_list_the_commonest_mistakes_and_shares_by_target():
 
 def test_one_view_is_the_centre_frames_and_several_are_at_equal_steps_within_each_part():
     times = np.arange(24) / 12
-    assert segment_frames(times, 4, part=0.5).tolist() == segment_frames(times, 4).tolist() == [2, 8, 15, 21]
+    assert segment_frames(times, 4).tolist() == [2, 8, 15, 21]
     assert segment_frames(times, 4, part=0.25).tolist() == [1, 7, 13, 19]
     assert segment_frames(times, 4, part=0.75).tolist() == [4, 10, 16, 22]
     uneven = np.array([0.0, 0.1, 0.2, 0.3, 1.0, 2.0])

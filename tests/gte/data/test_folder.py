@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gte.data import SPLITS, DataOptions, Split
 from gte.data.file_clips import FileClips
 from gte.data.folder import read
+from gte.data.loading import EpochBatches, EvaluationClips, TrainingClips, batches_of, load
 from gte.errors import DatasetError, VideoError
 from tests.gte.data.small_data import write_clip
 
@@ -111,3 +113,37 @@ def test_a_missing_clip_is_left_out_of_the_examples_and_named_when_it_is_read(tm
     assert fresh.present == (0,)
     with pytest.raises(VideoError, match=gone.name):
         clips.frames(0, [0])
+
+
+@pytest.mark.parametrize("augment", ["flip", "multi-scale"])
+def test_a_training_clip_is_the_same_whether_its_file_is_opened_or_known_already(tmp_path, augment):
+    root = touch(tmp_path, ["val/run/a.mp4", "test/run/a.mp4"])
+    for number in range(6):
+        write_clip(root / f"train/run/{number}.mp4", number, num_frames=20)
+    options = DataOptions(flip=("same",))
+    warm, cold = (FileClips("folder:x", read(root, "train", options), options, 32) for _ in range(2))
+    for index in range(6):
+        warm.seconds(index)
+    for index in range(6):
+        known, opened = (TrainingClips(clips, 4, 0, augment, 32)[3, index] for clips in (warm, cold))
+        np.testing.assert_array_equal(known.frames, opened.frames)
+
+
+def test_what_a_worker_cannot_read_is_one_sentence(tmp_path):
+    root = touch(tmp_path, [f"{split}/run/{number}.mp4" for split in SPLITS for number in range(3)])
+    clips = FileClips("folder:x", read(root, "train", DataOptions()), DataOptions(), 32)
+    order = EpochBatches(3, clips_per_epoch=1, batch_size=1, num_epochs=1)
+    training = load(TrainingClips(clips, 4, 0), batches=order, num_workers=1)
+    for loader in (training, load(EvaluationClips(clips, 4), num_workers=1)):
+        with pytest.raises(VideoError) as error:
+            next(batches_of(loader))
+        assert "Traceback" not in str(error.value)
+        assert "is empty" in str(error.value)
+
+
+def test_a_class_has_one_partner(tmp_path):
+    listing = read(
+        touch(tmp_path, [f"{split}/{name}/0.mp4" for split in SPLITS for name in "abc"]), "val", DataOptions()
+    )
+    with pytest.raises(DatasetError, match="a is given b and c"):
+        FileClips("folder:x", listing, DataOptions(twins=("a=b", "a=c")), 32)

@@ -14,6 +14,7 @@ from gte.errors import DatasetError
     [
         DataReference("motionpairs"),
         DataReference("folder", "my videos"),
+        DataReference("folder", "what?is 100%25: this", DataOptions(fold=3)),
         DataReference("ucf101", "UCF-101", DataOptions(fold=2)),
         DataReference("list", "x", DataOptions(template="img_{:05d}.jpg", twins=("a=b", "c & d=e?f"), flip=("same",))),
     ],
@@ -34,7 +35,7 @@ def test_a_folder_is_found_below_those_that_are_named_and_then_among_those_that_
     monkeypatch.setenv("GTE_CACHE", str(tmp_path / "cache"))
     used = tmp_path / "used" / "clips"
     used.mkdir(parents=True)
-    with pytest.raises(DatasetError, match=r"clips .* not known .* --data-root, .* GTE_DATA"):
+    with pytest.raises(DatasetError, match=r"no folder clips is known .* GTE_DATA, .* --data-root"):
         find_root("clips")
     remember_root(used)
     assert find_root("clips") == used
