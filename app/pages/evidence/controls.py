@@ -48,10 +48,12 @@ def pick_networks(checkpoints: Mapping[str, CheckpointHeader]) -> list[str]:
 
 
 def _to_compare(checkpoints: Mapping[str, CheckpointHeader], subject: str | None) -> list[str]:
-    """A checkpoint and a shipped network with the same classes; without a subject, the first two shipped."""
-    shipped = [name for name in checkpoints if "/" not in name][:2] or list(checkpoints)[:1]
+    """A checkpoint, by default the first one that ships, and a shipped network with the same classes."""
+    shipped = [name for name in checkpoints if "/" not in name]
     if subject is None or subject not in checkpoints:
-        return shipped
+        subject = next(iter([*shipped, *checkpoints]), None)
+    if subject is None:
+        return []
     same = [name for name in shipped if name != subject and checkpoints[name].classes == checkpoints[subject].classes]
     return [subject, *same][:2]
 
