@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,6 +150,15 @@ def test_a_run_cut_between_its_files_writes_the_checkpoint_on_resuming(config, m
     assert read_header(checkpoint).step == 2
 
 
+@pytest.fixture
+def takes_ctrl_c() -> Iterator[None]:
+    """Tests that a shell starts in the background ignore Ctrl-C otherwise."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures("takes_ctrl_c")
 @pytest.mark.parametrize(
     ("number", "clip", "step"),
     [(signal.SIGINT, 0, 1), (signal.SIGTERM, 5, 2), (signal.SIGTERM, 9, 2), (signal.SIGINT, 11, 3)],
