@@ -168,7 +168,19 @@ def layer_taps(header: CheckpointHeader, layer: str, reading: Reading = "energy"
 @st.cache_data(max_entries=4096, show_spinner=False)
 def complexity_of(name: str, options: Options, frames: int, size: int) -> Complexity | Uncountable:
     """Return a network's cost for one clip, or why it cannot be counted; unknown options are ignored."""
-    return next(counting.count_each([name], dict(options), ClipShape(frames, size, size), store.stored))
+    cost = next(counting.count_each([name], dict(options), ClipShape(frames, size, size), store.stored))
+    _counted().add((name, options, frames, size))
+    return cost
+
+
+@st.cache_resource
+def _counted() -> set[tuple[str, Options, int, int]]:
+    return set()
+
+
+def is_counted(name: str, options: Options, frames: int, size: int) -> bool:
+    """Return True if `complexity_of` has been asked for this before, so that it answers at once."""
+    return (name, options, frames, size) in _counted()
 
 
 @st.cache_data(max_entries=64, show_spinner="Counting at every t")

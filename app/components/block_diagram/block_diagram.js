@@ -1,8 +1,10 @@
-// What a click opens may only be on the page after its rerun.
-function showPlace(key, attempts) {
+// What a click opens may only be on the page after its rerun, and moves while what is above it is drawn.
+function showPlace(key, attempts, seenAt) {
   const place = document.querySelector(`.st-key-${key}`);
-  if (place) place.scrollIntoView({ behavior: "smooth", block: "start" });
-  else if (attempts) setTimeout(() => showPlace(key, attempts - 1), 100);
+  const top = document.querySelector('[data-testid="stMainBlockContainer"]').getBoundingClientRect().top;
+  const at = place ? Math.round(place.getBoundingClientRect().top - top) : seenAt;
+  if (at !== seenAt) place.scrollIntoView({ behavior: "smooth", block: "start" });
+  if (attempts) setTimeout(() => showPlace(key, attempts - 1, at), 100);
 }
 
 // The drawing takes colour and font from the page around it, so that a change of theme needs no message.

@@ -211,9 +211,11 @@ def _count(chosen: _Chosen) -> list[Complexity | Uncountable]:
     began = time.monotonic()
     counts: list[Complexity | Uncountable] = []
     for number, name in enumerate(chosen.names):
-        text = f"Counting {MODELS[name].label}, {number + 1} of {len(chosen.names)}"
-        progress.progress(number / len(chosen.names), text=layout.plain(text))
-        item = cache.complexity_of(name, tuple(setting.options.items()), setting.clip.frames, setting.clip.height)
+        asked = name, tuple(setting.options.items()), setting.clip.frames, setting.clip.height
+        if not cache.is_counted(*asked):
+            text = f"Counting {MODELS[name].label}, {number + 1} of {len(chosen.names)}"
+            progress.progress(number / len(chosen.names), text=layout.plain(text))
+        item = cache.complexity_of(*asked)
         if isinstance(item, Complexity):
             item = counting.per_video(item, views=setting.views, with_head=setting.with_head)
         counts.append(item)
