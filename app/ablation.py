@@ -7,8 +7,9 @@ import streamlit as st
 
 from analysis import own_clips
 from analysis.interventions import kernel_edits
-from analysis.interventions.accuracy import LabelledClips, Network
+from analysis.interventions.accuracy import Network
 from analysis.interventions.kernel_edits import Starts
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import (
     NUM_CLIPS,
     Loss,

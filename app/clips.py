@@ -22,7 +22,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from analysis.own_clips import dataset_of, has_labels, why_no_clips
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import open_labelled
+from gte.data import is_rendered, open_labelled
 from gte.data.opencv import cv2
 from gte.data.video.archives import is_archive, list_files, natural_key
 from gte.data.video.sequences import IMAGE_TYPES, Sequences, find_sequences, is_image
@@ -128,6 +128,7 @@ class VideoSource:
     identity: tuple[Stamp | str, ...]
     """The stamps of its files, which change whenever it is written again, and the sequence if one is chosen."""
     sequence: str | None = None
+    is_rendered = False
 
     @property
     def sequences(self) -> Sequences | None:
@@ -201,8 +202,8 @@ class DatasetSource:
 
     @property
     def is_rendered(self) -> bool:
-        """True for a clip that is short and fast to read, and False for one of a file."""
-        return open_labelled(self.dataset).path(self.index) is None
+        """True for a clip so short that all of its frames are read."""
+        return is_rendered(self.dataset)
 
     @property
     def seconds(self) -> Float[np.ndarray, " n"]:

@@ -18,7 +18,7 @@ from gte import checkpoint
 from gte.checkpoint_header import SUFFIX, CheckpointHeader, is_checkpoint
 from gte.cli import run_command, say
 from gte.environment import environment_facts
-from gte.errors import GteError, WeightsError
+from gte.errors import GteError, WeightsError, listed, printable, some_of
 from gte.files import sha256
 from gte.kernel_history import HISTORY
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels
@@ -29,7 +29,7 @@ from gte.train_config import TrainConfig
 from gte.weights.inflation import check_resnet, describe_random, inflate
 from gte.weights.published import Colours, Layout, load_published, recognise, set_normalization
 from gte.weights.safe_load import ForeignFile, read_tensors
-from gte.weights.state_dicts import INSIDE, Contents, are, contents_of, listed, not_finite, printable, some_of
+from gte.weights.state_dicts import INSIDE, Contents, are, contents_of, not_finite
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,10 @@
 """Exceptions of the project; the text of each is one sentence: the rule, the value, the way out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+MAX_NAMED = 10
+"""Number of keys that a message names before it counts the rest."""
 
 
 class GteError(Exception):
@@ -49,3 +53,19 @@ def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return " ".join(str(error).split())
+
+
+def listed(keys: Iterable[Any]) -> str:
+    """Return all keys as one text, without characters that cannot be printed."""
+    return ", ".join(printable(str(key)) for key in keys)
+
+
+def some_of(keys: Collection[Any]) -> str:
+    """Return the first ten keys as one text, and the number of the others."""
+    more = len(keys) - MAX_NAMED
+    return listed(list(keys)[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters and halves of characters."""
+    return "".join(character for character in text if character.isprintable())

@@ -22,13 +22,13 @@ from gte.data.listing import DataOptions
 from gte.data.loading import ONE_VIEW, EvaluationClips, batches_of, load, to_clips
 from gte.data.roots import remember_root
 from gte.data.views import Views
-from gte.errors import CheckpointError, DatasetError
+from gte.errors import CheckpointError, DatasetError, some_of
 from gte.files import atomic_write
 
 MAX_PAIRS = 10
 """Confused pairs of classes that are listed."""
-MAX_NAMED = 5
-"""Clips that a sentence names."""
+MAX_PROBLEMS = 5
+"""Clips that cannot be read of which it is said why."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def _evaluate(checkpoint: Path, config: EvaluateConfig) -> dict[str, Any]:
     missing = [dataset.clip_id(index) for index in range(count) if index not in here]
     if missing and not config.allow_missing:
         raise DatasetError(
-            f"{len(missing)} of {count} clips are missing: {_some(missing)}. Add them, or give --allow-missing."
+            f"{len(missing)} of {count} clips are missing: {some_of(missing)}. Add them, or give --allow-missing."
         )
     views = Views(sampling=config.sampling, clips=config.views, crops=config.crops)
 
@@ -261,7 +261,9 @@ def _evaluate(checkpoint: Path, config: EvaluateConfig) -> dict[str, Any]:
     for note in dataset.notes:
         say(note)
     if scores.problems:
-        say(f"Left out {len(scores.problems)} clips that cannot be read. {_some(scores.problems)}")
+        say(f"Left out {len(scores.problems)} clips that cannot be read. The first of them:")
+        for problem in scores.problems[:MAX_PROBLEMS]:
+            say(f"  {problem}")
     return result
 
 
@@ -286,7 +288,7 @@ def _open(header: CheckpointHeader, config: EvaluateConfig) -> tuple[ClipDataset
         remember_root(config.data_root)
     if lacking := [name for name in dataset.classes if name not in header.classes]:
         raise CheckpointError(
-            f"{header.path.name} cannot be evaluated on {dataset.name}, because it does not know {_some(lacking)}."
+            f"{header.path.name} cannot be evaluated on {dataset.name}, because it does not know {some_of(lacking)}."
         )
     return dataset, split
 
@@ -354,11 +356,6 @@ def _write_confusion(path: Path, classes: Sequence[str], scores: Scores) -> None
         writer = csv.writer(file)
         writer.writerow(["class", *classes])
         writer.writerows([name, *row] for name, row in zip(classes, scores.confusion().tolist(), strict=True))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 import torch
 
-from analysis.interventions.accuracy import LabelledClips, Step, settings_accuracy
+from analysis.interventions.accuracy import Step, settings_accuracy
 from analysis.interventions.experiments import load_network
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import ALL_LAYERS, layer_ablation, stored_ablation
 from gte.checkpoint import load_model
 from gte.checkpoint_header import read_header

@@ -15,6 +15,7 @@ from gte.checkpoint_header import CheckpointHeader
 from gte.kernel_snapshots import KernelSnapshots
 from gte.models import MODELS, ClipShape, build, configure
 from gte.models.shift import shift_layers
+from gte.train_config import TrainConfig
 
 CLASSES = ("moves left", "moves right", "turns")
 LARGE = ("r2plus1d", "s3d")
@@ -28,6 +29,20 @@ def tiny_options(name: str, num_classes: int = len(CLASSES)) -> dict[str, int | 
     """Options that make a network of the table small and its training mode repeatable; only those that it has."""
     wanted = {"depth": 26, "base_width": 16, "num_classes": num_classes, "dropout": 0.0}
     return {option: wanted[option] for option in configure(name).options() if option in wanted}
+
+
+def tiny_training(out: Path, **changes: Any) -> TrainConfig:
+    """A training of four steps in two epochs on clips of 2 x 32 x 32, but for what is changed of it."""
+    small: dict[str, Any] = {
+        "model_options": ("depth=26", "base_width=16", "dropout=0.2"),
+        "num_frames": 2,
+        "size": 32,
+        "clips_per_epoch": 8,
+        "epochs": 2,
+        "batch_size": 4,
+        "num_workers": 0,
+    }
+    return TrainConfig(out=out, **(small | changes))
 
 
 def tiny_clip(name: str) -> ClipShape:

@@ -6,15 +6,9 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from analysis.formatting import block_names
-from analysis.interventions.accuracy import (
-    ANSWERS,
-    LabelledClips,
-    Network,
-    every_step,
-    settings_accuracy,
-    settings_finding,
-)
+from analysis.interventions.accuracy import ANSWERS, Network, every_step, settings_accuracy, settings_finding
 from analysis.interventions.kernel_edits import SETTINGS, settings_for, stored_starts
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import (
     ALL_LAYERS,
     NUM_CLIPS,

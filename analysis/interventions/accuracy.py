@@ -1,37 +1,31 @@
 """Accuracy of networks on test clips with changed time or changed kernels."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import Any, Final, NamedTuple, Protocol
+from functools import partial
+from typing import Any, Final, NamedTuple
 
-import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from analysis.formatting import join_words, p_value_in_words
-from analysis.interventions.kernel_edits import BATCH, SETTINGS, Starts, answers, changes
-from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, frame_numbers
+from analysis.interventions.kernel_edits import SETTINGS, Starts, answers, changes
+from analysis.interventions.labelled_clips import Batch, LabelledClips, Truth
+from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice
 from analysis.progress import Report, no_report
 from analysis.statistics import SIGNIFICANT, holm, paired_p_value, sum_by_scene, sum_interval
-from gte.data import DATASETS, DataReference, label_of, open_labelled
+from gte.data import open_labelled
 from gte.data.loading import to_clips
-from gte.data.sampling import segment_frames
 from gte.models import temporal_layers
 
 BLENDS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 AS_FILMED: Final = "As filmed"
 """The label of clips without a change of time."""
-MAX_KEPT_BYTES = 256_000_000
-"""Size of the frames of all clips up to which they are kept; larger ones are read again for each pass."""
-
 ANSWERS: Final = "answers"
 """The column with the most probable class of every clip, which tables for readers leave out."""
-
-Batch = UInt8[np.ndarray, "_ t h w 3"]
 
 
 class Step(NamedTuple):
@@ -52,97 +46,6 @@ class Network:
     """Held for each batch and no longer."""
     starts: Starts = field(default_factory=dict)
     """Kernels before training, of layers that do not know them."""
-
-
-class Truth(Protocol):
-    """What is known of test clips, without their frames."""
-
-    @property
-    def num_clips(self) -> int: ...
-
-    def labels(self) -> Int[Tensor, " n"]:
-        """The class of every clip."""
-        ...
-
-    def twins(self) -> Int[Tensor, " n"]:
-        """The reversed class of every clip, or -1."""
-        ...
-
-    def scenes(self) -> Int[np.ndarray, " n"]:
-        """The scene of every clip; a clip and its reversal show the same one."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledClips:
-    """The first test clips of a data set, in the form that a network takes."""
-
-    dataset: str
-    num_clips: int
-    num_frames: int
-    """Input frames of the network."""
-    size: int
-    """Side in pixels."""
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes of the data set."""
-        return len(open_labelled(self.dataset, self.size).classes)
-
-    @property
-    def are_all(self) -> bool:
-        """True if the data set has no other test clips."""
-        return self.num_clips == len(open_labelled(self.dataset, self.size).present)
-
-    @property
-    def numbers(self) -> Sequence[int]:
-        """The numbers of the clips in the data set, without those whose files are missing."""
-        return open_labelled(self.dataset, self.size).present[: self.num_clips]
-
-    def labels(self) -> Int[Tensor, " n"]:
-        """The class of every clip."""
-        return torch.tensor(_labels_and_scenes(self)[0])
-
-    def scenes(self) -> Int[np.ndarray, " n"]:
-        """The scene of every clip; a clip and its reversal show the same one."""
-        return np.array(_labels_and_scenes(self)[1])
-
-    def twins(self) -> Int[Tensor, " n"]:
-        """The reversed class of every clip, or -1."""
-        return torch.tensor(open_labelled(self.dataset, self.size).twins)[self.labels()]
-
-    def batches(self, choice: TimeChoice | None = None) -> Iterator[Batch]:
-        """The frames of the clips in RGB, with a change of time if there is one."""
-        data = open_labelled(self.dataset, self.size)
-
-        def shown(seconds: Float[np.ndarray, " n"], end: float | None) -> Int[np.ndarray, " t"]:
-            which = segment_frames(seconds, self.num_frames, end)
-            return which if choice is None else frame_numbers(which, len(seconds), choice)
-
-        for first in range(0, self.num_clips, BATCH):
-            yield np.stack([data.sample(index, shown)[1] for index in self.numbers[first : first + BATCH]])
-
-    def as_filmed(self) -> Iterable[Batch]:
-        """The frames of the clips, for any number of passes."""
-        num_bytes = self.num_clips * self.num_frames * self.size**2 * 3
-        return tuple(self.batches()) if num_bytes <= MAX_KEPT_BYTES else _ReadEachTime(self)
-
-
-@lru_cache(maxsize=16)
-def _labels_and_scenes(clips: LabelledClips) -> tuple[list[int], list[int]]:
-    """The class and the scene of every clip."""
-    data = open_labelled(clips.dataset, clips.size)
-    return [data.label(index) for index in clips.numbers], [data.scene_number(index) for index in clips.numbers]
-
-
-@dataclass(frozen=True)
-class _ReadEachTime:
-    """Clips that are read again in each pass."""
-
-    clips: LabelledClips
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self.clips.batches()
 
 
 def predictions(
@@ -363,22 +266,6 @@ def blend_finding(table: pd.DataFrame) -> str:
         f"After training (b = 1) {_right(trained)} clips are right, {rows[0.0]['right']} before training (b = 0; "
         f"{_judged(chances[0.0])}), and {rows[last]['right']} at b = {last:g} ({_judged(chances[last])}). {gains}. "
         f"Every p is corrected for {len(rows)} blends (Holm)."
-    )
-
-
-def resolution(clips: LabelledClips) -> str:
-    """The number of clips, in all and per class, the share of a single one, and what is missing."""
-    counts = torch.bincount(clips.labels(), minlength=clips.num_classes)
-    least, most = int(counts.min()), int(counts.max())
-    each = "equally many" if least == most else f"{least} to {most}"
-    data = open_labelled(clips.dataset, clips.size)
-    missing = len(data) - len(data.present)
-    note = f" Of all {len(data)}, {missing} have no file here and are left out." if missing else ""
-    if DATASETS[DataReference.parse(clips.dataset).dataset].labelled == "val":
-        note += " They are of its validation part."
-    return (
-        f"{clips.num_clips} test clips of {label_of(clips.dataset)}, {each} per class: one clip is "
-        f"{100 / clips.num_clips:.2g} %.{note}"
     )
 
 

@@ -7,10 +7,11 @@ import pandas as pd
 
 from analysis.attribution.stored_clips import StoredClip
 from analysis.interventions import accuracy, figures
-from analysis.interventions.accuracy import ANSWERS, LabelledClips, Step
+from analysis.interventions.accuracy import ANSWERS, Step
 from analysis.interventions.effects import ROUNDING, Effect, changes_in_words, effects_table
 from analysis.interventions.experiments import kernel_effect, load_network, mirror_effects, time_effect
 from analysis.interventions.kernel_edits import SETTINGS, MirrorLaw
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import layer_ablation, layer_details, layers_finding
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, in_words
 from analysis.plotting.call import Call, Named

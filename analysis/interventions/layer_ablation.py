@@ -17,8 +17,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from analysis.formatting import join_words, p_value_in_words, percent, three_digits
-from analysis.interventions.accuracy import ANSWERS, LabelledClips, Network, Truth, compare_answers, predicted_class
+from analysis.interventions.accuracy import ANSWERS, Network, compare_answers, predicted_class
 from analysis.interventions.kernel_edits import SETTINGS, changes, settings_for
+from analysis.interventions.labelled_clips import LabelledClips, Truth
 from analysis.interventions.resumed import ResumedPasses
 from analysis.progress import Report, no_report
 from analysis.statistics import SIGNIFICANT, holm, smallest_loss

@@ -28,7 +28,7 @@ from analysis.plotting.call import Call, Named, Part
 from analysis.plotting.card import Card
 from gte.checkpoint import load_histories, load_history
 from gte.checkpoint_header import CheckpointHeader, read_header
-from gte.data import open_labelled
+from gte.data import is_rendered, open_labelled
 from gte.kernel_history import KernelHistory
 from gte.models import configure
 from gte.models.resnet import ResNetConfig
@@ -93,10 +93,9 @@ class View:
 def seconds_per_frame(header: CheckpointHeader) -> float | None:
     """Return the seconds between two frames of the network; None if clips differ in length or strides skip frames."""
     is_resnet = isinstance(configure(header.model), ResNetConfig)
-    if not (header.dataset and is_resnet) or why_no_clips(header):
+    if not (is_rendered(header.dataset) and is_resnet) or why_no_clips(header):
         return None
-    clips = open_labelled(header.dataset)
-    end = clips.end(0) if clips.path(0) is None else None
+    end = open_labelled(header.dataset).end(0)
     return None if end is None else end / header.num_frames
 
 

@@ -15,7 +15,6 @@ from gte.data.listing import DataOptions
 from gte.data.reference import DataReference
 from gte.data.roots import find_root
 from gte.data.sampling import FrameChoice, FrameNumbers
-from gte.errors import GteError
 from gte.files import Stamp, stamp
 
 Split = Literal["train", "val", "test"]
@@ -213,14 +212,6 @@ def labelled_split(reference: str) -> Split:
     return config.labelled if config else "test"
 
 
-def is_here(reference: str, classes: Sequence[str]) -> bool:
-    """Return True if the data set is on this machine and has these classes."""
-    try:
-        return open_labelled(reference).classes == tuple(classes)
-    except (GteError, ValueError, OSError):
-        return False
-
-
 def is_rendered(reference: str) -> bool:
     """Return True for a data set that every machine has, because its clips are rendered."""
     config = DATASETS.get(DataReference.parse(reference).dataset)
@@ -261,7 +252,6 @@ __all__ = [
     "DataReference",
     "DatasetConfig",
     "Split",
-    "is_here",
     "is_rendered",
     "label_of",
     "labelled_split",

@@ -8,11 +8,10 @@ from collections import Counter
 import torch
 
 from gte.data import ClipDataset
-from gte.errors import GteError
+from gte.errors import GteError, some_of
 from gte.models import on_meta_device
 from gte.models.config import ModelConfig
 from gte.train_config import TrainConfig
-from gte.weights.state_dicts import some_of
 
 
 def check_classes(dataset: ClipDataset) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, BinaryIO
 
 import torch
@@ -12,15 +13,16 @@ from torch import Tensor
 from gte.checkpoint import network_facts, save
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
 from gte.environment import environment_facts
-from gte.errors import GteError, sentence
+from gte.errors import GteError, sentence, some_of
 from gte.files import atomic_write, remove_leftovers
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import configure, to_channels_last
 from gte.train_config import TrainConfig
 from gte.weights.inflation import initialise
-from gte.weights.state_dicts import some_of
 
 RESUME_FILE = "resume.pt"
+UNREADABLE = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError)
+"""What torch and json raise for a file that is damaged, cut or of another program."""
 
 
 class Run:
@@ -122,7 +124,7 @@ class Run:
             facts = json.loads(state["config"])
         except PermissionError:
             raise
-        except Exception as error:
+        except UNREADABLE as error:
             raise GteError(f"{self.resume_file} is damaged; start the run again in another folder.") from error
         is_longer = self.config.epochs > facts.get("epochs", self.config.epochs)
         differences = [name for name in self.config.differences(facts) if not (name == "epochs" and is_longer)]
@@ -190,7 +192,7 @@ def saved_step(resume_file: Path) -> int | None:
     """Return the number of steps that a resume file holds; None if there is no such file, or it is damaged."""
     try:
         return torch.load(resume_file, map_location="cpu", mmap=True, weights_only=True)["step"]
-    except Exception:  # noqa: BLE001  whatever torch raises for a file that it cannot read
+    except UNREADABLE:
         return None
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from gte.checkpoint_header import SUFFIX, is_checkpoint
-from gte.errors import WeightsError
+from gte.errors import WeightsError, some_of
 from gte.files import sha256
 from gte.models import MODELS
 from gte.models.config import ModelConfig
@@ -29,7 +29,7 @@ from gte.models.temporal import temporal_layers, with_prefix
 from gte.weights.own import start_from_checkpoint
 from gte.weights.published import NORMALIZE, load_published, recognise
 from gte.weights.safe_load import read_tensors
-from gte.weights.state_dicts import COUNTER, State, check_fit, contents_of, some_of
+from gte.weights.state_dicts import COUNTER, State, check_fit, contents_of
 
 IMAGENET = "imagenet"
 """The name of torchvision's own weights, IMAGENET1K_V1: those that TSN, TSM and GST started from."""

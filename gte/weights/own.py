@@ -7,11 +7,10 @@ from pathlib import Path
 from torch import nn
 
 from gte.checkpoint import load_model
-from gte.errors import WeightsError
+from gte.errors import WeightsError, some_of
 from gte.files import sha256
 from gte.models import on_meta_device
 from gte.models.config import ModelConfig
-from gte.weights.state_dicts import some_of
 
 
 def start_from_checkpoint(network: nn.Module, config: ModelConfig, path: Path, classes: Sequence[str]) -> str:

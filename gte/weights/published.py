@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from gte.errors import WeightsError
+from gte.errors import WeightsError, some_of
 from gte.models import configure
 from gte.models.config import IMAGENET_MEAN, IMAGENET_STD, KINETICS_MEAN, KINETICS_STD, ModelConfig
 from gte.models.memory import on_meta_device
 from gte.models.resnet import STAGE_DEPTHS, ResNetConfig
 from gte.models.temporal import ShiftedFrameConv
-from gte.weights.state_dicts import State, check_fit, not_finite, some_of
+from gte.weights.state_dicts import State, check_fit, not_finite
 
 Colours = tuple[float, float, float]
 

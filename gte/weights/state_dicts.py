@@ -1,12 +1,12 @@
 """State_dicts in files of other projects: extracted, and compared with the keys of a network."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from gte.errors import WeightsError
+from gte.errors import WeightsError, listed, some_of
 
 State = Mapping[str, Tensor]
 """Tensors by their publisher's names."""
@@ -41,8 +41,6 @@ BOOKKEEPING = (
     "scheduler",
 )
 """Publishers' entries next to the state_dict whose tensors are no weights."""
-NAMED = 10
-"""Number of keys that a message names before it counts the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,22 +141,6 @@ def are(things: Collection[Any]) -> str:
 def not_finite(tensors: State) -> list[str]:
     """Return the names of the tensors with NaN or infinity."""
     return [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
-
-
-def listed(keys: Iterable[Any]) -> str:
-    """Return all keys as one text, without characters that cannot be printed."""
-    return ", ".join(printable(str(key)) for key in keys)
-
-
-def some_of(keys: Collection[Any]) -> str:
-    """Return the first ten keys as one text, and the number of the others."""
-    more = len(keys) - NAMED
-    return listed(list(keys)[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def printable(text: str) -> str:
-    """Return a text without control characters and halves of characters."""
-    return "".join(character for character in text if character.isprintable())
 
 
 def _shape(tensor: Tensor) -> str:

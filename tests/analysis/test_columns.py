@@ -11,15 +11,9 @@ from analysis.attribution.strip_figure import strip_table
 from analysis.block_diagram import graph, svg
 from analysis.complexity import accuracy, counting, formulas, published, sweep, tables
 from analysis.complexity.formulas import Numbers
-from analysis.interventions.accuracy import (
-    ANSWERS,
-    LabelledClips,
-    Network,
-    every_step,
-    settings_accuracy,
-    time_accuracy,
-)
+from analysis.interventions.accuracy import ANSWERS, Network, every_step, settings_accuracy, time_accuracy
 from analysis.interventions.effects import Effect, effects_table
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import layer_ablation
 from analysis.kernels import cards as kernel_cards
 from analysis.kernels import layer_cards, network_cards

@@ -13,7 +13,8 @@ from analysis.attribution.sanity_checks import __main__ as sanity_checks
 from analysis.attribution.sanity_checks.checks import Subject, obstacle
 from analysis.attribution.sanity_checks.clips import check_clips, rival_in_words
 from analysis.interventions import __main__ as interventions
-from analysis.interventions.accuracy import LabelledClips, compare_answers, resolution, settings_finding, time_finding
+from analysis.interventions.accuracy import compare_answers, settings_finding, time_finding
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import (
     NUM_CLIPS,
     layer_ablation,
@@ -26,7 +27,7 @@ from gte.checkpoint_header import read_header
 from gte.data import DataOptions, DataReference, open_labelled
 from gte.errors import CheckpointError, DatasetError
 from gte.models import block_outputs
-from tests.gte.data.small_data import write_clip
+from tests.gte.data.small_data import small_reference, write_clip
 from tests.tiny import save_tiny
 
 CLASSES = ("pull", "push", "wave")
@@ -103,10 +104,15 @@ def test_a_clip_is_found_by_its_name_and_by_its_class(gte, monkeypatch):
         own_clips.find_clip(header, "wave")
 
 
+def test_clips_of_a_data_set_without_published_test_labels_are_called_validation_clips(small_data):
+    clips = LabelledClips(dataset=small_reference("list", small_data), num_clips=2, num_frames=2, size=32)
+    assert clips.describe().startswith("2 validation clips of list-data, ")
+
+
 def test_the_number_of_clips_per_class_is_stated_as_it_is(clips):
-    assert resolution(clips) == "6 test clips of three-motions, 1 to 3 per class: one clip is 17 %."
-    assert resolution(replace(clips, num_clips=3)).startswith("3 test clips of three-motions, equally many per class")
-    assert resolution(replace(clips, num_clips=2)).startswith("2 test clips of three-motions, 0 to 1 per class")
+    assert clips.describe() == "6 test clips of three-motions, 1 to 3 per class: one clip is 17 %."
+    assert replace(clips, num_clips=3).describe().startswith("3 test clips of three-motions, equally many per class")
+    assert replace(clips, num_clips=2).describe().startswith("2 test clips of three-motions, 0 to 1 per class")
 
 
 def test_shares_that_turn_to_the_reversed_class_are_of_the_clips_that_have_one(clips):

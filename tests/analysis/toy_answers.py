@@ -3,7 +3,8 @@
 import pandas as pd
 import torch
 
-from analysis.interventions.accuracy import LabelledClips, compare_answers
+from analysis.interventions.accuracy import compare_answers
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.statistics import holm
 
 FIFTY_SIX = LabelledClips(dataset="motionpairs", num_clips=56, num_frames=4, size=32)

@@ -226,7 +226,10 @@ def test_clips_without_files_are_left_out_of_experiments_and_counted(folders, tm
     save_tiny(path, "gte", dataset=data.name, classes=data.classes, twins=data.twins)
     at = open_page("whatif")
     assert not at.error
-    note = "3 test clips of listed, 1 to 2 per class: one clip is 33 %. Of all 4, 1 have no file here and are left out."
+    note = (
+        "3 validation clips of listed, 1 to 2 per class: one clip is 33 %. Left out of all 4, because their file is "
+        "not here: 1."
+    )
     assert note in captions(at)
     clips = labelled_clips(read_header(path))
     assert sorted(clips.labels().tolist()) == [0, 1, 1]

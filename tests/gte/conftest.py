@@ -7,6 +7,7 @@ import pytest
 from gte.errors import WeightsError
 from gte.train_config import TrainConfig
 from gte.weights import safe_load
+from tests.tiny import tiny_training
 
 
 @pytest.fixture
@@ -29,17 +30,7 @@ def opened_here(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def config(tmp_path: Path) -> TrainConfig:
     """A training of four steps in two epochs."""
-    return TrainConfig(
-        out=tmp_path / "run",
-        model_options=("depth=26", "base_width=16", "dropout=0.2"),
-        num_frames=2,
-        size=32,
-        clips_per_epoch=8,
-        epochs=2,
-        batch_size=4,
-        lr=0.01,
-        num_workers=0,
-    )
+    return tiny_training(tmp_path / "run")
 
 
 @pytest.fixture

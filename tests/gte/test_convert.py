@@ -22,7 +22,6 @@ from gte.convert import ConvertOptions
 from gte.models import configure, temporal_layers
 from gte.models.shift import shift_layers
 from gte.train import train
-from gte.train_config import TrainConfig
 from tests.published import (
     BLOCKS,
     CLASSES,
@@ -37,6 +36,7 @@ from tests.published import (
     randomised,
     tsm_repository,
 )
+from tests.tiny import tiny_training
 
 pytestmark = pytest.mark.usefixtures("opened_here")
 
@@ -279,17 +279,7 @@ def test_counters_of_batchnorm_may_be_missing(tmp_path):
 @pytest.mark.parametrize("name", ["gte", "c3d"])
 def test_a_training_of_ours_is_the_checkpoint_that_it_wrote(tmp_path, monkeypatch, name):
     monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 64, "val": 14, "test": 28})
-    run = TrainConfig(
-        out=tmp_path / "run",
-        model=name,
-        model_options=("depth=26", "base_width=16"),
-        num_frames=2,
-        size=32,
-        clips_per_epoch=8,
-        epochs=2,
-        batch_size=4,
-        num_workers=0,
-    )
+    run = tiny_training(tmp_path / "run", model=name, model_options=("depth=26", "base_width=16"))
     written = train(run)
     target = tmp_path / "again.safetensors"
     assert convert.convert(run.out / "resume.pt", target) == (

@@ -17,8 +17,8 @@ from gte.data.views import Views, dense_frames
 from gte.errors import CheckpointError, DatasetError, VideoError
 from gte.evaluate import EvaluateConfig, Scores, evaluate, main
 from gte.train import train
-from gte.train_config import TrainConfig
 from tests.gte.data.small_data import small_reference, write_clip
+from tests.tiny import tiny_training
 
 
 class Brightness(nn.Module):
@@ -115,20 +115,8 @@ def test_a_clip_that_cannot_be_read_stops_the_evaluation_or_is_left_out_and_name
 @pytest.fixture
 def checkpoint(data, tmp_path):
     """A trained network of the small folder."""
-    return train(
-        TrainConfig(
-            out=tmp_path / "net",
-            dataset="folder",
-            data_root=tmp_path / data.root,
-            data=data.options,
-            num_frames=4,
-            size=32,
-            model_options=("depth=26", "base_width=8"),
-            batch_size=4,
-            epochs=1,
-            num_workers=0,
-        )
-    )
+    data_facts = {"dataset": "folder", "data_root": tmp_path / data.root, "data": data.options}
+    return train(tiny_training(tmp_path / "net", **data_facts, num_frames=4, epochs=1))
 
 
 def test_the_command_prints_mistakes_views_and_reversal_and_writes_the_confusion_matrix(checkpoint, tmp_path, capsys):

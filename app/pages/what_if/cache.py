@@ -10,13 +10,14 @@ from analysis.attribution.evidence import Evidence
 from analysis.attribution.methods import find_evidence
 from analysis.attribution.stored_clips import StoredClip
 from analysis.interventions import kernel_edits
-from analysis.interventions.accuracy import LabelledClips, Step
+from analysis.interventions.accuracy import Step
 from analysis.interventions.cards import Evaluated
 from analysis.interventions.kernel_edits import ChangedNetwork, MirrorLaw
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.time_edits import TimeChoice, frame_numbers
 from app import cache, checkpoints
 from app.ablation import starts
-from app.clips import Clip, DatasetSource, Source
+from app.clips import Clip, Source
 from app.hashing import HASH_FUNCS
 from app.stored_clips import stored_clip
 from gte.checkpoint_header import CheckpointHeader
@@ -37,18 +38,13 @@ class Shown:
 
     def stored(self) -> StoredClip:
         """The clip as snippets of code read it."""
-        frames_per_input = None if is_rendered(self.source) else FRAMES_PER_INPUT
+        frames_per_input = None if self.source.is_rendered else FRAMES_PER_INPUT
         return stored_clip(self.source, self.stretch, frames_per_input=frames_per_input)
-
-
-def is_rendered(source: Source) -> bool:
-    """Return True for a rendered clip, which is so short that all of its frames are read."""
-    return isinstance(source, DatasetSource) and source.is_rendered
 
 
 def played(shown: Shown, header: CheckpointHeader, choice: TimeChoice | None = None) -> Clip:
     """The frames given to a network, after the change of time if any. Raises ValueError as `frame_numbers` does."""
-    num_stored = shown.stretch.num_frames if is_rendered(shown.source) else FRAMES_PER_INPUT * header.num_frames
+    num_stored = shown.stretch.num_frames if shown.source.is_rendered else FRAMES_PER_INPUT * header.num_frames
     stored = shown.source.clip(shown.stretch, num_stored, header.size, backwards=False)
     which = segment_indices(len(stored.frames), header.num_frames)
     places = which if choice is None else frame_numbers(which, len(stored.frames), choice)

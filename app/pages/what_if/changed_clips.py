@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from analysis.interventions.accuracy import LabelledClips, changed_clips
+from analysis.interventions.accuracy import changed_clips
+from analysis.interventions.labelled_clips import LabelledClips
 from app import layout, widgets
 from app.url_keys import Key
 

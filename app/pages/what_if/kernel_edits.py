@@ -10,11 +10,12 @@ from analysis.attribution.evidence import NotNumbersError, preselect_layer
 from analysis.attribution.stored_clips import StoredClip, evidence_strip
 from analysis.interventions import accuracy
 from analysis.interventions import cards as intervention_cards
-from analysis.interventions.accuracy import ANSWERS, LabelledClips, Step
+from analysis.interventions.accuracy import ANSWERS, Step
 from analysis.interventions.effects import Effect, evidence_in_words
 from analysis.interventions.experiments import explain_changed
 from analysis.interventions.figures import NETWORK_AS_TRAINED
 from analysis.interventions.kernel_edits import MAX_BLEND, SETTINGS
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.kernels.summary import block_names_of, most_moved
 from analysis.plotting.call import Call, Named
 from app import ablation, cache, cards, checkpoints, jobs, layout, url_keys, url_state, widgets
@@ -187,7 +188,7 @@ def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> N
     header, layers = subject.header, choice.change.layers
     network = ablation.network(subject.name, header)
     steps = accuracy.every_step(choice.settings)
-    note = accuracy.resolution(clips)
+    note = clips.describe()
     table = jobs.offer(
         ("settings", stamp(header.path), layers, clips),
         f"Run all settings on {clips.num_clips} test clips",

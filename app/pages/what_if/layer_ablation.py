@@ -7,7 +7,7 @@ import streamlit as st
 
 from analysis import own_clips
 from analysis.interventions import cards as intervention_cards
-from analysis.interventions.accuracy import LabelledClips
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import layer_ablation, layer_finding, power, verdict_table
 from analysis.kernels.summary import block_names_of, most_moved
 from app import ablation, cache, cards, jobs, layout, navigation, url_keys, url_state, widgets

@@ -7,10 +7,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis import own_clips
-from analysis.interventions.accuracy import LabelledClips
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import NUM_CLIPS
 from app import ablation, clips, layout, url_keys, url_state, widgets
-from app.pages.what_if.cache import Shown, is_rendered
+from app.pages.what_if.cache import Shown
 from gte.checkpoint_header import CheckpointHeader
 from gte.data.video.sources import Stretch
 
@@ -78,6 +78,6 @@ class Subject:
 
 def _pick_stretch(clip: clips.Source) -> Stretch:
     """The part of the clip to use; a rendered clip is short, and is only cut by a link."""
-    if not is_rendered(clip) or widgets.is_cut(clip):
+    if not clip.is_rendered or widgets.is_cut(clip):
         return widgets.pick_stretch(clip)
     return Stretch(0, len(clip.seconds) - 1)

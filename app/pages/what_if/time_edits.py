@@ -209,7 +209,7 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
         evaluated.append(whatif_resources.evaluated(name, header, clips))
         networks.append(ablation.network(name, header))
     clips = [item.clips for item in evaluated]
-    note = accuracy.resolution(first)
+    note = first.describe()
     table = jobs.offer(
         ("time", tuple(names), tuple(stamp(subject.checkpoints[name].path) for name in names), first.num_clips),
         f"Run all changes on {first.num_clips} test clips",

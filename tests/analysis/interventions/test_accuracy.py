@@ -6,7 +6,6 @@ import torch
 
 from analysis.interventions import figures
 from analysis.interventions.accuracy import (
-    LabelledClips,
     Network,
     changed_clips,
     compare_answers,
@@ -18,6 +17,7 @@ from analysis.interventions.accuracy import (
     time_finding,
 )
 from analysis.interventions.kernel_edits import settings_for
+from analysis.interventions.labelled_clips import LabelledClips
 from gte.data import open_dataset
 from gte.models import build, temporal_layers
 from tests.plots import traces

@@ -9,17 +9,11 @@ import pytest
 from analysis.attribution.stored_clips import StoredClip
 from analysis.formatting import block_name
 from analysis.interventions import cards
-from analysis.interventions.accuracy import (
-    LabelledClips,
-    Network,
-    Step,
-    every_step,
-    settings_accuracy,
-    time_accuracy,
-)
+from analysis.interventions.accuracy import Network, Step, every_step, settings_accuracy, time_accuracy
 from analysis.interventions.cards import Evaluated
 from analysis.interventions.effects import Effect, changes_in_words
 from analysis.interventions.kernel_edits import SETTINGS, answers, changes, mirror_law, settings_for
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import layer_ablation
 from analysis.interventions.time_edits import TIME_CHANGES, TimeChoice, change_time
 from analysis.plotting.card import Card

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from analysis.attribution.gradcam import grad_cam
-from analysis.interventions.accuracy import LabelledClips, Network, every_step, settings_accuracy
+from analysis.interventions.accuracy import Network, every_step, settings_accuracy
 from analysis.interventions.kernel_edits import (
     SETTINGS,
     ChangedNetwork,
@@ -20,6 +20,7 @@ from analysis.interventions.kernel_edits import (
     settings_for,
     stored_starts,
 )
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import layer_ablation
 from gte import checkpoint
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels

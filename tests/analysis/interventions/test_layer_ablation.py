@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from analysis.interventions import figures
-from analysis.interventions.accuracy import ANSWERS, LabelledClips, Network, predictions
+from analysis.interventions.accuracy import ANSWERS, Network, predictions
 from analysis.interventions.kernel_edits import answers, changes
+from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import (
     ALL_LAYERS,
     Loss,

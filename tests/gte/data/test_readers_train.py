@@ -10,8 +10,8 @@ from gte.checkpoint_header import read_header
 from gte.data import DataReference, Split, open_dataset
 from gte.errors import VideoError
 from gte.train import train
-from gte.train_config import TrainConfig
 from tests.gte.data.published import LAYOUTS, NUM_FRAMES
+from tests.tiny import tiny_training
 
 
 @pytest.fixture(params=LAYOUTS)
@@ -46,18 +46,14 @@ def test_every_clip_of_a_layout_is_read(layout: str, tmp_path: Path):
 
 
 def test_a_layout_trains_a_step(layout: str, tmp_path: Path):
-    config = TrainConfig(
-        out=tmp_path / "run",
+    config = tiny_training(
+        tmp_path / "run",
         dataset=LAYOUTS[layout].dataset,
         data_root=tmp_path / "root",
         data=LAYOUTS[layout].options,
-        num_frames=4,
-        size=32,
-        model_options=("depth=26", "base_width=8"),
         clips_per_epoch=2,
         batch_size=2,
         epochs=1,
-        num_workers=0,
     )
     header = read_header(train(config))
     assert header.dataset.startswith(f"{LAYOUTS[layout].dataset}:root")

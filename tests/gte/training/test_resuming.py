@@ -19,6 +19,7 @@ from gte.train import describe_interruption, train
 from gte.train_config import TrainConfig
 from gte.training.run import Run
 from gte.training.stopping import Stopped
+from tests.tiny import tiny_training
 
 pytestmark = pytest.mark.usefixtures("short_validation")
 
@@ -119,15 +120,11 @@ def test_a_run_that_is_killed_at_random_moments_ends_as_one_that_was_not(tmp_pat
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 2
     whole, cut = (
-        TrainConfig(
-            out=tmp_path / name,
+        tiny_training(
+            tmp_path / name,
             model_options=("depth=26", "base_width=16", "dropout=0.5"),
-            num_frames=2,
-            size=32,
             clips_per_epoch=16,
             epochs=3,
-            batch_size=4,
-            num_workers=0,
         )
         for name in ("whole", "cut")
     )

@@ -24,6 +24,7 @@ from gte.train import Run, train
 from gte.train_config import PRESETS, TrainConfig
 from gte.weights.inflation import check_pretrained, inflate, initialise
 from tests.published import CLASSES, WIDTH, flat_resnet, normalised, randomised
+from tests.tiny import tiny_training
 
 SIZES = {"depth": 26, "base_width": WIDTH, "num_classes": CLASSES}
 RESNETS = [name for name, row in MODELS.items() if isinstance(row, ResNetConfig)]
@@ -328,17 +329,13 @@ def config(flat, tmp_path: Path, monkeypatch, opened_here) -> TrainConfig:
     monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 64, "val": 14, "test": 28})
     weights = tmp_path / "r26.safetensors"
     save_file(flat.state_dict(), weights)
-    return TrainConfig(
-        out=tmp_path / "run",
+    return tiny_training(
+        tmp_path / "run",
         model="c3d",
         model_options=("depth=26", f"base_width={WIDTH}"),
         pretrained=str(weights),
-        num_frames=2,
-        size=32,
         clips_per_epoch=4,
         epochs=1,
-        batch_size=4,
-        num_workers=0,
     )
 
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torchvision.models import resnet18, resnet34, resnet152
 
-from gte.errors import WeightsError
+from gte.errors import MAX_NAMED, WeightsError, some_of
 from gte.models.resnet import STAGE_DEPTHS
 from gte.weights.published import LAYOUTS, load_published, recognise
-from gte.weights.state_dicts import NAMED, check_fit, contents_of, some_of
+from gte.weights.state_dicts import check_fit, contents_of
 from tests.published import BLOCKS, CLASSES, DEEP, WIDTH, Gst, Mmaction, flat_resnet, tsm_repository
 
 FLAT = flat_resnet(BLOCKS).state_dict()
@@ -99,7 +99,7 @@ def test_every_missing_key_is_named_and_nothing_else(name, pattern):
     assert sorted(message.removeprefix("it lacks ").removesuffix(END).split(", ")) == sorted(gone)
 
 
-@pytest.mark.parametrize("count", [1, NAMED + 2])
+@pytest.mark.parametrize("count", [1, MAX_NAMED + 2])
 def test_every_surplus_key_is_named_what_is_no_tensor_as_well(count):
     extra = [f"head.{index}.weight" for index in range(count)]
     verb = "is" if count == 1 else "are"
@@ -158,8 +158,8 @@ def test_tensors_with_numbers_that_are_not_finite_are_named_up_to_ten(value):
         if "bn3.bias" in key or "bn2.bias" in key:
             state[key][0] = value
     message = refusal(state)
-    assert message.count("bn") == NAMED
-    assert f" and {2 * sum(BLOCKS) + 1 - NAMED} more{END}" in message
+    assert message.count("bn") == MAX_NAMED
+    assert f" and {2 * sum(BLOCKS) + 1 - MAX_NAMED} more{END}" in message
 
 
 @pytest.mark.parametrize("spare", ["data_preprocessor.mean", "data_preprocessor.std"])
