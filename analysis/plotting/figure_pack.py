@@ -8,7 +8,7 @@ import re
 import shutil
 import textwrap
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -37,6 +37,12 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chro
 
 CHARACTER_WIDTH, LINE_HEIGHT = 7.4, 18
 """Pixels of a letter of FONT_SIZE, and of a line."""
+
+SECONDS_PER_FILE = 30.0
+"""A browser that takes longer than twice as long for a file is stuck."""
+
+ATTEMPTS: Final = 2
+"""How many browsers may fail."""
 
 NO_BROWSER: Final = (
     "Figures become SVG and PDF in Chrome or Chromium, and the machine that runs this program has neither; install one "
@@ -101,7 +107,7 @@ def pack(
         raise ValueError("There must be at least one figure; got none. Open a tab that draws one.")
     stems = file_stems([figure.title for figure in figures], prefix or checkpoint)
     files: dict[str, str | bytes] = {}
-    files |= asyncio.run(_render(dict(zip(stems, figures, strict=True)), report))
+    files |= _draw_all(dict(zip(stems, figures, strict=True)), report)
     tables: list[pd.DataFrame] = []
     for stem, figure in zip(stems, figures, strict=True):
         table = _points_of(figure) if figure.table is None else figure.table
@@ -187,40 +193,70 @@ def _layout_width(millimetres: float) -> float:
     return millimetres * PIXELS_PER_MM / SCALE
 
 
-async def _render(figures: Mapping[str, PaperFigure], report: Report) -> dict[str, bytes]:
-    """Draw every figure in one browser, at each width as SVG and PDF; return the files by name."""
+def _draw_all(figures: Mapping[str, PaperFigure], report: Report) -> dict[str, bytes]:
+    """Draw every figure at each width as SVG and PDF; return the files by name. A browser that fails is replaced."""
     # kaleido is needed here alone, and brings a tenth of a second of imports.
-    import kaleido
+    from choreographer.channels import ChannelClosedError
     from choreographer.errors import BrowserClosedError, BrowserFailedError, ChromeNotFoundError
     from kaleido.errors import KaleidoError
 
-    files: dict[str, bytes] = {}
+    # A browser that dies cancels what waits for it.
+    died = (BrowserClosedError, BrowserFailedError, ChannelClosedError, asyncio.CancelledError)
+    failure: BaseException | None = None
+    for _ in range(ATTEMPTS):
+        files: dict[str, bytes] = {}
+        try:
+            asyncio.run(_end_if_stuck(_render(figures, files, report), files))
+        except ChromeNotFoundError:
+            raise DrawingError(NO_BROWSER) from None
+        except (*died, KaleidoError, TimeoutError) as error:
+            failure = error
+        # What fails after the last figure is the end of the browser.
+        if len(files) == 2 * len(WIDTHS) * len(figures):
+            return files
+    name = type(failure).__name__
+    raise DrawingError(f"The browser that draws the figures failed ({name}); try again.") from failure
+
+
+async def _end_if_stuck(render: Coroutine[Any, Any, None], files: Mapping[str, bytes]) -> None:
+    """Cancel drawing, and then closing the browser, when no file has come for SECONDS_PER_FILE."""
+    task = asyncio.create_task(render)
+    drawn = -1
+    while (await asyncio.wait({task}, timeout=SECONDS_PER_FILE))[1]:
+        if drawn == len(files):
+            task.cancel()
+        drawn = len(files)
+    task.result()
+
+
+async def _render(figures: Mapping[str, PaperFigure], files: dict[str, bytes], report: Report) -> None:
+    """Draw every figure in one browser, at each width as SVG and PDF, into `files`."""
+    import kaleido
+
     total = len(figures) * len(WIDTHS)
+    report(0.0, "Starting the browser that draws")
+    # MathJax would be loaded from another server.
+    browser = kaleido.Kaleido(path=find_browser(), mathjax=False)
     try:
-        report(0.0, "Starting the browser that draws")
-        # MathJax would be loaded from another server.
-        async with kaleido.Kaleido(path=find_browser(), mathjax=False) as browser:
-            for number, (stem, figure) in enumerate(figures.items()):
-                for place, millimetres in enumerate(WIDTHS):
-                    report((number * len(WIDTHS) + place) / total, f"{figure.title} {millimetres} mm")
-                    drawn = figure.draw(_layout_width(millimetres))
-                    name = f"{stem}-{millimetres}mm"
-                    if isinstance(drawn, str):
-                        svg, pages = _widened(drawn, millimetres)
-                        files[f"{name}.svg"] = svg.encode()
-                    else:
-                        pages = for_paper(drawn, _layout_width(millimetres))
-                        svg = (await browser.calc_fig(pages, opts={"format": "svg"})).decode()
-                        if "<pattern" in svg:
-                            svg = hatching.as_lines(svg)
-                            pages = _as_figure(svg, pages.layout.width, pages.layout.height)
-                        files[f"{name}.svg"] = _in_millimetres(svg, millimetres).encode()
-                    files[f"{name}.pdf"] = await browser.calc_fig(pages, opts={"format": "pdf", "scale": SCALE})
-    except ChromeNotFoundError:
-        raise DrawingError(NO_BROWSER) from None
-    except (KaleidoError, BrowserClosedError, BrowserFailedError, TimeoutError) as error:
-        raise DrawingError(f"The browser that draws the figures failed ({type(error).__name__}); try again.") from error
-    return files
+        await browser.open()
+        for number, (stem, figure) in enumerate(figures.items()):
+            for place, millimetres in enumerate(WIDTHS):
+                report((number * len(WIDTHS) + place) / total, f"{figure.title} {millimetres} mm")
+                drawn = figure.draw(_layout_width(millimetres))
+                name = f"{stem}-{millimetres}mm"
+                if isinstance(drawn, str):
+                    svg, pages = _widened(drawn, millimetres)
+                    files[f"{name}.svg"] = svg.encode()
+                else:
+                    pages = for_paper(drawn, _layout_width(millimetres))
+                    svg = (await browser.calc_fig(pages, opts={"format": "svg"})).decode()
+                    if "<pattern" in svg:
+                        svg = hatching.as_lines(svg)
+                        pages = _as_figure(svg, pages.layout.width, pages.layout.height)
+                    files[f"{name}.svg"] = _in_millimetres(svg, millimetres).encode()
+                files[f"{name}.pdf"] = await browser.calc_fig(pages, opts={"format": "pdf", "scale": SCALE})
+    finally:
+        await browser.close()
 
 
 def find_browser() -> str | None:

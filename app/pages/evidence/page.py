@@ -25,7 +25,7 @@ from gte.errors import VideoError
 
 FAINT = 0.2
 """Part of the shared scale below which evidence is hardly visible, which the note then says."""
-CONTROL_WIDTHS = (180, 132, 180, 196, 100, 110, 102)
+CONTROL_WIDTHS = (176, 126, 176, 214, 100, 108, 100)
 """Pixels for clip, upload, class, layer, reverse, options and export; in a narrow window they wrap."""
 FRAME_SIDE = 122
 FRAMES_PER_SECOND = 4.0

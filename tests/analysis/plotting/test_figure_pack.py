@@ -1,5 +1,6 @@
 """Figure packs: sizes and colours of the files, points with units, and a sentence where no browser can draw."""
 
+import asyncio
 import csv
 import io
 import re
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from choreographer.channels import ChannelClosedError
 
 from analysis.kernels import cards as kernel_cards
 from analysis.kernels.cards import View
@@ -141,6 +143,67 @@ def test_a_pack_that_is_cancelled_ends_with_its_browser():
 
     with pytest.raises(CancelledError):
         figure_pack.pack([paper_figure("Two bars", bars())] * 2, about="Bars", report=cancel)
+
+
+class UnreliableBrowser:
+    """A stand-in for kaleido's browser: `fault` happens in the first `faulty` ones, at `place`."""
+
+    place, faulty, opened = "", 0, 0
+
+    @staticmethod
+    async def fault() -> None:
+        await asyncio.sleep(3600)
+
+    def __init__(self, **_options):
+        type(self).opened += 1
+        self.sound = self.opened > self.faulty
+
+    async def pass_through(self, place: str) -> None:
+        if place == self.place and not self.sound:
+            await self.fault()
+
+    async def open(self):
+        await self.pass_through("open")
+
+    async def close(self):
+        await self.pass_through("close")
+
+    async def calc_fig(self, _figure, opts):
+        await self.pass_through("calc_fig")
+        return b'<svg width="10" height="10"></svg>' if opts["format"] == "svg" else b"%PDF"
+
+
+async def die() -> None:
+    raise ChannelClosedError
+
+
+async def be_cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.fixture
+def unreliable(monkeypatch) -> type[UnreliableBrowser]:
+    browser = type("Browser", (UnreliableBrowser,), {})
+    monkeypatch.setattr("kaleido.Kaleido", browser)
+    monkeypatch.setattr(figure_pack, "SECONDS_PER_FILE", 0.05)
+    return browser
+
+
+@pytest.mark.parametrize("place", ["open", "calc_fig", "close"])
+@pytest.mark.parametrize("fault", [UnreliableBrowser.fault, die, be_cancelled])
+def test_a_browser_that_is_stuck_or_dies_is_replaced(unreliable, place, fault):
+    unreliable.place, unreliable.faulty, unreliable.fault = place, 1, staticmethod(fault)
+    content = figure_pack.pack([paper_figure("Two bars", bars())], about="Bars")
+    # All was drawn when only the end fails.
+    assert unreliable.opened == (1 if place == "close" else 2)
+    assert "two-bars-180mm.pdf" in zipfile.ZipFile(io.BytesIO(content)).namelist()
+
+
+def test_two_browsers_that_are_stuck_are_said(unreliable):
+    unreliable.place, unreliable.faulty = "calc_fig", 2
+    with pytest.raises(DrawingError, match=r"failed \(CancelledError\); try again"):
+        figure_pack.pack([paper_figure("Two bars", bars())], about="Bars")
+    assert unreliable.opened == 2
 
 
 def test_a_pack_needs_a_figure():
