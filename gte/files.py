@@ -1,5 +1,5 @@
 """Atomic writes, so that a reader sees the old file or the new one; stamps and digests that tell files
-apart; the folder of the cache."""
+apart; claims of a folder; the folder of the cache."""
 
 import glob
 import hashlib
@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 Stamp = tuple[str, int, int]
 """A file's path, modification time in nanoseconds and size in bytes."""
@@ -63,6 +65,26 @@ def atomic_write(path: Path, *, suffix: str | None = None) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def claim(lock: Path) -> Iterator[bool]:
+    """Take a lock file for the block, and yield whether no other process has it; a process that ends gives it back.
+
+    Creates the folder and the file, which stays. Raises OSError if it cannot.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+    file_lock = FileLock(lock, blocking=False)
+    try:
+        file_lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        file_lock.release()
 
 
 def remove_leftovers(path: Path) -> None:

@@ -57,8 +57,11 @@ def train(config: TrainConfig) -> Path:
     # Further processes are started here, once all that can be refused has been.
     fabric.launch()
     stop = StopSignals()
-    with stop.handled():
-        Training(fabric, run, stop).finish()
+    try:
+        with stop.handled():
+            Training(fabric, run, stop).finish()
+    finally:
+        run.release()
     return run.checkpoint
 
 
@@ -126,6 +129,7 @@ class Training:
     def finish(self) -> None:
         """Train the epochs that are left. Raises Stopped and GteError as `train` says."""
         run, config = self.run, self.config
+        self._write(run.claim)
         self._write(run.remove_leftovers)
         if not config.resume:
             self._save()
@@ -194,7 +198,7 @@ class Training:
         mean = sum(loss.item() for loss, _, _ in results) / parts
         (diverged,) = self._largest(not math.isfinite(mean))
         if diverged:
-            self._fail(divergence(self.config, self.run.step, self.run.epochs_done + 1, self.loss, rate))
+            self._fail(GteError(divergence(self.config, self.run.step, self.run.epochs_done + 1, self.loss, rate)))
         self.loss = mean
 
     def _report(self, problems: Iterable[str]) -> None:
@@ -225,7 +229,7 @@ class Training:
         loss, top1 = scores
         if not math.isfinite(loss):
             rate = self.optimizer.param_groups[0]["lr"]
-            self._fail(divergence(config, run.step, run.epochs_done + 1, self.loss, rate, "validation loss"))
+            self._fail(GteError(divergence(config, run.step, run.epochs_done + 1, self.loss, rate, "validation loss")))
         total = Tally(self._sum(self.tally.sums()))
         entry = {
             "epoch": run.epochs_done + 1,
@@ -310,19 +314,19 @@ class Training:
 
     def _write(self, write: Callable[[], None]) -> None:
         """Write files in the first process; end all of them, with the error in the first, if it fails."""
-        message = ""
+        failure: GteError | None = None
         if self.fabric.is_global_zero:
             try:
                 write()
             except GteError as error:
-                message = str(error)
-        if message := self.fabric.broadcast(message):
-            self._fail(message)
+                failure = error
+        if failure := self.fabric.broadcast(failure):
+            self._fail(failure)
 
-    def _fail(self, message: str) -> NoReturn:
+    def _fail(self, failure: GteError) -> NoReturn:
         """End every process, all of which must call this; the first one reports it, and gives the status."""
         if self.fabric.is_global_zero:
-            raise GteError(message)
+            raise failure
         sys.exit(0)
 
     def _largest(self, *numbers: float) -> list[float]:

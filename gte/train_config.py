@@ -268,6 +268,23 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
             weight_decay=0.02,
         ),
     ),
+    "study": (
+        "What each network of `python -m gte.study` is trained with: 24,576 rendered clips of 8 x 64 x 64, five "
+        "minutes on one CPU core.",
+        TrainConfig(
+            out=Path("runs/study-gte"),
+            dataset="motionpairs-hard",
+            model_options=("depth=26", "base_width=16", "dropout=0"),
+            size=64,
+            clips_per_epoch=4096,
+            epochs=6,
+            optimizer="adamw",
+            lr=0.003,
+            warmup_epochs=0.5,
+            weight_decay=0.02,
+            precision="bf16-mixed",
+        ),
+    ),
     "small": (
         "A small network from scratch on real clips, on a CPU: 0.4 M parameters at 8 x 48 x 48, 20 epochs.",
         TrainConfig(

@@ -129,6 +129,13 @@ DATASETS: dict[str, DatasetConfig] = {
         source="gte.data.motionpairs.dataset:MotionPairs",
         is_read=False,
     ),
+    "motionpairs-hard": DatasetConfig(
+        label="MotionPairs, hard",
+        note="The same motions with slower, paler objects, more camera motion, and others that move against them.",
+        size=112,
+        source="gte.data.motionpairs.dataset:HardMotionPairs",
+        is_read=False,
+    ),
     "folder": DatasetConfig(
         label="",
         note="Videos in a folder for each class, with or without folders train, val and test above these.",

@@ -1,6 +1,7 @@
 """A training run: the network, its optimiser, their progress, and the files that hold them."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,15 +15,19 @@ from gte.checkpoint import network_facts, save
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
 from gte.environment import environment_facts
 from gte.errors import GteError, sentence, some_of
-from gte.files import atomic_write, remove_leftovers
+from gte.files import atomic_write, claim, remove_leftovers
 from gte.kernel_snapshots import KernelSnapshots, initial_kernels
 from gte.models import configure, to_channels_last
 from gte.train_config import TrainConfig
 from gte.weights.inflation import initialise
 
-RESUME_FILE = "resume.pt"
+RESUME_FILE, LOCK_FILE = "resume.pt", ".lock"
 UNREADABLE = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError)
 """What torch and json raise for a file that is damaged, cut or of another program."""
+
+
+class RunInUse(GteError):
+    """Another process trains in the folder of a run."""
 
 
 class Run:
@@ -32,6 +37,7 @@ class Run:
         self.config = config
         self.checkpoint = config.out / f"{config.out.name}{SUFFIX}"
         self.resume_file = config.out / RESUME_FILE
+        self._claim = ExitStack()
         self.metrics_file = config.out / "metrics.jsonl"
         self.training_set = config.open_dataset("train")
         self.validation_set = config.open_dataset("val")
@@ -89,6 +95,19 @@ class Run:
                 temporary.write_text("".join(json.dumps(entry) + "\n" for entry in self.metrics))
         except (OSError, SafetensorError) as error:
             raise self._cannot_save(error) from error
+
+    def claim(self) -> None:
+        """Take the folder until `release`. Raises RunInUse if another process trains in it, GteError if it cannot."""
+        try:
+            is_ours = self._claim.enter_context(claim(self.config.out / LOCK_FILE))
+        except OSError as error:
+            raise self._cannot_save(error) from error
+        if not is_ours:
+            raise RunInUse(f"Another process trains in {self.config.out}; wait for it, or choose another --out.")
+
+    def release(self) -> None:
+        """Give the folder back, if it was taken."""
+        self._claim.close()
 
     def remove_leftovers(self) -> None:
         """Delete the temporary files of a run that was killed."""

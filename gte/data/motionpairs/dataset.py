@@ -17,8 +17,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from gte.cli import say
 from gte.data import Split
+from gte.data.motionpairs.harder import make_harder
 from gte.data.motionpairs.rendering import Renderer
-from gte.data.motionpairs.scenes import MOTIONS, NUM_FRAMES, Scene, draw_scene
+from gte.data.motionpairs.scenes import MOTIONS, NUM_FRAMES, Motion, Scene, draw_scene
 from gte.data.sampling import FrameChoice, FrameNumbers
 from gte.data.video.writing import write_video
 from gte.files import atomic_write
@@ -142,7 +143,12 @@ class MotionPairs:
         number, _ = self._place(index)
         pair = number % len(CLASSES) // 2
         stream = np.random.SeedSequence((self.seed, _STREAM[self.split], number))
-        return draw_scene(list(MOTIONS.values())[pair], np.random.Generator(np.random.Philox(stream)))
+        rng = np.random.Generator(np.random.Philox(stream))
+        return self.draw(list(MOTIONS.values())[pair], rng)
+
+    def draw(self, motion: Motion, rng: np.random.Generator) -> Scene:
+        """Draw a scene with the given motion from the random stream."""
+        return draw_scene(motion, rng)
 
     def _place(self, index: int) -> tuple[int, bool]:
         """Return the scene that clip `index` shows, and whether it is the second clip of that scene."""
@@ -160,6 +166,16 @@ class MotionPairs:
         if self.label(index) % 2:
             numbers = [NUM_FRAMES - 1 - number for number in numbers]
         return self.scene(index), numbers
+
+
+class HardMotionPairs(MotionPairs):
+    """MotionPairs with slower and paler objects, more camera motion, and others that move against them."""
+
+    name = "motionpairs-hard"
+
+    def draw(self, motion: Motion, rng: np.random.Generator) -> Scene:
+        """Draw a scene with the given motion from the random stream, and make it harder."""
+        return make_harder(draw_scene(motion, rng), rng)
 
 
 def export_clips(dataset: MotionPairs, folder: Path, indices: Sequence[int]) -> None:

@@ -15,8 +15,6 @@ from gte.data.opencv import cv2
 Point = tuple[float, float]
 OpenView = UInt8[np.ndarray, "h w"]
 
-_MARGIN = PAN_LIMIT + 0.01
-"""Extent of the ground beyond the image on each side."""
 _NOISE_BANK_SD = 28.0
 
 
@@ -29,7 +27,9 @@ class Renderer:
         self._bystanders = [_Figure(actor, size) for actor in scene.bystanders]
         self._movers = [_Figure(actor, size) for actor in scene.movers]
         self._figures = [figure for figure in self._bystanders if not figure.stands_still] + self._movers
-        self._canvas_side = math.ceil(size * (1 + 2 * _MARGIN))
+        # The ground extends beyond the image by as much as the camera can move, and a little more.
+        margin = max(PAN_LIMIT, float(np.abs(scene.pan).max())) + 0.01
+        self._canvas_side = math.ceil(size * (1 + 2 * margin))
         # Position of the scene's upper left corner on the canvas, in pixels, in x and in y.
         self._canvas_origin = (self._canvas_side - size) / 2
 

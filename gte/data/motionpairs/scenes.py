@@ -47,7 +47,7 @@ PALETTES: tuple[Palette, ...] = (
     Palette(((252, 228, 218), (240, 190, 174)), ((30, 90, 150), (150, 34, 84), (10, 120, 110)), (206, 140, 124)),
 )
 GROUND_PATTERNS = ("plain", "clouds", "stripes", "waves", "dots", "checks")
-_SOLID_SHAPES = ("ball", "box", "star", "ring", "triangle", "hexagon", "capsule", "cross", "heart")
+SOLID_SHAPES = ("ball", "box", "star", "ring", "triangle", "hexagon", "capsule", "cross", "heart")
 _SOLID_TEXTURES = ("plain", "split", "stripes", "band", "spots", "rings")
 # Rotation is visible only on objects without rotational symmetry: of the shape or of the texture.
 _POINTED_SHAPES = ("arrow", "bracket", "drop", "heart", "crescent")
@@ -115,7 +115,11 @@ class _Stage:
     cover: Cover | None = None
 
 
-def draw_scene(motion: Callable[[np.random.Generator, Palette], _Stage], rng: np.random.Generator) -> Scene:
+Motion = Callable[[np.random.Generator, Palette], _Stage]
+"""A function that draws the moving objects of a scene."""
+
+
+def draw_scene(motion: Motion, rng: np.random.Generator) -> Scene:
     """Draw a scene with the given motion (one of MOTIONS) from the random stream."""
     palette = PALETTES[rng.integers(len(PALETTES))]
     stage = motion(rng, palette)
@@ -162,7 +166,7 @@ def _draw_bystanders(rng: np.random.Generator, palette: Palette) -> tuple[Actor,
         sway = rng.uniform(0.012, 0.03) * (rng.random() < 0.4)
         swing = np.cos(rng.uniform(2, 5) * _TIME + rng.uniform(0, 2 * np.pi))
         path = centre + sway * _along(swing, rng.uniform(0, 2 * np.pi))
-        shape = _SOLID_SHAPES[rng.integers(len(_SOLID_SHAPES))]
+        shape = SOLID_SHAPES[rng.integers(len(SOLID_SHAPES))]
         bystanders.append(_actor(shape, "plain", (colour, colour), path, rng.uniform(0.035, 0.075), _tilt(rng)))
     return tuple(bystanders)
 
@@ -240,7 +244,7 @@ def _gets_covered(rng: np.random.Generator, palette: Palette) -> _Stage:
     return _Stage((_solid(rng, palette, path, radius),), board)
 
 
-MOTIONS: dict[tuple[str, str], Callable[[np.random.Generator, Palette], _Stage]] = {
+MOTIONS: dict[tuple[str, str], Motion] = {
     ("moves left", "moves right"): partial(_slide, direction=np.pi),
     ("moves up", "moves down"): partial(_slide, direction=-np.pi / 2),
     ("approaches", "recedes"): _approaches,
@@ -284,7 +288,7 @@ def _solid(
     colour: Colour | None = None,
 ) -> Actor:
     colours = (colour or _pick(rng, palette.movers), _WHITE)
-    return _actor(_pick(rng, _SOLID_SHAPES), _pick(rng, _SOLID_TEXTURES), colours, path, radius, _tilt(rng))
+    return _actor(_pick(rng, SOLID_SHAPES), _pick(rng, _SOLID_TEXTURES), colours, path, radius, _tilt(rng))
 
 
 def _actor(
