@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import torch
 from jaxtyping import Float
@@ -128,6 +128,9 @@ METHODS: dict[str, Method] = {
     ),
 }
 
+
+BASELINE: Final = "randomcam"
+"""The method that ignores the class, a negative control of the sanity checks."""
 
 WEIGHTINGS = ("gradcam", "gradcam_frame")
 """The two ways in which Grad-CAM weights channels."""

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from analysis.attribution.methods import METHODS
 from analysis.attribution.sanity_checks.deletion_insertion import WAYS, DeletionInsertion
-from analysis.attribution.sanity_checks.frame_order import ALIKE, FrameOrder
+from analysis.attribution.sanity_checks.frame_order import FrameOrder
 from analysis.attribution.sanity_checks.localization import RIVALS, Localization
 from analysis.attribution.sanity_checks.verdict import RHO, in_words, mean_of, signed
 from analysis.attribution.sanity_checks.weight_randomization import KEPT, Randomisation
@@ -158,34 +158,35 @@ def deletion_curves(result: DeletionInsertion, method: str) -> go.Figure:
 
 
 def frame_order_dots(result: FrameOrder) -> go.Figure:
-    """|ρ| of every clip after shuffling, and the mean with its 95 % interval."""
-    known = result.correlations[~np.isnan(result.correlations)]
-    figure = go.Figure(
-        go.Scatter(
-            name="one clip",
-            x=known,
-            y=[0.0] * len(known),
-            mode="markers",
-            marker={"size": 9, "symbol": "circle-open", "color": style.NEUTRAL, "line_width": 2},
-            hovertemplate=f"{RHO} = %{{x:.2f}}<extra></extra>",
-        )
-    )
-    if len(known) > 1:
-        mean, interval = mean_of(known)
+    """|ρ| of every clip after shuffling and of the rivals, and the means with their 95 % intervals."""
+    rows = {"shuffled": result.correlations} | result.rivals
+    figure = go.Figure()
+    for place, (name, values) in enumerate(rows.items()):
+        known = values[~np.isnan(values)]
         figure.add_scatter(
-            name="mean",
-            x=[mean],
-            y=[1.0],
-            error_x=_error_bars([mean], [interval]),
+            name=f"{name}, one clip",
+            x=known,
+            y=[place + ROW_OFFSET] * len(known),
             mode="markers",
-            marker={"size": 11, "color": style.ACCENT},
-            hovertemplate=f"mean {RHO} {in_words(mean, interval)}<extra></extra>",
+            marker={"size": 8, "symbol": "circle-open", "color": style.NEUTRAL, "line_width": 2},
+            hovertemplate=f"one clip: {RHO} = %{{x:.2f}}<extra></extra>",
         )
+        if len(known) > 1:
+            mean, interval = mean_of(known)
+            figure.add_scatter(
+                name=f"{name}, mean",
+                x=[mean],
+                y=[place - ROW_OFFSET],
+                error_x=_error_bars([mean], [interval]),
+                mode="markers",
+                marker={"size": 11, "color": style.NEUTRAL if place else style.ACCENT},
+                hovertemplate=f"mean {RHO} {in_words(mean, interval)}<extra></extra>",
+            )
     style.style(figure, size="medium")
     figure.update_layout(margin_t=8, showlegend=False)
-    figure.update_xaxes(title_text=f"{RHO} of the maps, shuffled against original", range=[-0.02, 1.03])
-    figure.update_yaxes(tickvals=[0, 1], ticktext=["each clip", "mean"], range=[1.6, -0.6], showgrid=False)
-    figure.add_vline(x=ALIKE, line={"dash": "dot", "width": 1.5, "color": style.NEUTRAL}, layer="below")
+    figure.update_xaxes(title_text=f"{RHO} of the maps with the original ones", range=[-0.02, 1.03])
+    labels = [name.replace(" ", "<br>", 1) for name in rows]
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=labels, range=[len(rows) - 0.5, -0.5], showgrid=False)
     return figure
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from analysis.attribution import placement
 from analysis.attribution.hooks import block_of
-from analysis.attribution.methods import METHODS, find_evidence
+from analysis.attribution.methods import BASELINE, METHODS, find_evidence
 from analysis.attribution.randomcam import weigh_randomly
 from analysis.attribution.sanity_checks.clips import CheckClips
 from analysis.attribution.sanity_checks.verdict import (
@@ -29,7 +29,6 @@ from analysis.statistics import SIGNIFICANT, Interval, holm
 from gte.models import ClipShape, recording
 from gte.models.cell_grids import CellGrid
 
-BASELINE: Final = "randomcam"
 RANDOM_MAPS: Final = 400
 """RandomCAMs of a clip over which the share is averaged. Each clip has its own, so that clips are independent; so many
 that another draw changes the p-value little: from 0.032 to 0.038 over six draws for Grad-CAM of gte-tiny."""
