@@ -26,6 +26,8 @@ TAP: Final = r"t(?:[+-]\d+)?"
 COLUMNS: Final[tuple[Column, ...]] = (
     # Names with another meaning in one table.
     Column("top1|top5", "percent", "Reported share of clips with the right class first, or among five", beside="who"),
+    Column("top1", "1", "Share of test clips with a right answer", beside="reversed_to_twin"),
+    Column("row", "", "Name of the network's row in the study", beside="reversed_to_twin"),
     Column("t", "1", "Share of the output channels of the temporal path, as a fraction", beside="with_head"),
     Column("difference", "count", "Parameters by the formula minus those of the operator as built", beside="built"),
     Column("clips|crops|classes", "count", "Clips of each video, crops of each clip, classes", beside="who"),
@@ -115,6 +117,15 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("p_holm", "1", "The p-value of that test, corrected for all questions of the table by Holm's method"),
     Column("flipped", "clips", "Clips answered with the reversed class of the answer before the change"),
     Column("could_flip", "clips", "Clips whose answer before the change has a reversed class"),
+    # Results.
+    Column("seed", "", "Seed of the training"),
+    Column("data", "", "Name of the data set"),
+    Column("loss", "nats", "Mean cross-entropy over the test clips"),
+    Column(
+        "reversed_to_twin", "1", "Share of test clips whose reversal is given the reversed class of their own answer"
+    ),
+    Column("clips_seen", "clips", "Clips that the training took"),
+    Column("seconds", "s", "Time of the training"),
     # Architectures.
     Column("frames", "frames", "Frames of the clip"),
     Column("height|width|size", "pixels", "Height and width of the clip"),

@@ -112,3 +112,43 @@ def smallest_loss(num_scenes: int, num_comparisons: int = 1) -> int | None:
 
 def _normal_quantile() -> float:
     return NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+
+
+class MeanDifference(NamedTuple):
+    """The difference of the means of two samples, with its 95 % interval and two-sided p-value."""
+
+    difference: float
+    interval: Interval
+    p_value: float
+
+
+def mean_difference(first: Sequence[float], second: Sequence[float]) -> MeanDifference | None:
+    """Compare the means of two independent samples, as of networks trained with several seeds; None if it cannot be.
+
+    By Welch's t-test, which takes the values of each sample as normal, of a spread of its own. A sample of one value
+    has no spread and is taken to have that of the other (Crawford and Howell, "Comparing an individual's test score
+    against norms derived from small samples", 1998). Of two single values, or without any spread, nothing can be said.
+    """
+    # Imported here because the first page needs no SciPy.
+    from scipy.stats import t
+
+    if max(len(first), len(second)) < 2 or not min(len(first), len(second)):
+        return None
+    difference = float(np.mean(first) - np.mean(second))
+    variances = [float(np.var(values, ddof=1)) if len(values) > 1 else None for values in (first, second)]
+    parts = [variance / len(values) for variance, values in zip(variances, (first, second), strict=True) if variance]
+    if not sum(parts):
+        return None
+    if None in variances:
+        num = max(len(first), len(second))
+        square, freedom = parts[0] * (1 + num), num - 1.0
+    else:
+        square = sum(parts)
+        freedom = square**2 / sum(
+            (variance or 0.0) ** 2 / len(values) ** 2 / (len(values) - 1)
+            for variance, values in zip(variances, (first, second), strict=True)
+        )
+    error = math.sqrt(square)
+    half = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    p_value = float(2 * t.sf(abs(difference) / error, freedom))
+    return MeanDifference(difference, Interval(difference - half, difference + half), p_value)

@@ -29,6 +29,9 @@ FOLDERS: dict[str, Path] = {"": ROOT / "checkpoints", "runs/": ROOT / "runs"}
 FOLDERS_VARIABLE = "GTE_CHECKPOINTS"
 """Environment variable with further folders, separated as in PATH; their checkpoints come newest first."""
 
+STUDY = "study"
+"""Name of the folder, below the shipped checkpoints, with those of the study."""
+
 NO_CHECKPOINT = "There is no checkpoint here yet. `make train-demo` trains one in about half an hour."
 
 MAX_OPEN = 3
@@ -72,9 +75,16 @@ def list_checkpoints() -> tuple[dict[str, CheckpointHeader], list[CheckpointErro
         in_folder, unreadable = list_folder(folder)
         errors += unreadable
         if prefix in FOLDERS:
-            # Networks with learnable shifts come first, because they are what the app is about; of those the ones whose
-            # clips are rendered, because everybody has these.
-            in_folder.sort(key=lambda header: (not header.layers, not is_rendered(header.dataset)))
+            # The many networks of the study, in a folder of their own, come after the few that pages open on. Networks
+            # with learnable shifts come first, because they are what the app is about; of those the ones whose clips
+            # are rendered, because everybody has these.
+            in_folder.sort(
+                key=lambda header: (
+                    header.path.parent.name == STUDY,
+                    not header.layers,
+                    not is_rendered(header.dataset),
+                )
+            )
         for header in in_folder:
             headers[prefix + header.path.relative_to(folder).with_suffix("").as_posix()] = header
     return headers | opened(), errors

@@ -62,6 +62,13 @@ PAGES: dict[str, PageSpec] = {
         question="Does frame order matter? Do the kernels?",
         module="app.pages.what_if.page",
     ),
+    "results": PageSpec(
+        key="results",
+        title="Results",
+        url_path="results",
+        question="Does it pay?",
+        module="app.pages.results.page",
+    ),
     "architectures": PageSpec(
         key="architectures",
         title="Architectures",

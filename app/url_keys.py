@@ -115,6 +115,9 @@ CHANGED_BY_SETTING = Key("changed_by_setting", "setting whose clips are listed",
 EXPLAINED = Key("explained", "class of the evidence", "whatif", text)
 BLEND = Key("blend", "blend", "whatif", decimal, default=0.5)
 
+AXIS = Key("axis", "cost", "results", text)
+RUN = Key("run", "training", "results", text)
+
 DEPTH = Key("depth", "depth", "architectures", text, default="50")
 FRAMES = Key("frames", "number of frames", "architectures", whole, default=8)
 SIZE = Key("size", "size", "architectures", whole, default=224)

@@ -81,9 +81,14 @@ def accuracy_bubbles(table: pd.DataFrame, *, flops_per_mac: int = 1) -> go.Figur
 
 def _split_at_gap(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """Split off the rows below the first large gap between accuracies; the order stays."""
-    ordered = sorted((row["top1"] for row in rows), reverse=True)
-    lowest = next((high for high, low in pairwise(ordered) if high - low > MAX_GAP), 0)
+    lowest = lowest_above_gap([row["top1"] for row in rows])
     return [row for row in rows if row["top1"] >= lowest], [row for row in rows if row["top1"] < lowest]
+
+
+def lowest_above_gap(accuracies: Sequence[float]) -> float:
+    """Return the lowest of the accuracies, in percent, that are above the first gap larger than MAX_GAP; 0 without."""
+    ordered = sorted(accuracies, reverse=True)
+    return next((high for high, low in pairwise(ordered) if high - low > MAX_GAP), 0)
 
 
 def _axes(rows: Sequence[Row], inside: Sequence[Row], flops_per_mac: int) -> _Axes:

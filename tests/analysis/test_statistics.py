@@ -2,9 +2,17 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, ttest_1samp
+from scipy.stats import binomtest, ttest_1samp, ttest_ind
 
-from analysis.statistics import holm, mean_interval, paired_p_value, smallest_loss, sum_by_scene, sum_interval
+from analysis.statistics import (
+    holm,
+    mean_difference,
+    mean_interval,
+    paired_p_value,
+    smallest_loss,
+    sum_by_scene,
+    sum_interval,
+)
 
 
 def differences(lost: int, gained: int, same: int = 20) -> np.ndarray:
@@ -89,3 +97,27 @@ def test_the_smallest_loss_is_the_first_that_is_significant(num_comparisons, exp
         p_values = [paired_p_value(differences(loss, 0)), *[1.0] * (num_comparisons - 1)]
         assert (holm(p_values)[0] <= 0.05) is significant
     assert smallest_loss(expected - 1, num_comparisons) is None
+
+
+def test_means_are_compared_as_scipy_compares_them():
+    first, second = [0.90, 0.91, 0.88], [0.85, 0.86, 0.89]
+    result = mean_difference(first, second)
+    welch = ttest_ind(first, second, equal_var=False)
+    assert result is not None
+    assert result.p_value == pytest.approx(welch.pvalue)
+    assert result.interval == pytest.approx(tuple(welch.confidence_interval()))
+    assert result.difference == pytest.approx(0.03)
+
+
+def test_a_single_value_is_compared_with_the_spread_of_the_other_sample():
+    # Equal variances: Student's test, whose pooled variance is that of the three.
+    result = mean_difference([0.90, 0.91, 0.88], [0.85])
+    student = ttest_ind([0.90, 0.91, 0.88], [0.85], equal_var=True)
+    assert result is not None
+    assert result.p_value == pytest.approx(student.pvalue)
+    assert result.interval == pytest.approx(tuple(student.confidence_interval()))
+
+
+@pytest.mark.parametrize(("first", "second"), [([0.9], [0.8]), ([], [0.8, 0.9]), ([0.9, 0.9], [0.8, 0.8])])
+def test_without_a_spread_nothing_is_said_of_means(first, second):
+    assert mean_difference(first, second) is None

@@ -1,0 +1,202 @@
+"""Results of the study as its runs wrote them, and what follows from the answers of each run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from gte.errors import GteError
+
+FOLDER: Final = Path(__file__).parents[2] / "checkpoints" / "study"
+"""Where the study ships its results and checkpoints."""
+FILE_NAME: Final = "results.json"
+FORMAT: Final = 1
+
+HOW: Final = "There are no results of the study here yet; `make study` trains its networks and writes them."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clips:
+    """The test clips, the same for all runs: clip i and clip i + n/2 are each other's reversal."""
+
+    data: str
+    """Name in the table of data sets."""
+    size: int
+    """Height and width in pixels."""
+    classes: tuple[str, ...]
+    twins: Int[np.ndarray, " c"]
+    """For each class its reversed class."""
+    labels: Int[np.ndarray, " n"]
+
+    @cached_property
+    def reversal(self) -> Int[np.ndarray, " n"]:
+        """For each clip the number of its reversal."""
+        return np.roll(np.arange(len(self.labels)), len(self.labels) // 2)
+
+    @cached_property
+    def scenes(self) -> Int[np.ndarray, " n"]:
+        """For each clip the number of its scene, which it shares with its reversal."""
+        return np.arange(len(self.labels)) % (len(self.labels) // 2)
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The classes in pairs, each with its reversed class."""
+        return tuple((first, int(second)) for first, second in enumerate(self.twins) if first < second)
+
+    def name_of(self, pair: tuple[int, int]) -> str:
+        """Return the name of a pair of classes: "moves left / right" for "moves left" and "moves right"."""
+        first, second = (self.classes[number] for number in pair)
+        shared, words = first.split(), second.split()
+        same = next((place for place, (a, b) in enumerate(zip(shared, words, strict=False)) if a != b), len(words))
+        return f"{first} / {' '.join(words[same:])}" if same else f"{first} / {second}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training of the study, and its answers to the test clips."""
+
+    name: str
+    row: str
+    """Name of the row of the study's table that it belongs to."""
+    label: str
+    """Name of the row on pages."""
+    network: str
+    """Name in the table of networks."""
+    options: Mapping[str, float]
+    """Of the network."""
+    seed: int
+    num_frames: int
+    seconds: float
+    """Time of the training."""
+    clips_seen: int
+    """Clips that the training took."""
+    metrics: Sequence[Mapping[str, float]]
+    """One entry per epoch, as in the header of a checkpoint."""
+    top1: float
+    loss: float
+    answers: Int[np.ndarray, " n"]
+    """The most probable class of each test clip."""
+    revision: str = ""
+    date: str = ""
+    clips: Clips
+
+    @cached_property
+    def right(self) -> Bool[np.ndarray, " n"]:
+        """Whether each answer is right."""
+        return self.answers == self.clips.labels
+
+    @property
+    def reversed_to_twin(self) -> float:
+        """Share of clips whose reversal is given the reversed class of their own answer.
+
+        0 for a network that averages over frames without mixing them: a clip and its reversal get the same answer.
+        """
+        return float((self.answers[self.clips.reversal] == self.clips.twins[self.answers]).mean())
+
+    @property
+    def right_by_pair(self) -> list[float]:
+        """Share of right answers among the clips of each pair of classes; NaN for a pair without a clip."""
+        return [_mean(self.right[np.isin(self.clips.labels, pair)]) for pair in self.clips.pairs]
+
+    @property
+    def confusion(self) -> Int[np.ndarray, "c c"]:
+        """Numbers of clips, by their class and by the answer."""
+        count = len(self.clips.classes)
+        table = np.zeros((count, count), dtype=int)
+        np.add.at(table, (self.clips.labels, self.answers), 1)
+        return table
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A row of the study's table."""
+
+    name: str
+    label: str
+    network: str
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """All finished runs, in the order of the study's table."""
+
+    clips: Clips
+    runs: tuple[Run, ...]
+    planned: tuple[Planned, ...]
+
+    @cached_property
+    def rows(self) -> dict[str, list[Run]]:
+        """The finished runs of each row that has some, by the row's name."""
+        rows: dict[str, list[Run]] = {}
+        for run in self.runs:
+            rows.setdefault(run.row, []).append(run)
+        return rows
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The names of the rows with finished runs, as shown."""
+        return {name: runs[0].label for name, runs in self.rows.items()}
+
+    @property
+    def num_planned(self) -> int:
+        """Number of runs of the whole study."""
+        return sum(len(row.seeds) for row in self.planned)
+
+    @property
+    def progress(self) -> str:
+        """Say how many of the planned runs are finished; empty if all are."""
+        done = {(run.row, run.seed) for run in self.runs}
+        left = sum((row.name, seed) not in done for row in self.planned for seed in row.seeds)
+        return f"{self.num_planned - left} of {self.num_planned} runs of the study are finished." if left else ""
+
+
+def load(folder: Path = FOLDER, planned: Sequence[Planned] = ()) -> Study | None:
+    """Read the results of the study; None if there are none yet. Raises GteError for a damaged file."""
+    path = folder / FILE_NAME
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise GteError(f"{path.name} of the study is damaged: {error}. `make study` writes it again.") from error
+    try:
+        return _parse(facts, tuple(planned))
+    except (KeyError, TypeError, ValueError) as error:
+        raise GteError(f"{path.name} of the study is damaged ({error}). `make study` writes it again.") from error
+
+
+def _parse(facts: Mapping[str, Any], planned: tuple[Planned, ...]) -> Study:
+    if facts["format"] != FORMAT:
+        raise ValueError(f"it has format {facts['format']}, and this program reads format {FORMAT}")
+    clips = Clips(
+        data=facts["data"],
+        size=facts["size"],
+        classes=tuple(facts["classes"]),
+        twins=np.array(facts["twins"]),
+        labels=np.array(facts["labels"]),
+    )
+    order = [row.name for row in planned]
+    runs = [_run(entry, clips) for entry in facts["runs"]]
+    runs.sort(key=lambda run: (order.index(run.row) if run.row in order else len(order), run.seed))
+    if not runs:
+        raise ValueError("it has no run")
+    return Study(clips, tuple(runs), planned)
+
+
+def _run(entry: Mapping[str, Any], clips: Clips) -> Run:
+    answers = np.array(entry["answers"])
+    if answers.shape != clips.labels.shape:
+        raise ValueError(f"{entry['name']} has {len(answers)} answers to {len(clips.labels)} clips")
+    names = ("name", "row", "label", "network", "options", "seed", "num_frames", "seconds", "clips_seen", "metrics")
+    given = {name: entry[name] for name in (*names, "top1", "loss")}
+    return Run(**given, answers=answers, clips=clips, revision=entry.get("revision", ""), date=entry.get("date", ""))
+
+
+def _mean(values: Bool[np.ndarray, " n"] | Float[np.ndarray, " n"]) -> float:
+    return float(values.mean()) if len(values) else float("nan")

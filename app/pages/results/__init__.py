@@ -1,0 +1,1 @@
+"""Page Results: what the trained networks of the study reach, and what that costs."""
