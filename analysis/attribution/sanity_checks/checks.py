@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import plotly.graph_objects as go
 from torch import nn
@@ -190,12 +190,42 @@ def facts(results: Mapping[str, Result | None]) -> dict[str, Any]:
     )
 
 
+class Line(NamedTuple):
+    """A check in one line of a report."""
+
+    chip: str
+    text: str
+    """Its verdict, "not run", or why it cannot be run."""
+    key: str
+    """The key of its card; empty where it has no result."""
+    command: str
+    """Runs it where it can be run and has no result; else empty."""
+
+
+def lines(subject: Subject, path: str) -> list[Line]:
+    """A line for each check; `path` is the checkpoint's file as the command names it."""
+    listed = []
+    for name, check in CHECKS.items():
+        result, reason = stored(name, subject), obstacle(name, subject)
+        if result is not None:
+            listed.append(Line(check.chip, result.verdict.state, _card_key(name), ""))
+        elif reason:
+            listed.append(Line(check.chip, f"{reason[0].lower()}{reason[1:]}".removesuffix("."), "", ""))
+        else:
+            command = (
+                f'python -m analysis.attribution.sanity_checks {path} --checks "{name}" --methods {subject.method} '
+                f"--layers {subject.layer} --store"
+            )
+            listed.append(Line(check.chip, "not run", "", command))
+    return listed
+
+
 def cards(subject: Subject, path: str) -> list[CardWithCode]:
     """A card for each check whose result is on disk; `path` is the checkpoint's file as the code names it."""
     found = {name: stored(name, subject) for name in CHECKS}
     return [
         CardWithCode(
-            key=f"check-{name}".replace(" ", "-"),
+            key=_card_key(name),
             title=CHECKS[name].title,
             sentence=f"{METHODS[subject.method].label} at {subject.layer}. {result.verdict.sentence}",
             figure=CHECKS[name].figure(result),
@@ -237,6 +267,10 @@ def keep(name: str, subject: Subject, result: Result, *, shipped: bool = False) 
     """Store the result of a check, in the cache folder or next to the checkpoint. Raises OSError if that fails."""
     settings = CHECKS[name].settings(subject)
     save_result(subject.header.path, _kind(name, subject), settings, result.as_data(), shipped=shipped)
+
+
+def _card_key(name: str) -> str:
+    return f"check-{name}".replace(" ", "-")
 
 
 def _kind(name: str, subject: Subject) -> str:

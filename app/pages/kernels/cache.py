@@ -8,12 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from analysis import own_clips
-from analysis.attribution.evidence import preselect_layer
-from analysis.attribution.sanity_checks.checks import Subject
-from analysis.attribution.sanity_checks.checks import cards as check_cards
+from analysis import own_clips, report
 from analysis.formatting import block_name
-from analysis.kernels import cards, layer_cards, measured_reach, network_cards, report
+from analysis.kernels import cards, layer_cards, measured_reach, network_cards
 from analysis.kernels.cards import View
 from analysis.kernels.chance import Chance, Range, chances_of, total
 from analysis.kernels.first_clips import FirstClips
@@ -230,7 +227,4 @@ def matched_card(first: CheckpointHeader, second: CheckpointHeader, paths: Mappi
 def kernel_report(header: CheckpointHeader, view: View) -> str:
     """Return everything about a checkpoint's kernels as one HTML page, with the sanity checks of its evidence."""
     histories = checkpoint.load_histories(header.path)
-    extra = []
-    if shapes := cache.map_shapes(header):
-        extra = check_cards(Subject(header=header, method="gradcam", layer=preselect_layer(shapes)), view.path)
-    return report.as_html(histories, summarise(histories, view.reading, view.moments), header, view, extra)
+    return report.as_html(histories, summarise(histories, view.reading, view.moments), header, view)

@@ -116,10 +116,7 @@ def export(header: CheckpointHeader, name: str, summary: pd.DataFrame, view: Vie
         on_click="ignore",
         width="stretch",
     )
-    st.caption(
-        f"`python -m analysis.kernels.report {view.path} --out report.html` writes the same report, "
-        "without the tests of evidence."
-    )
+    st.caption(f"`python -m analysis.report {view.path} --out report.html` writes the same report.")
     if name in checkpoints.opened():
         st.caption(layout.plain(UPLOAD_NOTE.format(names=name)))
 

@@ -1,7 +1,6 @@
-"""Cards: sentences from the data, code that runs and gives the figure, small figures, and the report."""
+"""Cards: sentences from the data, code that runs and gives the figure, and small figures."""
 
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +9,28 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
+from analysis import report
 from analysis.kernels import cards as kernel_cards
-from analysis.kernels import layer_cards, network_cards, report
+from analysis.kernels import layer_cards, network_cards
 from analysis.kernels.cards import View
 from analysis.kernels.figures_by_layer import centres_by_layer
 from analysis.kernels.figures_one_layer import MAX_CELLS, MAX_CURVES, corner_shares, weight_maps
 from analysis.kernels.first_clips import FirstClips, first_clips
-from analysis.kernels.headline import headline_of
 from analysis.kernels.matching import by_index, by_responses, responses_of
 from analysis.kernels.measured_reach import Measured
 from analysis.kernels.outputs import centres_table, outputs_table
 from analysis.kernels.reach import measured_reach
 from analysis.kernels.readings import WEIGHT_READINGS
 from analysis.kernels.summary import summarise
-from gte import checkpoint, cli
+from gte import checkpoint
 from gte.checkpoint_header import read_header
 from gte.kernel_history import KernelHistory
 from tests.analysis.snippets import last_value
 from tests.moved import save_moved
-from tests.tiny import save_tiny
+from tests.tiny import metrics, save_tiny
 
 MAX_BYTES = 2_000_000
 FIRST = "layer1.0.conv2.temporal.shift"
-
-
-def metrics():
-    entry = {
-        "epoch": 0,
-        "step": 1,
-        "train_loss": 1.0,
-        "train_top1": 0.4,
-        "val_loss": 1.0,
-        "val_top1": 0.5,
-        "seconds": 1,
-    }
-    return (entry, entry | {"epoch": 1, "step": 3, "val_top1": 0.9})
 
 
 @pytest.fixture
@@ -282,27 +268,3 @@ def test_the_triangle_s_corners_are_past_present_and_future():
     start = np.array([[[1.0, 0, 0]], [[0, 3, 1]]], dtype=np.float32)[..., None]
     table = outputs_table(KernelHistory(layer="a", steps=np.array([0]), weights=start[None]))
     assert corner_shares(table, 3).tolist() == [[1, 0, 0], [0, 0.75, 0.25]]
-
-
-def test_the_report_holds_everything_and_loads_nothing(gte, capsys):
-    report.main(gte, out=Path("out/report.html"), layer="layer1.0", reading="own", order="norm", output=1)
-    assert "Wrote out/report.html" in capsys.readouterr().err
-    text = Path("out/report.html").read_text(encoding="utf-8")
-    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", text)
-    for key in ("drift", "kinds", "centres", "maps", "output", "triangle", "spectrum", "frequency", "training"):
-        assert f'id="figure-{key}"' in text
-    summary = summarise(checkpoint.load_histories(gte), "own")
-    assert summary.to_csv(index=False).splitlines()[1] in text
-    assert headline_of(checkpoint.load_histories(gte), "own") in text
-
-
-def test_the_report_of_what_it_cannot_show_is_one_sentence(gte, capsys, tmp_path):
-    bare = save_tiny(tmp_path / "bare.safetensors", "c2d")
-    out = tmp_path / "no.html"
-    with pytest.raises(cli.GteError, match="has no temporal kernels"):
-        report.main(bare, out=out)
-    with pytest.raises(ValueError, match=r"has no layer layer9; it has layer1\.0"):
-        report.main(gte, out=out, layer="layer9")
-    with pytest.raises(ValueError, match="has the output channels 0 to"):
-        report.main(gte, out=out, output=99)
-    assert not out.exists()
