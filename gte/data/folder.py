@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from gte.data import SPLITS, Split
-from gte.data.grouped_split import group_of, hold_out
+from gte.data.grouped_split import group_of, hold_out_by_name
 from gte.data.listing import DataOptions, ListedClip, Listing
 from gte.data.video.archives import natural_key
 from gte.data.video.sequences import is_image
@@ -15,7 +15,7 @@ from gte.data.video.sources import CLIP_TYPES
 from gte.errors import DatasetError
 
 HELD_OUT = 0.1
-"""Share of each class in a part that is drawn for validation or test."""
+"""Share of the groups in a part that is drawn for validation or test."""
 
 
 def read(root: Path, split: Split, options: DataOptions) -> Listing:
@@ -83,8 +83,9 @@ def _drawn(
     """Draw the splits, of which the last ones are held out of the first: groups stay together."""
     left, parts = clips, {}
     for name in splits[:0:-1]:
-        groups, labels = [clip.group for _, clip in left], [classes.index(label) for label, _ in left]
-        held_out = hold_out(groups, labels, HELD_OUT, options.split_seed)
+        groups = [clip.group or clip.clip_id for _, clip in left]
+        labels = [classes.index(label) for label, _ in left]
+        held_out = hold_out_by_name(groups, labels, HELD_OUT, f"{options.split_seed} {name}")
         parts[name] = [clip for number, clip in enumerate(left) if number in held_out]
         left = [clip for number, clip in enumerate(left) if number not in held_out]
     chosen = left if split == "train" else parts[split]

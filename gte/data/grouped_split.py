@@ -1,5 +1,6 @@
 """Splits drawn from a list of clips so that those of one group, such as a subject, stay together."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -37,6 +38,29 @@ def hold_out(groups: Sequence[str], labels: Sequence[int], share: float, seed: i
             and 2 * short > len(clips)
             and all(taken[label] + count < total[label] for label, count in classes.items())
         ):
+            held_out.update(clips)
+            taken.update(classes)
+    return frozenset(held_out)
+
+
+def hold_out_by_name(groups: Sequence[str], labels: Sequence[int], share: float, seed: str) -> frozenset[int]:
+    """Return the clips to hold out, about `share`, by whole groups that a hash of seed and name places in [0, 1).
+
+    Those below `share` are held out, and the first that has most of its clips in classes without any; never more than
+    half of a class. So groups that join take others out of what is held out at most, but for classes of a few groups.
+    """
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    digests = {group: hashlib.sha256(f"{seed} {group}".encode()).digest()[:8] for group in members}
+    total, taken = Counter(labels), Counter[int]()
+    held_out: set[int] = set()
+    for group in sorted(members, key=digests.__getitem__):
+        clips = members[group]
+        classes = Counter(labels[index] for index in clips)
+        is_below = int.from_bytes(digests[group]) < share * 2**64
+        is_first = 2 * sum(count for label, count in classes.items() if not taken[label]) > len(clips)
+        if (is_below or is_first) and all(2 * (taken[name] + count) <= total[name] for name, count in classes.items()):
             held_out.update(clips)
             taken.update(classes)
     return frozenset(held_out)

@@ -54,9 +54,26 @@ def test_a_part_without_a_folder_is_drawn_from_training_which_is_the_smaller_for
     root = touch(tmp_path, [f"train/run/{number}.mp4" for number in range(40)] + ["val/run/a.mp4"])
     assert ids(root, "val") == {"val/run/a.mp4"}
     train, test = ids(root, "train"), ids(root, "test")
-    assert len(test) == 4
-    assert len(train) == 36
+    assert train | test == {f"train/run/{number}.mp4" for number in range(40)}
     assert not train & test
+    assert len(test) == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files_that_are_added_move_none_that_were_there(tmp_path, seed):
+    def parts() -> dict[str, set[str]]:
+        return {split: ids(tmp_path, split, group_pattern=r"person\d+", split_seed=seed) for split in SPLITS}
+
+    def names(people: range) -> list[str]:
+        return [f"{name}/person{person}_{take}.mp4" for name in ("run", "sit") for person in people for take in (0, 1)]
+
+    touch(tmp_path, names(range(30)))
+    before = parts()
+    touch(tmp_path, names(range(30, 50)))
+    after = parts()
+    there = set(names(range(30)))
+    assert {split: part & there for split, part in after.items()} == before
+    assert all(part - there for part in after.values())
 
 
 @pytest.mark.parametrize(

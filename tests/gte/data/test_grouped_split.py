@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from gte.data.grouped_split import group_of, hold_out
+from gte.data.grouped_split import group_of, hold_out, hold_out_by_name
 from gte.errors import DatasetError
 
 GROUPS = [f"person {number}" for number in range(30) for _ in range(4)]
@@ -37,6 +37,31 @@ def test_a_group_that_is_most_of_the_clips_is_not_held_out():
 @pytest.mark.parametrize("seed", range(3))
 def test_clips_without_a_group_are_held_out_one_by_one(seed: int):
     assert len(hold_out([""] * 40, [0, 1] * 20, 0.1, seed)) == 4
+
+
+def test_a_hash_of_their_names_holds_out_about_the_share_of_the_groups_and_some_of_each_class():
+    shares = []
+    for seed in range(20):
+        held_out = hold_out_by_name(GROUPS, LABELS, 0.1, str(seed))
+        assert {LABELS[index] for index in held_out} == {0, 1, 2}
+        assert len(held_out) == 4 * len({GROUPS[index] for index in held_out})
+        shares.append(len(held_out) / len(GROUPS))
+    assert sum(shares) / 20 == pytest.approx(0.1, abs=0.01)
+    assert (min(shares), max(shares)) == (1 / 30, 6 / 30)
+
+
+def test_a_hash_of_their_names_leaves_at_least_half_of_each_class():
+    names = [f"clip {number}" for number in range(14)]
+    for seed in range(20):
+        held_out = hold_out_by_name(names, [0] + [1] * 2 + [2] * 3 + [3] * 8, 0.9, str(seed))
+        assert Counter(([0] + [1] * 2 + [2] * 3 + [3] * 8)[index] for index in held_out) == {1: 1, 2: 1, 3: 4}
+
+
+def test_groups_that_join_take_none_out_of_training():
+    for seed in map(str, range(20)):
+        before = hold_out_by_name(GROUPS[:40], LABELS[:40], 0.1, seed)
+        after = hold_out_by_name(GROUPS, LABELS, 0.1, seed)
+        assert {index for index in after if index < 40} <= before
 
 
 def test_a_group_is_what_an_expression_matches():
