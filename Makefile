@@ -30,11 +30,12 @@ export MALLOC_TRIM_THRESHOLD_ ?= 4000000000
 export MALLOC_TOP_PAD_ ?= 64000000
 export MALLOC_MMAP_MAX_ ?= 0
 
-.PHONY: help setup app test check bench train-demo shots walk stale
+.PHONY: help setup app test check bench train-demo study shots walk stale
 
 help:
 	@echo "make app         open the app in the browser (PORT=8600 for another port)"
 	@echo "make train-demo  train a small GTE network on two CPU cores, about half an hour"
+	@echo "make study       train and test the networks of the comparison, some hours; continues what was stopped"
 	@echo "make setup       install everything for developing"
 	@echo "make check       formatting, lint, types, the direction of imports"
 	@echo "make test        all tests (ARGS=\"-m 'not slow and not browser'\" for the quick ones)"
@@ -49,6 +50,9 @@ app: $(USER_STAMP)
 
 train-demo: $(USER_STAMP)
 	$(PY) -m $(DEMO) $(ARGS)
+
+study: $(USER_STAMP)
+	$(PY) -m gte.study $(ARGS)
 
 test: $(DEV_STAMP)
 	$(PY) -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)

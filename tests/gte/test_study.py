@@ -11,6 +11,7 @@ import torch
 
 from gte import study
 from gte.checkpoint import load_model
+from gte.checkpoint_header import read_header
 from gte.data.motionpairs import dataset
 from gte.errors import GteError
 from gte.evaluate import evaluate
@@ -20,7 +21,10 @@ from gte.train import train
 from gte.train_config import PRESETS
 from tests.tiny import tiny_training
 
-SMALL_ROWS = (Row(name="c2d", network="c2d"), Row(name="gte-t-1-2", network="gte", options={"temporal_share": 0.5}))
+SMALL_ROWS = (
+    Row(name="c2d", network="c2d"),
+    Row(name="gte-t-1-2", network="gte", label="GTE, t = 1/2", options={"temporal_share": 0.5}),
+)
 NUM_CLIPS = 28
 
 
@@ -106,12 +110,12 @@ def tensor_is_flat(model: torch.nn.Module, key: str) -> bool:
 def test_a_run_that_was_cut_before_its_test_is_not_trained_again(small, monkeypatch):
     (run, _) = plan(small)
     trained = train(run.config)
-    before = trained.read_bytes()
+    before = read_header(trained).metrics
     run_study(replace(small, only=("c2d",), ship=None))
-    assert trained.read_bytes() == before
+    assert read_header(trained).metrics == before
     result = run.result()
     assert result is not None
-    assert result["top1"] == pytest.approx(result["top1_as_trained"], abs=0.001)
+    assert len(result["answers"]) == NUM_CLIPS
 
 
 def test_a_run_with_other_settings_is_not_mixed_in(small):

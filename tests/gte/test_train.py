@@ -27,7 +27,12 @@ pytestmark = pytest.mark.usefixtures("short_validation")
 
 def test_a_run_leaves_checkpoint_metrics_and_resume_file(config):
     path = train(config)
-    assert sorted(file.name for file in config.out.iterdir()) == ["metrics.jsonl", "resume.pt", "run.safetensors"]
+    assert sorted(file.name for file in config.out.iterdir()) == [
+        ".lock",
+        "metrics.jsonl",
+        "resume.pt",
+        "run.safetensors",
+    ]
     header = read_header(path)
     lines = [json.loads(line) for line in (config.out / "metrics.jsonl").read_text().splitlines()]
     assert [entry["epoch"] for entry in lines] == [1, 2]

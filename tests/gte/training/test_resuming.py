@@ -15,9 +15,10 @@ import torch
 from gte.checkpoint_header import read_header
 from gte.data.motionpairs.dataset import MotionPairs
 from gte.errors import GteError
+from gte.files import claim
 from gte.train import describe_interruption, train
 from gte.train_config import TrainConfig
-from gte.training.run import Run
+from gte.training.run import LOCK_FILE, Run, RunInUse
 from gte.training.stopping import Stopped
 from tests.tiny import tiny_training
 
@@ -129,7 +130,7 @@ def test_a_run_that_is_killed_at_random_moments_ends_as_one_that_was_not(tmp_pat
         for name in ("whole", "cut")
     )
     check_equal(restored(whole), restored(cut))
-    files = ["cut.safetensors", "metrics.jsonl", "resume.pt"]
+    files = [".lock", "cut.safetensors", "metrics.jsonl", "resume.pt"]
     assert sorted(file.name for file in cut.out.iterdir()) == files
 
 
@@ -271,6 +272,12 @@ def test_a_folder_with_a_run_is_not_overwritten(config):
     train(replace(config, epochs=1))
     with pytest.raises(GteError, match="already holds a run; continue it with --resume"):
         train(replace(config, epochs=1))
+
+
+def test_a_folder_in_which_another_process_trains_is_left_to_it(config):
+    with claim(config.out / LOCK_FILE), pytest.raises(RunInUse, match=r"Another process trains in .*; wait for it"):
+        train(config)
+    train(config)
 
 
 def test_a_run_that_made_no_step_may_be_started_again(config, monkeypatch):
