@@ -275,13 +275,16 @@ def _round(model: nn.Module) -> None:
 
 
 def ship(study: StudyConfig, folder: Path) -> None:
-    """Write results.json, of all finished runs, and the checkpoints that ship. Raises GteError if none is finished."""
+    """Write results.json and README.md, of all finished runs, and the checkpoints that ship.
+
+    Raises GteError if no run is finished.
+    """
     runs = plan(replace(study, only=(), devices=1))
     results = [(run, result) for run in runs if (result := run.result()) is not None]
     if not results:
         raise GteError(f"{study.out} holds no finished run; run the study first.")
     for run, result in results:
-        if run.seed in SHIPPED_SEEDS.get(run.row.name, run.row.seeds[:1]):
+        if _ships(result):
             _write_checkpoint(run.checkpoint, folder / run.checkpoint.name, result["weights"] == "half")
     header = read_header(results[0][0].checkpoint)
     test = open_dataset(header.dataset, "test", header.size)
@@ -297,7 +300,37 @@ def ship(study: StudyConfig, folder: Path) -> None:
     lines = ",\n".join(json.dumps(result) for _, result in results)
     with atomic_write(folder / RESULTS) as temporary:
         temporary.write_text(f'{json.dumps(facts)[:-1]}, "runs": [\n{lines}\n]}}\n')
+    with atomic_write(folder / "README.md") as temporary:
+        temporary.write_text(_readme(runs, [result for _, result in results]))
     say(f"Wrote {RESULTS} with {len(results)} of {len(runs)} runs, and the checkpoints that ship, to {folder}.")
+
+
+def _readme(runs: Sequence[StudyRun], results: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table of the finished runs as Markdown."""
+    lines = [
+        "# Checkpoints of the study",
+        "",
+        f"Written by `python -m gte.study --ship`; {len(results)} of its {len(runs)} runs are finished.",
+        f"`{RESULTS}` holds the answers to every test clip and the metrics of every epoch.",
+        "The file of a run is here if its name is in bold. Convolutions and classifier are in half precision",
+        "where the column *weights* says so; *as trained* is the accuracy before that.",
+        "Seconds are those of the training, beside other work on the machine.",
+        "",
+        "| run | command | revision | seconds | weights | test accuracy | as trained |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        name = f"**{result['name']}**" if _ships(result) else result["name"]
+        lines.append(
+            f"| {name} | `python -m gte.study --only {result['name']}` | `{result['revision'][:7]}` | "
+            f"{result['seconds']:.0f} | {result['weights']} | {result['top1']:.2%} | {result['top1_as_trained']:.2%} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _ships(result: Mapping[str, Any]) -> bool:
+    """Return True for a run whose checkpoint ships: the first of a network, and all of some."""
+    return result["seed"] in SHIPPED_SEEDS.get(result["row"], (0,))
 
 
 def _write_checkpoint(source: Path, target: Path, half: bool) -> None:

@@ -81,6 +81,7 @@ def test_a_small_study_trains_tests_and_ships_each_network_and_does_nothing_the_
         right = sum(answer == label for answer, label in zip(run["answers"], results["labels"], strict=True))
         assert run["top1"] == scores.top1 == right / NUM_CLIPS
         assert (run["clips_seen"], len(run["metrics"])) == (16, 2)
+    assert "| **c2d-seed0** | `python -m gte.study --only c2d-seed0` | " in (small.ship / "README.md").read_text()
     gte = results["runs"][1]
     assert (gte["label"], gte["network"], gte["options"]["temporal_share"]) == ("GTE, t = 1/2", "gte", 0.5)
 
