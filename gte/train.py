@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -27,7 +28,7 @@ from gte.train_config import PRESETS, TrainConfig
 from gte.training.checks import check_batch, check_classes, check_compiler, divergence, remarks
 from gte.training.progress import Progress, check_tensorboard
 from gte.training.run import RESUME_FILE, Run, saved_step
-from gte.training.stopping import NAMES, Stopped, StopSignals
+from gte.training.stopping import NAMES, Stopped, StopSignals, end_with_parent, quiet_if_another_fails
 from gte.training.tally import Tally
 
 
@@ -56,9 +57,11 @@ def train(config: TrainConfig) -> Path:
             rank_zero_only(say)(remark)
     # Further processes are started here, once all that can be refused has been.
     fabric.launch()
+    if fabric.local_rank > 0:
+        end_with_parent()
     stop = StopSignals()
     try:
-        with stop.handled():
+        with stop.handled(), quiet_if_another_fails() if fabric.world_size > 1 else nullcontext():
             Training(fabric, run, stop).finish()
     finally:
         run.release()

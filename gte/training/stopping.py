@@ -1,7 +1,9 @@
-"""Signals that stop a training: Ctrl-C and SIGTERM are noted, and the loop saves before it ends."""
+"""Ends of a training: Ctrl-C and SIGTERM are noted and the loop saves first; processes do not outlive one another."""
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -10,6 +12,36 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 NAMES: dict[int, str] = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+PARENT_SECONDS = 1
+"""Time between two looks at whether the process that has started this one is there."""
+OTHERS_SECONDS = 7
+"""Time in which a process that has failed takes the others with it: Fabric looks after its children each 5 seconds."""
+
+
+def end_with_parent() -> None:
+    """End this process soon after the one that has started it, which it could otherwise wait for in a collective."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
+
+
+@contextmanager
+def quiet_if_another_fails() -> Iterator[None]:
+    """Give way, when a connection breaks in the block, to the process that has failed: its message is enough.
+
+    An error that is this process's own is raised, later.
+    """
+    try:
+        yield
+    except RuntimeError:
+        time.sleep(OTHERS_SECONDS)
+        raise
 
 
 class Stopped(Exception):

@@ -1,6 +1,7 @@
 """Several processes train as one that accumulates their gradients, and speak with one voice."""
 
 import json
+import signal
 import subprocess
 import sys
 import warnings
@@ -19,14 +20,18 @@ from tests.tiny import NETWORKS, tiny_clip, tiny_model
 COMMAND = """
 import os, signal
 from gte.data.motionpairs import dataset
+from gte.errors import VideoError
 from gte.train import main, run_command
 
 dataset.SPLITS.update(train=64, val=3)
 frames, opened = dataset.MotionPairs.frames, iter(range(1000))
 
 def frames_and_signal(*arguments, **options):
-    if next(opened) == int(os.environ["STOP_AT"]) and os.environ.get("LOCAL_RANK", "0") == "0":
+    rank, number = os.environ.get("LOCAL_RANK", "0"), next(opened)
+    if number == int(os.environ["STOP_AT"]) and rank == "0":
         os.kill(os.getpid(), signal.SIGTERM)
+    if number >= 4 and rank == os.environ["FAILS"]:
+        raise VideoError(f"process {rank} has lost its disk.")
     return frames(*arguments, **options)
 
 dataset.MotionPairs.frames = frames_and_signal
@@ -35,12 +40,15 @@ if __name__ == "__main__":
 """
 """The command with three clips for validation, of which two processes take two and one.
 
-At the clip STOP_AT, counted in the first process, that process gets SIGTERM.
+At the clip STOP_AT, counted in the first process, that process gets SIGTERM. The process FAILS reads four clips alone.
 """
 
 
-def run(folder: Path, name: str, *more: str, stop_at: int = -1) -> tuple[Path, str]:
-    """Train for two epochs of two steps of eight clips; return the checkpoint and what was printed."""
+def run(folder: Path, name: str, *more: str, stop_at: int = -1, fails: str = "", status: int = 0) -> tuple[Path, str]:
+    """Train for two epochs of two steps of eight clips; return the checkpoint and what was printed.
+
+    It is over only when each of the processes has ended, since all hold the output.
+    """
     script = folder / "command.py"
     script.write_text(COMMAND)
     sizes = ["--size", "32", "--num-frames", "2", "--batch-size", "4", "--clips-per-epoch", "16"]
@@ -50,9 +58,15 @@ def run(folder: Path, name: str, *more: str, stop_at: int = -1) -> tuple[Path, s
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1", "STOP_AT": str(stop_at)},
+        timeout=120,
+        env={
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+            "OMP_NUM_THREADS": "1",
+            "STOP_AT": str(stop_at),
+            "FAILS": fails,
+        },
     )
-    assert done.returncode == (0 if stop_at < 0 else 143), done.stderr
+    assert done.returncode == status, done.stderr
     return folder / name / f"{name}.safetensors", done.stderr
 
 
@@ -79,13 +93,21 @@ def test_two_processes_train_to_the_weights_of_one_that_accumulates_the_same_hal
 def test_processes_of_which_one_gets_a_signal_all_stop_and_are_resumed_exactly(tmp_path):
     settings = ["--devices", "2", "--model-options", "depth=26", "base_width=16", "dropout=0.5"]
     whole, _ = run(tmp_path, "whole", *settings)
-    cut, printed = run(tmp_path, "cut", *settings, stop_at=3)
+    cut, printed = run(tmp_path, "cut", *settings, stop_at=3, status=143)
     assert printed.count("Stopped by SIGTERM.") == 1
     assert printed.count("resume.pt holds the run up to step 1, in epoch 1 of 2") == 1
     run(tmp_path, "cut", *settings, "--resume")
     weights = load_model(whole)[0].state_dict()
     for name, tensor in load_model(cut)[0].state_dict().items():
         assert torch.equal(tensor, weights[name]), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fails", "status"), [("0", 2), ("1", -signal.SIGKILL)])
+def test_a_process_that_fails_says_why_and_ends_the_others(tmp_path, fails, status):
+    _, printed = run(tmp_path, "run", "--devices", "2", fails=fails, status=status)
+    assert printed.count("gte.train: ") == printed.count(f"process {fails} has lost its disk.") == 1
+    assert "Traceback" not in printed
 
 
 def test_processes_and_parts_share_an_epoch_without_overlap():
