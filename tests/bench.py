@@ -64,7 +64,8 @@ def main(
             counting: `analysis.complexity` against one plain forward pass of what it counts;
             video: sampling a clip from a file against decoding all of it and against OpenCV, and against torchcodec
             and decord where they are installed;
-            loader: training steps on clips that are rendered or read from files, against the same on clips in memory;
+            loader: training steps on clips that are rendered or read from files, against the same on clips in memory,
+            and whether a training of many epochs needs more and more memory;
             startup: the app until its first page is painted in Chromium, against an empty Streamlit app and
             TensorBoard; it runs only when it is asked for.
         models: Names in the table of networks.
@@ -109,9 +110,10 @@ def main(
                 bench_video.print_video(recording, measure_in_rounds(bench_video.jobs(path, recording), rounds))
     if "loader" in parts:
         with bench_loader.data_sets() as data_sets:
-            for name, (dataset, augment) in data_sets.items():
+            for name, (dataset, augment, options) in data_sets.items():
                 timed = bench_loader.jobs(dataset, augment)
                 bench_loader.print_loader(name, measure_in_rounds(timed, rounds))
+                bench_loader.print_memory(options)
     if "startup" in parts:
         bench_startup.print_startup(bench_startup.measure_startup(rounds))
 

@@ -1,10 +1,13 @@
 """How fast a network trains on clips that are rendered or read from files, as a part of the rate on clips in memory.
 
 A part of `make bench`. Both take turns in one process, with the same steps, and each ratio is taken within one round.
+Then a training of many short epochs shows whether it needs more and more memory.
 """
 
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -12,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from analysis.timing.stopwatch import measures_memory, resident
 from gte.data import ClipDataset, DataOptions, DataReference, open_dataset
 from gte.data.augmentation import Augmentation
 from gte.data.loading import Batch, EpochBatches, TrainingClips, batches_of, load, to_clips
@@ -25,11 +29,13 @@ STEPS = 24
 """Many more than the batches that wait ready when they begin."""
 MEMORY = "clips in memory"
 LOADED = "clips that are loaded"
+EPOCHS, CLIPS_PER_EPOCH = 20, 96
+"""Of the training whose memory is measured: twice as many clips as there are files, so that each is known early."""
 
 
 @contextmanager
-def data_sets() -> Iterator[dict[str, tuple[ClipDataset, Augmentation]]]:
-    """Yield the rendered data set and one of H.264 files, each with the changes that training makes."""
+def data_sets() -> Iterator[dict[str, tuple[ClipDataset, Augmentation, tuple[str, ...]]]]:
+    """Yield the rendered data set and one of H.264 files, with the changes in training and the options of gte.train."""
     with tempfile.TemporaryDirectory() as folder, recorded(RECORDING) as source:
         root = Path(folder) / "videos"
         content = source.read_bytes()
@@ -39,9 +45,11 @@ def data_sets() -> Iterator[dict[str, tuple[ClipDataset, Augmentation]]]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
         reference = DataReference("folder", root.name, DataOptions(flip=("same",)))
+        files = open_dataset(str(reference), "train", SIZE, root=root)
+        options = ("small", "--dataset", "folder", "--data-root", str(root), "--flip", "same")
         yield {
-            "MotionPairs": (open_dataset("motionpairs", "train", SIZE), "flip"),
-            f"H.264, {RECORDING.name}": (open_dataset(str(reference), "train", SIZE, root=root), "multi-scale"),
+            "MotionPairs": (open_dataset("motionpairs", "train", SIZE), "flip", ("tiny",)),
+            f"H.264, {RECORDING.name}": (files, "multi-scale", options),
         }
 
 
@@ -73,3 +81,31 @@ def print_loader(name: str, seconds: Mapping[str, np.ndarray]) -> None:
     for label, times in seconds.items():
         print(f"{label:<28} {BATCH * STEPS / np.median(times):>6.1f} clips/s")
     print(f"{'ratio':<28} {middle:>6.2f}   {low:.2f} to {high:.2f}", flush=True)
+
+
+def memory_by_epoch(options: Sequence[str], epochs: int = EPOCHS) -> list[int]:
+    """Bytes in memory after each epoch of `python -m gte.train OPTIONS`, of its process and its workers together."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        sizes = {"size": 32, "num-frames": 4, "batch-size": 8, "clips-per-epoch": CLIPS_PER_EPOCH}
+        # One more epoch, so that the process is there when the last one is measured.
+        settings = [f"--{name}={value}" for name, value in {**sizes, "epochs": epochs + 1}.items()]
+        command = [sys.executable, "-m", "gte.train", *options, "--out", str(out), *settings]
+        memory: list[int] = []
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
+            assert training.stderr is not None
+            for line in training.stderr:
+                # Validation and its workers are over by then, and the files are written.
+                if " in validation; " in line and len(memory) < epochs:
+                    children = Path(f"/proc/{training.pid}/task/{training.pid}/children").read_text().split()
+                    memory.append(sum(resident("VmRSS", process) for process in (training.pid, *children)))
+        if len(memory) < epochs:
+            raise RuntimeError(f"A training has ended with status {training.returncode} after {len(memory)} epochs.")
+    return memory
+
+
+def print_memory(options: Sequence[str]) -> None:
+    """Print the memory of a training after its second and its last epoch; Linux alone has it."""
+    if measures_memory():
+        memory = [size / 1e6 for size in memory_by_epoch(options)]
+        print(f"{'memory, workers included':<28} {memory[1]:>6.0f} MB after 2 epochs, {memory[-1]:.0f} after {EPOCHS}")

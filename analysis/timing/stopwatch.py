@@ -13,7 +13,6 @@ from torch.nn import functional
 Jobs = Mapping[str, Callable[[], object]]
 
 _CLEAR = Path("/proc/self/clear_refs")
-_STATUS = Path("/proc/self/status")
 
 
 def measure(
@@ -83,7 +82,7 @@ def memory_of_step(network: Callable[[], nn.Module], pixels: Callable[[], Tensor
     return resident("VmHWM") - before
 
 
-def resident(field: str) -> int:
-    """Return the bytes of this process in memory, now (VmRSS) or at its peak (VmHWM)."""
-    status = _STATUS.read_text()
+def resident(field: str, process: int | str = "self") -> int:
+    """Return the bytes of a process in memory, now (VmRSS) or at its peak (VmHWM)."""
+    status = Path(f"/proc/{process}/status").read_text()
     return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith(field))
