@@ -27,6 +27,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     # Names with another meaning in one table.
     Column("top1|top5", "percent", "Reported share of clips with the right class first, or among five", beside="who"),
     Column("top1", "1", "Share of test clips with a right answer", beside="reversed_to_twin"),
+    Column("clips", "clips", "Test clips of the class that are given this answer", beside="answer"),
+    Column("row", "", "Name of the network's row in the study", beside="label"),
     Column("row", "", "Name of the network's row in the study", beside="reversed_to_twin"),
     Column("t", "1", "Share of the output channels of the temporal path, as a fraction", beside="with_head"),
     Column("difference", "count", "Parameters by the formula minus those of the operator as built", beside="built"),
@@ -125,6 +127,23 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "reversed_to_twin", "1", "Share of test clips whose reversal is given the reversed class of their own answer"
     ),
     Column("clips_seen", "clips", "Clips that the training took"),
+    Column("macs_spent", "MACs", "Clips seen, times the MACs of one clip forwards, times 3 for a training step"),
+    Column("epoch", "epochs", "Epochs of the training"),
+    Column("val_top1", "1", "Share of validation clips with a right answer"),
+    Column("pair", "", "Pair of classes, each the reversal of the other"),
+    Column("answer", "", "Class that is given to the clips"),
+    Column(
+        "turned|same|other", "1", "Share of clips whose answer becomes the reversed, stays the same, or a third class"
+    ),
+    Column("spread0", "frames", "Reach after the block before training"),
+    Column("claim|claimed_by", "", "Which network is said to be more accurate, and where"),
+    Column("points|points_low|points_high", "percentage points", "Difference of accuracies, and its 95 % interval"),
+    Column("p_seeds|p_seeds_holm", "1", "Welch's t-test over trainings; corrected by Holm's method for all claims"),
+    Column("trainings", "", "Trainings of each of the two networks"),
+    Column(
+        "pairs|pairs_won|pairs_lost", "count", "Pairs of networks with one seed; in how many each is right more often"
+    ),
+    Column("reversed_given_twin", "1", "Share of the pair's clips, reversed, that are given the reversed class"),
     Column("seconds", "s", "Time of the training"),
     # Architectures.
     Column("frames", "frames", "Frames of the clip"),

@@ -116,7 +116,9 @@ EXPLAINED = Key("explained", "class of the evidence", "whatif", text)
 BLEND = Key("blend", "blend", "whatif", decimal, default=0.5)
 
 AXIS = Key("axis", "cost", "results", text)
-RUN = Key("run", "training", "results", text)
+RUN = Key("run", "network", "results", text)
+CURVES = Key("curves_of", "network", "results", several)
+SPENT = Key("spent", "measure of what was spent", "results", text)
 
 DEPTH = Key("depth", "depth", "architectures", text, default="50")
 FRAMES = Key("frames", "number of frames", "architectures", whole, default=8)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.study.comparisons import compare, comparisons_table, verdicts
 from analysis.study.findings import headline
+from analysis.study.recordings import recordings_finding, recordings_runs
 from analysis.study.results import FOLDER, HOW, load
 from analysis.study.tables import markdown as as_markdown
 from analysis.study.tables import rows_table, runs_table
@@ -19,7 +20,7 @@ def main(folder: Path = FOLDER, *, json: bool = False, markdown: bool = False) -
 
     Args:
         folder: Folder with the results.json of the study.
-        json: Print JSON: an object with a list of runs, and one of comparisons.
+        json: Print JSON: an object with a list of runs, those on real recordings last, and one of comparisons.
         markdown: Print the table of networks in Markdown.
     """
     if json and markdown:
@@ -30,11 +31,20 @@ def main(folder: Path = FOLDER, *, json: bool = False, markdown: bool = False) -
     runs = runs_table(study)
     rows, comparisons = rows_table(runs), compare(study)
     if json:
-        cli.print_json({"runs": _plain(runs), "comparisons": _plain(comparisons_table(comparisons))})
+        both = pd.concat([runs, recordings_runs()], ignore_index=True)
+        cli.print_json({"runs": _plain(both), "comparisons": _plain(comparisons_table(comparisons))})
     elif markdown:
         print(as_markdown(rows))
+        if study.progress:
+            print(f"\n{study.progress}")
     else:
-        print("\n\n".join(filter(None, [headline(rows, comparisons), *verdicts(comparisons), study.progress])))
+        print(
+            "\n\n".join(
+                filter(
+                    None, [headline(rows, comparisons), *verdicts(comparisons), recordings_finding(), study.progress]
+                )
+            )
+        )
 
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:

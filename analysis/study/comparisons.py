@@ -32,11 +32,13 @@ class Question:
     """Row of the study's table that is said to be more accurate."""
     second: str
     source: str
-    """Who says so, and where."""
+    """Where the paper says so."""
+    in_paper: bool = True
+    """False where it follows from the classes, which are each other's reversal, and not from the paper."""
 
 
 QUESTIONS: Final[tuple[Question, ...]] = (
-    Question("gte", "c2d", "not in the paper: the classes need the order of frames"),
+    Question("gte", "c2d", "the classes: only the order of frames tells them apart", in_paper=False),
     Question("gte", "tsm", "Tables 2 to 4"),
     Question("gte", "gst", "Tables 2 to 4"),
     Question("gte", "c3d", "abstract, section 3.2, Table 4"),
@@ -80,10 +82,10 @@ class Comparison:
     def pairs_told(self) -> tuple[int, int]:
         """Of the pairs of networks with the same seed: in how many the first, and the second, is right more often."""
         signs = [
-            np.sign(one.right.sum() - other.right.sum()) * (p_value <= SIGNIFICANT)
+            int(np.sign(one.right.sum() - other.right.sum())) if p_value <= SIGNIFICANT else 0
             for (one, other), p_value in zip(_pairs(self.first, self.second), self.over_scenes, strict=True)
         ]
-        return sum(sign > 0 for sign in signs), sum(sign < 0 for sign in signs)
+        return signs.count(1), signs.count(-1)
 
 
 def compare(study: Study) -> list[Comparison]:
@@ -156,15 +158,18 @@ def in_words(item: Comparison) -> str:
 
 
 def verdicts(comparisons: Sequence[Comparison]) -> list[str]:
-    """Say, a sentence for each verdict that occurs, which claims the trainings show, contradict, or leave open."""
+    """Say, a sentence for each verdict that occurs, which of the paper's claims the trainings show, contradict, or
+    leave open.
+    """
     openings: dict[Verdict, str] = {
-        "shown": "As the paper has it",
-        "opposite": "Against the paper",
+        "shown": "Agrees with the paper",
+        "opposite": "Disagrees with the paper",
         "cannot tell": "Cannot tell",
     }
     sentences = []
     for verdict, opening in openings.items():
-        if chosen := [in_words(item) for item in comparisons if item.verdict == verdict]:
+        chosen = [in_words(item) for item in comparisons if item.verdict == verdict and item.question.in_paper]
+        if chosen:
             sentences.append(f"{opening}: {'; '.join(chosen)}.")
     return sentences
 

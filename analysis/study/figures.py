@@ -73,7 +73,7 @@ class _Axes:
         costs = [row[cost] for row in rows]
         span = max(max(costs) - min(costs), 0.1 * max(costs))
         # On the left there is room for a name.
-        self.left, self.right = min(costs) - 0.3 * span, max(costs) + 0.12 * span
+        self.left, self.right = min(costs) - 0.5 * span, max(costs) + 0.15 * span
         lows, highs = [100 * row["top1_low"] for row in inside], [100 * row["top1_high"] for row in inside]
         margin = 0.1 * (max(highs) - min(lows)) + 0.5
         self.low, self.high = min(lows) - margin, max(highs) + margin

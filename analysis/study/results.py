@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from gte.errors import GteError
+from gte.study import ROWS, Row
 
 FOLDER: Final = Path(__file__).parents[2] / "checkpoints" / "study"
 """Where the study ships its results and checkpoints."""
@@ -113,22 +114,13 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A row of the study's table."""
-
-    name: str
-    label: str
-    network: str
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Study:
     """All finished runs, in the order of the study's table."""
 
     clips: Clips
     runs: tuple[Run, ...]
-    planned: tuple[Planned, ...]
+    planned: tuple[Row, ...]
+    """The study's table."""
 
     @cached_property
     def rows(self) -> dict[str, list[Run]]:
@@ -156,9 +148,12 @@ class Study:
         return f"{self.num_planned - left} of {self.num_planned} runs of the study are finished." if left else ""
 
 
-def load(folder: Path = FOLDER, planned: Sequence[Planned] = ()) -> Study | None:
-    """Read the results of the study; None if there are none yet. Raises GteError for a damaged file."""
-    path = folder / FILE_NAME
+def load(folder: Path | None = None, planned: Sequence[Row] = ROWS) -> Study | None:
+    """Read the results of the study, by default the shipped ones; None if there are none yet.
+
+    Raises GteError for a damaged file.
+    """
+    path = (folder or FOLDER) / FILE_NAME
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -171,7 +166,7 @@ def load(folder: Path = FOLDER, planned: Sequence[Planned] = ()) -> Study | None
         raise GteError(f"{path.name} of the study is damaged ({error}). `make study` writes it again.") from error
 
 
-def _parse(facts: Mapping[str, Any], planned: tuple[Planned, ...]) -> Study:
+def _parse(facts: Mapping[str, Any], planned: tuple[Row, ...]) -> Study:
     if facts["format"] != FORMAT:
         raise ValueError(f"it has format {facts['format']}, and this program reads format {FORMAT}")
     clips = Clips(

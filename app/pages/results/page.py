@@ -16,6 +16,7 @@ from analysis.study.results import FILE_NAME, HOW, load
 from analysis.study.tables import checkpoint_name, span
 from app import cards, checkpoints, layout, navigation, paper, url_keys, url_state, widgets
 from app.navigation import PAGES
+from app.pages.results import tabs
 from app.widgets import NumberFormat
 from gte.files import Stamp, stamp
 
@@ -44,6 +45,7 @@ def render() -> None:
         with st.container(horizontal=True):
             widgets.download_csv("Table (CSV)", measured.runs, "study.csv", key="study")
             export = st.popover("Export")
+    tabs.draw(measured)
     with export:
         paper.offer(PAGES["results"].title)
 
@@ -98,18 +100,18 @@ def _rows(rows: pd.DataFrame) -> Styler:
 
 
 COLUMN_WIDTHS: Mapping[str, Any] = {
-    "Network": st.column_config.Column(width=153),
-    "Top-1": st.column_config.Column(width=62, help="Share of the test clips with a right answer, mean of the runs"),
-    "Range": st.column_config.Column(width=84, help="Lowest and highest of the runs, in percent"),
-    "Runs": st.column_config.Column("n", width=30, help="Trainings that are finished, each with another seed"),
+    "Network": st.column_config.Column(width=150),
+    "Top-1": st.column_config.Column(width=58, help="Share of the test clips with a right answer, mean of the runs"),
+    "Range": st.column_config.Column(width=80, help="Lowest and highest of the runs, in percent"),
+    "Runs": st.column_config.Column("n", width=28, help="Trainings that are finished, each with another seed"),
     "Reversed": st.column_config.Column(
-        width=72,
+        width=76,
         help="Share of the test clips whose reversal is given the reversed class of their own answer; 0 for a network "
         "that cannot tell the order of frames",
     ),
-    "Parameters": st.column_config.Column("Params, M", width=76, help="Learnable numbers, millions"),
+    "Parameters": st.column_config.Column("Params, M", width=82, help="Learnable numbers, millions"),
     "MACs": st.column_config.Column(
-        "MACs, M", width=66, help="Multiply-accumulates of convolutions and linear layers for one clip, millions"
+        "MACs, M", width=70, help="Multiply-accumulates of convolutions and linear layers for one clip, millions"
     ),
 }
 """Widths in pixels with which the table does not scroll sideways."""
