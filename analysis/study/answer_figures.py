@@ -94,7 +94,7 @@ def reversals(table: pd.DataFrame) -> go.Figure:
     )
     lay_out_rows(figure, names)
     figure.update_layout(barmode="stack")
-    figure.update_xaxes(range=[0, 1], **style.percent_ticks(0, 0.25, 0.5, 0.75, 1))
+    figure.update_xaxes(range=[0, 1.03], **style.percent_ticks(0, 0.25, 0.5, 0.75, 1))
     return figure
 
 

@@ -27,4 +27,5 @@ def headline(rows: pd.DataFrame, comparisons: Sequence[Comparison]) -> str:
     parts = [f"more often than {join_words(above)}"] if above else []
     parts += [f"less often than {join_words(below)}"] if below else []
     text = f"GTE, with {macs} M MACs, is right for {share} of the test clips{': ' if parts else ''}{', '.join(parts)}"
-    return f"{text}; these trainings cannot tell it from {join_words(unclear)}." if unclear else f"{text}."
+    trainings = "these trainings" if max(row["seeds"] for row in by_name.values()) > 1 else "one training of each"
+    return f"{text}; {trainings} cannot tell it from {join_words(unclear)}." if unclear else f"{text}."

@@ -43,6 +43,14 @@ def test_one_training_of_each_tells_nothing_of_another_one(tmp_path):
     [row] = comparisons_table(item.comparisons).to_dict("records")
     assert (row["pairs_won"], row["pairs"], row["trainings"]) == (1, 1, "1 and 1")
     assert "says nothing of another one" in in_words(item.comparisons[1])
+    assert "one training of each cannot tell it from TSM" in item.headline
+
+
+def test_above_half_gte_needs_no_further_training_to_be_more_accurate_than_c2d(tmp_path):
+    """C2D gives a clip and its reversal one answer, so no training of it exceeds 50 %."""
+    seeds = {"c2d": (0,), "gte": (0,)}
+    assert verdict_of(measured(tmp_path, {"c2d": 0.4, "gte": 0.9}, **seeds), "gte", "c2d") == "shown"
+    assert verdict_of(measured(tmp_path, {"c2d": 0.4, "gte": 0.45}, **seeds), "gte", "c2d") == "cannot tell"
 
 
 def test_measured_and_reported_are_two_columns_and_what_is_not_printed_is_said_to_be_missing(tmp_path):
