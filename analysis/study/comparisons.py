@@ -156,7 +156,7 @@ def in_words(item: Comparison) -> str:
     more = "more" if item.difference >= 0 else "less"
     text = f"{first} is {abs(100 * item.difference):.1f} points {more} accurate than {second}"
     if item.over_seeds is None or item.p_holm is None:
-        return f"{text} (one training of each, which says nothing of another one)"
+        return f"{text} (one training of each)"
     low, high = (f"{100 * bound:.1f}".replace("-", "−") for bound in item.over_seeds.interval)
     return f"{text} (95 % interval {low} to {high}, {p_value_in_words(item.p_holm)})"
 

@@ -1,6 +1,7 @@
 """A reader's own checkpoints: opened for one visit, converted where needed, refused in one sentence."""
 
 import gc
+import shutil
 from pathlib import Path
 
 import pytest
@@ -234,3 +235,10 @@ def test_a_library_without_checkpoints_takes_an_upload(folders, tmp_path):
     at = upload(open_page("library"), path.name, path.read_bytes())
     assert not at.exception
     assert at.selectbox(key="ckpt").value == "yours/i3d"
+
+
+def test_networks_of_the_study_come_after_the_few_that_pages_open_on(two_networks):
+    study = two_networks[""] / checkpoints.STUDY
+    study.mkdir()
+    shutil.copy(two_networks[""] / "gte-tiny.safetensors", study / "gte-seed0.safetensors")
+    assert list(checkpoints.list_checkpoints()[0]) == ["gte-tiny", "c2d-tiny", "study/gte-seed0"]

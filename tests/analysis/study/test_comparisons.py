@@ -42,7 +42,7 @@ def test_one_training_of_each_tells_nothing_of_another_one(tmp_path):
     assert verdict_of(item, "gte", "tsm") == "cannot tell"
     [row] = comparisons_table(item.comparisons).to_dict("records")
     assert (row["pairs_won"], row["pairs"], row["trainings"]) == (1, 1, "1 and 1")
-    assert "says nothing of another one" in in_words(item.comparisons[1])
+    assert "(one training of each)" in in_words(item.comparisons[1])
     assert "one training of each cannot tell it from TSM" in item.headline
 
 
