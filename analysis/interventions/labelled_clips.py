@@ -99,8 +99,8 @@ class LabelledClips:
         note = f" Left out of all {len(data)}, because their file is not here: {missing}." if missing else ""
         part = {"train": "training", "val": "validation", "test": "test"}[labelled_split(self.dataset)]
         return (
-            f"{self.num_clips} {part} clips of {label_of(self.dataset)}, {each} per class: one clip is "
-            f"{100 / self.num_clips:.2g} %.{note}"
+            f"{self.num_clips} {part} {'clip' if self.num_clips == 1 else 'clips'} of {label_of(self.dataset)}, {each} "
+            f"per class: one clip is {100 / self.num_clips:.{3 if self.num_clips == 1 else 2}g} %.{note}"
         )
 
     def as_filmed(self) -> Iterable[Batch]:

@@ -13,6 +13,7 @@ from analysis.interventions.accuracy import changed_clips
 from analysis.interventions.experiments import load_network
 from analysis.interventions.layer_ablation import layer_ablation, store_ablation
 from app.ablation import labelled_clips
+from app.clips import dataset_clip
 from app.navigation import LAYER_ABLATION
 from app.url_keys import CLIP
 from gte.checkpoint_header import read_header
@@ -20,6 +21,7 @@ from gte.data import DataOptions, DataReference, label_of, open_labelled
 from tests.app.opening import captions, finding, markdown, open_page, sentences, url_of
 from tests.gte.data.small_data import SMALL_DATA, small_reference, write_clip
 from tests.tiny import save_tiny
+from tests.videos import encode_at, numbered
 
 ODD = "Pushing [something] from left to right"
 CLASSES = ('"$5" 🎾', ODD, "turning", "waiting")
@@ -244,3 +246,46 @@ def test_clips_without_files_are_left_out_of_experiments_and_counted(folders, tm
     at = open_page("evidence")
     assert not at.error
     assert any("none of the files of its clips" in text for text in sentences(at))
+
+
+def test_classes_whose_names_hold_slashes_are_offered_linked_and_asked_about(folders, tmp_path, monkeypatch):
+    classes = ("../up/down", "left/right\\n", "C:/stay")
+    rows = ["path,label,split"]
+    for number, name in enumerate(classes):
+        rows += [f"{number}.mp4,{name},train", f"{number}.mp4,{name},val"]
+        write_clip(tmp_path / "slashes" / f"{number}.mp4", 9 * number)
+    (tmp_path / "slashes" / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    monkeypatch.setenv("GTE_DATA", str(tmp_path))
+    data = open_labelled("list:slashes")
+    assert data.classes == tuple(sorted(classes))
+    save_tiny(folders[""] / "gte-own.safetensors", "gte", dataset=data.name, classes=data.classes, twins=(1, 0, -1))
+    for page in ("evidence", "whatif"):
+        at = open_page(page, clip="left/right\\n")
+        assert not at.exception
+        assert not at.error
+        assert at.selectbox(key="clip").options == list(data.classes)
+        assert url_of(at)[CLIP.name] == ["left/right\\n"]
+    at = open_page("evidence", clip="../up/down", **{"class": "C:/stay"})
+    assert not at.error
+    assert at.selectbox(key="class").value == "C:/stay"
+    assert "C:/stay" in finding(at)
+
+
+@pytest.mark.parametrize("page", ["evidence", "whatif"])
+def test_a_clip_of_a_variable_frame_rate_is_taken_by_its_times(folders, tmp_path, monkeypatch, page):
+    tenths = [0, 1, 2, 3, 4, 5, 6, 7, 8, 20, 40, 60]
+    for name in ("pull", "push"):
+        write_clip(tmp_path / "uneven" / "train" / name / "a.mp4", 0)
+    path = tmp_path / "uneven" / "test" / "push" / "a.mp4"
+    path.parent.mkdir(parents=True)
+    encode_at(path, "libx264", numbered(len(tenths)), tenths)
+    monkeypatch.setenv("GTE_DATA", str(tmp_path))
+    data = open_labelled("folder:uneven")
+    save_tiny(folders[""] / "gte-own.safetensors", "gte", dataset=data.name, classes=data.classes, twins=data.twins)
+    at = open_page(page)
+    assert not at.exception
+    assert not at.error
+    assert "gte-own" in finding(at)
+    assert "e+" not in captions(at)
+    # Those that show at 1, 3, 5 and 7 of 8 seconds: by their numbers they would be 1, 4, 7 and 10.
+    assert dataset_clip(data.name, 0, 4, 32).indices.tolist() == [8, 9, 10, 11]
