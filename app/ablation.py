@@ -38,7 +38,7 @@ def network(name: str, header: CheckpointHeader) -> Network:
 
 
 def labelled_clips(header: CheckpointHeader, num_clips: int = NUM_CLIPS) -> LabelledClips:
-    """The first test clips of the data set of a network, or all if there are fewer."""
+    """The first labelled clips of the data set of a network, or all if there are fewer."""
     return LabelledClips(
         dataset=own_clips.dataset_of(header),
         num_clips=own_clips.num_clips(header, num_clips),
@@ -65,7 +65,7 @@ def offer_table(name: str, header: CheckpointHeader, clips: LabelledClips, label
             store_ablation(header.path, computed, clips)
         return computed
 
-    note = f"Each layer is replaced in turn, on {clips.num_clips} test clips."
+    note = f"Each layer is replaced in turn, on {clips.in_words}."
     return jobs.offer(("ablation of all", stamp(header.path), clips), label, work, lane="slow", note=note)
 
 

@@ -1,4 +1,4 @@
-"""Clips, and their sources: test clips of a data set, files that the server's owner allows, and a visitor's upload.
+"""Clips, and their sources: labelled clips of a data set, files that the server's owner allows, and a visitor's upload.
 
 A link carries a name that is looked up in the list of sources; it never becomes a path.
 """
@@ -78,7 +78,7 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipSource:
-    """The data set whose test clips are offered for a checkpoint."""
+    """The data set whose labelled clips are offered for a checkpoint."""
 
     dataset: str
     trained_on: bool
@@ -87,7 +87,7 @@ class ClipSource:
     """Why the data set's clips are not here, in sentences; empty if they are."""
 
     def test_clips(self) -> dict[str, "DatasetSource"]:
-        """Return the test clips to offer, one of each class that has some, by the names of their classes."""
+        """Return the labelled clips to offer, one of each class that has some, by the names of their classes."""
         if self.missing:
             return {}
         clips = open_labelled(self.dataset)
@@ -107,7 +107,7 @@ def clip_source(header: CheckpointHeader) -> ClipSource:
 def dataset_clip(
     dataset: str, index: int, num_frames: int, size: int, backwards: bool = False, stretch: Stretch | None = None
 ) -> Clip:
-    """Return a test clip, or a stretch of it, sampled as in evaluation and played backwards on request."""
+    """Return a labelled clip, or a stretch of it, sampled as in evaluation and played backwards on request."""
     clips = open_labelled(dataset, size)
 
     def choose(seconds: Float[np.ndarray, " n"], end: float | None) -> Int[np.ndarray, " t"]:
@@ -191,7 +191,7 @@ class VideoSource:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSource:
-    """A test clip of a data set."""
+    """A labelled clip of a data set."""
 
     name: str
     """That of its class."""
@@ -390,7 +390,7 @@ def _keep(files: Sequence[UploadedFile], folder: Path) -> tuple[str, Path]:
 
 
 def choices(source: ClipSource, upload: VideoSource | None) -> Mapping[str, Source]:
-    """Return every clip by its name in links: the upload, the test clips, those in the owner's folders."""
+    """Return every clip by its name in links: the upload, the labelled clips, those in the owner's folders."""
     return ({YOURS: upload} if upload else {}) | source.test_clips() | in_folders()
 
 

@@ -101,7 +101,7 @@ UNTRAINED = Key("untrained", "untrained network", "evidence", text)
 SLICE = Key("slice", "reading of the slices", "evidence", text)
 
 EXPERIMENT = Key("experiment", "experiment", "whatif", text)
-TEST_CLIPS = Key("test_clips", "number of test clips", "whatif", text)
+TEST_CLIPS = Key("test_clips", "number of labelled clips", "whatif", text)
 CHANGE = Key("change", "change of time", "whatif", text)
 SEED = Key("seed", "seed", "whatif", whole, default=0)
 FRAME = Key("frame", "frame", "whatif", whole)

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from analysis import columns
 from analysis.formatting import join_words
@@ -146,6 +147,32 @@ def pick_layer(names: Mapping[str, str], default: str, width: Width = "stretch")
     return layers[pick(url_keys.LAYER, "Layer", list(layers), names[default], width=width, aliases=names)]
 
 
+def draw_table(
+    table: pd.DataFrame | Styler,
+    on_row: Callable[[int], None],
+    *,
+    key: str,
+    columns: Mapping[str, ColumnConfig] = MappingProxyType({}),
+    height: Literal["auto", "content"] = "auto",
+) -> None:
+    """Draw a table; `on_row` is called with the place of a row that is clicked."""
+
+    def clicked() -> None:
+        if cells := st.session_state[key].selection.cells:
+            on_row(cells[0][0])
+
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config=dict(columns),
+        height=height,
+        key=key,
+        on_select=clicked,
+        # A row can be selected by a box in a column of its own alone, which takes room and is small.
+        selection_mode="single-cell",
+    )
+
+
 def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject, key: Key[str] = url_keys.VIEW) -> None:
     """Draw tabs by their names; only the open one is computed. A page opens on the tab that was left open."""
     names = list(tabs)
@@ -158,9 +185,9 @@ def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject, k
 
 
 def pick_clip(source: clips.ClipSource, below: DeltaGenerator, preferred: Sequence[str] = ()) -> clips.Source | None:
-    """Draw a selectbox of clips: the uploaded one, test clips, those in the folders of the server's owner.
+    """Draw a selectbox of clips: the uploaded one, labelled clips, those in the folders of the server's owner.
 
-    It opens on the first of `preferred` that is there, else on the first test clip. If the clip is one of several
+    It opens on the first of `preferred` that is there, else on the first labelled clip. If the clip is one of several
     sequences of images, they are offered `below`, with what else is to know about it. If there is no clip, it says what
     to do there.
     """

@@ -33,7 +33,7 @@ class StoredClip:
     frames_per_input: int | None = None
     """Frames read for each input frame, so that a change of time has some to choose from; None for all."""
     index: int | None = None
-    """Which test clip of the data set; None for a file."""
+    """Which labelled clip of the data set; None for a file."""
     label: int | None = None
     """Its true class, if it is known."""
     backwards: bool = False

@@ -1,4 +1,4 @@
-"""Command `python -m analysis.interventions CKPT`: test clips that are lost when temporal kernels are replaced."""
+"""Command `python -m analysis.interventions CKPT`: clips that are lost when temporal kernels are replaced."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +34,7 @@ def main(
     store: bool = False,
     json: bool = False,
 ) -> None:
-    """Count the test clips that a network loses when the temporal kernels of its layers are replaced.
+    """Count the labelled clips that a network loses when the temporal kernels of its layers are replaced.
 
     Lost minus gained clips have a 95 % interval, p is that of the exact paired test over scenes, Holm's is corrected
     for all rows.
@@ -43,7 +43,7 @@ def main(
         ckpt: A .safetensors file written by gte.train, whose data set is here.
         replace: Replace the kernels of each layer alone and of all together by three settings, or those of all layers
             by every setting.
-        num_clips: Test clips, from the first of the data set; by default 280, or all if there are fewer.
+        num_clips: Clips, from the first of the data set; by default 280, or all if there are fewer.
         store: Keep the result of each-layer with the checkpoint, in results/ next to it, where the app finds it.
         json: Print a list of objects on standard output.
     """

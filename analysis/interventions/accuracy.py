@@ -1,4 +1,4 @@
-"""Accuracy of networks on test clips with changed time or changed kernels."""
+"""Accuracy of networks on labelled clips with changed time or changed kernels."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -127,7 +127,7 @@ def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def usual_choices(num_frames: int) -> dict[str, TimeChoice | None]:
-    """The changes of time for test clips, by the label of their row; the first is no change."""
+    """The changes of time for labelled clips, by the label of their row; the first is no change."""
     middle = num_frames // 2
     choices = {
         AS_FILMED: None,
@@ -213,7 +213,7 @@ def settings_accuracy(
     clips: LabelledClips,
     report: Report = no_report,
 ) -> pd.DataFrame:
-    """The accuracy on test clips when layers together are set to each of the steps, by default every layer.
+    """The accuracy on labelled clips when layers together are set to each of the steps, by default every layer.
 
     Rows: setting, blend, and the columns of right, lost and gained clips; the trained network comes first. The network
     is left unchanged, bit for bit.
@@ -240,9 +240,9 @@ def setting_finding(table: pd.DataFrame) -> str:
     trained, row = _records(table)[0], _records(table)[-1]
     words, before, after = SETTINGS[row["setting"]].words, trained["right"], row["right"]
     if before == after:
-        return f"With {words} the accuracy stays at {_right(row)} test clips."
+        return f"With {words} the accuracy stays at {_right(row)} clips."
     change = "falls" if after < before else "rises"
-    sentence = f"With {words} the accuracy {change} from {before} to {_right(row)} test clips"
+    sentence = f"With {words} the accuracy {change} from {before} to {_right(row)} clips"
     return f"{sentence} ({_judged(row['p_value'])})."
 
 

@@ -30,7 +30,7 @@ The dotted line is chance. A change of accuracy is tested on the clips whose ans
 McNemar.
 """
 OVER_THE_DATA = """
-The same test clips under each change of time. **True class** is the class of the clip as filmed, **reversed class** the
+The same clips under each change of time. **True class** is the class of the clip as filmed, **reversed class** the
 class of the clip played backwards, which not every class has. A network that averages over frames without mixing them
 gives the same answer to a reversed or shuffled clip.
 """
@@ -43,7 +43,7 @@ Only the kernels of this layer, or of all layers together, are replaced; everyth
   current frame.
 - **Zeroed** asks whether the network needs the *path*: the layer outputs zeros.
 
-A dot is the number of test clips that become wrong minus those that become right; the line is its 95 % interval
+A dot is the number of clips that become wrong minus those that become right; the line is its 95 % interval
 (Bonett and Price 2012). Scenes are the unit: a clip and its reversal count as one. The test is exact (McNemar's, where
 there is one clip per scene), and p-values are corrected for all questions asked (Holm). A filled dot is significant at
 5 %. A hollow dot says that **no difference was found**: the interval shows how large it may still be. One layer may be
@@ -63,7 +63,7 @@ nothing: in the lower panel every dot is in its ring.
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """A network and its test clips, as snippets of code make them."""
+    """A network and its labelled clips, as snippets of code make them."""
 
     name: str
     path: str
@@ -77,7 +77,7 @@ class Evaluated:
 
     @property
     def num_classes(self) -> int:
-        """Classes of the test clips."""
+        """Classes of the clips."""
         return self.clips.num_classes
 
 

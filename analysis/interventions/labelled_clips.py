@@ -1,4 +1,4 @@
-"""Test clips with their classes, on which the answers of networks are judged."""
+"""Clips with their classes, on which the answers of networks are judged."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from analysis.interventions.kernel_edits import BATCH
 from analysis.interventions.time_edits import TimeChoice, frame_numbers
-from gte.data import label_of, labelled_split, open_labelled
+from gte.data import label_of, labelled_split_in_words, open_labelled
 from gte.data.sampling import segment_frames
 
 MAX_KEPT_BYTES = 256_000_000
@@ -22,7 +22,7 @@ Batch = UInt8[np.ndarray, "_ t h w 3"]
 
 
 class Truth(Protocol):
-    """What is known of test clips, without their frames."""
+    """What is known of labelled clips, without their frames."""
 
     @property
     def num_clips(self) -> int: ...
@@ -42,7 +42,7 @@ class Truth(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledClips:
-    """The first test clips of a data set, in the form that a network takes."""
+    """The first clips of a data set's labelled split, in the form that a network takes."""
 
     dataset: str
     num_clips: int
@@ -52,13 +52,19 @@ class LabelledClips:
     """Side in pixels."""
 
     @property
+    def in_words(self) -> str:
+        """Their number and split: "56 test clips"."""
+        clips = "clip" if self.num_clips == 1 else "clips"
+        return f"{self.num_clips} {labelled_split_in_words(self.dataset)} {clips}"
+
+    @property
     def num_classes(self) -> int:
         """Number of classes of the data set."""
         return len(open_labelled(self.dataset, self.size).classes)
 
     @property
     def are_all(self) -> bool:
-        """True if the data set has no other test clips."""
+        """True if the data set has no other labelled clips."""
         return self.num_clips == len(open_labelled(self.dataset, self.size).present)
 
     @property
@@ -97,10 +103,9 @@ class LabelledClips:
         data = open_labelled(self.dataset, self.size)
         missing = len(data) - len(data.present)
         note = f" Left out of all {len(data)}, because their file is not here: {missing}." if missing else ""
-        part = {"train": "training", "val": "validation", "test": "test"}[labelled_split(self.dataset)]
         return (
-            f"{self.num_clips} {part} {'clip' if self.num_clips == 1 else 'clips'} of {label_of(self.dataset)}, {each} "
-            f"per class: one clip is {100 / self.num_clips:.{3 if self.num_clips == 1 else 2}g} %.{note}"
+            f"{self.in_words} of {label_of(self.dataset)}, {each} per class: one clip is "
+            f"{100 / self.num_clips:.{3 if self.num_clips == 1 else 2}g} %.{note}"
         )
 
     def as_filmed(self) -> Iterable[Batch]:

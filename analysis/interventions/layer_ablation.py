@@ -1,4 +1,4 @@
-"""Which layers matter: the test clips that are lost when the kernels of a layer, or of all, are replaced.
+"""Which layers matter: the clips that are lost when the kernels of a layer, or of all, are replaced.
 
 Three replacements ask three questions: does what the layer learned matter, does it need other frames, does the network
 need the path through it.
@@ -28,7 +28,7 @@ from gte.data.loading import to_clips
 from gte.models import temporal_layers
 
 NUM_CLIPS: Final = 280
-"""Test clips by default, of which a loss of 2 % can be significant; results are stored for so many."""
+"""Clips by default, of which a loss of 2 % can be significant; results are stored for so many."""
 ALL_LAYERS: Final = "all layers"
 """In the column of layers: all of them are replaced together."""
 MAX_NAMES: Final = 3
@@ -63,7 +63,7 @@ QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
 
 
 class Loss(NamedTuple):
-    """Test clips that become wrong minus those that become right, with the 95 % interval and the corrected p."""
+    """Clips that become wrong minus those that become right, with the 95 % interval and the corrected p."""
 
     lost: int
     low: float
@@ -75,7 +75,7 @@ class Loss(NamedTuple):
 def layer_ablation(
     network: Network, layers: Sequence[str] | None, clips: LabelledClips, report: Report = no_report
 ) -> pd.DataFrame:
-    """The answers to test clips when the kernels of each of the layers alone are replaced.
+    """The answers to labelled clips when the kernels of each of the layers alone are replaced.
 
     By default they are every layer and, where there are several, all of them together (`ALL_LAYERS`). Rows: layer,
     setting (the first is "learned"), and the columns of `compare_answers`; `p_holm` is the p-value corrected for all
@@ -298,7 +298,7 @@ def power(table: pd.DataFrame) -> str:
     num_asked = sum(setting != "learned" for setting in table["setting"])
     candidates = min(trained["right"], trained["num_scenes"])
     scenes = f" of {trained['num_scenes']} scenes" if trained["num_scenes"] != trained["num_clips"] else ""
-    sentence = f"The trained network is right on {trained['right']} of {trained['num_clips']} test clips{scenes}. "
+    sentence = f"The trained network is right on {trained['right']} of {trained['num_clips']} clips{scenes}. "
     alone, corrected = smallest_loss(candidates), smallest_loss(candidates, num_asked)
     if alone is None:
         return f"{sentence}That is too few to show any loss at 5 %."

@@ -1,4 +1,4 @@
-"""The first test clips of a data set, as a network sees them."""
+"""The first labelled clips of a data set, as a network sees them."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from gte.data import label_of, loading, open_labelled
 
 @dataclass(frozen=True, kw_only=True)
 class FirstClips:
-    """The first test clips of a data set, as a network sees them in evaluation."""
+    """The first labelled clips of a data set, as a network sees them in evaluation."""
 
     dataset: str
     count: int
@@ -23,7 +23,7 @@ class FirstClips:
 
 
 def first_clips(header: CheckpointHeader, dataset: str, count: int) -> Float[Tensor, "n 3 t h w"]:
-    """Read the first test clips of a data set, or all, as the network of `header` takes them in evaluation.
+    """Read the first labelled clips of a data set, or all, as the network of `header` takes them in evaluation.
 
     Raises DatasetError if they are not here.
     """

@@ -1,4 +1,4 @@
-"""Importance of layers next to their drift: test clips lost when the kernels of one layer are replaced."""
+"""Importance of layers next to their drift: clips lost when the kernels of one layer are replaced."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -13,6 +13,7 @@ from analysis.kernels.summary import at_snapshot
 from analysis.plotting import style
 from analysis.plotting.call import Call, Named
 from analysis.plotting.card import Card
+from analysis.plotting.label_placement import places
 from analysis.statistics import SIGNIFICANT
 
 Losses = Mapping[str, Mapping[str, Sequence[float]]]
@@ -79,10 +80,55 @@ def importance_by_drift(table: pd.DataFrame, selected: str | None = None) -> go.
             col=column,
         )
     style.style(figure)
-    figure.update_xaxes(rangemode="tozero", zeroline=False, showgrid=False)
+    width, (low, high) = _ranges(table)
+    figure.update_xaxes(range=[0, width], zeroline=False, showgrid=False)
+    figure.update_yaxes(range=[low, high])
+    rows = [row for row in table.to_dict("records") if row["drift"] == row["drift"]]
+    panels = [list(SETTINGS).index(row["setting"]) for row in rows]
+    names = _names(rows, selected)
+    spots = [
+        ((panel + row["drift"] / width) / len(SETTINGS), (row["lost"] - low) / (high - low))
+        for panel, row in zip(panels, rows, strict=True)
+    ]
+    for panel, row, name, place in zip(panels, rows, names, places(spots, names), strict=True):
+        if not name:
+            continue
+        figure.add_annotation(
+            x=row["drift"],
+            y=row["lost"],
+            text=name,
+            showarrow=False,
+            xanchor=place.side,
+            xshift=place.right,
+            yshift=place.up,
+            row=1,
+            col=panel + 1,
+        )
     figure.update_xaxes(title_text="drift |W − W₀| / |W₀|", row=1, col=2)
-    figure.update_yaxes(title_text="test clips lost", row=1, col=1)
+    figure.update_yaxes(title_text="clips lost", row=1, col=1)
     return figure.update_yaxes(zeroline=True, zerolinecolor=style.NEUTRAL)
+
+
+def _ranges(table: pd.DataFrame) -> tuple[float, tuple[float, float]]:
+    """The end of the axis of drift, and both ends of that of clips lost, with room for names."""
+    known = table[table["drift"].notna()]
+    lost = [0.0, 1.0, *known["low"], *known["high"], *known["lost"]]
+    margin = 0.1 * (max(lost) - min(lost))
+    return 1.35 * max([*known["drift"], 1e-6]), (min(lost) - margin, max(lost) + margin)
+
+
+def _names(rows: Sequence[Mapping[Any, Any]], selected: str | None) -> list[str]:
+    """The name at each point: of the chosen layer, of the one with the largest drift, and of losses above chance.
+
+    The others have none, and say theirs under the pointer.
+    """
+    largest = max((row["drift"] for row in rows), default=0.0)
+    return [
+        row["block"]
+        if row["layer"] == selected or row["drift"] == largest or (row["lost"] > 0 and row["p_holm"] <= SIGNIFICANT)
+        else ""
+        for row in rows
+    ]
 
 
 def importance(summary: pd.DataFrame, losses: Losses, view: View) -> Card | None:
@@ -98,9 +144,10 @@ def importance(summary: pd.DataFrame, losses: Losses, view: View) -> Card | None
         sentence=_sentence([row for row in rows.to_dict("records") if row["drift"] == row["drift"]]),
         call=Call(importance_by_drift, table, view.layer),
         definition=(
+            "Named: the chosen layer, the one with the largest drift, and every loss above chance. "
             "Drift says how far the weights moved and not what they are worth. For each layer alone its kernels are "
             "reset to the untrained shift (does what it learned matter?), reduced to the current frame (does it need "
-            "other frames?) or zeroed (does the network need the path?). **Clips lost**: test clips that become wrong "
+            "other frames?) or zeroed (does the network need the path?). **Clips lost**: clips that become wrong "
             "minus those that become right, with the 95 % interval over scenes. A loss is above "
             "chance if it is significant at 5 %, corrected for all questions asked (Holm)."
         ),
@@ -115,7 +162,7 @@ def _sentence(rows: Sequence[Mapping[Any, Any]]) -> str:
     of = [row for row in rows if row["layer"] == largest["layer"]]
     listed = join_words([f"{row['lost']:.0f} ({SETTINGS[row['setting']]})" for row in of])
     sentence = f"{largest['block']} has a drift of {three_digits(largest['drift'])}; "
-    sentence += f"of {largest['num_clips']} test clips it loses {listed}."
+    sentence += f"of {largest['num_clips']} clips it loses {listed}."
     found: dict[str, list[str]] = {}
     for row in sorted(rows, key=lambda row: -row["lost"]):
         if row["lost"] > 0 and row["p_holm"] <= SIGNIFICANT:

@@ -19,7 +19,7 @@ from gte.checkpoint_header import CheckpointHeader, read_header
 
 KIND: Final = "input-covariance"
 NUM_CLIPS: Final = 112
-"""Test clips over which the inputs are read."""
+"""Clips over which the inputs are read."""
 NUM_LARGE: Final = 4
 LARGE_SIDE: Final = 160
 """Side in pixels from which on a network is read on NUM_LARGE clips, each of which takes it seconds."""

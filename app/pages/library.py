@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.formatting import join_words, large_count, percent
 from analysis.plotting import style
 from analysis.plotting.training_curves import training_curves
-from app import cache, checkpoints, layout, navigation, widgets
+from app import cache, checkpoints, layout, navigation, url_keys, url_state, widgets
 from app.navigation import PAGES
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import label_of
@@ -44,7 +44,8 @@ def render() -> None:
     with summary:
         layout.finding(accuracy_finding(headers))
         rows = pd.DataFrame([_row(name, header) for name, header in headers.items()])
-        st.dataframe(rows, hide_index=True)
+        names = list(headers)
+        widgets.draw_table(rows, lambda row: url_state.choose(url_keys.CKPT, names[row]), key=f"checkpoints {names}")
     with choice:
         header = widgets.pick_checkpoint(headers)
     name = next(name for name, other in headers.items() if other is header)

@@ -219,6 +219,11 @@ def labelled_split(reference: str) -> Split:
     return config.labelled if config else "test"
 
 
+def labelled_split_in_words(reference: str) -> str:
+    """Return `labelled_split` in one word, for "12 validation clips"."""
+    return {"train": "training", "val": "validation", "test": "test"}[labelled_split(reference)]
+
+
 def is_rendered(reference: str) -> bool:
     """Return True for a data set that every machine has, because its clips are rendered."""
     config = DATASETS.get(DataReference.parse(reference).dataset)
@@ -262,6 +267,7 @@ __all__ = [
     "is_rendered",
     "label_of",
     "labelled_split",
+    "labelled_split_in_words",
     "open_dataset",
     "open_labelled",
 ]

@@ -149,7 +149,7 @@ def test_clips_that_could_be_lost_by_chance_are_not_said_to_matter(writer, case)
     text = ANSWER_WRITERS[writer](case)
     assert "not needed" not in text
     claims = re.search(
-        r"\bmatters\b|\bYes in\b|\bbetter\b|clips lost|test clips \(p = [^,)]*\)\.$|Fewest are|Losses above", text
+        r"\bmatters\b|\bYes in\b|\bbetter\b|clips lost|clips \(p = [^,)]*\)\.$|Fewest are|Losses above", text
     )
     significant = SIGNIFICANT_ALONE if writer == "what if: one setting" else SIGNIFICANT
     assert bool(claims) == (case in significant), text

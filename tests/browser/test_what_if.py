@@ -50,7 +50,7 @@ def test_the_blend_moves_answer_evidence_and_accuracy_and_stays_in_the_link(page
     # As trained: nothing changes.
     assert "its output is unchanged." in finding(page)
     expect(page.get_by_text("gte-tiny: nothing changes")).to_be_visible()
-    counted = page.get_by_text(re.compile(r"the accuracy .* of 56 test clips"))
+    counted = page.get_by_text(re.compile(r"the accuracy .* of 56 clips"))
     expect(counted).to_contain_text("the accuracy stays at", timeout=WORK_MILLISECONDS)
     with rerun(page):
         page.get_by_role("slider", name="Blend").press("Home")
@@ -83,7 +83,7 @@ def test_the_layers_of_a_shipped_network_have_their_verdicts_at_once(page):
 
 def test_settings_are_tested_in_the_background_cancelled_and_tested_again(page):
     open_page(page, "/whatif?experiment=Change+the+network&setting=zeroed")
-    expect(page.get_by_text(re.compile(r"the accuracy .* of 56 test clips"))).to_be_visible(timeout=WORK_MILLISECONDS)
+    expect(page.get_by_text(re.compile(r"the accuracy .* of 56 clips"))).to_be_visible(timeout=WORK_MILLISECONDS)
     run_all = page.get_by_role("button", name="Run all settings on 56 test clips")
     for _ in range(2):
         with rerun(page):

@@ -24,7 +24,7 @@ def main(
     checks: tuple[Annotated[str, tyro.conf.arg(metavar="{" + ",".join(CHECKS) + "}")], ...] = tuple(CHECKS),
     store: bool = False,
 ) -> None:
-    """Run sanity checks of the evidence over sets of test clips, print the verdicts.
+    """Run sanity checks of the evidence over sets of labelled clips, print the verdicts.
 
     Args:
         ckpt: A .safetensors file written by gte.train.

@@ -17,7 +17,7 @@ from gte.data.motionpairs.dataset import MotionPairs
 
 REVERSED: Final = "reversed class"
 NUM_CLIPS: Final = 14
-"""Clips of a set: the first of the test split, each of another scene, and in MotionPairs one of each class."""
+"""Clips of a set: the first of the labelled split, each of another scene, and in MotionPairs one of each class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class CheckClips:
 
 
 def check_clips(model: nn.Module, header: CheckpointHeader, dataset: str, num_clips: int) -> CheckClips:
-    """The first test clips of a data set, sampled as in evaluation; the model is left unchanged."""
+    """The first labelled clips of a data set, sampled as in evaluation; the model is left unchanged."""
     data = open_labelled(dataset, header.size)
     numbers = data.present[:num_clips]
     pixels = first_clips(data, len(numbers), header.num_frames)

@@ -134,9 +134,15 @@ def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: s
     table = cost_tables.table(counts)
     unit, flops_per_mac = chosen.unit, chosen.setting.flops_per_mac
     cards.draw_figure(cost_cards.costs(counts, chosen.setting, drawn), key="cost", on_click=block_diagram.show)
-    st.dataframe(
-        _rows(table, flops_per_mac, unit), hide_index=True, column_config=column_widths(unit), height="content"
+    names = table["name"].tolist()
+    widgets.draw_table(
+        _rows(table, flops_per_mac, unit),
+        lambda row: block_diagram.show(names[row]),
+        key=f"costs {names}",
+        columns=column_widths(unit),
+        height="content",
     )
+    st.caption("Click a bar or a row to draw a block of its network.")
     if note := _setting_note(chosen.setting):
         st.caption(note)
     if any(isinstance(item, Complexity) and item.at_native for item in counts):

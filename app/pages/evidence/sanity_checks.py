@@ -27,13 +27,15 @@ from analysis.attribution.sanity_checks.deletion_insertion import (
 from analysis.attribution.sanity_checks.frame_order import ReorderedClip, change_frame_order
 from analysis.attribution.sanity_checks.verdict import RHO, Result
 from analysis.attribution.sanity_checks.weight_randomization import Randomisation, randomise
-from analysis.formatting import percent, three_digits
+from analysis.formatting import join_words, percent, three_digits
+from analysis.own_clips import dataset_of
 from app import cache, cards, checkpoints, jobs, layout
 from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence import code
 from app.pages.evidence.finding import Finding
 from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND
 from gte.checkpoint_header import CheckpointHeader
+from gte.data import labelled_split_in_words
 from gte.data.loading import to_clip
 from gte.files import stamp
 
@@ -103,10 +105,11 @@ def _draw_chips(findings: Sequence[Finding], active: Mapping[Hashable, bool]) ->
 
 def render(findings: Sequence[Finding]) -> None:
     """The tab: all checks, for each network of the page."""
+    splits = list(dict.fromkeys(labelled_split_in_words(dataset_of(finding.header)) for finding in findings))
     st.markdown(
-        "Each test judges the method at this layer over a fixed set of test clips, so it says more than a look at one "
-        f"map. {RHO} is the absolute rank correlation of two maps; square brackets are 95 % intervals over clips, each "
-        "of another scene."
+        f"Each test judges the method at this layer over a fixed set of {join_words(splits)} clips, so it says more "
+        f"than a look at one map. {RHO} is the absolute rank correlation of two maps; square brackets are 95 % "
+        "intervals over clips, each of another scene."
     )
     if any(finding.evidence.contrast is not None for finding in findings):
         st.caption("The tests take the evidence for the class alone, not contrasted with another class.")

@@ -31,7 +31,7 @@ from app.components.kernel_barcode import Form
 from app.hashing import HASH_FUNCS
 from gte import checkpoint
 from gte.checkpoint_header import CheckpointHeader
-from gte.data import open_labelled
+from gte.data import labelled_split_in_words, open_labelled
 from gte.data.loading import to_clip
 from gte.files import stamp
 
@@ -128,7 +128,8 @@ def offer_moments(header: CheckpointHeader) -> Moments | None:
         cache.keep_moments(header, measured)
         return measured
 
-    note = f"The network reads {own_clips.num_clips(header, settings_of(header)['clips'])} test clips."
+    split = labelled_split_in_words(own_clips.dataset_of(header))
+    note = f"The network reads {own_clips.num_clips(header, settings_of(header)['clips'])} {split} clips."
     key = ("input moments", stamp(header.path))
     return jobs.offer(key, "Measure the inputs", work, lane="slow", note=note, at_once=True)
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from analysis import own_clips
 from analysis.formatting import KIND_WORDS, three_digits
 from analysis.kernels import network_cards
 from analysis.kernels.cards import View, over_training
@@ -23,6 +24,7 @@ from app import ablation, cache, cards, checkpoints, layout, url_keys, url_state
 from app.pages.kernels.cache import kernel_card_list, kernel_report, matched_card, move_to_snapshot, reach_card
 from app.pages.kernels.reading import READING
 from gte.checkpoint_header import CheckpointHeader
+from gte.data import labelled_split_in_words
 
 Others = Mapping[str, CheckpointHeader]
 
@@ -65,7 +67,7 @@ HELP = {
     "changed": "Output channels that do something else than before training",
     "centre": "Mean centre of mass of the output channels, in frames",
     **{
-        LOST_TITLES[setting]: f"Test clips lost where the layer's kernels are: {words}"
+        LOST_TITLES[setting]: f"Clips lost where the layer's kernels are: {words}"
         for setting, words in SETTINGS.items()
     },
 }
@@ -184,17 +186,13 @@ def _clickable_rows(
 ) -> None:
     """Draw a table; `on_row` is called with the place of a row that is clicked."""
 
-    def clicked() -> None:
-        if rows := st.session_state[key].selection.rows:
-            on_row(rows[0])
-
     columns: dict[str, ColumnConfig] = {}
     for place, title in enumerate(map(str, table.columns)):
         columns[title] = formats.get(title, st.column_config.Column()).copy()
         columns[title]["width"] = _width(table, title)
         columns[title]["help"] = HELP.get(title)
         columns[title]["pinned"] = place == 0
-    st.dataframe(table, hide_index=True, column_config=columns, key=key, on_select=clicked, selection_mode="single-row")
+    widgets.draw_table(table, on_row, key=key, columns=columns)
 
 
 def _spectrum(subject: _Subject) -> None:
@@ -310,7 +308,11 @@ def _comparison(table: pd.DataFrame, names: Sequence[str]) -> None:
         columns |= {name: table[measure] + difference, f"{name} minus {names[0]}": difference}
     form = _columns().get(measure)
     formats = {title: form for title in columns if title != "layer"} if form else {}
-    st.dataframe(pd.DataFrame(columns), hide_index=True, column_config=formats, width="stretch")
+    blocks = table["block"].tolist()
+    widgets.draw_table(
+        pd.DataFrame(columns), lambda row: _open(blocks[row]), key=f"compared {measure} {names}", columns=formats
+    )
+    st.caption("Click a row to choose its layer.")
 
 
 def _columns() -> dict[str, ColumnConfig]:
@@ -330,6 +332,7 @@ def _table(subject: _Subject) -> None:
             found = [losses.get(layer, {}).get(setting) for layer in rows["layer"]]
             table[title] = [None if loss is None else _loss_in_words(loss) for loss in found]
             of = next((f", of {loss.num_clips}" for loss in found if loss), of)
+    split = labelled_split_in_words(own_clips.dataset_of(subject.header))
     known = table.dropna(axis="columns", how="all")
     blocks = rows["block"].tolist()
     percents = dict.fromkeys(SHARES, st.column_config.NumberColumn(format="%.0f %%"))
@@ -338,7 +341,7 @@ def _table(subject: _Subject) -> None:
     if len(known.columns) < len(table.columns):
         st.caption("The weights before training are unknown, so comparisons with them are left out.")
     st.caption(
-        f"At the chosen snapshot; click a row to choose its layer. *lost*: test clips{of}, that become wrong minus "
+        f"At the chosen snapshot; click a row to choose its layer. *lost*: {split} clips{of}, that become wrong minus "
         "those that become right when the layer's kernels are reset to those before training, see the current frame "
         "only, or are zeroed after training, with the 95 % interval. The CSV under *Export* has every column of every "
         "snapshot."

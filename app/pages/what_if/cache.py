@@ -98,7 +98,7 @@ def mirror_law(header: CheckpointHeader, clip: Clip) -> MirrorLaw:
 
 
 def evaluated(name: str, header: CheckpointHeader, clips: LabelledClips) -> Evaluated:
-    """A network and its test clips, as snippets of code make them."""
+    """A network and its labelled clips, as snippets of code make them."""
     return Evaluated(name=name, path=checkpoints.path_in_code(header), clips=clips)
 
 

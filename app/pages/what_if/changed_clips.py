@@ -1,4 +1,4 @@
-"""The list of the test clips whose answer changed, for a bar of totals that is clicked or picked from a list."""
+"""The list of the labelled clips whose answer changed, for a bar of totals that is clicked or picked from a list."""
 
 from collections.abc import Mapping, Sequence
 

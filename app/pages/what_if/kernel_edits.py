@@ -1,4 +1,4 @@
-"""The tab Change the network of the page What if: changed temporal kernels, on one clip and on test clips."""
+"""The tab Change the network of the page What if: changed temporal kernels, on one clip and on labelled clips."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -176,7 +176,7 @@ def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
         "Compute the accuracy",
         lambda report: accuracy.settings_accuracy(network, change.layers, [change.step], clips, report),
         lane="quick",
-        note=f"With {choice.where} changed, on {clips.num_clips} test clips.",
+        note=f"With {choice.where} changed, on {clips.in_words}.",
         at_once=True,
     )
     if table is not None:
@@ -184,14 +184,14 @@ def _accuracy(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
 
 
 def _every_setting(subject: Subject, choice: _Choice, clips: LabelledClips) -> None:
-    """The accuracy on test clips in every setting, the blend as a curve."""
+    """The accuracy on labelled clips in every setting, the blend as a curve."""
     header, layers = subject.header, choice.change.layers
     network = ablation.network(subject.name, header)
     steps = accuracy.every_step(choice.settings)
     note = clips.describe()
     table = jobs.offer(
         ("settings", stamp(header.path), layers, clips),
-        f"Run all settings on {clips.num_clips} test clips",
+        f"Run all settings on {clips.in_words}",
         lambda report: accuracy.settings_accuracy(network, layers, steps, clips, report),
         lane="slow",
         note=note,

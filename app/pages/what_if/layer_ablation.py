@@ -77,6 +77,6 @@ def _test_layer(subject: Subject, layer: str, block: str, clips: LabelledClips) 
         f"Does {block} matter?",
         lambda report: layer_ablation(network, [layer], clips, report),
         lane="quick",
-        note=f"Its kernels are replaced, on {clips.num_clips} test clips.",
+        note=f"Its kernels are replaced, on {clips.in_words}.",
         at_once=True,
     )

@@ -1,4 +1,4 @@
-"""Selection of the network, clip and test clips for the experiments of the page What if."""
+"""Selection of the network, clip and labelled clips for the experiments of the page What if."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from analysis.interventions.layer_ablation import NUM_CLIPS
 from app import ablation, clips, layout, url_keys, url_state, widgets
 from app.pages.what_if.cache import Shown
 from gte.checkpoint_header import CheckpointHeader
+from gte.data import labelled_split_in_words
 from gte.data.video.sources import Stretch
 
 TEST_CLIPS = (56, 140, NUM_CLIPS)
@@ -37,7 +38,7 @@ class Subject:
 
     @property
     def has_labels(self) -> bool:
-        """True if the network has the classes of the test clips, so that its answers are right or wrong."""
+        """True if the network has the classes of the labelled clips, so that its answers are right or wrong."""
         return own_clips.has_labels(self.header)
 
     def pick_clip(self) -> Shown | None:
@@ -68,11 +69,12 @@ class Subject:
         url_state.resolve(url_keys.CLIP, None, url_state.one_of(options))
 
     def pick_test_clips(self, default: int = TEST_CLIPS[0]) -> LabelledClips:
-        """Pick the number of test clips, by default this one of TEST_CLIPS, or all if there are fewer."""
+        """Pick the number of labelled clips, by default this one of TEST_CLIPS, or all if there are fewer."""
         counts = {str(count): count for count in (own_clips.num_clips(self.header, count) for count in TEST_CLIPS)}
+        split = labelled_split_in_words(own_clips.dataset_of(self.header))
         with self.controls:
             first = str(own_clips.num_clips(self.header, default))
-            chosen = widgets.pick(url_keys.TEST_CLIPS, "Test clips", list(counts), first, width=115)
+            chosen = widgets.pick(url_keys.TEST_CLIPS, f"{split.capitalize()} clips", list(counts), first, width=130)
         return ablation.labelled_clips(self.header, counts[chosen])
 
 

@@ -150,9 +150,8 @@ def _strips(before: Clip, after: Clip, words: str, code: str) -> None:
         names = positions_as_filmed(before.indices, clip.indices)
         rows += [{"row": label, "frame": place, "frame_name": name} for place, name in enumerate(names, start=1)]
         images = "".join(
-            f'<figure style="margin:0;flex:1 1 0;min-width:0;text-align:center;font-size:14px"><figcaption>{name}'
-            f'</figcaption><img alt="frame {name}" style="width:100%;display:block" src="{_image(frame)}"></figure>'
-            for name, frame in zip(names, clip.frames, strict=True)
+            _figure(name, f"The clip {label}, place {place} of {len(names)}", frame, f"frame-{len(rows)}-{place}")
+            for place, (name, frame) in enumerate(zip(names, clip.frames, strict=True), start=1)
         )
         st.html(
             f'<div style="font-size:14px">The clip {html.escape(label)}</div>'
@@ -187,6 +186,21 @@ def _evidence(
     evidence.draw(rows, header, Call(evidence_strip, rows_in_code(block, target), evidence.SCALE_LABEL).code())
 
 
+def _figure(name: str, title: str, frame: UInt8[np.ndarray, "h w 3"], key: str) -> str:
+    """A frame below its name. A click opens it enlarged, in the browser alone; Escape or another click closes it."""
+    source, text = _image(frame), html.escape(f"{title}: frame {name}")
+    return (
+        '<figure style="margin:0;flex:1 1 0;min-width:0;text-align:center;font-size:14px">'
+        f"<figcaption>{name}</figcaption>"
+        f'<button popovertarget="{key}" title="Enlarge" aria-label="Enlarge {text}" '
+        'style="all:unset;display:block;width:100%;cursor:zoom-in">'
+        f'<img alt="frame {name}" style="width:100%;display:block" src="{source}"></button>'
+        f'<div popover id="{key}" style="margin:auto;border:1px solid;padding:12px">'
+        f'<div style="font-size:14px;margin-bottom:6px">{text}</div>'
+        f'<img alt="{text}" style="width:min(560px,80vw,70vh);display:block" src="{source}"></div></figure>'
+    )
+
+
 def _image(frame: UInt8[np.ndarray, "h w 3"]) -> str:
     side = 2 * IMAGE_SIDE
     scale = min(1.0, side / max(frame.shape[:2]))
@@ -196,7 +210,7 @@ def _image(frame: UInt8[np.ndarray, "h w 3"]) -> str:
 
 
 def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
-    """The accuracy on test clips under the usual changes of time."""
+    """The accuracy on labelled clips under the usual changes of time."""
     if not subject.has_labels:
         return
     heading = st.empty()
@@ -212,7 +226,7 @@ def _over_the_data(subject: Subject, names: Sequence[str]) -> None:
     note = first.describe()
     table = jobs.offer(
         ("time", tuple(names), tuple(stamp(subject.checkpoints[name].path) for name in names), first.num_clips),
-        f"Run all changes on {first.num_clips} test clips",
+        f"Run all changes on {first.in_words}",
         lambda report: accuracy.time_accuracy(networks, clips, report),
         lane="slow",
         note=note,

@@ -125,9 +125,6 @@ def test_a_change_of_accuracy_has_its_p_value():
         row = {"setting": "zero", "blend": 1.0, **compare_answers(labels, after, CLIPS)}
         return setting_finding(pd.DataFrame([trained, row]))
 
-    assert finding(0) == "With zeroed kernels the accuracy stays at 14 of 14 test clips."
-    assert (
-        finding(5)
-        == "With zeroed kernels the accuracy falls from 14 to 9 of 14 test clips (p = 0.062, not significant)."
-    )
-    assert finding(12) == "With zeroed kernels the accuracy falls from 14 to 2 of 14 test clips (p = 4.9 · 10⁻⁴)."
+    assert finding(0) == "With zeroed kernels the accuracy stays at 14 of 14 clips."
+    assert finding(5) == "With zeroed kernels the accuracy falls from 14 to 9 of 14 clips (p = 0.062, not significant)."
+    assert finding(12) == "With zeroed kernels the accuracy falls from 14 to 2 of 14 clips (p = 4.9 · 10⁻⁴)."

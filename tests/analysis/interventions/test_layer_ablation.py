@@ -163,7 +163,7 @@ def test_a_loss_that_fifty_six_clips_cannot_show_is_not_called_one():
     sentence = power(toy_table(six))
     assert "6 clips (10.7 %) for a single question, and at most 7 clips (12.5 %) after Holm's correction" in sentence
     few = toy_table({("layer1.0", "zero"): 0}, CLIPS, right=4)
-    assert power(few).endswith("right on 4 of 14 test clips. That is too few to show any loss at 5 %.")
+    assert power(few).endswith("right on 4 of 14 clips. That is too few to show any loss at 5 %.")
 
 
 def test_a_gain_is_called_one():

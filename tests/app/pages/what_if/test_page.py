@@ -115,6 +115,14 @@ def test_fewer_frames_than_the_network_takes_are_said_to_be_repeated(two_network
     assert not any("Of 4 frames" in text for text in sentences(open_page("whatif", stretch="5-8")))
 
 
+def test_every_frame_opens_itself_enlarged(two_networks):
+    body = "".join(element.proto.body for element in open_page("whatif").get("html"))
+    opened, large = re.findall(r'popovertarget="([^"]+)"', body), re.findall(r'popover id="([^"]+)"', body)
+    assert opened == large
+    assert len(set(opened)) == 2 * 4
+    assert "The clip reversed, place 1 of 4: frame 4" in body
+
+
 def test_an_experiment_without_a_clip_has_no_control_for_it_and_keeps_it_in_the_url(two_networks):
     at = open_page("whatif", experiment=LAYER_ABLATION, clip="moves up", layer="layer2.0")
     assert {box.key for box in at.selectbox} == {"ckpt", "layer", "test_clips"}
@@ -129,7 +137,7 @@ def test_an_experiment_without_a_clip_has_no_control_for_it_and_keeps_it_in_the_
 def test_the_number_of_test_clips_can_be_chosen(two_networks):
     at = with_results(open_page("whatif", experiment=LAYER_ABLATION, test_clips="140"))
     assert not at.exception
-    assert "of 140 test clips. " in captions(at)
+    assert "of 140 clips. " in captions(at)
 
 
 def test_kernels_can_be_set_to_the_stored_ones_before_training(two_networks):
@@ -199,7 +207,7 @@ def test_kernels_can_be_changed_and_the_effect_of_reversing_them_is_shown(two_ne
     assert "Reversing every kernel undoes the reversed clip" in markdown(at)
     assert "gte-tiny: " in changes_in_probability(at)
     assert "evidence" in changes_in_probability(at)
-    assert "of 56 test clips" in markdown(with_results(at))
+    assert "of 56 clips" in markdown(with_results(at))
     with cache.model_of(headers["gte-tiny"]) as model:
         assert all((value == before[key]).all() for key, value in model.state_dict().items())
 
@@ -231,7 +239,7 @@ def test_a_layer_of_a_link_is_tested(two_networks, link):
     assert not at.error
     assert at.selectbox(key="layer").value == "layer2.0"
     assert "layer2.0" in finding(at)
-    assert "of 280 test clips. " in captions(at)
+    assert "of 280 clips. " in captions(at)
     assert "at most 7 clips (2.5 %) after" in captions(at) or "too few to show any loss" in captions(at)
     [verdicts] = [element.value for element in at.dataframe]
     assert verdicts["Kernels"].tolist() == ["untrained shift", "current frame only", "zeroed"]
