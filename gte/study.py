@@ -349,11 +349,13 @@ def _write_checkpoint(source: Path, target: Path, half: bool) -> None:
 
 def _forecast(left: Sequence[StudyRun]) -> str:
     """Return a sentence on how long the runs will take here, one after the other, from a few steps of each."""
+    study = left[0].study
+    fabric = Fabric(accelerator=study.accelerator, devices=1, precision=study.precision)
+    rates = {
+        name: _seconds_per_step(fabric, config) for name, config in {run.row.name: run.config for run in left}.items()
+    }
     seconds = 0.0
-    rates: dict[str, float] = {}
     for run in left:
-        if run.row.name not in rates:
-            rates[run.row.name] = _seconds_per_step(run.config)
         config = run.config
         seconds += config.epochs * (config.clips_per_epoch or 0) / config.clips_per_step * rates[run.row.name]
     return (
@@ -362,9 +364,8 @@ def _forecast(left: Sequence[StudyRun]) -> str:
     )
 
 
-def _seconds_per_step(config: TrainConfig) -> float:
+def _seconds_per_step(fabric: Fabric, config: TrainConfig) -> float:
     """Return the time of a training step of one process, without its clips."""
-    fabric = Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)
     model, optimizer = fabric.setup(
         network := to_channels_last(configure(config.model, **config.options).build()), config.build_optimizer(network)
     )
