@@ -121,7 +121,7 @@ def evaluate(
     try:
         with (
             torch.inference_mode(),
-            tqdm(total=count * len(views), unit="clip", disable=not progress, leave=False) as bar,
+            tqdm(total=count * len(views), unit="clip", disable=None if progress else True, leave=False) as bar,
         ):
             for batch in batches_of(loader):
                 problems |= dict.fromkeys(batch.problems)

@@ -22,12 +22,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gte.checkpoint import load_model
-from gte.checkpoint_header import MODEL, SUFFIX, read_header
+from gte.checkpoint_header import METADATA, MODEL, SUFFIX, read_header
 from gte.cli import INTERRUPTED, run_command, say
 from gte.data import open_dataset
 from gte.errors import GteError
 from gte.evaluate import Scores, evaluate
 from gte.files import atomic_write, claim
+from gte.kernel_history import HISTORY, STEPS
 from gte.models import MODELS, configure, to_channels_last
 from gte.models.shift import shift_layers
 from gte.train import train
@@ -38,8 +39,10 @@ from gte.training.stopping import Stopped
 FORMAT = 1
 """Version of results.json."""
 RESULT, RESULTS = "result.json", "results.json"
-MOST_LOST = 0.001
+MAX_LOST = 0.001
 """Share of the test clips that half precision may lose; otherwise a network ships as it was trained."""
+SHIPPED_SNAPSHOTS = 17
+"""Of the kernels during training, the first and the last among them."""
 TIMED_STEPS = 3
 
 
@@ -231,7 +234,7 @@ def _finish(run: StudyRun) -> None:
     precision = "half"
     _round(model)
     rounded = answer()
-    if trained.top1 - rounded.top1 < MOST_LOST:
+    if trained.top1 - rounded.top1 < MAX_LOST:
         scores = rounded
     else:
         precision = "single"
@@ -285,7 +288,7 @@ def ship(study: StudyConfig, folder: Path) -> None:
         raise GteError(f"{study.out} holds no finished run; run the study first.")
     for run, result in results:
         if _ships(result):
-            _write_checkpoint(run.checkpoint, folder / run.checkpoint.name, result["weights"] == "half")
+            _write_checkpoint(run, folder / run.checkpoint.name, result["weights"] == "half")
     header = read_header(results[0][0].checkpoint)
     test = open_dataset(header.dataset, "test", header.size)
     facts = {
@@ -333,18 +336,24 @@ def _ships(result: Mapping[str, Any]) -> bool:
     return result["seed"] in SHIPPED_SEEDS.get(result["row"], (0,))
 
 
-def _write_checkpoint(source: Path, target: Path, half: bool) -> None:
-    """Copy a checkpoint, with its weights in half precision if that is wanted."""
-    with safe_open(source, "pt") as file:
+def _write_checkpoint(run: StudyRun, target: Path, half: bool) -> None:
+    """Copy a checkpoint, with fewer snapshots and, if that is wanted, its weights in half precision.
+
+    Its command is the one that makes this run alone, in the folder of whoever calls it.
+    """
+    with safe_open(run.checkpoint, "pt") as file:
         metadata = file.metadata()
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    if half:
-        shifts = read_header(source).layers
-        for key, tensor in tensors.items():
-            if key.startswith(MODEL) and _is_rounded(key.removeprefix(MODEL), tensor, shifts):
-                tensors[key] = tensor.half()
+    facts = json.loads(metadata[METADATA])
+    facts["environment"]["command"] = f"python -m gte.study --only {run.name}"
+    for key, tensor in tensors.items():
+        if half and key.startswith(MODEL) and _is_rounded(key.removeprefix(MODEL), tensor, facts["layers"]):
+            tensors[key] = tensor.half()
+        elif key.startswith(HISTORY) or key == STEPS:
+            kept = torch.linspace(0, len(tensor) - 1, min(SHIPPED_SNAPSHOTS, len(tensor))).round().long()
+            tensors[key] = tensor[kept]
     with atomic_write(target) as temporary:
-        save_file(tensors, temporary, metadata)
+        save_file(tensors, temporary, {**metadata, METADATA: json.dumps(facts)})
 
 
 def _forecast(left: Sequence[StudyRun]) -> str:
