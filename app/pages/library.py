@@ -125,7 +125,6 @@ def _row(name: str, header: CheckpointHeader) -> dict[str, object]:
         "Val. top-1": percent(last["val_top1"]) if last else "",
         "Parameters": large_count(header.num_params),
         "Clip": f"{header.num_frames} x {header.size} x {header.size}",
-        "File": f"{header.path.stat().st_size / 1e6:.1f} MB",
     }
 
 
@@ -149,6 +148,7 @@ def _facts(header: CheckpointHeader) -> pd.DataFrame:
         "Epochs": len(header.metrics),
         "Steps": f"{header.step:,}",
         "LTS layers": len(header.layers),
+        "File": f"{header.path.stat().st_size / 1e6:.1f} MB",
         "Created": str(environment.get("date", "unknown"))[:10],
         "Source revision": f"{str(environment.get('revision', 'unknown'))[:12]}{modified}",
         "Machine": environment.get("machine", "unknown"),

@@ -210,6 +210,10 @@ HELD_ELSEWHERE = (
     "complexity/test_parts.py",
     "complexity/test_published.py",
     "attribution/sanity_checks/test_sanity_checks.py",
+    "study/test_answers.py",
+    "study/test_comparisons.py",
+    "study/test_kernels.py",
+    "study/test_results.py",
     "../app/pages/test_library.py",
 )
 

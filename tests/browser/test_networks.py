@@ -175,7 +175,7 @@ def test_what_is_told_of_an_upload_goes_with_the_page(networks, tmp_path):
     open_page(networks, "/kernels")
     give(networks, save_tiny(tmp_path / "mine.safetensors", "gte"))
     assert len(alerts_about(networks, "is open as")) == 1
-    go(networks, "Library")
+    go(networks, "What if")
     go(networks, "Shift kernels")
     assert alerts_about(networks, "is open as") == []
     expect(checkpoint_of(networks)).to_have_value("yours/mine")

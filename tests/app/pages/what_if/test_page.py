@@ -40,7 +40,7 @@ def test_it_opens_on_a_reversed_clip_with_gte_above_c2d_which_cannot_see_the_ord
     assert "output is unchanged" in finding(at)
     assert "c2d-tiny cannot see frame order" in markdown(at)
     images = [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
-    assert [image.count("<img") for image in images] == [4, 4]
+    assert [image.count("<button") for image in images] == [4, 4]
 
 
 def test_a_link_holds_the_change_and_its_parameters(two_networks):
