@@ -88,7 +88,7 @@ def test_settings_are_tested_in_the_background_cancelled_and_tested_again(page):
     for _ in range(2):
         with rerun(page):
             run_all.click()
-        expect(page.get_by_role("progressbar")).to_be_visible()
+        expect(page.get_by_role("progressbar").first).to_be_visible()
         with rerun(page):
             page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_text("Cancelled; no result was kept.")).to_be_visible()
