@@ -36,7 +36,7 @@ def source_revision() -> str:
 def _module() -> str:
     """Return the module that was started with `python -m`, or the script's name."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name if spec else Path(sys.argv[0]).name
+    return spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).name
 
 
 def _git(*arguments: str) -> str:

@@ -254,34 +254,30 @@ TSN's and TSM's commands, at github.com/yjxiong/tsn-pytorch and github.com/mit-h
 plain momentum of 0.9 and the norm of gradients; all three train biases at twice the rate, which is left out here.
 """
 
+_TINY = TrainConfig(
+    out=Path("runs/gte-tiny"),
+    model_options=("depth=26", "base_width=16", "dropout=0"),
+    clips_per_epoch=4096,
+    epochs=6,
+    optimizer="adamw",
+    lr=0.003,
+    warmup_epochs=0.5,
+    weight_decay=0.02,
+)
+
 PRESETS: dict[str, tuple[str, TrainConfig]] = {
     "tiny": (
         "A small network from scratch on rendered clips: about half an hour on two CPU cores.",
-        TrainConfig(
-            out=Path("runs/gte-tiny"),
-            model_options=("depth=26", "base_width=16", "dropout=0"),
-            clips_per_epoch=4096,
-            epochs=6,
-            optimizer="adamw",
-            lr=0.003,
-            warmup_epochs=0.5,
-            weight_decay=0.02,
-        ),
+        _TINY,
     ),
     "study": (
         "What each network of `python -m gte.study` is trained with: 24,576 rendered clips of 8 x 64 x 64, five "
         "minutes on one CPU core.",
-        TrainConfig(
+        replace(
+            _TINY,
             out=Path("runs/study-gte"),
             dataset="motionpairs-hard",
-            model_options=("depth=26", "base_width=16", "dropout=0"),
             size=64,
-            clips_per_epoch=4096,
-            epochs=6,
-            optimizer="adamw",
-            lr=0.003,
-            warmup_epochs=0.5,
-            weight_decay=0.02,
             precision="bf16-mixed",
         ),
     ),

@@ -83,7 +83,7 @@ class Comparison:
         return "shown" if self.difference > 0 else "opposite"
 
     @property
-    def pairs_told(self) -> tuple[int, int]:
+    def decided_pairs(self) -> tuple[int, int]:
         """Of the pairs of networks with the same seed: in how many the first, and the second, is right more often."""
         signs = [
             int(np.sign(one.right.sum() - other.right.sum())) if p_value <= SIGNIFICANT else 0
@@ -128,7 +128,7 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
         if item.verdict == "not measured":
             continue
         low, high = item.over_seeds.interval if item.over_seeds else (None, None)
-        won, lost = item.pairs_told
+        won, lost = item.decided_pairs
         rows.append(
             {
                 "claim": f"{item.first[0].label} > {item.second[0].label}",

@@ -201,7 +201,7 @@ def _depth_sentence(item: Story) -> str:
     if p_values["depth"] <= SIGNIFICANT:
         course = "falls" if item.correlation_with_depth() < 0 else "rises"
         return f"{agree}Drift {course} with depth ({p_value_in_words(p_values['depth'])})."
-    return f"{agree}That drift rises or falls with depth cannot be told ({p_value_in_words(p_values['depth'])})."
+    return f"{agree}It is not shown that drift rises or falls with depth ({p_value_in_words(p_values['depth'])})."
 
 
 def _kind_sentences(item: Story) -> list[str]:
@@ -240,7 +240,7 @@ def _reach_sentence(item: Story) -> str:
         return f"{text}; it would be less after random changes ({chance})."
     if all(network.reach[-1] < network.reach_chance.low for network in item.seeds):
         return f"{text}; it would be more after random changes ({chance})."
-    return f"{text}; random changes give {chance}, so training is not told from them."
+    return f"{text}; random changes give {chance}, so training is not shown to differ from them."
 
 
 def _other_sentence(item: Story, other: Learned) -> str:

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from gte import study
 from gte.checkpoint import load_model
 from gte.checkpoint_header import read_header
 from gte.data.motionpairs import dataset
 from gte.errors import GteError
 from gte.evaluate import evaluate
 from gte.files import claim
-from gte.study import ROWS, Row, StudyConfig, plan, run_study
+from gte.study import ROWS, Row, runs, shipping, worker
+from gte.study.runs import StudyConfig, plan
+from gte.study.worker import run_study
 from gte.train import train
 from gte.train_config import PRESETS
 from tests.tiny import tiny_training
@@ -31,7 +32,7 @@ NUM_CLIPS = 28
 @pytest.fixture
 def small(tmp_path, monkeypatch) -> StudyConfig:
     """A study of two networks that takes a second."""
-    monkeypatch.setattr(study, "ROWS", SMALL_ROWS)
+    monkeypatch.setattr(runs, "ROWS", SMALL_ROWS)
     monkeypatch.setitem(PRESETS, "study", ("", tiny_training(tmp_path, dataset="motionpairs-hard")))
     for split in ("val", "test"):
         monkeypatch.setitem(dataset.SPLITS, split, NUM_CLIPS)
@@ -39,18 +40,18 @@ def small(tmp_path, monkeypatch) -> StudyConfig:
 
 
 def test_the_table_has_the_comparison_with_three_seeds_and_each_other_network_once():
-    runs = plan(StudyConfig())
-    assert len(runs) == 25
-    assert [run.seed for run in runs] == [0] * len(ROWS) + [1] * 5 + [2] * 5
-    assert {run.row.name for run in runs if run.seed == 2} == {"c2d", "tsm", "c3d", "gst", "gte"}
+    planned = plan(StudyConfig())
+    assert len(planned) == 25
+    assert [run.seed for run in planned] == [0] * len(ROWS) + [1] * 5 + [2] * 5
+    assert {run.row.name for run in planned if run.seed == 2} == {"c2d", "tsm", "c3d", "gst", "gte"}
     # The same data, schedule and clips for all.
-    configs = [run.config for run in runs]
+    configs = [run.config for run in planned]
     assert (
         len({(config.lr, config.epochs, config.clips_per_epoch, config.dataset, config.size) for config in configs})
         == 1
     )
     assert {(config.model, *config.options.values()) for config in configs} >= {("gte", 26, 16, 0, 0.125)}
-    assert [run.row.label for run in runs[5:7]] == ["GTE, t = 1/2", "GTE, t = 1/8"]
+    assert [run.label for run in planned[5:7]] == ["GTE, t = 1/2", "GTE, t = 1/8"]
 
 
 def test_runs_are_chosen_by_their_names_and_several_devices_train_one():
@@ -88,7 +89,7 @@ def test_a_small_study_trains_tests_and_ships_each_network_and_does_nothing_the_
     def fail(config):
         raise AssertionError(config.out)
 
-    monkeypatch.setattr(study, "train", fail)
+    monkeypatch.setattr(worker, "train", fail)
     capsys.readouterr()
     run_study(small)
     assert "2 runs, of which 2 are finished." in capsys.readouterr().err
@@ -139,22 +140,22 @@ def test_a_run_that_another_worker_has_is_left_to_it(small, capsys):
 
 def test_nothing_ships_before_a_run_is_finished(small):
     with pytest.raises(GteError, match="holds no finished run"):
-        study.ship(small, small.ship)
+        shipping.ship(small, small.ship)
 
 
 WORKER = """
 import sys
 from pathlib import Path
-from gte import study
 from gte.data.motionpairs import dataset
+from gte.study import runs, worker
 from gte.train_config import PRESETS
 from tests.gte.test_study import NUM_CLIPS, SMALL_ROWS
 from tests.tiny import tiny_training
 out = Path(sys.argv[1])
-study.ROWS = SMALL_ROWS
+runs.ROWS = SMALL_ROWS
 PRESETS["study"] = ("", tiny_training(out, dataset="motionpairs-hard"))
 dataset.SPLITS |= {"val": NUM_CLIPS, "test": NUM_CLIPS}
-study.run_study(study.StudyConfig(out=out, num_workers=0, precision="32-true"))
+worker.run_study(runs.StudyConfig(out=out, num_workers=0, precision="32-true"))
 """
 
 

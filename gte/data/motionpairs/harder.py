@@ -29,7 +29,8 @@ _TIME = np.linspace(-1, 1, NUM_FRAMES)
 def make_harder(scene: Scene, rng: np.random.Generator) -> Scene:
     """Return the scene with other speeds, colours and pan and with more objects, drawn from the random stream.
 
-    What is added is as likely backwards as forwards, so a scene and its reversal remain a pair of classes.
+    A scene and its reversal remain a pair of classes: reversed, the others still move against the first object, or each
+    in a direction of its own, of which all are as likely.
     """
     ground = np.mean(scene.ground.colours, axis=0)
     contrast = rng.uniform(*CONTRASTS)
