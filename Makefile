@@ -52,7 +52,7 @@ train-demo: $(USER_STAMP)
 	$(PY) -m $(DEMO) $(ARGS)
 
 study: $(USER_STAMP)
-	$(PY) -m gte.study $(ARGS)
+	$(PY) -m gte.study --ship checkpoints/study $(ARGS)
 
 test: $(DEV_STAMP)
 	$(PY) -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)

@@ -86,12 +86,19 @@ class StudyRun:
         )
 
     def result(self) -> dict[str, Any] | None:
-        """Return what it gave; None if it is not finished. Raises GteError if it was trained with other settings."""
+        """Return what it gave; None if it is not finished.
+
+        Raises GteError if it was trained with other settings, or if its file is damaged.
+        """
+        file = self.folder / RESULT
         try:
-            result = json.loads((self.folder / RESULT).read_text())
+            result = json.loads(file.read_text())
+            differences = self.config.differences(result["training"])
         except FileNotFoundError:
             return None
-        if differences := self.config.differences(result["training"]):
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise GteError(f"{file} is damaged; delete it, and the run is tested again.") from error
+        if differences:
             raise GteError(
                 f"{self.folder} holds a run with other settings ({', '.join(differences)}); choose another --out."
             )

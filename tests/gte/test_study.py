@@ -128,6 +128,15 @@ def test_a_run_with_other_settings_is_not_mixed_in(small):
         run_study(replace(small, precision="bf16-mixed"))
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"training": 1}'])
+def test_a_damaged_result_is_named(small, content):
+    (run, _) = plan(small)
+    run.folder.mkdir(parents=True)
+    (run.folder / "result.json").write_text(content)
+    with pytest.raises(GteError, match=r"c2d-seed0/result.json is damaged; delete it"):
+        run_study(small)
+
+
 def test_a_run_that_another_worker_has_is_left_to_it(small, capsys):
     (first, second) = plan(small)
     with claim(first.folder.with_suffix(".lock")):
