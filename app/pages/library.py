@@ -27,6 +27,12 @@ MAX_NAMES = 3
 DIGEST_GROUP = 32
 """Digits of a SHA-256 that stay on one line."""
 
+COLUMN_WIDTHS = {
+    "Checkpoint": st.column_config.Column(width=200),
+    "Network": st.column_config.Column(width=128),
+}
+"""Pixels, so that long names do not make the table wider than a narrow window; the other columns take what is left."""
+
 
 def render() -> None:
     """Draw the page below its header."""
@@ -45,7 +51,12 @@ def render() -> None:
         layout.finding(accuracy_finding(headers))
         rows = pd.DataFrame([_row(name, header) for name, header in headers.items()])
         names = list(headers)
-        widgets.draw_table(rows, lambda row: url_state.choose(url_keys.CKPT, names[row]), key=f"checkpoints {names}")
+        widgets.draw_table(
+            rows,
+            lambda row: url_state.choose(url_keys.CKPT, names[row]),
+            key=f"checkpoints {names}",
+            columns=COLUMN_WIDTHS,
+        )
     with choice:
         header = widgets.pick_checkpoint(headers)
     name = next(name for name, other in headers.items() if other is header)
