@@ -28,6 +28,7 @@ STYLE = """
 .st-key-checks { margin-top: -12px; row-gap: 0; }
 .st-key-checks button { min-height: 28px; padding-block: 0; }
 .card { margin: 0; line-height: 1.4; }
+.st-key-steps { background: color-mix(in srgb, currentColor 6%, transparent); border-radius: 6px; padding: 8px 12px; }
 /* As tall as the boxes next to it, so that its label is in line with theirs. */
 .st-key-unit button { min-height: 40px; }
 .card b { display: block; font-weight: 600; }
