@@ -39,7 +39,7 @@ PAGES: dict[str, PageSpec] = {
         url_path="start",
         question="Each output frame is a weighted sum of the previous, the current and the next frame. Training "
         "learns the weights; here you set them.",
-        module="app.pages.start",
+        module="app.pages.start.page",
     ),
     "kernels": PageSpec(
         key="kernels",

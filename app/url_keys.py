@@ -82,6 +82,8 @@ SEQUENCE = Key("sequence", "sequence of images", SUBJECT, text)
 STRETCH = Key("stretch", "stretch of the clip", SUBJECT, text)
 VIEW = Key("view", "view", EACH_PAGE, text)
 
+SCENE = Key("scene", "scene of the story", "start", whole, default=1)
+
 COMPARE = Key("compare", "checkpoint to compare with", "kernels", several)
 TAPS = Key("taps", "reading of the taps", "kernels", text)
 SORT = Key("sort", "order of the outputs", "kernels", text)

@@ -294,25 +294,31 @@ def _take_clip() -> None:
 
 def upload_checkpoint(width: Literal["stretch", "content"] = "content") -> None:
     """Draw a popover for a checkpoint file; once it is read, it becomes the chosen checkpoint."""
+    # With the next number the popover is new: the one that would cover the result is closed.
     number = st.session_state.setdefault(_NUM_UPLOADS, 0)
-    # With the next number uploader and popover are new: the file is gone, and the popover, which would cover the
-    # result, is closed.
     with st.popover("Open a checkpoint", width=width, key=f"open a checkpoint {number}"):
-        # Any type: Streamlit marks a file that it refuses itself with a small sign and says no more.
-        uploaded = st.file_uploader(
-            "A checkpoint file",
-            key=f"checkpoint {number}",
-            max_upload_size=checkpoints.MAX_MEGABYTES,
-            label_visibility="collapsed",
-        )
-        st.caption(SIZE_NOTE.format(suffix=SUFFIX, megabytes=checkpoints.MAX_MEGABYTES, most=checkpoints.MAX_OPEN))
-        if checkpoints.foreign_allowed():
-            types = join_words(checkpoints.file_types())
-            layouts = layout.plain("; ".join(by_publisher(published.label for published in LAYOUTS)))
-            st.caption(FOREIGN_NOTE.format(types=types, layouts=layouts))
-        else:
-            st.caption(NO_FOREIGN_NOTE)
-        st.caption(CHECKPOINT_NOTE)
+        draw_checkpoint_uploader()
+
+
+def draw_checkpoint_uploader(then: Callable[[], object] = st.rerun) -> None:
+    """Draw what opens a checkpoint file; call `then` once it is the chosen checkpoint, and rerun if it is not read."""
+    # With the next number the uploader is new: the file is gone.
+    number = st.session_state.setdefault(_NUM_UPLOADS, 0)
+    # Any type: Streamlit marks a file that it refuses itself with a small sign and says no more.
+    uploaded = st.file_uploader(
+        "A checkpoint file",
+        key=f"checkpoint {number}",
+        max_upload_size=checkpoints.MAX_MEGABYTES,
+        label_visibility="collapsed",
+    )
+    st.caption(SIZE_NOTE.format(suffix=SUFFIX, megabytes=checkpoints.MAX_MEGABYTES, most=checkpoints.MAX_OPEN))
+    if checkpoints.foreign_allowed():
+        types = join_words(checkpoints.file_types())
+        layouts = layout.plain("; ".join(by_publisher(published.label for published in LAYOUTS)))
+        st.caption(FOREIGN_NOTE.format(types=types, layouts=layouts))
+    else:
+        st.caption(NO_FOREIGN_NOTE)
+    st.caption(CHECKPOINT_NOTE)
     if uploaded is None:
         return
     st.session_state[_NUM_UPLOADS] = number + 1
@@ -321,10 +327,10 @@ def upload_checkpoint(width: Literal["stretch", "content"] = "content") -> None:
             name = checkpoints.take(uploaded)
     except (GteError, ValueError, OSError) as error:
         st.session_state[_UPLOAD_RESULT] = (False, sentence(error))
-    else:
-        set_upload_result(f"{uploaded.name} is open as {name}, and chosen here. {CHECKPOINT_NOTE}")
-        url_state.choose(url_keys.CKPT, name)
-    st.rerun()
+        st.rerun()
+    set_upload_result(f"{uploaded.name} is open as {name}, and chosen here. {CHECKPOINT_NOTE}")
+    url_state.choose(url_keys.CKPT, name)
+    then()
 
 
 def set_upload_result(text: str) -> None:

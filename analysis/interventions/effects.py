@@ -1,12 +1,14 @@
 """Effects of a change of clip or kernels on the answers of a network, in numbers and in words."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
-from jaxtyping import Float
-from torch import Tensor
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor, nn
 
 from analysis.attribution.evidence import Evidence, NotNumbersError, rank_correlation
 from analysis.formatting import percent, power_of_ten, three_digits
@@ -31,6 +33,12 @@ def relative_difference(before: Float[Tensor, "*n c"], after: Float[Tensor, "*n 
     largest = float((before - after).abs().max())
     scale = float(before.abs().max())
     return largest / scale if scale else float(largest > 0)
+
+
+def logits_in_double(model: nn.Module, clip: Float[Tensor, "c t h w"]) -> Float64[Tensor, " classes"]:
+    """The logits of a copy of a network in double precision, where rounding is far below the digits of a page."""
+    with torch.no_grad():
+        return copy.deepcopy(model).double()(clip[None].double())[0]
 
 
 def in_powers_of_ten(share: float) -> str:

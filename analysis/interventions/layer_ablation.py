@@ -17,7 +17,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from analysis.formatting import join_words, p_value_in_words, percent, three_digits
-from analysis.interventions.accuracy import ANSWERS, Network, compare_answers, predicted_class
+from analysis.interventions.accuracy import ANSWERS, Network, compare_answers, predicted_class, setting_finding
 from analysis.interventions.kernel_edits import SETTINGS, changes, settings_for
 from analysis.interventions.labelled_clips import LabelledClips, Truth
 from analysis.interventions.resumed import ResumedPasses
@@ -229,6 +229,23 @@ def layer_details(table: pd.DataFrame, layer: str) -> str:
         if row["layer"] == layer and row["setting"] != "learned"
     ]
     return f"Of {table['num_clips'].iloc[0]} clips, {', '.join(parts)}."
+
+
+def removal(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The rows of `layer_ablation` with the kernels of all layers replaced together, or those of the only layer."""
+    rows = _records(table)
+    together = [row for row in rows if row["layer"] == ALL_LAYERS]
+    return together or [row for row in rows if row["layer"] == rows[0]["layer"]]
+
+
+def removal_finding(table: pd.DataFrame) -> str:
+    """One sentence for each way in which `layer_ablation` takes the kernels away: from other frames, or altogether."""
+    learned, *replaced = removal(table)
+    return " ".join(
+        setting_finding(pd.DataFrame([learned, row | {"p_value": row["p_holm"]}]))
+        for row in replaced
+        if row["setting"] in ("present", "zero")
+    )
 
 
 def verdict_table(table: pd.DataFrame, layer: str) -> pd.DataFrame:

@@ -29,7 +29,13 @@ from analysis.interventions.accuracy import (
     time_finding,
 )
 from analysis.interventions.kernel_edits import SETTINGS
-from analysis.interventions.layer_ablation import ALL_LAYERS, layer_finding, layers_finding, losses_by_layer
+from analysis.interventions.layer_ablation import (
+    ALL_LAYERS,
+    layer_finding,
+    layers_finding,
+    losses_by_layer,
+    removal_finding,
+)
 from analysis.kernels.cards import View
 from analysis.kernels.importance import importance
 from analysis.kernels.summary import summarise
@@ -137,6 +143,7 @@ ANSWER_WRITERS: Mapping[str, Callable[[str], str]] = {
     "what if: one layer": lambda case: layer_finding(answers_of(case), LAYERS[0], LAYERS[0]),
     "what if: every layer": lambda case: layers_finding(answers_of(case), {layer: layer for layer in LAYERS}),
     "what if: one setting": _one_setting,
+    "start: without kernels": lambda case: removal_finding(answers_of(case)),
     "what if: every setting": lambda case: settings_finding(settings_of(case)),
     "kernels: importance": _importance,
 }

@@ -1,5 +1,6 @@
 """The start page and the three components, by hand: what they draw, that they ask no server, and the keyboard."""
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -73,10 +74,10 @@ def parts(browser: Browser, components: harness.Server) -> Iterator[Page]:
         yield page
 
 
-def open_start(page: Page) -> None:
-    """Open the start page at rest, as for a reader who wants no motion."""
+def open_start(page: Page, path: str = "/?scene=4") -> None:
+    """Open the start page at rest, as for a reader who wants no motion, by default where the toy is its scene."""
     page.emulate_media(reduced_motion="reduce")
-    harness.open_page(page)
+    harness.open_page(page, path)
     expect(page.locator(".toy .words")).not_to_be_empty()
 
 
@@ -166,7 +167,7 @@ def test_the_toy_is_reachable_by_keyboard(page: Page) -> None:
 
 
 def test_the_toy_moves_by_itself_until_it_is_paused(page: Page) -> None:
-    harness.open_page(page)
+    harness.open_page(page, "/?scene=4")
     film = page.locator(".toy .film canvas")
     before = picture(film)
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
@@ -181,11 +182,11 @@ def test_the_toy_moves_by_itself_until_it_is_paused(page: Page) -> None:
 
 
 def test_what_the_reader_set_in_the_toy_survives_a_rerun(page: Page) -> None:
-    open_start(page)
+    open_start(page, "/")
     page.locator(".toy").get_by_role("button", name="averages").click()
     said = page.locator(".toy .words").inner_text()
     with harness.rerun(page):
-        page.get_by_role("slider", name="Snapshot of training").fill("0")
+        page.get_by_role("button", name="moves up").click()
     expect(page.locator(".toy .words")).to_have_text(said)
 
 
@@ -204,6 +205,56 @@ def test_nothing_of_the_start_page_is_cut_off(
         bottom = page.locator(".toy").bounding_box()
         assert bottom is not None
         assert bottom["y"] + bottom["height"] <= (740 if width == 1280 else 800)
+
+
+def bottom(page: Page, selector: str) -> float:
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    return box["y"] + box["height"]
+
+
+def test_arrow_keys_lead_through_the_story_and_each_scene_is_in_the_first_screen(
+    browser: Browser, server: harness.Server
+) -> None:
+    with harness.watched_page(browser, server, height=720) as page:
+        harness.open_page(page)
+        expect(page.get_by_role("button", name="Open your own network")).to_be_in_viewport()
+        films = page.locator(".films")
+        assert films.get_by_role("button", name="not shown").count() == 7
+        assert (
+            films.get_by_role("button", name="Play").count() == films.get_by_role("button", name="Pause").count() == 0
+        )
+        with harness.rerun(page):
+            page.get_by_role("button", name="moves up").click()
+        expect(page.get_by_text("All four fit this frame")).to_be_in_viewport(ratio=1)
+        for number, figure in enumerate([".films", ".bars", ".toy .film", ".barcode", ".bars"], start=2):
+            with harness.rerun(page):
+                page.keyboard.press("ArrowRight")
+            expect(page).to_have_url(re.compile(f"scene={number}"))
+            expect(page.get_by_text(f"step {number} of 6")).to_be_in_viewport(ratio=1)
+            assert bottom(page, figure) <= 720
+            if number == 2:
+                film = films.locator(".players canvas")
+                before = picture(film)
+                page.wait_for_function(
+                    "([film, before]) => film.toDataURL() !== before", arg=[film.element_handle(), before]
+                )
+        with harness.rerun(page):
+            page.keyboard.press("ArrowLeft")
+        expect(page).to_have_url(re.compile("scene=5"))
+
+
+def test_a_link_leads_into_the_middle_of_the_story_on_a_large_dark_screen(
+    browser: Browser, server: harness.Server
+) -> None:
+    with harness.watched_page(browser, server, theme="dark", width=1920, height=1080) as page:
+        harness.open_page(page, "/?scene=3")
+        expect(page.get_by_text("step 3 of 6")).to_be_in_viewport(ratio=1)
+        expect(page.locator(".films figcaption").nth(1)).to_contain_text("backwards: frame")
+        expect(page.locator(".bars")).to_contain_text("its reversed class")
+        assert bottom(page, ".bars") <= 1080
+        page.get_by_role("button", name="Open your own network").click()
+        expect(page.get_by_text("A .safetensors file of this project")).to_be_visible()
 
 
 def test_a_card_leads_on_without_a_new_session(page: Page) -> None:

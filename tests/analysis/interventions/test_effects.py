@@ -13,11 +13,14 @@ from analysis.interventions.effects import (
     effects_table,
     evidence_in_words,
     in_powers_of_ten,
+    logits_in_double,
     relative_difference,
     theorem,
 )
 from analysis.interventions.figures import answers_before_and_after
+from gte.models import build
 from gte.models.cell_grids import even_grid
+from tests.tiny import tiny_options
 
 
 def effect(before: list[float], after: list[float], **facts) -> Effect:
@@ -29,6 +32,14 @@ def test_differences_are_in_parts_of_the_largest_logit_before():
     assert relative_difference(torch.tensor([1.0, -4.0]), torch.tensor([2.0, -4.0])) == 0.25
     with pytest.raises(NotNumbersError):
         relative_difference(torch.tensor([1.0, math.nan]), torch.tensor([1.0, 2.0]))
+
+
+def test_in_double_precision_c2d_answers_a_reversed_clip_to_fifteen_digits_and_keeps_its_weights():
+    model, clip = build("c2d", **tiny_options("c2d", 3)).eval(), torch.rand(3, 4, 32, 32)
+    forwards, backwards = logits_in_double(model, clip), logits_in_double(model, clip.flip(1))
+    torch.testing.assert_close(forwards, backwards, rtol=1e-14, atol=1e-15)
+    torch.testing.assert_close(forwards.float(), model(clip[None])[0], rtol=1e-5, atol=1e-6)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize(
