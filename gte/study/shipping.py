@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from gte.checkpoint import KERNEL_INIT
 from gte.checkpoint_header import METADATA, MODEL, read_header
 from gte.cli import say
 from gte.data import open_dataset
@@ -115,7 +116,9 @@ def _write_checkpoint(run: StudyRun, target: Path, half: bool) -> None:
     facts = json.loads(metadata[METADATA])
     facts["environment"]["command"] = f"python -m gte.study --only {run.name}"
     for key, tensor in tensors.items():
-        if half and key.startswith(MODEL) and _is_rounded(key.removeprefix(MODEL), tensor, facts["layers"]):
+        weight = key.startswith(MODEL) and _is_rounded(key.removeprefix(MODEL), tensor, facts["layers"])
+        # Kernels before training as precise as those after it, with which they are compared.
+        if half and (weight or key.startswith(KERNEL_INIT)):
             tensors[key] = tensor.half()
         elif key.startswith(HISTORY) or key == STEPS:
             kept = torch.linspace(0, len(tensor) - 1, min(SHIPPED_SNAPSHOTS, len(tensor))).round().long()

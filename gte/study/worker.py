@@ -7,6 +7,7 @@ import json
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -43,26 +44,21 @@ def run_study(study: StudyConfig) -> None:
         for run in left:
             say(f"  {run.name}")
         return
-    taken = [run.name for run in left if not _take(run)]
-    if taken:
+    for run in left:
+        _take(run)
+    if taken := [run.name for run in left if run.result() is None]:
         say(f"Other workers have {', '.join(taken)}. Start this again when they are done, for the results.")
-    if study.ship is not None and not taken:
+    elif study.ship is not None:
         ship(study, study.ship)
 
 
-def _take(run: StudyRun) -> bool:
-    """Do a run, unless another worker is doing it; return whether it is finished."""
-    with claim(run.folder.with_suffix(".lock")) as is_ours:
-        if not is_ours:
-            return run.result() is not None
-        if run.result() is None:
+def _take(run: StudyRun) -> None:
+    """Do a run, unless it is finished or another worker is doing it."""
+    with claim(run.folder.with_suffix(".lock")) as is_ours, suppress(RunInUse):
+        if is_ours and run.result() is None:
             say(f"{run.name}:")
-            try:
-                train(_resumable(run))
-            except RunInUse:
-                return False
+            train(_resumable(run))
             _finish(run)
-    return True
 
 
 def _resumable(run: StudyRun) -> TrainConfig:
