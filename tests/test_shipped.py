@@ -10,6 +10,8 @@ from analysis.interventions.accuracy import Step, settings_accuracy
 from analysis.interventions.experiments import load_network
 from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import ALL_LAYERS, layer_ablation, stored_ablation
+from analysis.study.results import load
+from analysis.study.tables import markdown, rows_table, runs_table
 from gte.checkpoint import load_history, load_model
 from gte.checkpoint_header import read_header
 from gte.data import DataReference
@@ -66,6 +68,13 @@ def test_the_study_ships_every_network_that_it_names_and_few_bytes():
     results = json.loads((STUDY / "results.json").read_text())
     assert {run["name"] for run in results["runs"] if run["seed"] == 0 or run["row"] == "gte"} == set(STUDY_NAMES)
     assert sum(path.stat().st_size for path in STUDY.iterdir()) < 40_000_000
+
+
+def test_the_table_of_the_study_in_the_readme_is_that_of_the_runs():
+    study = load(STUDY)
+    assert study is not None
+    assert not study.progress
+    assert markdown(rows_table(runs_table(study))) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", STUDY_NAMES)
