@@ -97,6 +97,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("frame", "", "Position of the frame among those given to the network, from 1"),
     Column("frame_name", "", "Name of the frame above the film strip"),
     Column("frame_share", "1", "Share of the row's evidence in this frame"),
+    Column("(mean|smallest|largest)_value", "as in the network", "Value of the feature map in this frame"),
     Column("maximum", "1", "Largest evidence of the frame; 1 is the end of the colour scale"),
     # What if.
     Column("class", "", "Name of the class"),

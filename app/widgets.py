@@ -249,6 +249,13 @@ def pick_stretch(source: clips.Source) -> Stretch:
     return Stretch(first - 1, last - 1)
 
 
+def pick_stretch_if_long(source: clips.Source) -> Stretch:
+    """Draw that slider, unless the clip is rendered: such a clip is short, and only a link cuts it."""
+    if not source.is_rendered or is_cut(source):
+        return pick_stretch(source)
+    return Stretch(0, len(source.seconds) - 1)
+
+
 def _stretch(source: clips.Source) -> tuple[int, int]:
     """The chosen first and last frame, counted from 1."""
     num_frames = len(source.seconds)

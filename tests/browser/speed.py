@@ -1,4 +1,4 @@
-"""How long the kernels page takes from a click until it is painted: `python -m tests.browser.speed`.
+"""How long the kernels page takes from a click or a drag until it is painted: `python -m tests.browser.speed`.
 
 In one Chromium, in turns, against the rerun of a Streamlit page that holds a button and a number alone. The checkpoint
 has the layers of a ResNet-50 and 24 snapshots; its kernels are random walks, because what they hold does not matter.
@@ -97,12 +97,62 @@ def snapshot_rerun(page: Page, direction: str) -> float:
     )
 
 
-def main(rounds: int = 11) -> None:
+FOLLOWED = {
+    "gte-tiny": "layer1.0&output=3",
+    "study/tsm-seed0": "layer1.0&output=3",
+    "study/gst-seed0": "layer1.0&output=3",
+    "study/c3d-seed0": "layer1.0&output=3",
+}
+"""Shipped networks and the channels of them that are followed."""
+
+# Streamlit answers while the next frames are painted: the words change in the same task as the maps.
+DRAG = """
+([words, slider, tap]) => new Promise((done) => {
+  const began = performance.now();
+  const watcher = new MutationObserver(() => {
+    watcher.disconnect();
+    requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began)));
+  });
+  watcher.observe(words, {childList: true, characterData: true, subtree: true});
+  slider.value = tap;
+  slider.dispatchEvent(new Event("input", {bubbles: true}));
+})
+"""
+
+
+def drag(page: Page, tap: float) -> float:
+    """Seconds from an input event of a tap's slider until its film has been painted."""
+    words = page.locator(".channel .words").element_handle()
+    slider = page.get_by_role("slider", name="Tap of the previous frame").element_handle()
+    return page.evaluate(DRAG, [words, slider, tap]) / 1000
+
+
+def measure_drags(browser: harness.Browser, drags: int) -> None:
+    """Print the median and the slowest of so many drags of a tap, each to a value of its own."""
+    print(f"Follow one channel, {drags} drags of a tap")
+    with harness.serve() as app:
+        for name, channel in FOLLOWED.items():
+            with harness.watched_page(browser, app) as page:
+                query = f"ckpt={name}&layer={channel}&clip=moves+right&view=Follow+one+channel"
+                harness.open_page(page, f"/kernels?{query}")
+                seconds = []
+                for turn in range(drags):
+                    seconds.append(drag(page, round(-0.9 + 0.04 * turn, 2)))
+                    page.wait_for_timeout(100)
+            print(f"  {name:<18} {1000 * statistics.median(seconds):6.0f} ms, slowest {1000 * max(seconds):.0f} ms")
+
+
+def main(rounds: int = 11, drags: int = 20) -> None:
     """Print medians in milliseconds, and as ratios to the empty page's rerun.
 
     Args:
         rounds: How often everything is done; each layer and snapshot is opened for the first time then.
+        drags: How often a tap of each followed channel is dragged.
     """
+    with harness.chromium() as browser:
+        measure_drags(browser, drags)
+    if not rounds:
+        return
     with tempfile.TemporaryDirectory() as folder, harness.chromium() as browser:
         empty = Path(folder) / "empty.py"
         empty.write_text(EMPTY)

@@ -19,7 +19,7 @@ _toy = component(
     "shift_toy",
     html=read("shift_toy/shift_toy.html"),
     css=read("common.css", "shift_toy/shift_toy.css"),
-    js=read("common.js", "shift_toy/shift_toy_draw.js", "shift_toy/shift_toy.js"),
+    js=read("common.js", "tap_links.js", "shift_toy/shift_toy_draw.js", "shift_toy/shift_toy.js"),
 )
 
 

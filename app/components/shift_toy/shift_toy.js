@@ -15,7 +15,6 @@ const PRESETS = [
 const TOUR = [1, 2, 0, 2];
 const FRAME_MS = 750;
 const EASE_MS = 900;
-const LOOKS = 0.02;
 
 // The kernel as a matrix over frames, zero outside the clip, to the power of `times`.
 function mixing(taps, times, length) {

@@ -42,14 +42,6 @@ function kindOf(taps) {
   return still >= 2 / 3 - 1e-6 ? "averages" : "mixed";
 }
 
-const side = (source, out) => (source < out ? "back" : source > out ? "ahead" : "now");
-
-function outline(context, x, y, width, height, colour, thick) {
-  context.strokeStyle = colour;
-  context.lineWidth = thick;
-  context.strokeRect(x - thick / 2, y - thick / 2, width + thick, height + thick);
-}
-
 function drawFilm(canvas, clip, out, matrix, now, theme, hues) {
   film(clip, out, clip.after);
   const width = canvas.parentElement.clientWidth;
@@ -99,32 +91,6 @@ function drawLine(context, x, y, length) {
     context.stroke();
   });
   context.setLineDash([]);
-}
-
-function drawLinks(context, weights, t, left, cell, tops, hues, strong) {
-  const [top, bottom] = [tops[0] + cell + 4, tops[1] - 4];
-  weights.forEach((weight, s) => {
-    const size = Math.min(1, Math.abs(weight));
-    if (size <= LOOKS) return;
-    const [from, to] = [left(s) + cell / 2, left(t) + cell / 2];
-    context.strokeStyle = context.fillStyle = hues[side(s, t)];
-    context.globalAlpha = strong ? 0.45 + 0.55 * size : 0.3 * size;
-    context.lineWidth = strong ? 2 + 3 * size : 2;
-    context.setLineDash(weight < 0 ? [5, 4] : []);
-    context.beginPath();
-    context.moveTo(from, top);
-    context.bezierCurveTo(from, bottom - 8, to, top + 8, to, bottom - (strong ? 6 : 0));
-    context.stroke();
-    context.setLineDash([]);
-    if (strong) {
-      context.beginPath();
-      context.moveTo(to - 7, bottom - 8);
-      context.lineTo(to + 7, bottom - 8);
-      context.lineTo(to, bottom + 1);
-      context.fill();
-    }
-    context.globalAlpha = 1;
-  });
 }
 
 // Two pictures side by side whose rows are the frames; `paint` fills one row of one of them.

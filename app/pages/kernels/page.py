@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis.formatting import percent
 from analysis.kernels.cards import View
@@ -14,7 +15,7 @@ from analysis.kernels.summary import block_names_of, most_moved, rows_of
 from app import cache, checkpoints, layout, navigation, paper, url_keys, url_state, widgets
 from app.components.kernel_barcode import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
-from app.pages.kernels import tabs
+from app.pages.kernels import channel, tabs
 from app.pages.kernels.cache import first_screen_figures, kernel_headline, offer_moments, opening, set_opening
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import label_of
@@ -45,6 +46,7 @@ def render() -> None:
             widgets.upload_checkpoint()
     if summary.empty:
         st.info(layout.plain(f"{header.name} {NO_KERNELS}"))
+        _hard_shifts(header, controls)
         return
     names = block_names_of(summary)
     with controls:
@@ -76,6 +78,20 @@ def render() -> None:
         paper.offer(PAGES["kernels"].title, header.name, others=first_screen_figures(header, view))
 
 
+def _hard_shifts(header: CheckpointHeader, controls: DeltaGenerator) -> None:
+    """Draw what there is to see of a network whose layers over frames learn no kernels, if it has any."""
+    names = channel.names_of(header)
+    if not names:
+        return
+    layers = {name: layer for layer, name in names.items()}
+    layer = url_state.resolve(url_keys.LAYER, next(iter(layers)), url_state.one_of(layers, names))
+    st.subheader(channel.FOLLOW, anchor=False)
+    with layout.errors_as_sentences():
+        channel.draw(header, layers[str(layer)])
+    with controls, st.popover("Export"):
+        paper.offer(PAGES["kernels"].title, header.name)
+
+
 def _pick_reading(header: CheckpointHeader) -> Reading:
     # Only in a learnable shift does each output read one input before training.
     options = [name for name, reading in READINGS.items() if header.layers or reading not in ("own", "inputs")]
@@ -87,7 +103,9 @@ def _facts(header: CheckpointHeader, layer: str) -> str:
     dataset = label_of(header.dataset)
     trained = f"trained on {dataset}, {header.step:,} steps{accuracy}" if dataset else "trained elsewhere"
     label = MODELS[header.model].label
-    return f"{label}, {trained}. The layer is {layer} in the state_dict. Click a row to open its layer."
+    return (
+        f"{label}, {trained}. The layer is {layer} in the state_dict. Click a row to open its layer or output channel."
+    )
 
 
 def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -> View:

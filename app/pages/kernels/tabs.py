@@ -21,6 +21,7 @@ from analysis.kernels.summary import at_snapshot, block_names_of, has_start
 from analysis.plotting import style
 from analysis.plotting.card import Card
 from app import ablation, cache, cards, checkpoints, layout, url_keys, url_state, widgets
+from app.pages.kernels import channel
 from app.pages.kernels.cache import kernel_card_list, kernel_report, matched_card, move_to_snapshot, reach_card
 from app.pages.kernels.reading import READING
 from gte.checkpoint_header import CheckpointHeader
@@ -148,6 +149,10 @@ def _layers(subject: _Subject) -> None:
         losses = ablation.offer_losses(subject.name, subject.header)
         card = None if losses is None else importance(subject.summary, losses, subject.view)
         _draw(subject, [card] if card else [])
+
+
+def _channel(subject: _Subject) -> None:
+    channel.draw(subject.header, subject.view.layer)
 
 
 def _layer(subject: _Subject) -> None:
@@ -359,6 +364,7 @@ def _read(_subject: _Subject) -> None:
 
 TABS: Mapping[str, Callable[[_Subject], None]] = {
     "Layers": _layers,
+    channel.FOLLOW: _channel,
     "One layer in detail": _layer,
     "Spectrum": _spectrum,
     "Over training": _training,

@@ -13,7 +13,6 @@ from app import ablation, clips, layout, url_keys, url_state, widgets
 from app.pages.what_if.cache import Shown
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import labelled_split_in_words
-from gte.data.video.sources import Stretch
 
 TEST_CLIPS = (56, 140, NUM_CLIPS)
 """Options; the first takes seconds for the shipped networks, the last detects small differences."""
@@ -53,7 +52,7 @@ class Subject:
         with self.stretch_place:
             if error := clips.upload_error():
                 st.error(layout.plain(error))
-            stretch = _pick_stretch(clip)
+            stretch = widgets.pick_stretch_if_long(clip)
             if repeats := stretch.describe_repeats(self.name, self.header.num_frames):
                 st.info(layout.plain(repeats))
         return Shown(source=clip, stretch=stretch)
@@ -76,10 +75,3 @@ class Subject:
             first = str(own_clips.num_clips(self.header, default))
             chosen = widgets.pick(url_keys.TEST_CLIPS, f"{split.capitalize()} clips", list(counts), first, width=130)
         return ablation.labelled_clips(self.header, counts[chosen])
-
-
-def _pick_stretch(clip: clips.Source) -> Stretch:
-    """The part of the clip to use; a rendered clip is short, and is only cut by a link."""
-    if not clip.is_rendered or widgets.is_cut(clip):
-        return widgets.pick_stretch(clip)
-    return Stretch(0, len(clip.seconds) - 1)
