@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal, get_args
 
 import torch
@@ -51,7 +52,7 @@ class Edit:
     def parse(cls, text: str) -> "Edit":
         """Read "mirrored", "0,1,0" or "mirrored,0,1,0". Raises ValueError for anything else."""
         first, *others = text.split(",")
-        base = next((base for base in BASES if base == first), None)
+        base: Base | None = next((base for base in BASES if base == first), None)
         try:
             numbers = [float(word) for word in (others if base else [first, *others])]
         except ValueError:
@@ -226,7 +227,7 @@ def _recording(model: nn.Module, layer: str) -> Iterator[dict[str, Tensor]]:
     def record_layer(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         found["input"], found[layer] = _by_frame(inputs[0]), _by_frame(output)
 
-    def record_next(name: str, output: Tensor) -> None:
+    def record_next(name: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
         if layer in found and len(found) < 2 + NUM_CONVOLUTIONS:
             found[name] = _by_frame(output)
 
@@ -235,9 +236,7 @@ def _recording(model: nn.Module, layer: str) -> Iterator[dict[str, Tensor]]:
             if name == layer:
                 hooks.enter_context(module.register_forward_hook(record_layer))
             elif isinstance(module, nn.Conv2d | nn.Conv3d):
-                hooks.enter_context(
-                    module.register_forward_hook(lambda _module, _inputs, output, name=name: record_next(name, output))
-                )
+                hooks.enter_context(module.register_forward_hook(partial(record_next, name)))
         yield found
 
 
