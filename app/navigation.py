@@ -114,7 +114,7 @@ def link(spec: PageSpec, label: str | None = None, *, default: bool = False, **c
 
 def cards(texts: Mapping[str, str]) -> None:
     """Draw a card for each page that has a text: its name as a link, its question, and the text."""
-    with st.container(key="cards"), st.grid(len(texts), min_column_width=200):
+    with st.container(key="cards"), st.grid(4, min_column_width=240):
         for key, text in texts.items():
             with st.container(border=True, height="stretch", gap="xsmall"):
                 link(PAGES[key])

@@ -41,7 +41,7 @@ def candidates(folder: Path) -> dict[str, Candidate]:
         "this app": Candidate(
             ("streamlit", "run", harness.APP.name, *streamlit, "--server.port"),
             harness.APP.parent,
-            (".film canvas[aria-label]", ".shares canvas[aria-label]"),
+            (".films canvas[aria-label]",),
         ),
         "empty Streamlit app": Candidate(
             ("streamlit", "run", "empty.py", *streamlit, "--server.port"), folder, ("text=Hello",)

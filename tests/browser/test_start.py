@@ -74,10 +74,10 @@ def parts(browser: Browser, components: harness.Server) -> Iterator[Page]:
         yield page
 
 
-def open_start(page: Page, path: str = "/?scene=4") -> None:
-    """Open the start page at rest, as for a reader who wants no motion, by default where the toy is its scene."""
+def open_start(page: Page) -> None:
+    """Open the start page where the toy is its scene, at rest, as for a reader who wants no motion."""
     page.emulate_media(reduced_motion="reduce")
-    harness.open_page(page, path)
+    harness.open_page(page, "/?scene=4")
     expect(page.locator(".toy .words")).not_to_be_empty()
 
 
@@ -100,6 +100,12 @@ def drag(slider: Locator, value: float) -> None:
 
 def picture(canvas: Locator) -> str:
     return canvas.evaluate("canvas => canvas.toDataURL()")
+
+
+def bottom(page: Page, selector: str) -> float:
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    return box["y"] + box["height"]
 
 
 def test_the_toy_opens_looking_ahead_and_says_so_and_each_preset_shows_what_it_says(page: Page) -> None:
@@ -182,11 +188,11 @@ def test_the_toy_moves_by_itself_until_it_is_paused(page: Page) -> None:
 
 
 def test_what_the_reader_set_in_the_toy_survives_a_rerun(page: Page) -> None:
-    open_start(page, "/")
+    open_start(page)
     page.locator(".toy").get_by_role("button", name="averages").click()
     said = page.locator(".toy .words").inner_text()
     with harness.rerun(page):
-        page.get_by_role("button", name="moves up").click()
+        page.get_by_role("button", name="Open your own network").click()
     expect(page.locator(".toy .words")).to_have_text(said)
 
 
@@ -202,15 +208,8 @@ def test_nothing_of_the_start_page_is_cut_off(
             assert inside is not None
             assert outside is not None
             assert inside["width"] <= outside["width"] + 1
-        bottom = page.locator(".toy").bounding_box()
-        assert bottom is not None
-        assert bottom["y"] + bottom["height"] <= (740 if width == 1280 else 800)
-
-
-def bottom(page: Page, selector: str) -> float:
-    box = page.locator(selector).bounding_box()
-    assert box is not None
-    return box["y"] + box["height"]
+        for part in (".toy .film", ".toy .controls"):
+            assert bottom(page, part) <= (720 if width == 1280 else 1000)
 
 
 def test_arrow_keys_lead_through_the_story_and_each_scene_is_in_the_first_screen(
@@ -227,7 +226,7 @@ def test_arrow_keys_lead_through_the_story_and_each_scene_is_in_the_first_screen
         with harness.rerun(page):
             page.get_by_role("button", name="moves up").click()
         expect(page.get_by_text("All four fit this frame")).to_be_in_viewport(ratio=1)
-        for number, figure in enumerate([".films", ".bars", ".toy .film", ".barcode", ".bars"], start=2):
+        for number, figure in enumerate([".films", ".bars", ".toy .controls", ".barcode", ".bars"], start=2):
             with harness.rerun(page):
                 page.keyboard.press("ArrowRight")
             expect(page).to_have_url(re.compile(f"scene={number}"))

@@ -2,6 +2,7 @@ const FRAME_MS = 300;
 // The last frame stays a while: the end of a film is told from a movement back to its start.
 const LAST_MS = 1000;
 const GAP = 20;
+const LEAST = 240;
 
 function makePlayer(root) {
   const find = (selector) => root.querySelector(selector);
@@ -82,14 +83,17 @@ function makePlayer(root) {
     if (!data || room < 100) return;
     const theme = themeOf(root);
     const count = data.films.length;
-    const side = Math.min(data.size, Math.floor((room - GAP * (count - 1)) / count));
+    // Next to the small frames a film has a quarter of the width, so that the two are about as high.
+    const most = boxes.length ? Math.max(LEAST, 0.27 * room) : (room - GAP * (count - 1)) / count;
+    const side = Math.floor(Math.min(data.size, room, most));
     for (const { canvas, caption, label, order } of players) {
       paint(canvas, frames[order[at]], side, theme);
       caption.textContent = `${label}frame ${order[at] + 1} of ${data.total}`;
     }
     for (const { number, button, canvas } of boxes) {
-      canvas.style.width = "";
-      paint(canvas, frames[number], Math.max(20, button.clientWidth - 2), theme);
+      paint(canvas, frames[number], Math.max(20, button.clientWidth), theme);
+      // The grid gives its size.
+      canvas.style.width = canvas.style.height = "";
       button.setAttribute("aria-pressed", number === data.films[0].order[at]);
     }
     play.hidden = length() === 1;

@@ -21,17 +21,18 @@ CARDS = {
 
 def render() -> None:
     """Draw the page below its header."""
-    scene = _story()
+    scene, answered = _story()
     with st.container(key="below the story"):
-        if scene.draw is not draw_toy:
+        # The toy shows the film, which would answer the question of the first two scenes.
+        if answered and scene.draw is not draw_toy:
             st.header("A shift to set by hand")
             draw_toy()
         st.header("Where to go next")
         navigation.cards(CARDS)
 
 
-def _story() -> Scene:
-    """Draw the story at the scene that the link names, by default the first, and return it."""
+def _story() -> tuple[Scene, bool]:
+    """Draw the story at the scene that the link names, by default the first; return it, and False while it asks."""
     numbers = range(1, len(SCENES) + 1)
     number = url_state.show(url_keys.SCENE, 1, url_state.between(1, len(SCENES)))
     scene = SCENES[number - 1]
@@ -47,7 +48,7 @@ def _story() -> Scene:
             label_visibility="collapsed",
         )
         _open_your_own()
-    steps.draw(
+    answered = steps.draw(
         [scene.step for scene in SCENES],
         number,
         name="story",
@@ -56,7 +57,7 @@ def _story() -> Scene:
     )
     with layout.errors_as_sentences():
         scene.draw()
-    return scene
+    return scene, answered
 
 
 def _open_your_own() -> None:

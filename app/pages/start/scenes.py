@@ -48,14 +48,14 @@ KERNELS_HEIGHT: Final = 260
 def draw_still() -> None:
     """Draw one frame of the clip, and which of the others are hidden."""
     still = Film(order=[STILL], alt="A ball in front of sand, seen in one frame")
-    film_player(np.load(CLIP), [still], size=300, boxes=True, key="still")
+    film_player(np.load(CLIP), [still], size=420, boxes=True, key="still")
 
 
 def draw_film() -> None:
     """Draw the clip as a film."""
     frames = np.load(CLIP)
     film = Film(order=range(len(frames)), alt="The film: the ball moves to the right")
-    film_player(frames, [film], size=300, boxes=True, key="film")
+    film_player(frames, [film], size=420, boxes=True, key="film")
 
 
 def draw_backwards() -> None:
@@ -70,7 +70,7 @@ def draw_backwards() -> None:
                 Film(order=forwards, alt="The film as it is", label="forwards"),
                 Film(order=backwards, alt="The film played backwards", label="backwards"),
             ],
-            size=240,
+            size=340,
             key="forwards and backwards",
         )
     with answers, layout.errors_as_sentences():
