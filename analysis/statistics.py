@@ -54,6 +54,15 @@ def paired_p_value(differences: Sums) -> float:
     return min(1.0, float(chances[np.abs(sums) >= abs(int(differences.sum()))].sum()))
 
 
+def exceeds_chance(right: int, count: int, chance: float) -> bool:
+    """Return True if so many right answers or more have a probability of at most 5 % where each is right by chance.
+
+    The exact one-sided binomial test, for answers to independent scenes.
+    """
+    tail = sum(math.comb(count, k) * chance**k * (1 - chance) ** (count - k) for k in range(right, count + 1))
+    return tail <= SIGNIFICANT
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p-values adjusted for all comparisons of a family: those up to 0.05 are significant.
 

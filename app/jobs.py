@@ -42,11 +42,17 @@ class Job:
         self.visitors = {visitor}
         self.cancelled, self.over = threading.Event(), threading.Event()
         self._work, self._queue, self._last_seen = work, queue, time.monotonic()
+        self._started_at: float | None = None
 
     @property
     def is_active(self) -> bool:
         """True while it waits or runs and nobody has cancelled it."""
         return not self.over.is_set() and not self.cancelled.is_set()
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has been running; 0 while it waits."""
+        return 0.0 if self._started_at is None else time.monotonic() - self._started_at
 
     def leave(self, visitor: str) -> None:
         """Remove a visitor; without any, the job ends at its next report."""
@@ -58,7 +64,7 @@ class Job:
         """Run the job in this thread and store its result or its error."""
         try:
             self.report(0.0)
-            self.state = "running"
+            self.state, self._started_at = "running", time.monotonic()
             self.result, self.state = self._work(self.report), "done"
         except CancelledError:
             self.state = "cancelled"

@@ -62,6 +62,13 @@ PAGES: dict[str, PageSpec] = {
         question="Does frame order matter? Do the kernels?",
         module="app.pages.what_if.page",
     ),
+    "train": PageSpec(
+        key="train",
+        title="Train live",
+        url_path="train",
+        question="What does a network learn in a minute?",
+        module="app.pages.train.page",
+    ),
     "results": PageSpec(
         key="results",
         title="Results",

@@ -118,6 +118,10 @@ CHANGED_BY_SETTING = Key("changed_by_setting", "setting whose clips are listed",
 EXPLAINED = Key("explained", "class of the evidence", "whatif", text)
 BLEND = Key("blend", "blend", "whatif", decimal, default=0.5)
 
+LEARNER = Key("learner", "network", "train", text)
+MOTIONS = Key("motions", "classes", "train", text)
+RATE = Key("rate", "learning rate", "train", text)
+
 AXIS = Key("axis", "cost", "results", text)
 RUN = Key("run", "network", "results", text)
 CURVES = Key("curves_of", "network", "results", several)

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def _module() -> str:
     return spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).name
 
 
+@cache
 def _git(*arguments: str) -> str:
+    """Return what git says, once: of a process that writes many results, the source is that of its start."""
     root = Path(__file__).resolve().parent.parent
     try:
         answer = subprocess.run(

@@ -85,6 +85,16 @@ class Scores:
         return hits.double().mean().item(), int(has_target.sum())
 
 
+def share_turned(forwards: Scores, backwards: Scores, twins: Sequence[int]) -> float:
+    """Return the share of clips that, in reverse, are given the reversed class of what they are given as filmed.
+
+    Both are of the same clips; answers whose class has no reversed class, -1, do not count. NaN if there is no other.
+    """
+    wanted = torch.tensor(twins)[forwards.logits.argmax(1)]
+    turned = (backwards.logits.argmax(1) == wanted)[wanted >= 0]
+    return turned.double().mean().item()
+
+
 def evaluate(
     model: nn.Module,
     dataset: ClipDataset,

@@ -21,7 +21,7 @@ from gte.cli import INTERRUPTED, run_command, say
 from gte.data.loading import Batch, EpochBatches, TrainingClips, batches_of, load, to_clips
 from gte.data.roots import remember_root
 from gte.errors import GteError
-from gte.evaluate import evaluate
+from gte.evaluate import Scores, evaluate, share_turned
 from gte.kernel_history import snapshot_steps
 from gte.models import match_gradient_strides
 from gte.train_config import PRESETS, TrainConfig
@@ -50,7 +50,7 @@ def train(config: TrainConfig) -> Path:
         run.restore()
     else:
         run.check_unused()
-    check_classes(run.training_set)
+    check_classes(run.training_set, reversal=config.val_reversal)
     check_batch(config, run.model_config)
     for remark in [run.extension or run.start, *remarks(config, run.training_set, run.validation_set)]:
         if remark:
@@ -229,8 +229,7 @@ class Training:
         scores = self._validate()
         if scores is None:
             self._save_and_stop()
-        loss, top1 = scores
-        if not math.isfinite(loss):
+        if not math.isfinite(scores["val_loss"]):
             rate = self.optimizer.param_groups[0]["lr"]
             self._fail(GteError(divergence(config, run.step, run.epochs_done + 1, self.loss, rate, "validation loss")))
         total = Tally(self._sum(self.tally.sums()))
@@ -240,8 +239,7 @@ class Training:
             "lr": self.optimizer.param_groups[0]["lr"],
             "train_loss": total.loss,
             "train_top1": total.top1,
-            "val_loss": loss,
-            "val_top1": top1,
+            **scores,
             "seconds": self.tally.seconds,
             "clips_per_second": self.steps_per_epoch * self.clips_per_step / training_seconds,
             "replaced": total.replaced,
@@ -252,43 +250,55 @@ class Training:
         self._write(run.save_results)
         return entry
 
-    def _validate(self) -> tuple[float, float] | None:
-        """Return loss and top-1 of the validation set, a share of it in each process; None if a signal arrives."""
-        run, fabric = self.run, self.fabric
+    def _validate(self) -> dict[str, float] | None:
+        """Return the metrics of the validation set, a share of it in each process; None if a signal arrives."""
+        run, fabric, config = self.run, self.fabric, self.config
+        count = min(len(run.validation_set), config.val_clips or len(run.validation_set))
         if fabric.world_size > 1:
             # The running statistics of BatchNorm are those of the first process, as they are saved.
             for buffer in run.model.buffers():
                 torch.distributed.broadcast(buffer, 0)
-        work = partial(
+        run_network = partial(
             evaluate,
             run.model,
             run.validation_set,
-            num_frames=self.config.num_frames,
-            num_workers=self.config.num_workers,
+            num_frames=config.num_frames,
+            num_clips=count,
+            num_workers=config.num_workers,
             allow_missing=True,
             share=(fabric.global_rank, fabric.world_size),
         )
+
+        def work() -> tuple[Scores, dict[str, float]]:
+            scores = run_network()
+            found = {"val_loss": scores.loss, "val_top1": scores.top1}
+            if config.val_reversal:
+                found["val_turned"] = share_turned(scores, run_network(reverse=True), run.validation_set.twins)
+            return scores, found
+
         # Several processes finish, because each waits for the others.
         if fabric.world_size == 1:
-            scores = self.stop.interrupt(work)
-            if scores is None:
+            results = self.stop.interrupt(work)
+            if results is None:
                 return None
-            self._report(scores.problems)
-            return scores.loss, scores.top1
-        sums, lost = torch.zeros(3, dtype=torch.float64), 0
-        if fabric.global_rank < len(run.validation_set):
-            scores = self.stop.survive(work)
-            if scores is None:
+            self._report(results[0].problems)
+            return results[1]
+        names = ("val_loss", "val_top1", *(["val_turned"] if config.val_reversal else []))
+        sums, lost = torch.zeros(len(names) + 1, dtype=torch.float64), 0
+        if fabric.global_rank < count:
+            results = self.stop.survive(work)
+            if results is None:
                 lost = self.stop.number or 0
             else:
+                scores, found = results
                 self._report(scores.problems)
-                sums = torch.tensor([scores.loss, scores.top1, 1], dtype=torch.float64) * len(scores.labels)
+                sums = torch.tensor([*(found[name] for name in names), 1], dtype=torch.float64) * len(scores.labels)
         (lost,) = self._largest(lost)
         if lost:
             self.stop.number = int(lost)
             return None
-        loss, correct, clips = self._sum(sums).tolist()
-        return loss / clips, correct / clips
+        *totals, clips = self._sum(sums).tolist()
+        return {name: total / clips for name, total in zip(names, totals, strict=True)}
 
     def _save(self) -> None:
         """Write the resume file, with the state of every process."""

@@ -50,6 +50,10 @@ class TrainConfig:
     """Height and width of the clips, in pixels."""
     clips_per_epoch: int | None = None
     """Clips between two evaluations; the whole training split when not given."""
+    val_clips: int | None = None
+    """Validation clips after each epoch, from the first; all when not given."""
+    val_reversal: bool = False
+    """Also show these in reverse: how often does the answer turn to the reversed class?"""
     epochs: int = 10
     batch_size: int = 32
     """Clips per process and batch."""
@@ -116,6 +120,8 @@ class TrainConfig:
             raise ValueError(
                 f"clips_per_epoch must hold at least one batch of {self.batch_size}; got {self.clips_per_epoch}."
             )
+        if self.val_clips is not None and self.val_clips < 1:
+            raise ValueError(f"val_clips must be at least 1; got {self.val_clips}.")
         if list(self.lr_decay_epochs) != sorted(set(self.lr_decay_epochs)):
             raise ValueError(
                 f"lr_decay_epochs must increase; got {self.lr_decay_epochs}. Give them as --lr-decay-epochs 40 50."
@@ -269,6 +275,21 @@ PRESETS: dict[str, tuple[str, TrainConfig]] = {
     "tiny": (
         "A small network from scratch on rendered clips: about half an hour on two CPU cores.",
         _TINY,
+    ),
+    "live": (
+        "What the page Train live starts: two classes of rendered clips of 8 x 32 x 32, a report every few seconds.",
+        replace(
+            _TINY,
+            out=Path("runs/live"),
+            data=DataOptions(classes=("moves left", "moves right")),
+            size=32,
+            clips_per_epoch=512,
+            val_clips=200,
+            val_reversal=True,
+            epochs=24,
+            schedule="step",
+            num_workers=0,
+        ),
     ),
     "study": (
         "What each network of `python -m gte.study` is trained with: 24,576 rendered clips of 8 x 64 x 64, five "

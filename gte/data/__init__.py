@@ -111,7 +111,7 @@ class DatasetConfig:
     """Module and name, as module:name, imported when a split is opened so that this table is cheap to read.
 
     Of data that is read: a function of (root, split, options) that returns a Listing. Of data that is rendered: a
-    class, called with (split, size, seed=).
+    class, called with (split, size, seed=, classes=).
     """
     is_read: bool = True
     """False for a data set that is rendered, and needs no root."""
@@ -194,16 +194,17 @@ def open_dataset(
 ) -> ClipDataset:
     """Open a split of a data set, with frames of `size` x `size` pixels.
 
-    `reference` is the text of a DataReference, for rendered data the name in the table alone. Without `root` the data
-    are looked for by the name of their folder (`gte.data.roots`). Only rendered data depend on the seed. Raises
-    DatasetError if the data are not here or cannot be used; ValueError for an unknown name or split.
+    `reference` is the text of a DataReference; rendered data have no folder, and of the options the classes alone.
+    Without `root` the data are looked for by the name of their folder (`gte.data.roots`). Only rendered data depend on
+    the seed. Raises DatasetError if the data are not here or cannot be used; ValueError for an unknown name, split or
+    class.
     """
     data = DataReference.parse(reference)
     config = DATASETS.get(data.dataset)
     if config is None:
         raise ValueError(f"The data sets are {', '.join(DATASETS)}; got {data.dataset!r}.")
     if not config.is_read:
-        return resolve_name(config.source)(split, size or config.size, seed=seed)
+        return resolve_name(config.source)(split, size or config.size, seed=seed, classes=data.options.classes)
     root = find_root(data.root) if root is None else root
     return _open_files(data, root, _folder_stamps(root), split, size or config.size)
 
@@ -231,10 +232,11 @@ def is_rendered(reference: str) -> bool:
 
 
 def label_of(reference: str) -> str:
-    """Return the name of a data set on pages; empty for an empty reference."""
+    """Return the name of a data set on pages, with its classes if they are chosen; empty for an empty reference."""
     data = DataReference.parse(reference)
     config = DATASETS.get(data.dataset)
-    return (config.label if config else "") or data.root or data.dataset
+    name = (config.label if config else "") or data.root or data.dataset
+    return f"{name} ({', '.join(data.options.classes)})" if data.options.classes else name
 
 
 @lru_cache(maxsize=16)

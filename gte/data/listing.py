@@ -61,3 +61,5 @@ class DataOptions:
     """Pairs of classes of which each is the other's time reversal: sitdown=standup."""
     flip: tuple[str, ...] = ()
     """Classes that a mirror exchanges, as left=right; `same` alone if every class keeps its name in a mirror."""
+    classes: tuple[str, ...] = ()
+    """Classes of rendered data, each with its reversal: "moves left" "moves right"; all when not given."""

@@ -12,7 +12,7 @@ DEFAULT = DataOptions()
 
 @dataclass(frozen=True)
 class DataReference:
-    """Which data; as text `motionpairs`, `folder:my-videos` or `ucf101:UCF-101?fold=2`.
+    """Which data; as text `motionpairs`, `folder:my-videos`, `ucf101:UCF-101?fold=2` or `motionpairs?classes=...`.
 
     The text is what checkpoints and results remember. It has no path, because that differs between machines.
     """
@@ -28,13 +28,13 @@ class DataReference:
         changed = {name: value for name, value in asdict(self.options).items() if value != default[name]}
         options = f"?{urlencode(changed, doseq=True)}" if changed else ""
         root = self.root.replace("%", "%25").replace("?", "%3F")
-        return f"{self.dataset}:{root}{options}" if self.root else self.dataset
+        return f"{self.dataset}:{root}{options}" if self.root else f"{self.dataset}{options}"
 
     @classmethod
     def parse(cls, text: str) -> "DataReference":
         """Read the text of a reference; unknown options, of a newer version, are left out."""
-        dataset, _, rest = text.partition(":")
-        root, _, query = rest.partition("?")
+        name, _, query = text.partition("?")
+        dataset, _, root = name.partition(":")
         given = parse_qs(query, keep_blank_values=True)
         options: dict[str, Any] = {}
         for part in fields(DataOptions):

@@ -14,8 +14,10 @@ from gte.models.config import ModelConfig
 from gte.train_config import TrainConfig
 
 
-def check_classes(dataset: ClipDataset) -> None:
-    """Raise GteError if a class has no clip to learn it from."""
+def check_classes(dataset: ClipDataset, *, reversal: bool = False) -> None:
+    """Raise GteError if a class has no clip to learn it from, or for `reversal` none is the reversal of another."""
+    if reversal and max(dataset.twins, default=-1) < 0:
+        raise GteError(f"{dataset.name} has no class that is another's reversal; leave out --val-reversal.")
     counts = Counter(dataset.label(index) for index in dataset.present)
     if len(dataset.classes) < 2:
         raise GteError(f"A network tells classes apart; {dataset.name} has {len(dataset.classes)}. Add another.")

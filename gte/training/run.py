@@ -48,7 +48,7 @@ class Run:
         if config.pretrained and not config.resume:
             self.start = initialise(network, self.model_config, config.pretrained, self.training_set.classes)
         self.extension = ""
-        """A sentence on the schedule of a run that is prolonged."""
+        """Sentences on what a run that is continued does otherwise from here on: its learning rate, its length."""
         self.model = to_channels_last(network)
         self.optimizer = config.build_optimizer(self.model)
         self.step = 0
@@ -146,7 +146,8 @@ class Run:
         except UNREADABLE as error:
             raise GteError(f"{self.resume_file} is damaged; start the run again in another folder.") from error
         is_longer = self.config.epochs > facts.get("epochs", self.config.epochs)
-        differences = [name for name in self.config.differences(facts) if not (name == "epochs" and is_longer)]
+        may_change = {"lr", "epochs"} if is_longer else {"lr"}
+        differences = [name for name in self.config.differences(facts) if name not in may_change]
         if differences:
             raise GteError(
                 f"The run in {self.config.out} has other settings ({', '.join(differences)}); "
@@ -174,9 +175,15 @@ class Run:
         self.start = state.get("start", "")
         self.process_states = state.get("process_states", {})
         self.scaler = state.get("scaler", {})
+        changes = [self._change_of_lr(facts["lr"])] if self.config.lr != facts["lr"] else []
         if is_longer:
-            self.extension = self._extension(facts["epochs"])
-            self.start = f"{self.start} {self.extension}".strip()
+            changes.append(self._extension(facts["epochs"]))
+        self.extension = " ".join(changes)
+        self.start = f"{self.start} {self.extension}".strip()
+
+    def _change_of_lr(self, lr: float) -> str:
+        """Return a sentence on a learning rate that is another one from here on."""
+        return f"From step {self.step + 1} on --lr is {self.config.lr:g}, and was {lr:g} before."
 
     def _extension(self, epochs: int) -> str:
         """Return a sentence on the learning rates of a run that was meant for fewer epochs."""

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from gte.cli import say
-from gte.data import Split
+from gte.data import DataOptions, DataReference, Split
 from gte.data.motionpairs.harder import make_harder
 from gte.data.motionpairs.rendering import Renderer
 from gte.data.motionpairs.scenes import MOTIONS, NUM_FRAMES, Motion, Scene, draw_scene
@@ -34,26 +34,28 @@ _STREAM = {"train": 0, "val": 1, "test": 2}
 
 
 class MotionPairs:
-    """One split; a pure function of (split, seed, index) that keeps nothing between calls.
+    """One split; a pure function of (split, seed, index, classes) that keeps nothing between calls.
 
-    Labels repeat in blocks of fourteen, one clip of each class. In the test split, clips i and i + half its length
-    are each other's reversal.
+    Labels repeat in blocks of one clip of each class, fourteen unless classes are chosen. In the test split, clips i
+    and i + half its length are each other's reversal.
     """
 
-    name = "motionpairs"
-    classes = CLASSES
-    twins: tuple[int, ...] = tuple(index ^ 1 for index in range(len(CLASSES)))
-    """The class of a clip played backwards."""
-    flip: tuple[int, ...] = tuple(
-        index ^ 1 if name in _EXCHANGED_BY_FLIP else index for index, name in enumerate(CLASSES)
-    )
-    """The class of a clip seen in a mirror."""
+    entry = "motionpairs"
+    """Name in the table of data sets."""
     notes: tuple[str, ...] = ()
 
-    def __init__(self, split: str, size: int = 112, seed: int = 0, num_clips: int | None = None) -> None:
+    def __init__(
+        self,
+        split: str,
+        size: int = 112,
+        seed: int = 0,
+        num_clips: int | None = None,
+        classes: Sequence[str] = (),
+    ) -> None:
         """Open a split of clips of `size` x `size` pixels; `num_clips` shortens or lengthens it.
 
-        Raises ValueError for an unknown split and for impossible sizes, seeds and lengths.
+        `classes` are drawn alone, in the order of all; none stands for all. Raises ValueError for an unknown split,
+        for impossible sizes, seeds and lengths, and for classes that are unknown or lack their reversal.
         """
         if split not in SPLITS:
             raise ValueError(f"A split of MotionPairs is one of {', '.join(SPLITS)}; got {split!r}.")
@@ -61,6 +63,21 @@ class MotionPairs:
             raise ValueError(f"MotionPairs needs at least 16 x 16 pixels to show a motion; got size {size}.")
         if seed < 0:
             raise ValueError(f"A seed is zero or positive; got {seed}.")
+        if unknown := [name for name in classes if name not in CLASSES]:
+            raise ValueError(f"The classes of MotionPairs are {', '.join(CLASSES)}; got {', '.join(unknown)}.")
+        self._motions = {pair: motion for pair, motion in MOTIONS.items() if not classes or set(pair) & set(classes)}
+        self.classes = tuple(name for pair in self._motions for name in pair)
+        if classes and set(self.classes) != set(classes):
+            missing = ", ".join(name for name in self.classes if name not in classes)
+            raise ValueError(
+                f"A class of MotionPairs comes with its reversal; got {', '.join(classes)} without {missing}."
+            )
+        chosen = DataOptions(classes=self.classes if len(self.classes) < len(CLASSES) else ())
+        self.name = str(DataReference(self.entry, options=chosen))
+        self.twins = tuple(label ^ 1 for label in range(len(self.classes)))
+        """The class of a clip played backwards."""
+        self.flip = tuple(label ^ 1 if name in _EXCHANGED_BY_FLIP else label for label, name in enumerate(self.classes))
+        """The class of a clip seen in a mirror."""
         self.split = split
         self.size = size
         self.seed = seed
@@ -78,7 +95,7 @@ class MotionPairs:
     def label(self, index: int) -> int:
         """Return the class of clip `index`, without rendering it."""
         scene, backwards = self._place(index)
-        label = scene % len(CLASSES)
+        label = scene % len(self.classes)
         return label ^ 1 if backwards else label
 
     def clip_id(self, index: int) -> str:
@@ -99,7 +116,7 @@ class MotionPairs:
 
     def examples(self) -> Sequence[int]:
         """Return the first clips, which hold each class once, in order."""
-        return range(min(len(CLASSES), len(self)))
+        return range(min(len(self.classes), len(self)))
 
     def seconds(self, index: int) -> Float[np.ndarray, " n"]:
         """Return the times of the 24 frames."""
@@ -141,10 +158,10 @@ class MotionPairs:
     def scene(self, index: int) -> Scene:
         """Return the scene of clip `index`, in the direction of time of the first class of its pair."""
         number, _ = self._place(index)
-        pair = number % len(CLASSES) // 2
+        pair = number % len(self.classes) // 2
         stream = np.random.SeedSequence((self.seed, _STREAM[self.split], number))
         rng = np.random.Generator(np.random.Philox(stream))
-        return self.draw(list(MOTIONS.values())[pair], rng)
+        return self.draw(list(self._motions.values())[pair], rng)
 
     def draw(self, motion: Motion, rng: np.random.Generator) -> Scene:
         """Draw a scene with the given motion from the random stream."""
@@ -171,7 +188,7 @@ class MotionPairs:
 class HardMotionPairs(MotionPairs):
     """MotionPairs with slower and paler objects, more camera motion, and others that move against them."""
 
-    name = "motionpairs-hard"
+    entry = "motionpairs-hard"
 
     def draw(self, motion: Motion, rng: np.random.Generator) -> Scene:
         """Draw a scene with the given motion from the random stream, and make it harder."""

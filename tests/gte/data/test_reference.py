@@ -13,6 +13,7 @@ from gte.errors import DatasetError
     "reference",
     [
         DataReference("motionpairs"),
+        DataReference("motionpairs", options=DataOptions(classes=("moves left", "moves right"))),
         DataReference("folder", "my videos"),
         DataReference("folder", "what?is 100%25: this", DataOptions(fold=3)),
         DataReference("ucf101", "UCF-101", DataOptions(fold=2)),

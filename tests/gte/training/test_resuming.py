@@ -307,8 +307,19 @@ def test_a_lost_resume_file_is_named_and_the_checkpoint_kept(config):
 
 def test_resuming_with_other_settings_names_them(config):
     train(replace(config, epochs=1))
-    with pytest.raises(GteError, match=r"other settings \(batch_size, lr\)"):
+    with pytest.raises(GteError, match=r"other settings \(batch_size\)"):
         train(replace(config, epochs=1, lr=0.5, batch_size=2, resume=True))
+
+
+def test_a_run_is_continued_with_another_learning_rate_and_says_from_where_on(config):
+    train(replace(config, epochs=1, lr=0.01, schedule="step"))
+    path = train(replace(config, epochs=2, lr=0.002, schedule="step", resume=True))
+    header = read_header(path)
+    assert [entry["lr"] for entry in header.metrics] == [0.01, 0.002]
+    assert header.training["lr"] == 0.002
+    assert "From step 3 on --lr is 0.002, and was 0.01 before. Prolonged after epoch 1" in str(
+        header.environment["start"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from jaxtyping import Bool, Float, UInt8
 
+from gte.data import open_dataset
 from gte.data.motionpairs.dataset import CLASSES, MotionPairs
 from gte.data.motionpairs.rendering import Renderer
 from gte.data.motionpairs.scenes import NUM_FRAMES
@@ -78,9 +79,10 @@ def test_every_frame_has_noise_of_its_own():
 
 
 def test_twins_and_mirror_classes_are_their_own_inverses():
-    for partner in (MotionPairs.twins, MotionPairs.flip):
+    dataset = MotionPairs("val", SIZE)
+    for partner in (dataset.twins, dataset.flip):
         assert [partner[partner[label]] for label in range(14)] == list(range(14))
-    pairs = {CLASSES[label]: CLASSES[MotionPairs.flip[label]] for label in range(14)}
+    pairs = {CLASSES[label]: CLASSES[dataset.flip[label]] for label in range(14)}
     changed = {name: other for name, other in pairs.items() if name != other}
     assert changed == {
         "moves left": "moves right",
@@ -88,6 +90,28 @@ def test_twins_and_mirror_classes_are_their_own_inverses():
         "turns clockwise": "turns counter-clockwise",
         "turns counter-clockwise": "turns clockwise",
     }
+
+
+def test_pairs_of_classes_can_be_chosen_and_keep_their_reversals_and_mirror_images():
+    dataset = MotionPairs(
+        "test", SIZE, num_clips=16, classes=("turns clockwise", "moves up", "moves down", "turns counter-clockwise")
+    )
+    assert dataset.classes == ("moves up", "moves down", "turns clockwise", "turns counter-clockwise")
+    assert (dataset.twins, dataset.flip) == ((1, 0, 3, 2), (0, 1, 3, 2))
+    assert [dataset.label(index) for index in range(16)] == [0, 1, 2, 3] * 2 + [1, 0, 3, 2] * 2
+    assert [dataset.label(index) for index in dataset.examples()] == [0, 1, 2, 3]
+    path = dataset.scene(0).movers[0].path
+    assert np.ptp(path[:, 0]) < 1e-9
+    assert path[0, 1] > path[-1, 1]
+    assert open_dataset(dataset.name, "test").classes == dataset.classes
+    assert MotionPairs("val", classes=CLASSES).name == "motionpairs"
+
+
+def test_a_class_without_its_reversal_or_unknown_is_refused():
+    with pytest.raises(ValueError, match="comes with its reversal; got moves up without moves down"):
+        MotionPairs("val", classes=("moves up",))
+    with pytest.raises(ValueError, match=r"The classes of MotionPairs are moves left, .*; got hops"):
+        MotionPairs("val", classes=("hops",))
 
 
 # Splits, labels and what a clip depends on

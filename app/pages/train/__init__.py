@@ -1,0 +1,1 @@
+"""Page Train live: networks that train while the reader watches."""

@@ -1,0 +1,99 @@
+"""A training in a child process: started, watched and stopped by a job."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from analysis.progress import Report
+from analysis.timing.plan import how_it_ended
+from app.checkpoints import ROOT
+from gte.cli import BAD_INPUT
+from gte.errors import GteError
+
+MAX_SECONDS = 180
+"""Time after which a training is stopped, so that the next visitor has a turn."""
+STOP_SECONDS = 10
+"""Time for a training to save after it was asked to stop."""
+SECONDS_BETWEEN_LOOKS = 0.2
+
+TIME_IS_UP = (
+    f"Stopped after {MAX_SECONDS // 60} minutes, the longest that a training takes here at a time. Go on continues it."
+)
+ENDED_EARLY = "The training ended early ({how}). What it reported is kept, and Go on continues it from there."
+
+
+class TrainingError(GteError):
+    """A training has ended before its end."""
+
+
+def train_in_child(arguments: Sequence[str], folder: Path, metrics: Path, epochs: int, report: Report) -> str:
+    """Run `python -m gte.train` with these arguments in `folder`, and return what the reader should know, if anything.
+
+    `report` gets the share of the epochs that are done; if it raises, the training saves and stops. Raises
+    TrainingError, in the trainer's words if it gave any, if the training fails or is ended from outside.
+    """
+    deadline = time.monotonic() + MAX_SECONDS
+    with _child(arguments, folder) as (process, last_line):
+        while process.poll() is None:
+            done = _num_lines(metrics)
+            report(done / epochs, f"epoch {done + 1} of {epochs}" if done else "Starting the training")
+            if time.monotonic() > deadline:
+                return TIME_IS_UP
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    if process.returncode == 0:
+        return ""
+    if process.returncode == BAD_INPUT and last_line:
+        raise TrainingError(last_line[0].strip().removeprefix("gte.train: "))
+    raise TrainingError(ENDED_EARLY.format(how=how_it_ended(process.returncode)))
+
+
+@contextlib.contextmanager
+def _child(arguments: Sequence[str], folder: Path) -> Iterator[tuple[subprocess.Popen[str], deque[str]]]:
+    """Start a training, and yield its process and the last line that it has printed; after the block it is over."""
+    # A server lets its threads sleep while they wait, which slows down a machine that does nothing else.
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    last_line: deque[str] = deque(maxlen=1)
+    with subprocess.Popen(
+        [sys.executable, "-m", "gte.training.child", str(folder), *arguments],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        # Held open: the process ends when this one is gone.
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stderr is not None
+        reader = threading.Thread(target=last_line.extend, args=(process.stderr,), daemon=True)
+        reader.start()
+        try:
+            yield process, last_line
+        finally:
+            _stop(process)
+            reader.join()
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Let a training save and end; end it at once if that takes too long."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _num_lines(file: Path) -> int:
+    try:
+        return file.read_bytes().count(b"\n")
+    except OSError:
+        return 0

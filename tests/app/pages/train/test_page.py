@@ -1,0 +1,112 @@
+"""The page Train live: short trainings in the real child process."""
+
+import subprocess
+import threading
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import checkpoints, jobs
+from app.pages.train import runs
+from app.pages.train.process import MAX_SECONDS, TrainingError, train_in_child
+from tests.app.opening import finding, go_to, open_page, sentences, url_of, with_results
+
+EPOCHS = 2
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]) -> None:
+    """Have a training end after two reports."""
+    monkeypatch.setenv(runs.EPOCHS_VARIABLE, str(EPOCHS))
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    [button] = [button for button in at.button if button.label == label]
+    return button.click().run()
+
+
+def labels(at: AppTest) -> list[str]:
+    return [button.label for button in at.button]
+
+
+def test_the_first_screen_shows_a_clip_of_each_class_and_trains_nothing(short):
+    at = open_page("train", learner="c2d", motions="four")
+    assert not at.exception
+    assert not at.error
+    assert len(at.get("imgs")) == 4
+    assert labels(at) == ["Train"]
+    assert {name: url_of(at)[name] for name in ("learner", "motions")} == {"learner": ["c2d"], "motions": ["four"]}
+    assert "is not here" in sentences(open_page("train", learner="resnet"))[0]
+
+
+def test_a_training_is_followed_continued_with_another_rate_and_saved_for_all_pages(short):
+    at = press(open_page("train", motions="up-down", layer="layer2.1"), "Train")
+    assert labels(at) == ["Stop"]
+    at = with_results(at)
+    assert finding(at).startswith("GTE after 1,024 clips and")
+    at = at.selectbox(key="rate").set_value("0.001").run()
+    at = with_results(press(at, "Go on with GTE"))
+    assert finding(at).startswith("GTE after 2,048 clips and")
+    at = press(at, "Save as a checkpoint")
+    [(name, header)] = at.session_state[checkpoints._KEY].opened.items()
+    assert (name, header.classes, header.step) == ("yours/gte-up-down", ("moves up", "moves down"), 64)
+    assert [entry["lr"] for entry in header.metrics] == [0.003, 0.003, 0.001, 0.001]
+    assert header.environment["command"].startswith("python -m gte.train live --out gte-up-down --model gte --classes ")
+    for page in ("kernels", "evidence"):
+        at = go_to(at, page, ckpt=name)
+        assert not at.exception
+        assert not at.error
+        assert url_of(at)["ckpt"] == [name]
+
+
+def test_a_stopped_training_is_kept_and_a_second_one_stands_beside_it(short):
+    at = press(open_page("train", learner="c2d"), "Train")
+    at = with_results(press(at, "Stop"))
+    assert labels(at)[:2] == ["Train", "Go on with C2D"]
+    at = with_results(press(at, "Go on with C2D"))
+    assert finding(at).startswith("C2D after 1,024 clips")
+    assert "; 0 % of its answers turn in reverse." in finding(at)
+    at = with_results(press(at.selectbox(key="learner").set_value("gte").run(), "Train"))
+    assert finding(at).count(" after 1,024 clips") == 2
+    assert any("C2D handles each frame alone" in caption.value for caption in at.caption)
+
+
+def test_another_visitor_is_told_who_trains_and_for_how_long_at_most(short):
+    at = open_page("train")
+    over = threading.Event()
+    jobs.queue().start((runs._JOB, "folder", 1), lambda report: over.wait(), "another", lane="slow")
+    try:
+        at = at.run()
+        [caption] = [caption.value for caption in at.caption if "Another visitor" in caption.value]
+        assert f"for at most {MAX_SECONDS} seconds more. Yours would start after it." in caption
+        at = press(at, "Train")
+        assert at.get("progress")[0].proto.text.startswith("Another visitor trains on this server")
+    finally:
+        over.set()
+    assert finding(with_results(at))
+
+
+def test_a_training_that_is_killed_or_refused_says_why(tmp_path, monkeypatch):
+    children: list[subprocess.Popen[str]] = []
+
+    class Recorded(subprocess.Popen[str]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            children.append(self)
+
+    monkeypatch.setattr("app.pages.train.process.subprocess.Popen", Recorded)
+    metrics = tmp_path / "metrics.jsonl"
+    with pytest.raises(TrainingError, match=r"ended early \(signal 9.*Go on continues it"):
+        train_in_child(["live"], tmp_path, metrics, 1, lambda part, text: children[-1].kill())
+    with pytest.raises(TrainingError, match="^The networks are c2d, "):
+        train_in_child(["live", "--model", "none"], tmp_path, metrics, 1, lambda part, text: None)
+
+    def cancel(part: float, text: str) -> None:
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        train_in_child(["live"], tmp_path, metrics, 1, cancel)
+    assert children[-1].returncode == -15
