@@ -9,18 +9,23 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from gte.checkpoint import load_histories, load_model
 from gte.checkpoint_header import read_header
-from gte.data import open_dataset
+from gte.data import DataOptions, open_dataset
 from gte.data.loading import EpochBatches, TrainingClips, load
+from gte.data.motionpairs.dataset import MotionPairs
 from gte.data.opencv import cv2
 from gte.errors import GteError
+from gte.evaluate import Scores, evaluate, share_turned
 from gte.models import MODELS
 from gte.train import Run, train
 from gte.train_config import PRESETS
-from gte.training.checks import remarks
+from gte.training.checks import check_classes, remarks
 from tests.tiny import LARGE, NETWORKS, tiny_options
+
+UP_AND_DOWN = ("moves up", "moves down")
 
 pytestmark = pytest.mark.usefixtures("short_validation")
 
@@ -92,6 +97,44 @@ def test_a_run_cut_before_starts_were_noted_is_resumed_and_its_starts_are_unknow
     torch.save(state, resume_file)
     train(replace(config, resume=True))
     assert [history.starts_known for history in load_histories(path)] == [False] * 8
+
+
+def test_validation_can_take_few_clips_and_count_the_answers_that_turn_in_reverse(config, monkeypatch):
+    monkeypatch.setattr("gte.data.motionpairs.dataset.SPLITS", {"train": 64, "val": 28, "test": 28})
+    config = replace(config, epochs=1, val_clips=10, val_reversal=True, data=DataOptions(classes=UP_AND_DOWN))
+    turned = {}
+    for name in ("c2d", "gte"):
+        path = train(replace(config, model=name, out=config.out / name))
+        model, header = load_model(path)
+        scores = [
+            evaluate(
+                model, open_dataset(header.dataset, "val", 32), num_frames=2, num_clips=10, num_workers=0, reverse=way
+            )
+            for way in (False, True)
+        ]
+        turned[name] = share_turned(*scores, header.twins)
+        assert (header.classes, header.dataset) == (UP_AND_DOWN, "motionpairs?classes=moves+up&classes=moves+down")
+        [entry] = header.metrics
+        assert (entry["val_top1"], entry["val_turned"]) == (scores[0].top1, turned[name])
+    # The mean over frames does not depend on their order.
+    assert turned["c2d"] == 0
+
+
+def test_the_share_that_turns_is_of_the_answers_whose_class_has_a_reversal():
+    # Answers 0, 1, 2, 0; in reverse 1, 1, 0, 0. Of 2 there is no reversed class.
+    forwards, backwards = (
+        Scores(functional.one_hot(torch.tensor(answers), 3).float(), torch.zeros(4, dtype=torch.int64))
+        for answers in ([0, 1, 2, 0], [1, 1, 0, 0])
+    )
+    assert share_turned(forwards, backwards, (1, 0, -1)) == 1 / 3
+
+
+def test_answers_that_turn_need_classes_with_a_reversal():
+    dataset = MotionPairs("val", 32)
+    check_classes(dataset, reversal=True)
+    dataset.twins = (-1,) * 14
+    with pytest.raises(GteError, match="no class that is another's reversal; leave out --val-reversal"):
+        check_classes(dataset, reversal=True)
 
 
 def test_a_device_that_is_not_there_gives_one_sentence(config):

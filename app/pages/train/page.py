@@ -36,6 +36,7 @@ HOW = (
     "Press Train: the network starts from random weights and learns from clips like these, each of them seen once. A "
     "report every few seconds moves the curves and the kernels."
 )
+NOT_HERE = "This server trains no networks; start the app on your own machine to train one."
 NO_KERNELS = {
     "c2d": "{label} handles each frame alone: it has no kernel over time.",
     "tsm": "{label} shifts channels by whole frames, which no training changes: it has no kernel over time to learn.",
@@ -45,6 +46,9 @@ SUMMED = "This kernel also spans space: each tap is the sum over its rows and co
 
 def render() -> None:
     """Draw the page below its header."""
+    if not runs.num_epochs():
+        st.info(NOT_HERE)
+        return
     shown = runs.runs()
     is_active = any(run.is_active for run in shown)
     with st.container(horizontal=True, vertical_alignment="bottom", key="presented-training"):

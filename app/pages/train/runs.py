@@ -34,7 +34,7 @@ MOTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The choices of classes, by their names in links."""
 
 EPOCHS_VARIABLE = "GTE_LIVE_EPOCHS"
-"""Environment variable with the epochs of a training, for a server that is slower than most."""
+"""Environment variable with the epochs of a training, for a server that is slower than most; 0 allows none."""
 
 MAX_RUNS = 2
 """Runs that a visit keeps: the last ones, whose curves stand side by side."""
@@ -175,10 +175,15 @@ def labels() -> list[str]:
 
 
 def seconds_ahead() -> float | None:
-    """Return for how long at most trainings of other visitors go on; None if there is none."""
+    """Return how long at most trainings of others go on, before this visit's turn; None if there is none."""
     own = {run.job_key for run in runs()}
-    others = [job for key, job in list(jobs.queue().jobs.items()) if _is_training(key) and key not in own]
-    left = [MAX_SECONDS - job.seconds for job in others if not job.over.is_set()]
+    left = []
+    for key, job in list(jobs.queue().jobs.items()):
+        if job.over.is_set() or not _is_training(key):
+            continue
+        if key in own:
+            break
+        left.append(MAX_SECONDS - job.seconds)
     return max(sum(left), 0.0) if left else None
 
 

@@ -42,6 +42,13 @@ def test_the_first_screen_shows_a_clip_of_each_class_and_trains_nothing(short):
     assert "is not here" in sentences(open_page("train", learner="resnet"))[0]
 
 
+def test_a_server_can_allow_no_training(short, monkeypatch):
+    monkeypatch.setenv(runs.EPOCHS_VARIABLE, "0")
+    at = open_page("train")
+    assert not at.button
+    assert "trains no networks" in sentences(at)[0]
+
+
 def test_a_training_is_followed_continued_with_another_rate_and_saved_for_all_pages(short):
     at = press(open_page("train", motions="up-down", layer="layer2.1"), "Train")
     assert labels(at) == ["Stop"]
@@ -101,7 +108,7 @@ def test_a_training_that_is_killed_or_refused_says_why(tmp_path, monkeypatch):
     metrics = tmp_path / "metrics.jsonl"
     with pytest.raises(TrainingError, match=r"ended early \(signal 9.*Go on continues it"):
         train_in_child(["live"], tmp_path, metrics, 1, lambda part, text: children[-1].kill())
-    with pytest.raises(TrainingError, match="^The networks are c2d, "):
+    with pytest.raises(TrainingError, match=r"^The networks are c2d, "):
         train_in_child(["live", "--model", "none"], tmp_path, metrics, 1, lambda part, text: None)
 
     def cancel(part: float, text: str) -> None:
