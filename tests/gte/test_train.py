@@ -130,7 +130,7 @@ def test_the_share_that_turns_is_of_the_answers_whose_class_has_a_reversal():
 
 
 def test_answers_that_turn_need_classes_with_a_reversal():
-    dataset = MotionPairs("val", 32)
+    dataset = MotionPairs("train", 32)
     check_classes(dataset, reversal=True)
     dataset.twins = (-1,) * 14
     with pytest.raises(GteError, match="no class that is another's reversal; leave out --val-reversal"):
