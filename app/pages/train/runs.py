@@ -146,7 +146,7 @@ def layers_of(network: str) -> Mapping[str, str]:
 def num_epochs() -> int:
     """Return the epochs of a training: the preset's, unless the server's owner says otherwise."""
     text = os.environ.get(EPOCHS_VARIABLE, "")
-    return int(text) if text.isdecimal() and int(text) else preset().epochs
+    return int(text) if text.isdecimal() else preset().epochs
 
 
 def runs() -> list[LiveRun]:

@@ -14,12 +14,12 @@ from app.pages.train import runs
 from app.pages.train.process import TrainingError, train_in_child
 from tests.app.opening import finding, go_to, open_page, sentences, url_of, with_results
 
-EPOCHS = 2
+EPOCHS = 1
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]) -> None:
-    """Have a training end after two reports."""
+    """Have a training end after one report."""
     monkeypatch.setenv(runs.EPOCHS_VARIABLE, str(EPOCHS))
 
 
@@ -36,7 +36,7 @@ def test_the_first_screen_shows_a_clip_of_each_class_and_trains_nothing(short):
     at = open_page("train", learner="c2d", motions="four")
     assert not at.exception
     assert not at.error
-    assert len(at.get("imgs")) == 4
+    assert len(at.get("image")) == 4
     assert labels(at) == ["Train"]
     assert {name: url_of(at)[name] for name in ("learner", "motions")} == {"learner": ["c2d"], "motions": ["four"]}
     assert "is not here" in sentences(open_page("train", learner="resnet"))[0]
@@ -55,11 +55,11 @@ def test_a_training_is_stopped_continued_with_another_rate_and_saved_for_all_pag
     at = with_results(press(at, "Stop"))
     at = at.selectbox(key="rate").set_value("0.001").run()
     at = with_results(press(at, "Go on with GTE"))
-    assert "GTE after 512 clips and" in finding(at)
+    assert "GTE after 256 clips and" in finding(at)
     at = press(at, "Save as a checkpoint")
     [(name, header)] = at.session_state[checkpoints._KEY].opened.items()
-    assert (name, header.classes, header.step) == ("yours/gte-up-down", ("moves up", "moves down"), 16)
-    assert [entry["lr"] for entry in header.metrics] == [0.001, 0.001]
+    assert (name, header.classes, header.step) == ("yours/gte-up-down", ("moves up", "moves down"), 8)
+    assert [entry["lr"] for entry in header.metrics] == [0.001]
     assert header.environment["command"].startswith("python -m gte.train live --out gte-up-down --model gte --classes ")
     for page in ("kernels", "evidence"):
         at = go_to(at, page, ckpt=name)
@@ -70,7 +70,7 @@ def test_a_training_is_stopped_continued_with_another_rate_and_saved_for_all_pag
 
 def test_a_second_training_stands_beside_the_first_and_others_are_told_who_trains(short):
     at = with_results(press(open_page("train", learner="c2d"), "Train"))
-    assert "C2D after 512 clips" in finding(at)
+    assert "C2D after 256 clips" in finding(at)
     assert "; 0 % of its answers turn in reverse." in finding(at)
     over = threading.Event()
     jobs.queue().start((runs._JOB, "folder", 1), lambda report: over.wait(), "another", lane="slow")
@@ -84,7 +84,7 @@ def test_a_second_training_stands_beside_the_first_and_others_are_told_who_train
     finally:
         over.set()
     at = with_results(at)
-    assert finding(at).count(" after 512 clips") == 2
+    assert finding(at).count(" after 256 clips") == 2
     assert any("C2D handles each frame alone" in caption.value for caption in at.caption)
 
 
