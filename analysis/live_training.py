@@ -12,9 +12,9 @@ from analysis.statistics import exceeds_chance
 from gte.checkpoint_header import CheckpointHeader
 
 PANELS: Mapping[str, str] = {
-    "train_loss": "Loss of the training clips",
-    "val_top1": "Right answers to clips that it was not trained on",
-    "val_turned": "Answers that turn to the reversed class when the clip is played backwards",
+    "train_loss": "Loss, training clips",
+    "val_top1": "Right answers, other clips",
+    "val_turned": "Answers that turn to the reversed class in reverse",
 }
 
 
@@ -62,7 +62,7 @@ def live_curves(trainings: Sequence[LiveTraining]) -> go.Figure:
                     marker={"size": 5},
                     # At the end of the line, as a label of its own.
                     text=[""] * (len(values) - 1) + [f" {training.label}"],
-                    textposition="middle right",
+                    textposition=_place(trainings, number, measure),
                     textfont={"size": style.FONT_SIZE},
                     cliponaxis=False,
                     hovertemplate=f"{training.label}, %{{x:,}} clips: %{{y:{form}}}<extra></extra>",
@@ -80,11 +80,19 @@ def live_curves(trainings: Sequence[LiveTraining]) -> go.Figure:
     figure.update_yaxes(rangemode="tozero", nticks=3, row=1)
     for row in (2, 3):
         figure.update_yaxes(range=[-0.05, 1.05], **style.percent_ticks(0, 0.5, 1), row=row)
-    chances = {1 / training.num_classes for training in trainings}
-    for chance in chances:
-        figure.add_hline(chance, line={"color": style.NEUTRAL, "dash": "dot"}, row=2)
+    for chance in {1 / training.num_classes for training in trainings}:
+        line = {"color": style.NEUTRAL, "dash": "dot"}
+        figure.add_shape(type="line", x0=0, x1=most, y0=chance, y1=chance, line=line, row=2, col=1)
     figure.update_layout(margin={"t": 28})
     return figure
+
+
+def _place(trainings: Sequence[LiveTraining], number: int, measure: str) -> str:
+    """Return where a label is, next to the end of its line: of two lines, above the upper or below the lower one."""
+    if len(trainings) == 1:
+        return "middle right"
+    ends = [training.metrics[-1][measure] for training in trainings]
+    return "top right" if number == ends.index(max(ends)) else "bottom right"
 
 
 def live_finding(training: LiveTraining) -> str:
@@ -93,8 +101,8 @@ def live_finding(training: LiveTraining) -> str:
     seconds = sum(entry["seconds"] for entry in training.metrics)
     chance, count = 1 / training.num_classes, training.num_val_clips
     is_more = exceeds_chance(round(last["val_top1"] * count), count, chance)
-    guessing = f"more than the {percent(chance)} of guessing" if is_more else f"as by guessing ({percent(chance)})"
+    guessing = f" (guessing: {percent(chance)})" if is_more else ", as by guessing"
     return (
-        f"{training.label} after {training.clips[-1]:,} clips and {seconds:.0f} s: {percent(last['val_top1'])} of "
-        f"{count} other clips right, {guessing}; {percent(last['val_turned'])} of its answers turn in reverse."
+        f"{training.label}, {training.clips[-1]:,} clips, {seconds:.0f} s: {percent(last['val_top1'])} of {count} other "
+        f"clips right{guessing}; {percent(last['val_turned'])} of answers turn in reverse."
     )

@@ -35,15 +35,14 @@ def test_each_line_has_its_name_at_its_end_and_the_last_training_the_accent():
 def test_the_chance_level_is_drawn_in_the_panel_of_the_accuracy():
     for count in (2, 4):
         [line] = live_curves([replace(GTE, num_classes=count)]).layout.shapes
-        assert (line.y0, line.yref) == (1 / count, "y2")
+        assert (line.y0, line.y1, line.yref) == (1 / count, 1 / count, "y2")
 
 
 def test_a_training_says_what_it_has_learned_against_guessing():
     assert live_finding(GTE) == (
-        "GTE after 1,024 clips and 5 s: 93 % of 200 other clips right, more than the 50 % of guessing; 90 % of its "
-        "answers turn in reverse."
+        "GTE, 1,024 clips, 5 s: 93 % of 200 other clips right (guessing: 50 %); 90 % of answers turn in reverse."
     )
-    assert "54 % of 200 other clips right, as by guessing (50 %); 0 % of its answers turn" in live_finding(C2D)
+    assert "54 % of 200 other clips right, as by guessing; 0 % of answers turn" in live_finding(C2D)
 
 
 @pytest.mark.parametrize(("right", "count", "chance", "exceeds"), [(9, 10, 0.5, True), (8, 10, 0.5, False)])

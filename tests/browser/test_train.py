@@ -18,12 +18,14 @@ def test_a_training_moves_the_page_and_its_checkpoint_opens_in_shift_kernels(
             page.get_by_role("button", name="Train", exact=True).click()
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
         expect(page.get_by_text("GTE, layer2.1")).to_be_visible(timeout=60_000)
-        save = page.get_by_role("button", name="Save as a checkpoint")
+        save = page.get_by_role("button", name="Save", exact=True)
         expect(save).to_be_visible(timeout=60_000)
-        expect(page.locator(".finding")).to_contain_text("GTE after 512 clips")
+        expect(page.locator(".finding")).to_contain_text("GTE, 512 clips, ")
         assert page.evaluate(OVERHANG) <= 0
+        save.click()
         with rerun(page):
-            save.click()
-        page.get_by_role("link", name="Kernels of yours/gte-up-down").click()
+            page.get_by_role("button", name="Save as a checkpoint").click()
+        page.keyboard.press("Escape")
+        page.get_by_role("link", name="Shift kernels of yours/gte-up-down").click()
         expect(page).to_have_url(re.compile(r"/kernels\?.*ckpt=yours%2Fgte-up-down"))
         expect(page.locator(".finding")).to_contain_text("layer")

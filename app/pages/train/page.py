@@ -59,13 +59,13 @@ def render() -> None:
         layers = runs.layers_of(next((run.network for run in reversed(shown) if runs.layers_of(run.network)), network))
         layer = widgets.pick_layer(layers, default=list(layers)[len(layers) // 2], width=130) if layers else ""
         _buttons(network, motions, float(rate))
+        if not is_active:
+            _offer_checkpoints()
     if not is_active and runs.seconds_ahead() is not None:
         st.fragment(_draw_others, run_every=SECONDS_BETWEEN_LOOKS)()
     st.fragment(_follow, run_every=SECONDS_BETWEEN_LOOKS if is_active else None)(
         motions, layers.get(layer, ""), is_active
     )
-    if not is_active:
-        _offer_checkpoints()
 
 
 def _buttons(network: str, motions: str, lr: float) -> None:
@@ -98,8 +98,8 @@ def _follow(motions: str, block: str, was_active: bool) -> None:
         if was_active and not any(run.is_active for run in shown):
             st.rerun()
         trainings = [training for run, label in zip(shown, labels, strict=True) if (training := run.training(label))]
-        if trainings:
-            layout.finding(" ".join(map(live_finding, trainings)))
+        for training in trainings:
+            layout.finding(live_finding(training))
         if shown:
             _draw_state(shown[-1])
         if not trainings:
@@ -148,9 +148,6 @@ def _draw_examples(motions: str) -> None:
 
 def _draw_kernels(shown: list[LiveRun], labels: list[str], block: str) -> None:
     """Draw the kernels of a layer of the latest run that has some, and say of the others that they have none."""
-    for run, label in zip(shown, labels, strict=True):
-        if run.network in NO_KERNELS:
-            st.caption(layout.plain(NO_KERNELS[run.network].format(label=label)))
     for run, label in zip(reversed(shown), reversed(labels), strict=True):
         layer = {name: layer for layer, name in runs.layers_of(run.network).items()}.get(block)
         if layer and run.header:
@@ -165,32 +162,38 @@ def _draw_kernels(shown: list[LiveRun], labels: list[str], block: str) -> None:
             )
             if history.spans_space:
                 st.caption(SUMMED)
-            return
+            break
+    for run, label in zip(shown, labels, strict=True):
+        if run.network in NO_KERNELS:
+            st.caption(layout.plain(NO_KERNELS[run.network].format(label=label)))
 
 
 def _offer_checkpoints() -> None:
-    """Draw a row for each run that has reported: open it on all pages of this visit, or download it."""
-    for number, (run, label) in enumerate(zip(runs.runs(), runs.labels(), strict=True)):
-        header = run.header
-        if header is None:
-            continue
-        with st.container(horizontal=True, vertical_alignment="center"):
+    """Draw a popover that opens a run on all pages of this visit, or downloads it; and links to what was opened."""
+    reported = [
+        (run, label, header) for run, label in zip(runs.runs(), runs.labels(), strict=True) if (header := run.header)
+    ]
+    if not reported:
+        return
+    with st.popover("Save", icon=":material/save:"):
+        for number, (run, label, header) in enumerate(reported):
             st.markdown(
                 f"**{layout.plain(label)}**, {percent(header.metrics[-1]['val_top1'])} after step {header.step:,}"
             )
-            if st.button("Save as a checkpoint", key=f"save {number}", help=widgets.CHECKPOINT_NOTE):
-                with layout.errors_as_sentences():
+            with st.container(horizontal=True), layout.errors_as_sentences():
+                if st.button("Save as a checkpoint", key=f"save {number}"):
                     run.saved_as = checkpoints.of_visit().add(f"{run.name}{SUFFIX}", run.checkpoint.read_bytes())
                     url_state.choose(url_keys.CKPT, run.saved_as)
-            st.download_button(
-                "Download",
-                run.checkpoint.read_bytes,
-                f"{run.name}{SUFFIX}",
-                "application/octet-stream",
-                key=f"download {number}",
-                on_click="ignore",
-            )
-            if run.saved_as in checkpoints.opened():
-                if runs.layers_of(run.network):
-                    navigation.link(PAGES["kernels"], f"Kernels of {run.saved_as}", ckpt=run.saved_as)
-                navigation.link(PAGES["evidence"], f"Evidence of {run.saved_as}", ckpt=run.saved_as)
+                st.download_button(
+                    "Download",
+                    run.checkpoint.read_bytes,
+                    f"{run.name}{SUFFIX}",
+                    "application/octet-stream",
+                    key=f"download {number}",
+                    on_click="ignore",
+                )
+        st.caption(widgets.CHECKPOINT_NOTE)
+    for run, _, _ in reported:
+        if run.saved_as in checkpoints.opened():
+            page = PAGES["kernels" if runs.layers_of(run.network) else "evidence"]
+            navigation.link(page, f"{page.title} of {run.saved_as}", ckpt=run.saved_as)

@@ -55,7 +55,7 @@ def test_a_training_is_stopped_continued_with_another_rate_and_saved_for_all_pag
     at = with_results(press(at, "Stop"))
     at = at.selectbox(key="rate").set_value("0.001").run()
     at = with_results(press(at, "Go on with GTE"))
-    assert "GTE after 256 clips and" in finding(at)
+    assert "GTE, 256 clips, " in finding(at)
     at = press(at, "Save as a checkpoint")
     [(name, header)] = at.session_state[checkpoints._KEY].opened.items()
     assert (name, header.classes, header.step) == ("yours/gte-up-down", ("moves up", "moves down"), 8)
@@ -70,8 +70,8 @@ def test_a_training_is_stopped_continued_with_another_rate_and_saved_for_all_pag
 
 def test_a_second_training_stands_beside_the_first_and_others_are_told_who_trains(short):
     at = with_results(press(open_page("train", learner="c2d"), "Train"))
-    assert "C2D after 256 clips" in finding(at)
-    assert "; 0 % of its answers turn in reverse." in finding(at)
+    assert "C2D, 256 clips, " in finding(at)
+    assert "; 0 % of answers turn in reverse." in finding(at)
     over = threading.Event()
     jobs.queue().start((runs._JOB, "folder", 1), lambda report: over.wait(), "another", lane="slow")
     try:
@@ -84,7 +84,7 @@ def test_a_second_training_stands_beside_the_first_and_others_are_told_who_train
     finally:
         over.set()
     at = with_results(at)
-    assert finding(at).count(" after 256 clips") == 2
+    assert finding(at).count(", 256 clips, ") == 2
     assert any("C2D handles each frame alone" in caption.value for caption in at.caption)
 
 
