@@ -103,6 +103,6 @@ def live_finding(training: LiveTraining) -> str:
     is_more = exceeds_chance(round(last["val_top1"] * count), count, chance)
     guessing = f" (guessing: {percent(chance)})" if is_more else ", as by guessing"
     return (
-        f"{training.label}, {training.clips[-1]:,} clips, {seconds:.0f} s: {percent(last['val_top1'])} of {count} other "
-        f"clips right{guessing}; {percent(last['val_turned'])} of answers turn in reverse."
+        f"{training.label}, {training.clips[-1]:,} clips, {seconds:.0f} s: {percent(last['val_top1'])} of {count} "
+        f"other clips right{guessing}; {percent(last['val_turned'])} of answers turn in reverse."
     )
