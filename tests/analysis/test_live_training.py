@@ -7,6 +7,7 @@ import pytest
 from analysis.live_training import LiveTraining, live_curves, live_finding
 from analysis.plotting import style
 from analysis.statistics import exceeds_chance
+from tests.plots import traces
 
 
 def training(label: str, *reports: tuple[float, float, float]) -> LiveTraining:
@@ -23,8 +24,7 @@ C2D = training("C2D", (0.7, 0.54, 0.0))
 
 
 def test_each_line_has_its_name_at_its_end_and_the_last_training_the_accent():
-    figure = live_curves([C2D, GTE])
-    lines = [trace for trace in figure.data if trace.mode]
+    lines = traces(live_curves([C2D, GTE]))
     assert [line.name for line in lines] == ["C2D"] * 3 + ["GTE"] * 3
     assert [tuple(line.y) for line in lines[3:]] == [(0.7, 0.2), (0.5, 0.93), (0.1, 0.9)]
     assert {tuple(line.x) for line in lines[3:]} == {(512, 1024)}

@@ -53,7 +53,7 @@ def check_clips(model: nn.Module, header: CheckpointHeader, dataset: str, num_cl
 
 def masks(header: CheckpointHeader, num_clips: int) -> Bool[Tensor, "n t h w"]:
     """The visible pixels of the moving object in the first test clips of MotionPairs."""
-    data = open_labelled(MotionPairs.name, header.size)
+    data = open_labelled(MotionPairs.entry, header.size)
     assert isinstance(data, MotionPairs)
     numbers = [centre_frames(data, index, header.num_frames)[0] for index in range(num_clips)]
     return torch.from_numpy(np.stack([data.masks(index, which) for index, which in enumerate(numbers)]))
