@@ -18,6 +18,11 @@ SHARE_SCALE: Final[list[list[float | str]]] = [
 ]
 """For shares: from transparent to the accent, light enough for the number that is written on it."""
 DASHES: Final = ("dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross")
+"""With the dashes, more pairs than the study has networks."""
+
+NAMES_HEIGHT: Final = 90
+"""Pixels that the slanting names of columns need beyond the margin."""
 
 Spent = Literal["clips_seen", "macs_spent"]
 SPENT_TITLES: Final[Mapping[Spent, str]] = {
@@ -32,7 +37,7 @@ def pair_shares(table: pd.DataFrame) -> go.Figure:
     shares = table.pivot(index="label", columns="pair", values="top1").loc[rows, pairs].to_numpy()
     figure = _heat_map(shares, pairs, rows, [[f"{100 * share:.0f}" for share in line] for line in shares])
     figure.data[0].hovertemplate = "%{y}, %{x}: %{z:.1%}<extra></extra>"
-    lay_out_rows(figure, rows)
+    _lay_out(figure, rows)
     figure.update_xaxes(side="top", tickvals=pairs, tickangle=-30, showgrid=False)
     return figure
 
@@ -44,9 +49,15 @@ def confusion(table: pd.DataFrame) -> go.Figure:
     texts = [[f"{100 * share:.0f}" if share >= 0.005 else "" for share in line] for line in shares]
     figure = _heat_map(shares, classes, classes, texts)
     figure.data[0].hovertemplate = "%{y}, answered %{x}: %{z:.1%}<extra></extra>"
-    lay_out_rows(figure, classes)
+    _lay_out(figure, classes)
     figure.update_xaxes(side="top", tickangle=-45, tickvals=classes, showgrid=False)
     return figure
+
+
+def _lay_out(figure: go.Figure, rows: Sequence[str]) -> None:
+    """Lay out a heat map, whose slanting names of columns take height from its rows."""
+    lay_out_rows(figure, rows)
+    figure.update_layout(height=figure.layout.height + NAMES_HEIGHT)
 
 
 def _heat_map(
@@ -105,11 +116,11 @@ def learning_curves(table: pd.DataFrame, spent: Spent = "clips_seen") -> go.Figu
     """
     figure = go.Figure()
     labels = dict(zip(table["label"], table["row"], strict=True))
-    dashes = cycle(DASHES)
+    looks = zip(cycle(DASHES), cycle(SYMBOLS), strict=False)
     for label, row in labels.items():
         curve = table[table["row"] == row].pivot_table(index="epoch", values=["val_top1", spent])
         accent = row == ACCENTED
-        dash = "solid" if accent else next(dashes)
+        dash, symbol = ("solid", "circle") if accent else next(looks)
         figure.add_trace(
             go.Scatter(
                 name=label,
@@ -117,7 +128,7 @@ def learning_curves(table: pd.DataFrame, spent: Spent = "clips_seen") -> go.Figu
                 y=curve["val_top1"].tolist(),
                 mode="lines+markers",
                 line={"color": style.ACCENT if accent else style.NEUTRAL, "dash": dash, "width": 3 if accent else 2},
-                marker={"size": 5},
+                marker={"size": 7, "symbol": symbol},
                 hovertemplate=f"{label}, %{{x:.3~s}}: %{{y:.1%}}<extra></extra>",
             )
         )

@@ -17,7 +17,8 @@ ACCENTED: Final = "gte"
 Cost = Literal["macs_conv_linear", "params"]
 COST_TITLES: Final[Mapping[Cost, str]] = {"macs_conv_linear": "MACs of one clip", "params": "parameters"}
 
-MARKER_SIZE: Final = 11
+MARKER_SIZE: Final = 9
+"""In pixels; small enough that points of nearly the same cost can be clicked apart."""
 Row = Mapping[Any, Any]
 
 
@@ -35,13 +36,15 @@ def accuracy_against_cost(rows: pd.DataFrame, runs: pd.DataFrame, cost: Cost = "
     seen = runs[runs["row"].isin([row["row"] for row in inside if row["seeds"] > 1])]
     axes = _Axes(table, inside, cost)
     figure = go.Figure()
-    for kind, title in {"gte": "GTE", "variant": "a variant of GTE", "other": "another network"}.items():
+    # GTE last: of points that cover each other, the last one is seen and clicked.
+    for kind, title in {"variant": "a variant of GTE", "other": "another network", "gte": "GTE"}.items():
         group = [row for row in inside if kind_of(row) == kind]
         if group:
             figure.add_trace(_points(group, title, kind, cost))
     figure.add_trace(
         go.Scatter(
             name="one training",
+            legendrank=3,
             x=seen[cost],
             y=100 * seen["top1"],
             mode="markers",
@@ -84,26 +87,21 @@ class _Axes:
 
 
 def _points(rows: Sequence[Row], title: str, kind: str, cost: Cost) -> go.Scatter:
-    colour = style.NEUTRAL if kind == "other" else style.ACCENT
     means = [100 * row["top1"] for row in rows]
     return go.Scatter(
         name=title,
+        legendrank=1 if kind == "gte" else 2,
         x=[row[cost] for row in rows],
         y=means,
         mode="markers",
         cliponaxis=False,
-        marker={
-            "size": MARKER_SIZE,
-            "opacity": 1,
-            "color": style.TRANSPARENT if kind == "variant" else colour,
-            "line": {"width": 2, "color": colour},
-        },
+        marker={"size": MARKER_SIZE, **_look([kind] * len(rows))},
         error_y={
             "type": "data",
             "symmetric": False,
             "array": [100 * row["top1_high"] - mean for row, mean in zip(rows, means, strict=True)],
             "arrayminus": [mean - 100 * row["top1_low"] for row, mean in zip(rows, means, strict=True)],
-            "color": colour,
+            "color": _colour(kind),
             "thickness": 1.5,
             "width": 0,
         },
@@ -113,6 +111,19 @@ def _points(rows: Sequence[Row], title: str, kind: str, cost: Cost) -> go.Scatte
             "%{customdata[3]} MACs, %{customdata[4]} parameters<extra></extra>"
         ),
     )
+
+
+def _colour(kind: str) -> str:
+    return style.NEUTRAL if kind == "other" else style.ACCENT
+
+
+def _look(kinds: Sequence[str]) -> dict[str, Any]:
+    """Return the looks of points: GTE and its variants in the accent colour, variants hollow."""
+    return {
+        "opacity": 1,
+        "color": [style.TRANSPARENT if kind == "variant" else _colour(kind) for kind in kinds],
+        "line": {"width": 2, "color": [_colour(kind) for kind in kinds]},
+    }
 
 
 def _hover(row: Row) -> list[str]:
@@ -127,7 +138,7 @@ def _below(rows: Sequence[Row], edge: float, cost: Cost) -> go.Scatter:
         mode="markers",
         cliponaxis=False,
         showlegend=False,
-        marker={"symbol": "triangle-down", "size": MARKER_SIZE, "opacity": 1, "color": style.NEUTRAL},
+        marker={"symbol": "triangle-down", "size": MARKER_SIZE + 2, **_look([kind_of(row) for row in rows])},
         customdata=[[*_hover(row), f"{100 * row['top1']:.1f}"] for row in rows],
         hovertemplate="<b>%{customdata[1]}</b>: %{customdata[5]} %%{customdata[2]}<extra></extra>",
     )
@@ -137,7 +148,7 @@ def _write_names(figure: go.Figure, inside: Sequence[Row], below: Sequence[Row],
     """Write names next to their points, GTE's first, away from points and other names."""
     first = sorted(inside, key=lambda row: row["row"] != ACCENTED)
     marks = [(row[cost], 100 * row["top1"], row["label"]) for row in first]
-    marks += [(row[cost], axes.low, f"{row['label']}: {100 * row['top1']:.1f} %, below") for row in below]
+    marks += [(row[cost], axes.low, f"{row['label']}: {100 * row['top1']:.1f} %") for row in below]
     spots = [axes.spot(x, y) for x, y, _ in marks]
     chosen = places(spots, [name for *_, name in marks], [MARKER_SIZE / 2 + 1] * len(marks))
     for (x, y, name), place in zip(marks, chosen, strict=True):
