@@ -31,7 +31,8 @@ def main(folder: Path = FOLDER, *, json: bool = False, markdown: bool = False) -
     runs = runs_table(study)
     rows, comparisons = rows_table(runs), compare(study)
     if json:
-        both = pd.concat([runs, recordings_runs()], ignore_index=True)
+        # As objects, so that counts stay whole numbers where the recordings have none.
+        both = pd.concat([runs.astype(object), recordings_runs().astype(object)], ignore_index=True)
         cli.print_json({"runs": _plain(both), "comparisons": _plain(comparisons_table(comparisons))})
     elif markdown:
         print(as_markdown(rows))

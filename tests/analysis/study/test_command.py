@@ -18,6 +18,7 @@ def test_json_has_a_run_for_each_training_and_the_recordings(tmp_path, capsys):
     assert len(runs) == 25 + 12
     [first, *_] = [run for run in runs if run["network"] == "gte" and run["row"] == "gte"]
     assert {"seed", "top1", "reversed_to_twin", "params", "macs_conv_linear"} <= set(first)
+    assert all(isinstance(first[name], int) for name in ("seed", "params", "macs_conv_linear", "frames"))
     assert all(run["reversed_to_twin"] == 0 for run in runs if run["row"] == "c2d" and run["data"] != "nagoya-fir16")
 
 
