@@ -166,8 +166,10 @@ KERNELS: Final = """
 Of GTE's learnable shifts, one network for each seed: **drift**, |W − W0| / |W0| with W0 the weights at first, and
 **reach**, the frames from which a layer's output comes along the shifts alone (root mean square), both by layer; below,
 the share of all output channels that do each thing, by energy over the input channels. Dashed: trained on real
-recordings. Chance is 400 changes of the kernels in random directions, as long as that of training; the order of the
-layers is compared with random orders, by Spearman's correlation and Kendall's W, corrected together by Holm's method.
+recordings. Random changes of the same length are 400 changes of the kernels in random directions, as long as that of
+training; the order of the layers is compared with random orders, by Spearman's correlation and Kendall's W, corrected
+together by Holm's method. Deeper layers have more inputs to each output: equal changes of all weights would also make
+drift rise with depth.
 """
 
 

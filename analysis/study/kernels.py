@@ -29,6 +29,8 @@ DRAWS: Final = 5_000
 """Of random orders of layers, where there are too many to go through them all."""
 MAX_EXACT: Final = 8
 """Layers of which all orders are gone through."""
+RANDOM: Final = "after random changes of the same length"
+NO_ORDER: Final = "cannot be said to drift in a similar order"
 NO_NETWORKS: Final = "No checkpoint of GTE ships with the study yet, so its kernels cannot be compared over seeds."
 
 Side = Literal["more", "fewer", "as many"]
@@ -46,6 +48,8 @@ class Learned:
     """|W - W0| / |W0| of each layer."""
     counts: Mapping[str, int]
     """Output channels of each kind, of all layers together."""
+    counts_before: Mapping[str, int]
+    """The same before training."""
     chance: Mapping[str, Range]
     """The same after random changes of the same length."""
     reach: Float[np.ndarray, " l"]
@@ -76,12 +80,16 @@ def learned(path: Path | str) -> Learned:
     chance = total(list(chances_of(histories).values()))
     weights = [history.weights[-1] for history in histories]
     outputs = end["outputs"].to_numpy(dtype=float)
-    counts: dict[str, int] = {kind: round(float(end[kind].to_numpy(dtype=float) @ outputs)) for kind in KINDS}
+
+    def counted(suffix: str) -> dict[str, int]:
+        return {kind: round(float(end[f"{kind}{suffix}"].to_numpy(dtype=float) @ outputs)) for kind in KINDS}
+
     return Learned(
         name=header.name,
         blocks=tuple(block_names([history.layer for history in histories]).values()),
         drift=end["drift"].to_numpy(dtype=float),
-        counts=counts,
+        counts=counted(""),
+        counts_before=counted("0"),
         chance={kind: chance.count_of(kind) for kind in KINDS},
         reach=_reach(weights),
         reach_before=_reach([history.weights[0] for history in histories]),
@@ -205,7 +213,9 @@ def _depth_sentence(item: Story) -> str:
 
 
 def _kind_sentences(item: Story) -> list[str]:
-    every = "In each seed" if len(item.seeds) > 1 else "In its one seed"
+    every = "in each seed" if len(item.seeds) > 1 else "in its one seed"
+    outputs = item.seeds[0].outputs
+    sentences = [f"Of {outputs} outputs {_shares(item.seeds)}."]
     words = []
     for side in ("more", "fewer"):
         kinds = [kind for kind, found in item.sides(item.seeds).items() if found == side]
@@ -214,10 +224,24 @@ def _kind_sentences(item: Story) -> list[str]:
             for kind in kinds
         ]
         words += [f"{side} {join_words(parts)}"] if parts else []
-    outputs = item.seeds[0].outputs
     if not words:
-        return [f"{every}, no kind of output is more or less frequent than after random changes as long as training's."]
-    return [f"{every}, of {outputs} outputs {'; '.join(words)} than after random changes as long as training's."]
+        return [*sentences, f"No kind is more or less frequent {every} than {RANDOM}."]
+    return [*sentences, f"{every.capitalize()}, {'; '.join(words)} than {RANDOM}."]
+
+
+def _shares(networks: Sequence[Learned]) -> str:
+    """Say how many outputs are of each kind, of those that occur, and how many before training."""
+    kinds = [kind for kind in KINDS if any(item.counts[kind] or item.counts_before[kind] for item in networks)]
+    if all(item.counts == item.counts_before == networks[0].counts for item in networks):
+        parts = [f"{networks[0].counts[kind]} {KIND_VERBS[kind][1]}" for kind in kinds]
+        return f"{join_words(parts)}{' in each seed' if len(networks) > 1 else ''}, as many as before training"
+    before = networks[0].counts_before
+    parts = [f"{_counts(networks, kind)} {_verb(networks, kind)} (before training {before[kind]})" for kind in kinds]
+    return join_words(parts)
+
+
+def _verb(networks: Sequence[Learned], kind: str) -> str:
+    return KIND_VERBS[kind][0 if all(item.counts[kind] == 1 for item in networks) else 1]
 
 
 def _counts(networks: Sequence[Learned], kind: str) -> str:
@@ -231,28 +255,37 @@ def _chances(networks: Sequence[Learned], kind: str) -> str:
 
 
 def _reach_sentence(item: Story) -> str:
-    ends = ", ".join(three_digits(network.reach[-1]) for network in item.seeds)
-    before = three_digits(item.seeds[0].reach_before[-1])
-    limits = [network.reach_chance for network in item.seeds]
-    chance = Range(min(limit.low for limit in limits), 0, max(limit.high for limit in limits)).in_words()
+    ends = join_words([f"{network.reach[-1]:.3f}" for network in item.seeds])
+    before = f"{item.seeds[0].reach_before[-1]:.3f}"
+    chance = join_words([_reach_limits(network) for network in item.seeds])
     text = f"Along the shifts the last layer reaches {ends} frames, before training {before}"
     if all(network.reach[-1] > network.reach_chance.high for network in item.seeds):
-        return f"{text}; it would be less after random changes ({chance})."
+        return f"{text}; after random changes it would be less ({chance})."
     if all(network.reach[-1] < network.reach_chance.low for network in item.seeds):
-        return f"{text}; it would be more after random changes ({chance})."
-    return f"{text}; random changes give {chance}, so training is not shown to differ from them."
+        return f"{text}; after random changes it would be more ({chance})."
+    return f"{text}; after random changes it would be {chance}, so that training is not shown to differ from them."
+
+
+def _reach_limits(network: Learned) -> str:
+    """Write between what random changes leave the reach; with as many digits as the reach itself."""
+    return f"{network.reach_chance.low:.3f} to {network.reach_chance.high:.3f}"
 
 
 def _other_sentence(item: Story, other: Learned) -> str:
     p_value = item.p_values.get(other.name)
     if p_value is None:
         return f"{other.name} has other layers, so drift by layer is not compared."
-    same_order = p_value <= SIGNIFICANT and _rank_correlation(other.drift, item.drifts.mean(axis=0)) > 0
-    alike = "drift in the same order" if same_order else "cannot be said to drift in the same order"
+    correlation = _rank_correlation(other.drift, item.drifts.mean(axis=0))
+    alike = "drift in a similar order" if p_value <= SIGNIFICANT and correlation > 0 else NO_ORDER
     same, here = item.sides(item.seeds), item.sides([other])
     shared = sum(here.get(kind) == side for kind, side in same.items())
-    kinds = f"; {shared} of the {len(same)} kinds named above are so there, too" if same else ""
-    return f"On real recordings ({other.name}) the layers {alike} ({p_value_in_words(p_value)}){kinds}."
+    if same:
+        kinds = f"{shared} of the {len(same)} kinds named above are so there, too"
+    else:
+        kinds = f"{_shares([other])}, {'but not as' if here else 'and as'} after random changes"
+    reach = f"the last layer reaches {other.reach[-1]:.3f} frames, after random changes {_reach_limits(other)}"
+    order = f"rank correlation {three_digits(correlation)}, {p_value_in_words(p_value)}"
+    return f"On real recordings ({other.name}) the layers {alike} ({order}); {kinds}; {reach}."
 
 
 def _ranks(values: Float[np.ndarray, "*s l"]) -> Float[np.ndarray, "*s l"]:

@@ -24,6 +24,7 @@ def network(name: str, drift: list[float], ahead: int = 60, reach: float = 2.8) 
         blocks=tuple(f"layer{number // 2 + 1}.{number % 2}" for number in range(LAYERS)),
         drift=np.array(drift),
         counts=counts,
+        counts_before=dict.fromkeys(KINDS, 0) | {"back": 60, "ahead": 60},
         chance=chance,
         reach=np.linspace(1, reach, LAYERS),
         reach_before=np.linspace(1, 2.83, LAYERS),
@@ -39,7 +40,9 @@ def test_drift_that_rises_in_each_seed_is_said_to_rise_and_the_seeds_to_agree():
     text = story_finding(Story([network(str(seed), RISING) for seed in range(3)], [network("other", MIXED)]))
     assert "The 3 seeds agree in which layers drift most" in text
     assert "Drift rises with depth" in text
-    assert "(other) the layers cannot be said to drift in the same order" in text
+    assert "(other) the layers cannot be said to drift in a similar order" in text
+    assert "Of 120 outputs 60 look back and 60 look ahead in each seed, as many as before training." in text
+    assert "60 look back and 60 look ahead, as many as before training, and as after random changes" in text
 
 
 def test_where_nothing_is_there_nothing_is_said():
@@ -47,15 +50,19 @@ def test_where_nothing_is_there_nothing_is_said():
     text = story_finding(Story(seeds))
     assert "cannot be said to agree" in text
     assert "It is not shown that drift rises or falls" in text
-    assert "no kind of output is more or less frequent" in text
+    assert "No kind is more or less frequent" in text
+    assert "the last layer reaches 2.800, 2.800 and 2.800 frames, before training 2.830" in text
+    assert "(2.700 to 2.800" not in text
     assert "training is not shown to differ from them" in text
 
 
 def test_a_kind_is_named_only_if_every_seed_is_outside_of_chance_on_the_same_side():
     ahead = [network("0", MIXED, ahead=70), network("1", MIXED, ahead=65)]
-    assert "more look ahead (70, 65; chance 60)" in story_finding(Story(ahead))
+    text = story_finding(Story(ahead))
+    assert "more look ahead (70, 65; chance 60)" in text
+    assert "70, 65 look ahead (before training 60)" in text
     opposite = [network("0", MIXED, ahead=70), network("1", MIXED, ahead=50)]
-    assert "no kind of output" in story_finding(Story(opposite))
+    assert "No kind is more or less frequent" in story_finding(Story(opposite))
 
 
 def test_the_shipped_networks_have_a_story_and_a_figure():
