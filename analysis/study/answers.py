@@ -25,23 +25,28 @@ def pairs_table(study: Study) -> pd.DataFrame:
 
 
 def pairs_finding(study: Study, row: str = "gte") -> str:
-    """Name the pair of classes that a network is wrong about most, if it is the same one in every training."""
+    """Name the pair of classes that a network is wrong about most, if it is the same one in every training.
+
+    Then what guessing gives, and what can be reached without the order of frames.
+    """
     runs = study.rows.get(row)
     if not runs:
         return ""
+    count = len(study.clips.classes)
+    guessing = f"Guessing gives {percent(1 / count)}, and a network without the order of frames 50 % at most."
     names = [study.clips.name_of(pair) for pair in study.clips.pairs]
     lowest = [names[int(np.nanargmin(run.right_by_pair))] for run in runs]
     label = runs[0].label
     if len(runs) == 1:
-        return f"{label} is right least often for {lowest[0]}, in one training; another may differ."
+        return f"{label} is right least often for {lowest[0]}, in one training; another may differ. {guessing}"
     if len(set(lowest)) == 1:
         shares = join_words([percent(float(np.nanmin(run.right_by_pair))) for run in runs])
         chance = len(names) ** (1 - len(runs))
         return (
             f"{label} is right least often for {lowest[0]} in all {len(runs)} trainings ({shares}); if all pairs were "
-            f"alike, they would agree in {percent(chance)} of the cases."
+            f"alike, they would agree in {percent(chance)} of the cases. {guessing}"
         )
-    return f"Which pair of classes is hardest for {label} differs between its {len(runs)} trainings."
+    return f"Which pair of classes is hardest for {label} differs between its {len(runs)} trainings. {guessing}"
 
 
 def confusion_table(study: Study, row: str) -> pd.DataFrame:

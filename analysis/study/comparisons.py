@@ -162,15 +162,24 @@ def in_words(item: Comparison) -> str:
 
 
 def verdicts(comparisons: Sequence[Comparison]) -> list[str]:
-    """Say, a sentence for each verdict that occurs, which of the paper's claims the trainings show, contradict, or
-    leave open.
+    """Count the paper's claims by verdict, then say, a sentence for each verdict that occurs, which these are.
+
+    Empty where none is measured.
     """
     openings: dict[Verdict, str] = {
         "shown": "Agrees with the paper",
         "opposite": "Disagrees with the paper",
         "cannot tell": "Cannot tell",
     }
-    sentences = []
+    measured = [item.verdict for item in comparisons if item.question.in_paper and item.verdict != "not measured"]
+    if not measured:
+        return []
+    shown, opposite, unclear = (measured.count(verdict) for verdict in openings)
+    claims = "claim" if len(measured) == 1 else "claims"
+    sentences = [
+        f"Of {len(measured)} {claims} of the paper on accuracies these trainings show {shown}, contradict {opposite} "
+        f"and leave {unclear} open."
+    ]
     for verdict, opening in openings.items():
         chosen = [in_words(item) for item in comparisons if item.verdict == verdict and item.question.in_paper]
         if chosen:

@@ -173,7 +173,7 @@ def _recordings(_measured: Measured) -> None:
             "Top-1, the pair": [percent(row["pair_top1"]) for row in rows],
             "Reversed, taken for the other": [percent(row["reversed_given_twin"]) for row in rows],
         },
-        index=pd.Index(table["label"]),
+        index=pd.Index(table["label"].tolist()),
     )
     st.table(shown, border="horizontal")
     widgets.download_csv("Table (CSV)", recordings.recordings_runs(), "recordings.csv", key="recordings")

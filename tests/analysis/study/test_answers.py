@@ -47,9 +47,10 @@ def test_the_hardest_pair_is_named_only_if_all_trainings_agree(tmp_path):
     assert agreed.startswith("GTE is right least often for turns clockwise / counter-clockwise in all 3 trainings (0 %")
     assert "would agree in 2.04 % of the cases" in agreed
     differing = pairs_finding(study_of(tmp_path, lambda labels, seed: wrong_on(seed)(labels, seed)))
-    assert differing == "Which pair of classes is hardest for GTE differs between its 3 trainings."
+    assert differing.startswith("Which pair of classes is hardest for GTE differs between its 3 trainings.")
+    assert differing.endswith("Guessing gives 7.14 %, and a network without the order of frames 50 % at most.")
     single = pairs_finding(study_of(tmp_path, wrong_on(3), rows=("gte",)))
-    assert single.endswith("in one training; another may differ.")
+    assert "in one training; another may differ." in single
 
 
 @pytest.mark.parametrize("case", TWIN)

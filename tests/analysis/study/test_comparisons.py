@@ -28,7 +28,8 @@ def test_a_claim_holds_is_contradicted_or_is_not_told(tmp_path, gte, verdict):
     assert verdict_of(item, "gte", "tsm") == verdict
     assert verdict_of(item, "gte", "gst") == "not measured"
     opening = {"shown": "Agrees with", "opposite": "Disagrees with", "cannot tell": "Cannot tell"}[verdict]
-    [sentence] = verdicts(item.comparisons)
+    count, sentence = verdicts(item.comparisons)
+    assert count.startswith("Of 1 claim of the paper on accuracies")
     assert sentence.startswith(opening)
     # That C2D is less accurate follows from the classes; the paper does not say it.
     assert "C2D" not in sentence
