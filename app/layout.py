@@ -22,13 +22,14 @@ STYLE = """
 .page-header h1 { font-size: 28px; font-weight: 600; line-height: 1.25; margin: 0; padding: 0; }
 .page-header p { font-size: 16px; line-height: 1.4; margin: 0; flex: 1 1 420px; max-width: 100ch; }
 .finding { font-size: 18px; font-weight: 600; line-height: 1.4; margin: 0; }
-.st-key-cards a { padding-inline: 0; background: none; }
-.st-key-cards a p { font-size: 18px; font-weight: 600; }
+.st-key-cards a, .st-key-lesson-cards a { padding-inline: 0; background: none; }
+.st-key-cards a p, .st-key-lesson-cards a p { font-size: 18px; font-weight: 600; }
 /* Chips, close to the finding and low, so that the film strips stay in view. */
 .st-key-checks { margin-top: -12px; row-gap: 0; }
 .st-key-checks button { min-height: 28px; padding-block: 0; }
 .card { margin: 0; line-height: 1.4; }
-.st-key-steps { background: color-mix(in srgb, currentColor 6%, transparent); border-radius: 6px; padding: 8px 12px; }
+.st-key-presented-steps { padding: 8px 12px; border-radius: 6px; }
+.st-key-presented-steps { background: color-mix(in srgb, currentColor 6%, transparent); }
 /* As tall as the boxes next to it, so that its label is in line with theirs. */
 .st-key-unit button { min-height: 40px; }
 .card b { display: block; font-weight: 600; }
@@ -45,20 +46,32 @@ class Defect(Exception):
     """Something failed that no reader can mend; the error itself is in the log."""
 
 
-def draw_page(key: str, heading: str, question: str, load: Callable[[], Callable[[], None]]) -> None:
+def draw_page(
+    key: str,
+    heading: str,
+    question: str,
+    load: Callable[[], Callable[[], None]],
+    strip: Callable[[], bool | None] = lambda: None,
+) -> None:
     """Draw a page: style, header, a notice for values of its link that do not exist, and its body.
 
-    `load` returns the function that draws the body.
+    `load` returns the function that draws the body. `strip` may draw a strip in place of the header, and returns
+    whether the body is drawn below it, or None if there is no strip.
     """
     url_state.arrive(key)
     st.session_state.pop(FIGURES, None)
     st.html(STYLE)
-    st.html(f'<header class="page-header"><h1>{html.escape(heading)}</h1><p>{html.escape(question)}</p></header>')
+    with_body = None
+    with errors_as_sentences():
+        with_body = strip()
+    if with_body is None:
+        st.html(f'<header class="page-header"><h1>{html.escape(heading)}</h1><p>{html.escape(question)}</p></header>')
     notices = st.container()
     with errors_as_sentences():
-        with notices:
-            draw_body = load()
-        draw_body()
+        if with_body is not False:
+            with notices:
+                draw_body = load()
+            draw_body()
     if messages := url_state.not_found():
         # In one box: a link to much that is gone would push the page out of sight.
         notices.warning(plain("\n\n".join(messages)))

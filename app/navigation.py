@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import imports, layout
+from app import imports, layout, url_keys, url_state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +105,32 @@ def streamlit_page(spec: PageSpec, *, default: bool = False) -> st.Page:
 
 def show(spec: PageSpec) -> None:
     """Import a page's module and draw the page."""
-    layout.draw_page(spec.key, spec.heading or spec.title, spec.question, lambda: imports.load(spec.module).render)
+    layout.draw_page(
+        spec.key,
+        spec.heading or spec.title,
+        spec.question,
+        lambda: imports.load(spec.module).render,
+        partial(_lesson, spec),
+    )
 
 
-def link(spec: PageSpec, label: str | None = None, *, default: bool = False, **chosen: str) -> None:
+def _lesson(spec: PageSpec) -> bool | None:
+    """Draw the strip of the lesson if one is open, and return False while its question hides the page."""
+    if not url_state.is_chosen(url_keys.LESSON):
+        return None
+    # Lessons link to pages, so that they are imported by name, as pages are.
+    return imports.load("app.lessons.strip").draw(spec.key)
+
+
+def target(spec: PageSpec) -> st.Page:
+    """Return the page as a link to it or a button that leads to it takes it."""
+    return streamlit_page(spec, default=spec is next(iter(PAGES.values())))
+
+
+def link(spec: PageSpec, label: str | None = None, **chosen: str | list[str]) -> None:
     """A link to another page; `chosen` sets its keys, as in `link(PAGES["kernels"], "Open this layer", layer=name)`."""
     st.page_link(
-        streamlit_page(spec, default=default),
+        target(spec),
         label=label or spec.title,
         icon=":material/arrow_forward:",
         icon_position="right",

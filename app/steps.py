@@ -58,7 +58,7 @@ def draw(
     """
     step = steps[number - 1]
     st.session_state.setdefault(_NUMBERS, {})[name] = number
-    with st.container(key="steps", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="presented-steps", horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch", gap="xxsmall"):
             count = f"tep {number} of {len(steps)}"
             st.caption(f"{layout.plain(title)} · s{count}" if title else f"S{count}")

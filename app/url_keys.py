@@ -81,6 +81,8 @@ LAYER = Key("layer", "layer", SUBJECT, text)
 SEQUENCE = Key("sequence", "sequence of images", SUBJECT, text)
 STRETCH = Key("stretch", "stretch of the clip", SUBJECT, text)
 VIEW = Key("view", "view", EACH_PAGE, text)
+LESSON = Key("lesson", "lesson", SUBJECT, text)
+AT = Key("at", "step of the lesson", SUBJECT, whole)
 
 SCENE = Key("scene", "scene of the story", "start", whole, default=1)
 

@@ -13,10 +13,10 @@ No widget is bound to the URL, and `st.query_params` is only read: each change o
 step of the browser's history, so that Back would return to the same page. A script replaces the URL instead.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -59,7 +59,7 @@ def arrive(page: str) -> None:
     """Read the URL if this run is the first of a page visit; call it before anything is drawn."""
     state = _state()
     state.url = {}
-    url = {name: st.query_params.get_all(name) for name in st.query_params}
+    url = parameters()
     if page == state.page and url in state.seen:
         return
     state.page, state.link, state.seen, state.missing = page, dict(url), [url], {}
@@ -168,6 +168,33 @@ def put(key: Key[Value], value: Value | None) -> None:
 def link_names(key: Key[Any]) -> bool:
     """True if the link has a value for the key that no widget has asked for yet."""
     return key.name in _state().link
+
+
+def unread_link() -> Collection[str]:
+    """The names in the link whose values no widget has asked for yet."""
+    return _state().link.keys()
+
+
+def is_chosen(key: Key[Any]) -> bool:
+    """True if the link or the reader has chosen a value for the key, whatever it is of."""
+    return link_names(key) or any(name == key.name for name, _ in _state().choices)
+
+
+def forget(*, but: Collection[Key[Any]]) -> None:
+    """Forget all choices but those of these keys."""
+    state, kept = _state(), {key.name for key in but}
+    state.choices = {slot: value for slot, value in state.choices.items() if slot[0] in kept}
+
+
+def parameters() -> Url:
+    """The parameters of the URL, as this run was asked for with them."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def go(page: st.Page, url: Mapping[str, Sequence[str]]) -> NoReturn:
+    """End this run and open a page with these parameters, even if this visit has shown them before."""
+    _state().seen.clear()
+    st.switch_page(page, query_params=url)
 
 
 def not_found() -> list[str]:

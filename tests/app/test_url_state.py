@@ -188,4 +188,4 @@ def test_the_url_s_module_uses_public_interfaces_of_streamlit_alone():
     tree = ast.parse(Path(url_state.__file__).read_text())
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     assert [ast.unparse(node) for node in imported if "streamlit" in ast.unparse(node)] == ["import streamlit as st"]
-    assert attributes(tree, "st") == {"session_state", "query_params", "html"}
+    assert attributes(tree, "st") == {"session_state", "query_params", "html", "switch_page", "Page"}

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import imports, layout, navigation, steps, url_keys, url_state
+from app.lessons import shelf
 from app.navigation import PAGES
 from app.pages.start.scenes import SCENES, Scene, draw_toy
 
@@ -20,7 +21,10 @@ CARDS = {
 
 
 def render() -> None:
-    """Draw the page below its header."""
+    """Draw the page below its header; with a lesson open the toy alone, because that has a strip of its own."""
+    if url_state.is_chosen(url_keys.LESSON):
+        draw_toy()
+        return
     scene, answered = _story()
     with st.container(key="below the story"):
         # The toy shows the film, which would answer the question of the first two scenes.
@@ -29,6 +33,8 @@ def render() -> None:
             draw_toy()
         st.header("Where to go next")
         navigation.cards(CARDS)
+        st.header("Lessons")
+        shelf.cards()
 
 
 def _story() -> tuple[Scene, bool]:
