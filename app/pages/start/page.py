@@ -74,4 +74,4 @@ def _open_your_own() -> None:
             # It knows the layouts of published weights, and so takes PyTorch, which the first page does not wait for.
             widgets = imports.load("app.widgets")
             widgets.show_upload_result()
-            widgets.draw_checkpoint_uploader(then=lambda: st.switch_page(navigation.streamlit_page(PAGES["kernels"])))
+            widgets.draw_checkpoint_uploader(then=lambda: url_state.go(navigation.target(PAGES["kernels"]), {}))

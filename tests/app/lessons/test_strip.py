@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import checkpoints
 from tests.app.opening import captions, markdown, sentences, url_of
 
 OWN = """
@@ -14,16 +15,16 @@ minutes = 5
 audience = "For everyone."
 
 [[steps]]
-page = "library"
-text = "See the list."
+page = "start"
+text = "See the toy."
 state = {view = "x"}
 
 [[steps]]
-page = "start"
+page = "library"
 text = "Guess."
 question = "Which?"
 choices = ["a", "b"]
-look = "See the toy."
+look = "See the list."
 
 [[steps]]
 page = "start"
@@ -54,7 +55,7 @@ def press(app: AppTest, label: str) -> AppTest:
 def test_a_lesson_and_a_number_alone_open_the_step(app, own):
     opened(app, lesson="mine", at="1")
     assert "My own · step 1 of 3" in captions(app)
-    assert "See the list." in markdown(app)
+    assert "See the toy." in markdown(app)
     assert url_of(app) == {"lesson": ["mine"], "at": ["1"], "view": ["x"]}
 
 
@@ -66,15 +67,15 @@ def test_next_leads_to_the_page_of_the_next_step(app, own):
 
 def test_a_question_hides_the_page_until_a_choice_is_made(app, own):
     opened(app, lesson="mine", at="2")
-    assert not app.header
+    assert not sentences(app)
     press(app, "b")
-    assert "You chose “b”. See the toy." in markdown(app)
-    assert app.header
+    assert "You chose “b”. See the list." in markdown(app)
+    assert sentences(app) == [checkpoints.NO_CHECKPOINT]
 
 
 def test_leaving_takes_the_strip_and_the_lesson_s_keys_away(app, own):
     press(opened(app, lesson="mine", at="3"), "Leave")
-    assert "step" not in captions(app)
+    assert "My own" not in captions(app)
     assert url_of(app) == {}
 
 
