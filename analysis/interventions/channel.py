@@ -195,6 +195,7 @@ def describe(layer: LayerOverFrames, output: int) -> str:
     return (
         f"The channel is a sum over {num_inputs} input channels{place}; a tap is the size of the slice of this kernel "
         "for one frame, and to drag it scales the slice."
+        + ("" if getattr(layer, "bias", None) is None else " Its bias stays.")
     )
 
 

@@ -3,17 +3,20 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import cv2
 import numpy as np
 import streamlit as st
 from streamlit.components.v2 import component
 
-from analysis.interventions.channel_film import Film, effect_in_words, on_scale, scale_in_words
+from analysis.interventions.channel_film import Film, Strip, effect_in_words, on_scale, scale_in_words
 from analysis.interventions.effects import classes_of_interest
 from analysis.plotting import style
 from app.components._source import encode, payload, read
 from app.components.film_strip import encode_frames
 
 MAX_CLASSES = 4
+MAX_SIDE = 64
+"""Cells to a side of the maps that are sent."""
 
 _film = component(
     "channel_film",
@@ -41,17 +44,6 @@ def channel_film(
     effect = film.effect
     probabilities = [logits.double().softmax(0).tolist() for logits in (effect.before, effect.after)]
     shown = classes_of_interest([effect], MAX_CLASSES)
-    # From -1 to 1 as a byte: 127 is zero.
-    rows = [
-        {
-            "role": strip.role,
-            "label": strip.label,
-            "note": strip.note,
-            "values": encode(np.rint(127 + 127 * on_scale(strip.maps, film.scale)).astype(np.uint8)),
-            "shape": strip.maps.shape,
-        }
-        for strip in film.strips
-    ]
     _film(
         key=key,
         data=payload(
@@ -63,7 +55,7 @@ def channel_film(
                 "limit": _limit([tap for taps in bases.values() for tap in taps]),
                 "picture": encode_frames(film.frames),
                 "frames": len(film.frames),
-                "rows": rows,
+                "rows": [_encode(strip, film.scale) for strip in film.strips],
                 "classes": [
                     {"name": effect.classes[c], "before": probabilities[0][c], "after": probabilities[1][c]}
                     for c in shown
@@ -84,6 +76,21 @@ NO_REQUEST = {"edit": "trained", "done": True, "number": 0}
 
 def _request(key: str) -> Mapping[str, str | bool | int]:
     return st.session_state[key]["request"] if key in st.session_state else NO_REQUEST
+
+
+def _encode(strip: Strip, scale: float) -> dict[str, object]:
+    """Return a row with its maps as bytes from 0 to 254, 127 for zero; large maps are reduced."""
+    maps = strip.maps
+    height, width = (min(side, MAX_SIDE) for side in maps.shape[1:])
+    if (height, width) != maps.shape[1:]:
+        maps = np.stack([cv2.resize(cells, (width, height), interpolation=cv2.INTER_AREA) for cells in maps])
+    return {
+        "role": strip.role,
+        "label": strip.label,
+        "note": strip.note,
+        "values": encode(np.rint(127 + 127 * on_scale(maps, scale)).astype(np.uint8)),
+        "shape": maps.shape,
+    }
 
 
 def _limit(taps: Sequence[float]) -> float:

@@ -6,8 +6,8 @@ const HEADER = 20;
 const LINKS = 34;
 const MIN_CELL = 12;
 const MAX_CELL = 112;
-// Pixels of the window that the strips leave to the words above and below them.
-const AROUND = 250;
+// Pixels of the window that the strips leave to the navigation, the boxes above and the scale below.
+const AROUND = 216;
 // After the last key or drag the address follows; an answer that does not come is not waited for any longer.
 const SETTLE_MS = 400;
 const LOST_MS = 3000;
@@ -145,7 +145,8 @@ function makeFilm(root) {
   function arrange() {
     const width = find(".film").clientWidth;
     const widest = Math.floor((width - GUTTER) / data.frames) - GAP;
-    const tallest = Math.floor((window.innerHeight - AROUND - HEADER - LINKS) / (rows.length + 1)) - GAP;
+    const above = find(".film").getBoundingClientRect().top - find("section").getBoundingClientRect().top;
+    const tallest = Math.floor((window.innerHeight - AROUND - above - HEADER - LINKS) / (rows.length + 1)) - GAP;
     const cell = clamp(Math.min(widest, Math.max(40, tallest)), MIN_CELL, MAX_CELL);
     const tops = [HEADER];
     rows.forEach(({ role }) => tops.push(tops.at(-1) + cell + (role === "output" ? LINKS : GAP)));

@@ -62,7 +62,7 @@ def names_of(header: CheckpointHeader) -> dict[str, str]:
         return block_names(layers_over_frames(model))
 
 
-@st.cache_resource(max_entries=16, show_spinner="Running the network", hash_funcs=HASH_FUNCS)
+@st.cache_resource(max_entries=4, show_spinner="Running the network", hash_funcs=HASH_FUNCS)
 def _trained(header: CheckpointHeader, clip: Clip, layer: str) -> Pass:
     with cache.model_of(header) as model:
         return observe(model, layer, to_clip(clip.frames)[None])
@@ -149,7 +149,11 @@ def draw(header: CheckpointHeader, layer: str) -> None:
         with output_place:
             output = _pick_output(header, layer, total)
         rows = {base: row_of(module, output, base, start) for base in bases_of(module, start)}
-        sentence = describe(module, output)
+        sentences = [describe(module, output)]
+    if "untrained" not in rows and layer in cache.temporal_layers(header):
+        sentences.append("Its weights before training are not in the file.")
+    if _followed(header, clip, layer, output).after is None:
+        sentences.append("No later convolution changes when it is silenced, so none is drawn.")
     others = [other for other in range(0, total, -(-total // MAX_OTHERS)) if other != output]
     subject = _Subject(
         header=header,
@@ -159,12 +163,12 @@ def draw(header: CheckpointHeader, layer: str) -> None:
         bases={base: rounded(taps_of(row).tolist()) for base, row in rows.items()},
         others=tuple(others),
     )
+    film, edit = subject.film(), subject.edit()
     _follow(subject)
-    st.caption(sentence)
+    st.caption(" ".join(sentences))
     _silence_others(subject)
     stored = stored_clip(source, stretch, frames_per_input=None)
     path = checkpoints.path_in_code(header)
-    film, edit = subject.film(), subject.edit()
     call = Call(film_figure, Call(follow_stored, path, Named("clip", stored), layer, output, edit))
     table, title = film_table(film), f"Output channel {output} of {names_of(header)[layer]}"
     figure = PaperFigure(

@@ -152,6 +152,8 @@ def _layers(subject: _Subject) -> None:
 
 
 def _channel(subject: _Subject) -> None:
+    if subject.view.snapshot < len(cache.history(subject.header, subject.view.layer).steps) - 1:
+        st.caption("The network here is the one after training, not that of the step above.")
     channel.draw(subject.header, subject.view.layer)
 
 

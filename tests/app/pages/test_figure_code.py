@@ -17,6 +17,7 @@ VIEWS = [
     ("whatif", {"experiment": TIME_EDITS, "change": "Freeze", "explained": "moves left"}),
     ("whatif", {"experiment": KERNEL_EDITS, "setting": "blend", "where": "one layer", "explained": "moves left"}),
     ("kernels", {}),
+    ("kernels", {"view": "Follow one channel", "edit": "0.5,1,0"}),
     ("architectures", {"depth": "26", "frames": "2", "size": "32", "classes": "10"}),
 ]
 

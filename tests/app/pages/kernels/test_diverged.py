@@ -32,6 +32,17 @@ def test_a_network_whose_weights_are_no_numbers_is_told_in_a_sentence_and_the_ot
     assert finding(at) == ""
 
 
+def test_a_channel_of_a_network_that_diverged_has_a_sentence(folders):
+    broken = folders["runs/"] / "diverged.safetensors"
+    save_tiny(broken, "gte")
+    spoil(broken, "bn1.weight")
+    at = open_page("kernels", ckpt="runs/diverged", view="Follow one channel")
+    assert not at.exception
+    assert [error.value for error in at.error] == [
+        "The output of the network is not a number, so it cannot be compared."
+    ]
+
+
 def test_evidence_that_is_no_number_is_neither_found_nor_drawn():
     model = tiny_model("c2d").eval()
     with torch.no_grad():
