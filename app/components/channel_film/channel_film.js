@@ -1,6 +1,7 @@
 const DIRECTIONS = ["back", "now", "ahead"];
 const GLYPHS = ["◀", "●", "▶"];
-const GUTTER = 128;
+const MIN_GUTTER = 128;
+const MAX_GUTTER = 210;
 const GAP = 6;
 const HEADER = 20;
 const LINKS = 34;
@@ -144,17 +145,18 @@ function makeFilm(root) {
   // Where the rows are, so that all of them are in the window together.
   function arrange() {
     const width = find(".film").clientWidth;
-    const widest = Math.floor((width - GUTTER) / data.frames) - GAP;
+    const widest = Math.floor((width - MIN_GUTTER) / data.frames) - GAP;
     const above = find(".film").getBoundingClientRect().top - find("section").getBoundingClientRect().top;
     const tallest = Math.floor((window.innerHeight - AROUND - above - HEADER - LINKS) / (rows.length + 1)) - GAP;
     const cell = clamp(Math.min(widest, Math.max(40, tallest)), MIN_CELL, MAX_CELL);
     const tops = [HEADER];
     rows.forEach(({ role }) => tops.push(tops.at(-1) + cell + (role === "output" ? LINKS : GAP)));
-    return { width, cell, tops, left: (t) => GUTTER + t * (cell + GAP) };
+    const gutter = clamp(width - data.frames * (cell + GAP), MIN_GUTTER, MAX_GUTTER);
+    return { width, cell, tops, gutter, left: (t) => gutter + t * (cell + GAP) };
   }
   function drawFilm(theme) {
     plan = arrange();
-    const { width, cell, tops, left } = plan;
+    const { width, cell, tops, gutter, left } = plan;
     const context = sized(canvas, width, tops.at(-1) + cell + 4);
     context.textBaseline = "middle";
     const write = (words, x, y, font) => {
@@ -163,7 +165,8 @@ function makeFilm(root) {
       context.fillText(words, x, y);
     };
     const label = (title, note, top) => {
-      const lines = cell >= 50 ? wrapped(context, note, GUTTER - 10, `13px ${theme.font}`) : [];
+      const wanted = wrapped(context, note, gutter - 10, `13px ${theme.font}`);
+      const lines = 17 + 15 * wanted.length <= cell + GAP ? wanted : [];
       const first = top + cell / 2 - (15 * lines.length) / 2;
       write(title, 0, first, "600 14px");
       lines.forEach((line, i) => write(line, 0, first + 17 + 15 * i, "13px"));
@@ -222,7 +225,7 @@ function makeFilm(root) {
     draw();
   };
   canvas.onpointermove = canvas.onclick = ({ offsetX }) => {
-    if (plan && offsetX >= GUTTER) point(clamp(Math.floor((offsetX - GUTTER) / (plan.cell + GAP)), 0, data.frames - 1));
+    if (plan && offsetX >= plan.gutter) point(clamp(Math.floor((offsetX - plan.gutter) / (plan.cell + GAP)), 0, data.frames - 1));
   };
   canvas.onkeydown = (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
