@@ -4,6 +4,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -243,8 +244,8 @@ def test_arrow_keys_lead_through_the_story_and_each_scene_is_in_the_first_screen
         expect(page).to_have_url(re.compile("scene=5"))
 
 
-def test_a_link_leads_into_the_middle_of_the_story_on_a_large_dark_screen(
-    browser: Browser, server: harness.Server
+def test_a_link_leads_into_the_middle_of_the_story_and_an_own_network_from_there_to_its_kernels(
+    browser: Browser, server: harness.Server, tmp_path: Path
 ) -> None:
     with harness.watched_page(browser, server, theme="dark", width=1920, height=1080) as page:
         harness.open_page(page, "/?scene=3")
@@ -254,6 +255,14 @@ def test_a_link_leads_into_the_middle_of_the_story_on_a_large_dark_screen(
         assert bottom(page, ".bars") <= 1080
         page.get_by_role("button", name="Open your own network").click()
         expect(page.get_by_text("A .safetensors file of this project")).to_be_visible()
+        notes = tmp_path / "notes.txt"
+        notes.write_text("this is no checkpoint")
+        with harness.rerun(page):
+            page.locator("input[type=file]").set_input_files(notes)
+        expect(page.get_by_role("alert")).to_contain_text("notes.txt is not a checkpoint")
+        page.locator("input[type=file]").set_input_files(harness.ROOT / "checkpoints" / "gte-tiny.safetensors")
+        expect(page.get_by_role("heading", name="Shift kernels", level=1)).to_be_visible()
+        expect(page.get_by_text("gte-tiny.safetensors is open as yours/gte-tiny")).to_be_visible()
 
 
 def test_a_card_leads_on_without_a_new_session(page: Page) -> None:
