@@ -14,6 +14,7 @@ CARDS = {
     "kernels": "Every learned kernel of a checkpoint, layer by layer, and its drift during training.",
     "evidence": "Grad-CAM over the frames of a clip, one of ours or a video of yours, GTE and C2D side by side.",
     "whatif": "A clip played backwards, GTE and C2D side by side; kernels reversed, blended, zeroed; layers replaced.",
+    "train": "A small network trained in front of you: loss, accuracy, reversed clips and kernels while they change.",
     "results": "Fifteen networks trained alike: accuracy against cost, and which of the paper's claims hold.",
     "architectures": "Parameters and multiply-accumulates of every network, counted on the PyTorch models.",
     "library": "The checkpoints on this server and the runs that made them; open your own.",
