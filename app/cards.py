@@ -1,4 +1,4 @@
-"""Cards on a page: title, sentence, figure, and an expander with definition, code and numbers."""
+"""Cards on a page: title with its definition as help, sentence, figure, and an expander with code and numbers."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.plotting import style
 from analysis.plotting.card import Card, CardWithCode
 from analysis.plotting.figure_pack import PaperFigure, from_card
-from app import layout, paper, widgets
+from app import layout, paper, presenter, widgets
 
 
 def draw(
@@ -26,11 +26,10 @@ def draw(
     """
     key = f"card {of} {card.key} {card.title}"
     paper.add(from_card(card), key)
-    st.subheader(card.title, anchor=False)
+    st.subheader(card.title, anchor=False, help=card.definition)
     st.markdown(layout.plain(card.sentence))
     _plot(card.figure, card.sentence, key, on_click, config)
-    with st.expander("Definition, formula and code"):
-        st.markdown(card.definition)
+    with st.expander("Code and numbers"):
         st.code(card.code, "python")
         if card.table is not None:
             widgets.download_csv("Numbers (CSV)", card.table, f"{file_name or card.key}.csv", key=key)
@@ -66,7 +65,7 @@ def _plot(
     figure: go.Figure, alt: str, key: str, on_click: Callable[[str], None] | None, config: Mapping[str, object]
 ) -> None:
     st.plotly_chart(
-        figure,
+        style.enlarged(figure, presenter.SCALE) if presenter.is_on() else figure,
         key=key,
         on_select=(lambda: _clicked(key, on_click)) if on_click else "ignore",
         selection_mode="points",

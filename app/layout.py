@@ -3,12 +3,12 @@
 import html
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
 
-from app import url_state
+from app import presenter, url_state
 from gte.errors import GteError, sentence
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,8 @@ STYLE = """
 .page-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 20px; color: inherit; }
 .page-header h1 { font-size: 28px; font-weight: 600; line-height: 1.25; margin: 0; padding: 0; }
 .page-header p { font-size: 16px; line-height: 1.4; margin: 0; flex: 1 1 420px; max-width: 100ch; }
+/* No higher than the title. */
+.st-key-presented-header button { min-height: 28px; padding-block: 0; }
 .finding { font-size: 18px; font-weight: 600; line-height: 1.4; margin: 0; }
 .st-key-cards a, .st-key-lesson-cards a { padding-inline: 0; background: none; }
 .st-key-cards a p, .st-key-lesson-cards a p { font-size: 18px; font-weight: 600; }
@@ -52,20 +54,27 @@ def draw_page(
     question: str,
     load: Callable[[], Callable[[], None]],
     strip: Callable[[], bool | None] = lambda: None,
+    pages: Sequence[str] = (),
 ) -> None:
     """Draw a page: style, header, a notice for values of its link that do not exist, and its body.
 
-    `load` returns the function that draws the body. `strip` may draw a strip in place of the header, and returns
-    whether the body is drawn below it, or None if there is no strip.
+    `load` returns the function that draws the body. `strip` may draw a strip in place of the title, and returns
+    whether the body is drawn below it, or None if there is no strip. `pages` are the keys of all pages in their order.
     """
     url_state.arrive(key)
     st.session_state.pop(FIGURES, None)
     st.html(STYLE)
+    # Before a strip looks for what else the link asks for.
+    presenter.is_on()
     with_body = None
-    with errors_as_sentences():
-        with_body = strip()
-    if with_body is None:
-        st.html(f'<header class="page-header"><h1>{html.escape(heading)}</h1><p>{html.escape(question)}</p></header>')
+    with st.container(key=f"{presenter.KEPT}header", horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(width="stretch", gap=None), errors_as_sentences():
+            with_body = strip()
+            if with_body is None:
+                title = f"<h1>{html.escape(heading)}</h1><p>{html.escape(question)}</p>"
+                st.html(f'<header class="page-header">{title}</header>')
+        arrows = st.container(horizontal=True, width="content", gap="small")
+        presenter.draw_switch()
     notices = st.container()
     with errors_as_sentences():
         if with_body is not False:
@@ -75,6 +84,7 @@ def draw_page(
     if messages := url_state.not_found():
         # In one box: a link to much that is gone would push the page out of sight.
         notices.warning(plain("\n\n".join(messages)))
+    presenter.finish(key, pages or [key], arrows)
     url_state.write()
 
 

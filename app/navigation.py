@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import imports, layout, url_keys, url_state
+from app import imports, layout, presenter, url_keys, url_state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +104,16 @@ def streamlit_page(spec: PageSpec, *, default: bool = False) -> st.Page:
 
 
 def show(spec: PageSpec) -> None:
-    """Import a page's module and draw the page."""
+    """Import a page's module and draw the page; go to another one if an arrow key of presenter mode led there."""
+    if page := presenter.begin():
+        url_state.go(target(PAGES[page]), {url_keys.PRESENT.name: ["true"]})
     layout.draw_page(
         spec.key,
         spec.heading or spec.title,
         spec.question,
         lambda: imports.load(spec.module).render,
         partial(_lesson, spec),
+        list(PAGES),
     )
 
 

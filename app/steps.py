@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import layout
+from app import layout, presenter
 
 _NUMBERS = "steps: number of the step that is shown, by name"
 _ANSWERS = "steps: choices, by name and number"
@@ -58,7 +58,7 @@ def draw(
     """
     step = steps[number - 1]
     st.session_state.setdefault(_NUMBERS, {})[name] = number
-    with st.container(key="presented-steps", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key=f"{presenter.KEPT}steps", horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch", gap="xxsmall"):
             count = f"tep {number} of {len(steps)}"
             st.caption(f"{layout.plain(title)} · s{count}" if title else f"S{count}")
@@ -76,6 +76,7 @@ def draw(
                 )
             if leave:
                 st.button("Leave", key="steps: Leave", on_click=leave)
+    presenter.leave_arrows(*("Left",) * (number > 1), *("Right",) * (number < len(steps)))
     st.html(_ARROW_KEYS, unsafe_allow_javascript=True)
     return not step.question or chosen is not None
 

@@ -80,9 +80,11 @@ CLIP = Key("clip", "clip", SUBJECT, text)
 LAYER = Key("layer", "layer", SUBJECT, text)
 SEQUENCE = Key("sequence", "sequence of images", SUBJECT, text)
 STRETCH = Key("stretch", "stretch of the clip", SUBJECT, text)
+PRESENT = Key("present", "setting of presenter mode", SUBJECT, switch)
 VIEW = Key("view", "view", EACH_PAGE, text)
 LESSON = Key("lesson", "lesson", SUBJECT, text)
 AT = Key("at", "step of the lesson", SUBJECT, whole)
+PART = Key("part", "part of the page", EACH_PAGE, text)
 
 SCENE = Key("scene", "scene of the story", "start", whole, default=1)
 

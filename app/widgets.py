@@ -12,7 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from analysis import columns
 from analysis.formatting import join_words
-from app import checkpoints, clips, layout, url_keys, url_state
+from app import checkpoints, clips, layout, presenter, url_keys, url_state
 from app.url_keys import Key
 from gte.checkpoint_header import SUFFIX, CheckpointHeader
 from gte.data.video.sources import Stretch
@@ -173,11 +173,24 @@ def draw_table(
     )
 
 
-def draw_tabs(tabs: Mapping[str, Callable[[Subject], None]], subject: Subject, key: Key[str] = url_keys.VIEW) -> None:
-    """Draw tabs by their names; only the open one is computed. A page opens on the tab that was left open."""
+def draw_tabs(
+    tabs: Mapping[str, Callable[[Subject], None]],
+    subject: Subject,
+    key: Key[str] = url_keys.VIEW,
+    *,
+    only_tabs: bool = False,
+) -> None:
+    """Draw tabs by their names; only the open one is computed. A page opens on the tab that was left open.
+
+    `only_tabs` is for a page with nothing but controls above them; presenter mode has no part of its own for these.
+    """
     names = list(tabs)
+    part = presenter.part_of(key, names, only_tabs=only_tabs)
+    if part == presenter.FIRST_SCREEN:
+        return
     url_state.show(key, names[0], url_state.one_of(names))
-    places = st.tabs(names, key=key.name, on_change=url_state.keep, args=(key,))
+    with st.container(key="tabs alone" if part == presenter.TABS else "tabs"):
+        places = st.tabs(names, key=key.name, on_change=url_state.keep, args=(key,))
     for name, place in zip(names, places, strict=True):
         if place.open:
             with place, layout.errors_as_sentences():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb, sequential
 
@@ -172,3 +173,26 @@ def style(figure: go.Figure, *, size: ChartSize = "large", categories: Literal["
         bargap=0.25,
     )
     return figure
+
+
+def enlarged(figure: go.Figure, scale: float) -> go.Figure:
+    """Return a copy of `figure` whose type, marks, margins and height are `scale` times as large, for a projector."""
+    drawn = figure.to_plotly_json()
+    _enlarge_sizes(drawn, scale)
+    layout = drawn["layout"]
+    layout["margin"] = {side: scale * pixels for side, pixels in (MARGINS | layout.get("margin", {})).items()}
+    if "height" in layout:
+        layout["height"] *= scale
+    return go.Figure(drawn)
+
+
+def _enlarge_sizes(part: object, scale: float) -> None:
+    """Multiply the sizes of all fonts and marks within `part` of a figure."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name.endswith(("font", "marker")) and "size" in value:
+                value["size"] = (scale * np.asarray(value["size"])).tolist()
+            _enlarge_sizes(value, scale)
+    elif isinstance(part, (list, tuple)):
+        for value in part:
+            _enlarge_sizes(value, scale)

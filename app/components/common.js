@@ -7,7 +7,8 @@ const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches
 
 // Gives a canvas `width` x `height` CSS pixels at the screen's own resolution; drawing is in CSS pixels.
 function sized(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
+  // Presenter mode zooms a component.
+  const ratio = (window.devicePixelRatio || 1) * (canvas.currentCSSZoom || 1);
   const pixels = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) {
     [canvas.width, canvas.height] = pixels;
@@ -79,12 +80,15 @@ function mounted(create) {
         instance.width = contentRect.width;
         requestAnimationFrame(() => instance.draw());
       });
+      instance.resized = () => instance.draw();
       instances.set(root, instance);
     }
     const [data] = component.data;
     instance.update({ ...component, data });
     instance.watcher.observe(root.querySelector("section"));
+    window.addEventListener("resize", instance.resized);
     return () => {
+      window.removeEventListener("resize", instance.resized);
       instance.watcher.disconnect();
       instance.stop();
       instances.delete(root);

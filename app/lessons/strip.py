@@ -41,7 +41,7 @@ def draw(page: str) -> bool | None:
         if is_short and (step.state or step.page != page):
             _go(step.page, lesson.address(name, number))
         # What earlier steps or the reader have set does not belong to this one.
-        url_state.forget(but=(url_keys.LESSON, url_keys.AT))
+        url_state.forget(but=(url_keys.LESSON, url_keys.AT, url_keys.PRESENT))
     shown = [step.shown for step in lesson.steps]
     turn = _going_to
     may_see = steps.draw(shown, number, name=name, title=lesson.title, turn=turn, leave=lambda: turn(LEAVE))

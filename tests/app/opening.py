@@ -68,4 +68,6 @@ def captions(at: AppTest) -> str:
 
 
 def markdown(at: AppTest) -> str:
-    return " ".join(element.value for element in at.markdown).replace("\\", "")
+    """The text of the page, and what the titles of its cards say when they are pointed at."""
+    texts = [*(element.value for element in at.markdown), *(title.proto.help for title in at.subheader)]
+    return " ".join(texts).replace("\\", "")

@@ -257,7 +257,7 @@ def test_a_network_from_elsewhere_is_shown_rendered_clips_and_no_claim_is_made(t
     assert at.selectbox(key="clip").value == "moves left"
     options = at.selectbox(key="class").options
     # The five most probable come first, with bars; the others as the network has them.
-    assert options[0] == "predicted class"
+    assert options[0] == "predicted"
     assert all(" % " in option for option in options[1:6])
     assert sorted(option.split(" % ")[-1] for option in options[1:]) == sorted(UNKNOWN["classes"])
     assert "True class:" not in finding(at)

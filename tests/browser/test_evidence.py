@@ -68,10 +68,8 @@ def test_the_exported_video_plays_in_the_browser_with_every_frame(
 
 def test_a_slow_method_is_chosen_followed_and_kept_in_the_link(page: Page) -> None:
     open_page(page, "/evidence")
-    page.get_by_role("button", name="Options").click()
     page.get_by_role("combobox", name="Method").click()
     page.get_by_role("option", name="Temporal occlusion (slow)").click()
-    page.keyboard.press("Escape")
     finding = page.locator(".finding")
     expect(finding).to_contain_text("By Temporal occlusion: ", timeout=1000 * harness.IDLE_SECONDS)
     harness.wait_until_idle(page)

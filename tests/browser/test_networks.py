@@ -287,7 +287,7 @@ def test_a_link_to_a_checkpoint_that_is_not_here_is_told_on_the_evidence_page(vi
 def test_whoever_takes_the_subject_away_goes_on_with_the_next(visit):
     open_page(visit, "/evidence?ckpt=i3d-elsewhere&networks=i3d-elsewhere&networks=slowfast")
     expect(on_top(visit)).to_have_text("i3d-elsewhere")
-    visit.get_by_role("button", name="Options").click()
+    visit.get_by_role("button", name="Networks").click()
     with rerun(visit):
         visit.get_by_role("button", name="i3d-elsewhere", exact=True).click()
     visit.keyboard.press("Escape")

@@ -18,7 +18,7 @@ from app.components._source import encode, payload, read
 
 MAX_FRAMES = 64
 MAX_FRAME_SIDE = 224
-"""Pixels per side of the frames that are sent; larger ones are reduced."""
+"""Pixels per side of the frames that are sent and drawn; larger ones are reduced."""
 JPEG_QUALITY = 80
 
 _strip = component(
@@ -74,7 +74,6 @@ def film_strip(
     frame_names: Sequence[str] | None = None,
     scale_label: str = "maximum of the clip",
     frames_per_second: float = 4.0,
-    largest_frame: int = 224,
     title: str = "Evidence in the frames",
     facts: str = "",
     code: str = "",
@@ -82,9 +81,10 @@ def film_strip(
     """Draw the rows with one opacity slider, one colour scale, frame bars and a player.
 
     Frames are magma where there is evidence, and unchanged elsewhere. The bars of all rows share one scale.
-    `frame_names` are above the frames, by default 1, 2, ...; `largest_frame` is the maximum side of a frame in CSS
-    pixels. A click on a frame, or Play, opens the player, which plays all rows together. `title` names the files of
-    the figure for a paper, `facts` are added to its definition, and `code` draws it. Raises ValueError for wrong sizes.
+    `frame_names` are above the frames, by default 1, 2, ... Frames are as large as the window's width takes and as
+    leaves two rows in view, and what is above them if they are high on the page. A click on a frame, or Play, opens the
+    player, which plays all rows together. `title` names the files of the figure for a paper, `facts` are added to its
+    definition, and `code` draws it. Raises ValueError for wrong sizes.
     """
     if not rows:
         raise ValueError("The film strip needs at least one row.")
@@ -113,7 +113,7 @@ def film_strip(
                 "names": names,
                 "scale": scale_label,
                 "fps": frames_per_second,
-                "size": largest_frame,
+                "size": MAX_FRAME_SIDE,
                 "magma": list(style.MAGMA),
                 "colour": style.NEUTRAL,
             }

@@ -1,8 +1,12 @@
 const SPACE = 6;
-const NUMBERS = 20;
-const BARS = 24;
-const SHARES = 20;
-const PLAYER = 280;
+const NUMBERS = 18;
+const BARS = 22;
+const SHARES = 18;
+const CAPTION = 32;
+const NAVIGATION = 60;
+const BELOW = 16;
+const SMALLEST = 64;
+const PLAYER = 360;
 
 // 256 colours from the given stops; alpha is the value itself, so that no evidence leaves the frame unchanged.
 function colourTable(stops) {
@@ -43,10 +47,26 @@ function fitted(context, name, room) {
   return [name, short].find((text) => context.measureText(text).width <= room) ?? place;
 }
 
+// Pixels above the rows that are in view with them: all of the page if the rows are high on it, else its navigation.
+function above(rows) {
+  const top = Math.round(rows.getBoundingClientRect().top - pageOf().getBoundingClientRect().top);
+  return top < 0.6 * window.innerHeight ? top : NAVIGATION;
+}
+const pageOf = () => document.querySelector('[data-testid="stMainBlockContainer"]');
+
+// The side of a frame: as large as the width takes and as leaves two rows in view.
+function sideOf(canvas, row, data) {
+  const width = (canvas.parentElement.clientWidth - SPACE * (data.frames - 1)) / data.frames;
+  const ratio = (row.picture.height * data.frames) / row.picture.width;
+  const rows = Math.min(2, data.rows.length);
+  const height = (window.innerHeight - data.above) / (canvas.currentCSSZoom || 1);
+  const room = (height - BELOW) / rows - CAPTION - NUMBERS - BARS - SHARES;
+  return Math.floor(Math.min(width, data.size, Math.max(SMALLEST, room / ratio)));
+}
+
 // Frames with their overlay, and below each its share of the evidence of the row.
 function drawRow(canvas, row, data, opacity, now, theme) {
-  const available = canvas.parentElement.clientWidth;
-  const cell = Math.min(data.size, Math.floor((available - SPACE * (data.frames - 1)) / data.frames));
+  const cell = sideOf(canvas, row, data);
   const tall = Math.round((cell * row.picture.height * data.frames) / row.picture.width);
   const height = NUMBERS + tall + BARS + SHARES;
   const context = sized(canvas, data.frames * (cell + SPACE) - SPACE, height);
@@ -140,7 +160,10 @@ function makeStrip(root) {
       canvas.title = data.names[one.frameAt(event.offsetX)];
     };
     canvas.onkeydown = (event) => {
-      if (event.key === "Escape") return run(false, null);
+      if (event.key === "Escape" && now !== null) {
+        event.preventDefault();
+        return run(false, null);
+      }
       if (event.key === "Enter") return run(false, now ?? 0);
       const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!move) return;
@@ -153,6 +176,7 @@ function makeStrip(root) {
   function draw() {
     if (!data || find("section").clientWidth < 100) return;
     const theme = themeOf(root);
+    data.above = above(find(".rows"));
     slideTo(slider, Math.round(100 * opacity));
     amount.textContent = `${slider.value} %`;
     play.textContent = playing ? "Pause" : "Play";
@@ -194,8 +218,17 @@ function makeStrip(root) {
     return draw();
   }
 
+  // What is above the rows may come after them, such as a result.
+  const watcher = new ResizeObserver(() => {
+    if (data && above(find(".rows")) !== data.above) requestAnimationFrame(draw);
+  });
+  watcher.observe(pageOf());
   slider.setAttribute("aria-label", "Strength of the overlay");
-  return { draw, update, stop: () => ticker.stop() };
+  const stop = () => {
+    ticker.stop();
+    watcher.disconnect();
+  };
+  return { draw, update, stop };
 }
 
 export default mounted(makeStrip);

@@ -52,20 +52,19 @@ NATIVE_NOTE = (
     "not compare its numbers with the others'."
 )
 
-READING = """
-- **t** is the share of a block's output channels that the temporal path of GST and GTE computes.
+DEPTH_HELP = "Depth and t change the networks that have them: the ResNets of the table, and SlowFast its depth."
+SHARE_HELP = "The share of a block's output channels that the temporal path of GST and GTE computes."
+COSTS_HELP = """
 - **MACs** are multiply-accumulates of one forward pass over one clip. fvcore counts them and calls them flops; papers
-  often do too. *FLOPs* here are twice the MACs.
-- The bars show convolutions and linear layers, which give the paper's 25.3 G; some publishers add BatchNorm. The CSV
-  adds BatchNorm and pooling, and names the operators that fvcore did not count.
-- *Temporal* is the part in kernels that span several frames.
-- **Cross-checked**: torch's formulas, applied to the same network, give the same number.
-- A hard temporal shift moves memory and multiplies nothing: TSM costs what C2D costs.
+  often do too. **FLOPs** here are twice the MACs.
 - Every number is counted on the PyTorch model with the settings above; none is copied from a paper. Where a published
   figure differs, the note on the network below says so.
-- Depth and t change the networks that have them: the ResNets of the table, and SlowFast its depth.
-- A network marked * takes no clip as small as the chosen one; it is counted at its native clip.
-- A network marked † is counted at the chosen clip, of which it sees far less than in its publication.
+- The bars show convolutions and linear layers, which give the paper's 25.3 G; some publishers add BatchNorm. The CSV
+  adds BatchNorm and pooling, and names the operators that fvcore did not count.
+- *Temporal* is the part in kernels that span several frames. A hard temporal shift moves memory and multiplies nothing:
+  TSM costs what C2D costs.
+- A network marked * takes no clip as small as the chosen one; it is counted at its native clip. A network marked † is
+  counted at the chosen clip, of which it sees far less than in its publication.
 """
 
 
@@ -142,16 +141,14 @@ def _costs(counts: Sequence[Complexity | Uncountable], chosen: _Chosen, drawn: s
         columns=column_widths(unit),
         height="content",
     )
-    st.caption("Click a bar or a row to draw a block of its network.")
+    st.caption("Click a bar or a row to draw a block of its network.", help=COSTS_HELP)
     if note := _setting_note(chosen.setting):
         st.caption(note)
     if any(isinstance(item, Complexity) and item.at_native for item in counts):
         st.caption(layout.plain(NATIVE_NOTE.format(clip=chosen.setting.clip)))
     if notes := [item.note for item in counts if isinstance(item, Complexity) and item.note]:
         st.caption(layout.plain(f"{figures.NOTE_MARK} {' '.join(notes)}"))
-    with st.expander("How this is counted"):
-        st.markdown(READING)
-        st.markdown("**Operators that fvcore did not count**, and how often each occurs:")
+    with st.expander("Operators that fvcore did not count, and how often each occurs"):
         st.table(
             {row["label"]: row["uncounted"] for row in table.to_dict("records") if row["uncounted"]},
             border="horizontal",
@@ -171,13 +168,13 @@ def _controls() -> _Chosen:
     with places[0], st.popover("Networks", width="stretch"):
         names = [name for kind in GROUPS for name in _pick_networks(kind)]
     with places[1]:
-        depth = int(widgets.pick(url_keys.DEPTH, "Depth", [str(depth) for depth in STAGE_DEPTHS]))
+        depth = int(widgets.pick(url_keys.DEPTH, "Depth", [str(depth) for depth in STAGE_DEPTHS], help=DEPTH_HELP))
     with places[2]:
         frames = widgets.pick_number(url_keys.FRAMES, "Frames", 1, 64)
     with places[3]:
         size = widgets.pick_number(url_keys.SIZE, "Crop, pixels", 32, 512, step=16)
     with places[4]:
-        share = widgets.pick(url_keys.SHARE, "Share t", SHARES)
+        share = widgets.pick(url_keys.SHARE, "Share t", SHARES, help=SHARE_HELP)
     with places[5]:
         unit = widgets.pick_segment(url_keys.UNIT, "Unit", list(UNITS))
     with places[6], st.popover("More", width="stretch"):

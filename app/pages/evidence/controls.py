@@ -11,7 +11,7 @@ from app import cache, url_keys, url_state, widgets
 from app.clips import Source, VideoSource
 from gte.checkpoint_header import CheckpointHeader
 
-PREDICTED = "predicted class"
+PREDICTED = "predicted"
 NOTHING = "none"
 SHARED_SCALE = "shared"
 SEPARATE_SCALES = "separate"
@@ -20,6 +20,15 @@ NUM_LIKELY = 5
 """Classes at the top of the list, with bars."""
 BARS = "▁▂▃▄▅▆▇█"
 """From probability 0 to 1."""
+CLASS_HELP = (
+    "Bright regions count *for* the class. Evidence shows what the network used, not what it should have used. The "
+    "most probable classes come first."
+)
+CONTRAST_HELP = "With a class to contrast with, bright regions count for the class *rather than* for that one."
+LAYER_HELP = (
+    "After each name the size of its map: frames × rows × columns. Evidence is as coarse as this grid. A cell is drawn "
+    "where its centre is, by the strides, kernels and paddings before its block; what it reads is wider."
+)
 _SUBJECT = "evidence: the checkpoint on top"
 _BROUGHT = "evidence: the checkpoint that the reader came with"
 
@@ -68,9 +77,8 @@ def pick_scale() -> bool:
 def pick_method() -> str:
     """One of the methods; slow ones are marked."""
     words = {name: f"{entry.label}{' (slow)' if entry.speed == 'slow' else ''}" for name, entry in METHODS.items()}
-    method = widgets.pick(url_keys.METHOD, "Method", list(words), words=words)
-    st.caption(METHODS[method].note)
-    return method
+    notes = "\n".join(f"- **{entry.label}.** {entry.note}" for entry in METHODS.values())
+    return widgets.pick(url_keys.METHOD, "Method", list(words), words=words, help=notes)
 
 
 def pick_class(header: CheckpointHeader, scores: Sequence[ClassScore]) -> int | None:
@@ -78,7 +86,7 @@ def pick_class(header: CheckpointHeader, scores: Sequence[ClassScore]) -> int | 
     likely = [score.name for score in scores[:NUM_LIKELY]]
     options = [PREDICTED, *likely, *(name for name in header.classes if name not in likely)]
     words = {score.name: _with_bar(score) for score in scores[:NUM_LIKELY]}
-    chosen = widgets.pick(url_keys.CLASS, "Class", options, default=PREDICTED, words=words)
+    chosen = widgets.pick(url_keys.CLASS, "Class", options, default=PREDICTED, words=words, help=CLASS_HELP)
     return None if chosen == PREDICTED else header.classes.index(chosen)
 
 
@@ -90,7 +98,7 @@ def _with_bar(score: ClassScore) -> str:
 def pick_contrast(header: CheckpointHeader) -> int | None:
     """A class to contrast with; None for none."""
     options = [NOTHING, *header.classes]
-    chosen = widgets.pick(url_keys.CONTRAST, "Contrast with", options, default=NOTHING)
+    chosen = widgets.pick(url_keys.CONTRAST, "Contrast with", options, default=NOTHING, help=CONTRAST_HELP)
     return None if chosen == NOTHING else header.classes.index(chosen)
 
 
@@ -105,7 +113,7 @@ def pick_block(header: CheckpointHeader) -> str:
         list(shapes),
         default=preselect_layer(shapes),
         words=words,
-        help="After each name the size of its map: frames × rows × columns.",
+        help=LAYER_HELP,
         aliases=in_full,
     )
 

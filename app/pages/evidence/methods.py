@@ -19,7 +19,6 @@ from app.pages.evidence import code
 from app.pages.evidence.finding import Finding
 from gte.data.loading import to_clip
 
-FRAME_SIDE = 110
 SCALE_LABEL = "maximum of the row"
 FRAMES_PER_SECOND = 4.0
 MAX_KEPT = 256
@@ -211,7 +210,6 @@ def _draw(finding: Finding, results: dict[str, Evidence]) -> None:
         title=f"Evidence of {finding.name} by every method",
         scale_label=SCALE_LABEL,
         frames_per_second=FRAMES_PER_SECOND,
-        largest_frame=FRAME_SIDE,
         code=code.methods(finding, results, SCALE_LABEL),
     )
 

@@ -25,14 +25,18 @@ from gte.errors import VideoError
 
 FAINT = 0.2
 """Part of the shared scale below which evidence is hardly visible, which the note then says."""
-CONTROL_WIDTHS = (176, 126, 176, 214, 100, 108, 100)
-"""Pixels for clip, upload, class, layer, reverse, options and export; in a narrow window they wrap."""
-FRAME_SIDE = 122
+CONTROL_WIDTHS = (110, 126, 118, 122, 116, 122, 188, 98, 86)
+"""Pixels for networks, clip, upload, class, contrast, method, layer, reverse and export; in a narrow window they wrap.
+"""
 FRAMES_PER_SECOND = 4.0
 
 FIRST_METHOD = next(iter(METHODS))
 """Shown until a slow method is done."""
 
+FRAMES_HELP = (
+    "The numbers above a frame are its position among the frames given to the network and its number in the clip, "
+    "counted from 1. The bars below show the share of the evidence in each frame."
+)
 UNTIL_DONE = "Showing {shown} until {method} is done."
 NO_RECOGNITION = (
     "{clip} is not of their data sets. These networks only know the motions that they were trained on: the evidence "
@@ -40,7 +44,7 @@ NO_RECOGNITION = (
 )
 OTHER_CLIPS = "{reason} The evidence shows how it works, not what it recognises."
 SAME_CLASS = (
-    "“{name}” is the chosen class, so there is nothing to contrast it with; choose another class under Options."
+    "“{name}” is the chosen class, so there is nothing to contrast it with; choose another one under “Contrast with”."
 )
 NOT_NUMBERS = (
     "The output of {name} is not a number, because some of its weights are not ({tensors}); choose another network, or "
@@ -56,18 +60,17 @@ def render() -> None:
     """Draw the page below its header."""
     headers = widgets.checkpoints_or_stop()
     # What is drawn first depends on later controls, so the places come before their contents.
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        clip_place, upload_place, class_place, layer_place, reverse_place, options_place, export_place = (
-            st.container(width=width) for width in CONTROL_WIDTHS
-        )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xxsmall"):
+        networks_place, clip_place, upload_place, *explained = (st.container(width=width) for width in CONTROL_WIDTHS)
+        class_place, contrast_place, method_place, layer_place, reverse_place, export_place = explained
     sequence_place, work_place, figure_place, stretch_place, below = (st.container() for _ in range(5))
-    with options_place, st.popover("Options", width="stretch"):
+    with networks_place, st.popover("Networks", width="stretch"):
         chosen = controls.pick_networks(headers)
         control = untrained.pick(headers[chosen[0]]) if chosen else {}
         chosen = untrained.leave_room(chosen, len(control))
         shared = controls.pick_scale()
+    with method_place:
         method = controls.pick_method()
-        contrast_place = st.container()
     if not chosen:
         st.info("Choose at least one network.")
         return
@@ -252,7 +255,6 @@ def _draw(findings: Sequence[Finding], shared: bool) -> None:
             frame_names=_frame_names(together[0].clip),
             scale_label=scale_label,
             frames_per_second=FRAMES_PER_SECOND,
-            largest_frame=FRAME_SIDE,
             facts=" ".join(f"{caption_of(_facts(item))}." for item in together),
             code=code.strip(together, scale_label, shared=shared),
         )
@@ -318,7 +320,7 @@ def _draw_whole(source: Source, stretch: Stretch, findings: Sequence[Finding]) -
         backwards = ", in reverse order" if any(frames[0] > frames[-1] for frames in by_frames) else ""
         parts = ", one from each part" if max(map(len, by_frames)) <= stretch.num_frames else ""
         text += f" Triangles: the {count} given to {given}{parts}{backwards}."
-    st.caption(layout.plain(text))
+    st.caption(layout.plain(text), help=FRAMES_HELP)
     whole_clip(clips.as_jpeg(clips.thumbnails(source)), len(seconds), stretch, sampled, text)
 
 

@@ -33,7 +33,7 @@ from app import cache, cards, checkpoints, jobs, layout
 from app.components.film_strip import StripRow, film_strip
 from app.pages.evidence import code
 from app.pages.evidence.finding import Finding
-from app.pages.evidence.methods import FRAME_SIDE, FRAMES_PER_SECOND
+from app.pages.evidence.methods import FRAMES_PER_SECOND
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import labelled_split_in_words
 from gte.data.loading import to_clip
@@ -358,7 +358,6 @@ def _draw_reordered_clip(finding: Finding, result: ReorderedClip) -> None:
         title=f"Evidence of {finding.name} with frames in another order",
         scale_label=ORDER_SCALE,
         frames_per_second=FRAMES_PER_SECOND,
-        largest_frame=FRAME_SIDE,
         code=code.frame_order(finding, ORDER_SCALE),
     )
 

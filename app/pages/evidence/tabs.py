@@ -24,21 +24,13 @@ GRAD_CAM = (
     "over time and space), adds them up and keeps positive values."
 )
 
-READING = """
-Bright regions count *for* the class; with a class to contrast with, for it *rather than* for that one. Evidence shows
-what the network used, not what it should have used, and is as coarse as its grid, whose size is listed here. A cell is
-drawn where its centre is, by the strides, kernels and paddings before its block; what it reads is wider. The bars show
-the share of the evidence in each frame. The numbers above a frame are its position among the frames given to the
-network and its number in the clip, counted from 1.
-"""
-
 SLICES = """
 **Left:** horizontal position over time. Time runs downwards; each row is one moment, with the rows of its map combined
 into one. **Right:** vertical position over time. Time runs to the right; each column is one moment, with the columns of
 its map combined into one. Motion gives a slanted line, a still object a straight one. Each cell is a cell of the block
 where its centre is; nothing is smoothed."""
 
-FAINT = " On a shared scale weak evidence is faint; Options has separate scales."
+FAINT = " On a shared scale weak evidence is faint; Networks has separate scales."
 
 
 @dataclass(frozen=True)
@@ -78,7 +70,7 @@ def _class_bars(finding: Finding) -> None:
         )
         # The same as a click on a bar, for the keyboard.
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown("Evidence for", width="content")
+            st.caption("Evidence for", width="content")
             for score in scores:
                 st.button(
                     layout.plain(score.name),
@@ -117,7 +109,6 @@ def _cards(comparison: Comparison) -> None:
     method = comparison.findings[0].evidence.method
     entry = METHODS[method]
     st.markdown(f"**{entry.label}.** {GRAD_CAM if method == 'gradcam' else entry.note} Source: {entry.paper}.")
-    st.markdown(READING)
     if method in WEIGHTINGS:
         for words in filter(None, map(methods.weightings_in_words, comparison.findings)):
             st.markdown(layout.plain(words))

@@ -29,6 +29,32 @@ READINGS: Mapping[str, Reading] = {
 }
 ORDERS: Mapping[str, Order] = {"index": "index", "drift": "drift", "direction": "shift", "size": "norm"}
 
+READINGS_HELP = """
+An output channel has a kernel of three taps for every input channel. This chooses how they become one: the **energy**
+over the input channels, √Σᵢ wᵢₖ² for each tap, which cannot cancel; its **own channel**, the one that it reads before
+training; the **sum** over the input channels, its response to a signal that all of them share; or weighted by the
+power of the **real inputs**.
+
+By the sum many small weights of one sign add up, and weights of opposite sign cancel: it can change although the one
+large weight that the output channel started with hardly did. The headline says what holds by each reading.
+"""
+FIGURES_HELP = """
+A **learnable temporal shift** (LTS) is a convolution over three frames, `out[t] = a1·in[t-1] + a2·in[t] + a3·in[t+1]`,
+with three weights for every pair of an output channel and an input channel. Before training it is a hard shift: the
+first half of the output channels read only the next frame, the second half only the previous one.
+
+**Left**, for each layer the shares of its output channels that *look back*, read *now* or *look ahead*, because one
+tap has more than half of their weight, and apart of those that *combine frames*: they *subtract* (the taps cancel: the
+response to a still input is below a third of the weight), *average* (it is at least two thirds) or are *mixed*. The
+outline is before training. **Drift** is |W − W₀| / |W₀|, with W₀ the weights before training.
+
+**Right**, the kernels of one layer: a row for each output channel, a column for each tap; hatched taps are negative.
+
+**By chance**: next to shares and changes is the range that changes of random direction and of the same size give.
+
+Kernels of five or seven taps reach two or three frames in each direction. Frames are those of the layer's input; deeper
+layers of a network with temporal strides have fewer.
+"""
 SUMMED = "This kernel also spans space: each tap is the sum over its rows and columns."
 NO_START = "The weights of this layer before training are unknown, so it has no outline."
 
@@ -63,7 +89,7 @@ def render() -> None:
     summary = cache.kernel_summary(header, reading)
     # The finding is above the scrubber, whose snapshot it describes.
     finding = st.container()
-    st.caption(layout.plain(_facts(header, layer)))
+    st.caption(layout.plain(_facts(header, layer)), help=FIGURES_HELP)
     path = checkpoints.path_in_code(header)
     view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order, moments=moments))
     with finding:
@@ -95,7 +121,7 @@ def _hard_shifts(header: CheckpointHeader, controls: DeltaGenerator) -> None:
 def _pick_reading(header: CheckpointHeader) -> Reading:
     # Only in a learnable shift does each output read one input before training.
     options = [name for name, reading in READINGS.items() if header.layers or reading not in ("own", "inputs")]
-    return READINGS[widgets.pick(url_keys.TAPS, "Kernel", options, width=230)]
+    return READINGS[widgets.pick(url_keys.TAPS, "Kernel", options, width=230, help=READINGS_HELP)]
 
 
 def _facts(header: CheckpointHeader, layer: str) -> str:
@@ -103,9 +129,7 @@ def _facts(header: CheckpointHeader, layer: str) -> str:
     dataset = label_of(header.dataset)
     trained = f"trained on {dataset}, {header.step:,} steps{accuracy}" if dataset else "trained elsewhere"
     label = MODELS[header.model].label
-    return (
-        f"{label}, {trained}. The layer is {layer} in the state_dict. Click a row to open its layer or output channel."
-    )
+    return f"{label}, {trained}. In the state_dict: {layer}. Click a row to open its layer or output channel."
 
 
 def _first_screen(header: CheckpointHeader, summary: pd.DataFrame, view: View) -> View:

@@ -23,7 +23,6 @@ from analysis.plotting.card import Card
 from app import ablation, cache, cards, checkpoints, layout, url_keys, url_state, widgets
 from app.pages.kernels import channel
 from app.pages.kernels.cache import kernel_card_list, kernel_report, matched_card, move_to_snapshot, reach_card
-from app.pages.kernels.reading import READING
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import labelled_split_in_words
 
@@ -360,10 +359,6 @@ def _loss_in_words(loss: ablation.Loss) -> str:
     return f"{lost} [{low}, {high}]"
 
 
-def _read(_subject: _Subject) -> None:
-    st.markdown(READING)
-
-
 TABS: Mapping[str, Callable[[_Subject], None]] = {
     "Layers": _layers,
     channel.FOLLOW: _channel,
@@ -373,14 +368,13 @@ TABS: Mapping[str, Callable[[_Subject], None]] = {
     "Reach": _reach,
     "Compare": _compare,
     "Table": _table,
-    "How to read this": _read,
 }
 
 
 def _draw(
     subject: _Subject, shown: Sequence[Card], prefix: str = "", on_click: Callable[[str], None] | None = None
 ) -> None:
-    """Draw each card: title, sentence, figure, and an expander with definition, code and numbers."""
+    """Draw each card: title with its definition, sentence, figure, and an expander with code and numbers."""
     names = block_names_of(subject.summary)
     config = style.plotly_config(st.session_state.get(url_keys.FORMAT.name) or style.FORMATS[0])
     for card in shown:

@@ -91,12 +91,16 @@ def _rows(rows: pd.DataFrame) -> Styler:
             "Range": [span(row["top1_low"], row["top1_high"]) for row in records],
             "Runs": rows["seeds"],
             "Reversed": rows["reversed_to_twin"],
-            "Parameters": rows["params"] / 1e6,
-            "MACs": rows["macs_conv_linear"] / 1e6,
+            "Parameters": rows["params"],
+            "MACs": rows["macs_conv_linear"],
         }
     )
     formats: dict[str, NumberFormat] = {"Top-1": percent, "Reversed": percent}
-    return widgets.format_numbers(frame, formats | {"Parameters": three_digits, "MACs": three_digits})
+    return widgets.format_numbers(frame, formats | {"Parameters": _millions, "MACs": _millions})
+
+
+def _millions(count: float) -> str:
+    return f"{three_digits(count / 1e6)} M"
 
 
 COLUMN_WIDTHS: Mapping[str, Any] = {
@@ -109,9 +113,9 @@ COLUMN_WIDTHS: Mapping[str, Any] = {
         help="Share of the test clips whose reversal is given the reversed class of their own answer; 0 for a network "
         "that cannot tell the order of frames",
     ),
-    "Parameters": st.column_config.Column("Params, M", width=82, help="Learnable numbers, millions"),
+    "Parameters": st.column_config.Column("Params", width=70, help="Learnable numbers"),
     "MACs": st.column_config.Column(
-        "MACs, M", width=70, help="Multiply-accumulates of convolutions and linear layers for one clip, millions"
+        width=68, help="Multiply-accumulates of convolutions and linear layers for one clip"
     ),
 }
 """Widths in pixels with which the table does not scroll sideways."""

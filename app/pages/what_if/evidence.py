@@ -8,9 +8,9 @@ from analysis.attribution.evidence import Evidence
 from app import layout, url_keys, url_state, widgets
 from app.clips import Clip
 from app.components.film_strip import StripRow, film_strip
+from app.pages.what_if.selection import Subject
 from gte.checkpoint_header import CheckpointHeader
 
-FRAME_SIDE = 110
 SCALE_LABEL = "maximum of both"
 CLICK = "Click a class to see the evidence for it."
 
@@ -20,17 +20,12 @@ def ask_for(name: str) -> None:
     url_state.choose(url_keys.EXPLAINED, name)
 
 
-def pick_class(name: str, header: CheckpointHeader, default: str) -> int | None:
-    """Draw the choice of the class of a network's evidence, for the keyboard; None for `default`, which is no class."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(layout.plain(f"Evidence of {name} for"), width="content")
+def pick_class(subject: Subject, default: str) -> int | None:
+    """Draw the choice of the class of the network's evidence; None for `default`, which is no class."""
+    header = subject.header
+    with subject.controls:
         chosen = widgets.pick(
-            url_keys.EXPLAINED,
-            "Evidence for",
-            [default, *header.classes],
-            default=default,
-            width=230,
-            label_visibility="collapsed",
+            url_keys.EXPLAINED, "Evidence for", [default, *header.classes], default=default, width=142
         )
     return None if chosen == default else header.classes.index(chosen)
 
@@ -52,7 +47,6 @@ def draw(rows: Mapping[str, tuple[Clip, Evidence]], header: CheckpointHeader, co
         key="changed strip",
         title="Evidence before and after the change",
         scale_label=SCALE_LABEL,
-        largest_frame=FRAME_SIDE,
         code=code,
     )
 

@@ -71,6 +71,7 @@ def draw(subject: Subject) -> None:
     if shown is None:
         return
     choice = _pick(subject, block_names_of(summary), most_moved(summary))
+    asked = evidence.pick_class(subject, ORIGINAL_ANSWER)
     clips = subject.pick_test_clips() if subject.has_labels else None
     clip = whatif_resources.played(shown, header)
     try:
@@ -84,11 +85,11 @@ def draw(subject: Subject) -> None:
         )
         law = whatif_resources.mirror_law(header, clip)
         layout.finding(f"{'Every layer' if choice.every else choice.where}: {choice.words}. {effect.finding()}")
-        rule = SETTINGS[choice.change.step.setting].rule
-        st.caption(rule if "initial" in choice.settings else f"{rule} {LIMITS}")
         accuracy_place = st.container()
         stored = shown.stored()
-        sentence = _evidence(header, clip, effect, choice, stored)
+        sentence = _evidence(header, clip, effect, choice, asked, stored)
+        rule = SETTINGS[choice.change.step.setting].rule
+        st.caption(rule if "initial" in choice.settings else f"{rule} {LIMITS}")
     except NotNumbersError:
         st.warning(layout.plain(whatif_resources.explain_not_numbers(name, header)))
         return
@@ -112,11 +113,11 @@ def draw(subject: Subject) -> None:
 def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choice:
     with subject.controls:
         alone = len(names) == 1
-        every = not alone and widgets.pick(url_keys.WHERE, "Where", [EVERY, ONE], width=120) == EVERY
+        every = not alone and widgets.pick(url_keys.WHERE, "Where", [EVERY, ONE], width=112) == EVERY
         layers = tuple(names) if every or alone else (widgets.pick_layer(names, most_moved, width=140),)
         settings = whatif_resources.settings_of(subject.header, layers)
         labels = {SETTINGS[key].label: key for key in settings if key != "learned"}
-        setting = labels[widgets.pick(url_keys.SETTING, "Kernels", list(labels), default=_FIRST, width=176)]
+        setting = labels[widgets.pick(url_keys.SETTING, "Kernels", list(labels), default=_FIRST, width=165)]
         blend = 1.0
         if SETTINGS[setting].takes_blend:
             blend = url_state.show(url_keys.BLEND, 0.5, url_state.between(0.0, MAX_BLEND))
@@ -141,9 +142,10 @@ def _pick(subject: Subject, names: Mapping[str, str], most_moved: str) -> _Choic
 _FIRST = SETTINGS["mirrored"].label
 
 
-def _evidence(header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice, stored: StoredClip) -> str:
+def _evidence(
+    header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice, asked: int | None, stored: StoredClip
+) -> str:
     """Draw Grad-CAM for a class, by default the original answer, before and after the change; say what changed."""
-    asked = evidence.pick_class(effect.network, header, ORIGINAL_ANSWER)
     target = int(effect.before.argmax()) if asked is None else asked
     block, change = preselect_layer(cache.map_shapes(header)), choice.change
     before = cache.evidence(header, clip, target, block, "gradcam")

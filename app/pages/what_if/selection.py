@@ -73,5 +73,5 @@ class Subject:
         split = labelled_split_in_words(own_clips.dataset_of(self.header))
         with self.controls:
             first = str(own_clips.num_clips(self.header, default))
-            chosen = widgets.pick(url_keys.TEST_CLIPS, f"{split.capitalize()} clips", list(counts), first, width=130)
+            chosen = widgets.pick(url_keys.TEST_CLIPS, f"{split.capitalize()} clips", list(counts), first, width=94)
         return ablation.labelled_clips(self.header, counts[chosen])

@@ -34,7 +34,7 @@ from gte.files import stamp
 MAX_COMPARED = 3
 MAX_SEED = 9999
 NO_EVIDENCE = "no class"
-IMAGE_SIDE = 96
+IMAGE_SIDE = 140
 _SUBJECT = "whatif: the checkpoint that was compared"
 
 OTHER_CLASSES = "{name} has other classes than {first}; compare networks of one data set."
@@ -52,6 +52,7 @@ def draw(subject: Subject) -> None:
     names = [subject.name, *_pick_compared(subject)]
     headers = {name: subject.checkpoints[name] for name in names}
     choice = _pick_choice(subject, min(header.num_frames for header in headers.values()))
+    target = evidence.pick_class(subject, NO_EVIDENCE)
     effects: list[Effect] = []
     clips: list[tuple[Clip, Clip]] = []
     for name, header in headers.items():
@@ -97,7 +98,7 @@ def draw(subject: Subject) -> None:
             evidence.explain_click()
     first = effects[0].network
     rows_in_code = partial(Call, explain_in_time, paths[first], Named("clip", stored), choice)
-    _evidence(first, headers[first], {CLIP_AS_FILMED: before, words: after}, rows_in_code)
+    _evidence(first, headers[first], target, {CLIP_AS_FILMED: before, words: after}, rows_in_code)
     _over_the_data(subject, [effect.network for effect in effects])
 
 
@@ -172,13 +173,16 @@ def _strips(before: Clip, after: Clip, words: str, code: str) -> None:
 
 
 def _evidence(
-    name: str, header: CheckpointHeader, clips: Mapping[str, Clip], rows_in_code: Callable[[str, int], Call]
+    name: str,
+    header: CheckpointHeader,
+    target: int | None,
+    clips: Mapping[str, Clip],
+    rows_in_code: Callable[[str, int], Call],
 ) -> None:
     """Draw the evidence of a network for a class, once one is chosen, in the clip as filmed and after the change.
 
     `rows_in_code` is how code computes it at a block and for a class.
     """
-    target = evidence.pick_class(name, header, NO_EVIDENCE)
     if target is None:
         return
     block = preselect_layer(cache.map_shapes(header))

@@ -14,7 +14,7 @@ def test_a_tab_that_needs_networks_says_so_where_none_is_chosen(folders, view):
     at = open_page("architectures", **NOTHING, view=view)
     assert not at.exception
     assert sentences(at)[-1] == "Choose at least one network."
-    assert [button.label for button in at.button] == ["Figures for a paper (ZIP)"]
+    assert [button.label for button in at.button] == ["Present", "Figures for a paper (ZIP)"]
 
 
 @pytest.mark.parametrize(

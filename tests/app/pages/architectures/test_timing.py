@@ -93,7 +93,7 @@ def test_a_measurement_made_again_takes_the_place_of_the_first_for_every_reader(
     # The cancelled one may have begun, or not.
     assert medians(at) in ([200], [300])
     assert medians(opened()) == medians(at)
-    assert [button.label for button in at.button] == ["Figures for a paper (ZIP)", "Measure again"]
+    assert [button.label for button in at.button] == ["Present", "Figures for a paper (ZIP)", "Measure again"]
 
 
 def test_a_measurement_that_failed_is_reported_in_one_sentence_and_can_be_tried_again(folders, monkeypatch):

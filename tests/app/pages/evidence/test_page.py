@@ -73,7 +73,7 @@ def test_a_method_and_a_class_that_are_not_here_are_told_with_what_is_shown_inst
     (box,) = at.warning
     assert set(box.value.replace("\\", "").split("\n\n")) == {
         "The link asks for the method “guess”, which is not here; “Grad-CAM” is shown instead.",
-        "The link asks for the class “flies”, which is not here; “predicted class” is shown instead.",
+        "The link asks for the class “flies”, which is not here; “predicted” is shown instead.",
         "The link asks for the setting of “Reverse” “maybe”, which is not here; “off” is shown instead.",
     }
     at.selectbox(key="method").set_value("layercam").run()

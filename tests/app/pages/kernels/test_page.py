@@ -18,7 +18,7 @@ from app import cache, checkpoints
 from app.pages.kernels.tabs import NO_OTHERS, NOT_NUMBERS, TABS
 from gte import checkpoint
 from gte.checkpoint_header import read_header
-from tests.app.opening import finding, go_to, open_page, sentences, url_of
+from tests.app.opening import finding, go_to, markdown, open_page, sentences, url_of
 from tests.moved import save_moved
 from tests.tiny import save_tiny
 
@@ -41,8 +41,9 @@ def test_every_tab_draws_its_figures_each_with_definition_and_code(two_networks,
     assert not at.exception
     assert not at.error
     assert charts(at) == figures
-    assert [box.label for box in at.expander].count("Definition, formula and code") == figures
+    assert [box.label for box in at.expander].count("Code and numbers") == figures
     assert len(at.code) == figures
+    assert sum(bool(title.proto.help) for title in at.subheader) == figures
     # The table of output channels has a title as well.
     assert len(at.subheader) == figures + (tab == "One layer in detail")
 
@@ -58,7 +59,6 @@ def test_two_underscores_in_the_name_of_a_checkpoint_are_no_obstacle(two_network
 
 def test_no_other_tab_than_the_open_one_is_drawn(two_networks):
     assert charts(open_page("kernels", view="Table")) == 0
-    assert charts(open_page("kernels", view="How to read this")) == 0
     assert next(iter(TABS)) == "Layers"
 
 
@@ -74,7 +74,7 @@ def test_the_diagonal_and_the_sums_are_two_readings_of_one_layer(two_networks):
     at = open_page("kernels", taps="own channel only")
     assert at.selectbox(key="taps").value == "own channel only"
     assert headline in finding(at)
-    assert "its weight to its own channel" in " ".join(text.value for text in at.markdown)
+    assert "its weight to its own channel" in markdown(at)
 
 
 def test_other_networks_kernels_have_no_diagonal_to_choose(two_networks):
