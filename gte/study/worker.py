@@ -4,6 +4,7 @@ A run that is there is not repeated, one that was cut is continued.
 """
 
 import json
+import math
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -117,10 +118,9 @@ def _forecast(left: Sequence[StudyRun]) -> str:
     for run in left:
         config = run.config
         seconds += config.epochs * (config.clips_per_epoch or 0) / config.clips_per_step * rates[run.row.name]
-    return (
-        f"The {len(left)} that are left take about {seconds / 3600:.1f} hours of training here, one after the other, "
-        "by a few steps of each just now."
-    )
+    time_left = f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{math.ceil(seconds / 60)} min"
+    which = "The one that is left takes" if len(left) == 1 else f"The {len(left)} that are left take, one by one,"
+    return f"{which} about {time_left} of training here, by a few steps just now."
 
 
 def _seconds_per_step(fabric: Fabric, config: TrainConfig) -> float:
