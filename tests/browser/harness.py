@@ -84,8 +84,8 @@ def serve(script: Path = APP, own_folder: Path | None = None) -> Iterator[Server
         options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
         # Without TERM=dumb the tracebacks come in colours and frames.
         settings = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home, "TERM": "dumb", "NO_COLOR": "1"}
-        # A training ends after two reports.
-        settings["GTE_LIVE_EPOCHS"] = "2"
+        # A training ends after one report.
+        settings["GTE_LIVE_EPOCHS"] = "1"
         if own_folder:
             settings["GTE_CHECKPOINTS"] = str(own_folder)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("STREAMLIT_")}

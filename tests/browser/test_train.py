@@ -20,7 +20,7 @@ def test_a_training_moves_the_page_and_its_checkpoint_opens_in_shift_kernels(
         expect(page.get_by_text("GTE, layer2.1")).to_be_visible(timeout=60_000)
         save = page.get_by_role("button", name="Save", exact=True)
         expect(save).to_be_visible(timeout=60_000)
-        expect(page.locator(".finding")).to_contain_text("GTE, 512 clips, ")
+        expect(page.locator(".finding")).to_contain_text("GTE, 256 clips, ")
         assert page.evaluate(OVERHANG) <= 0
         save.click()
         with rerun(page):
