@@ -14,7 +14,7 @@ from gte.checkpoint_header import CheckpointHeader
 PANELS: Mapping[str, str] = {
     "train_loss": "Loss, training clips",
     "val_top1": "Right answers, other clips",
-    "val_turned": "Answers that turn to the reversed class in reverse",
+    "val_turned": "Answers that turn in reverse",
 }
 
 

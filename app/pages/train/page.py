@@ -41,6 +41,10 @@ NO_KERNELS = {
     "c2d": "{label} handles each frame alone: it has no kernel over time.",
     "tsm": "{label} shifts channels by whole frames, which no training changes: it has no kernel over time to learn.",
 }
+MEASURES = (
+    "The network is tested on other clips of these classes, each as it is and in reverse: an answer turns if it becomes "
+    "the reversed class. Dotted: guessing."
+)
 SUMMED = "This kernel also spans space: each tap is the sum over its rows and columns."
 
 
@@ -98,8 +102,9 @@ def _follow(motions: str, block: str, was_active: bool) -> None:
         if was_active and not any(run.is_active for run in shown):
             st.rerun()
         trainings = [training for run, label in zip(shown, labels, strict=True) if (training := run.training(label))]
-        for training in trainings:
-            layout.finding(live_finding(training))
+        with st.container(gap="xsmall"):
+            for training in trainings:
+                layout.finding(live_finding(training))
         if shown:
             _draw_state(shown[-1])
         if not trainings:
@@ -109,6 +114,7 @@ def _follow(motions: str, block: str, was_active: bool) -> None:
         with curves:
             text = " ".join(map(live_finding, trainings))
             cards.chart(live_curves(trainings), "Training", text, key="live curves")
+            st.caption(MEASURES)
         with kernels:
             _draw_kernels(shown, labels, block)
 
