@@ -42,8 +42,8 @@ NO_KERNELS = {
     "tsm": "{label} shifts channels by whole frames, which no training changes: it has no kernel over time to learn.",
 }
 MEASURES = (
-    "The network is tested on other clips of these classes, each as it is and in reverse: an answer turns if it becomes "
-    "the reversed class. Dotted: guessing."
+    "The network is tested on other clips of these classes, each as it is and in reverse: an answer turns if it "
+    "becomes the reversed class. Dotted: guessing."
 )
 SUMMED = "This kernel also spans space: each tap is the sum over its rows and columns."
 
