@@ -41,7 +41,10 @@ TIMEOUT_SECONDS = 240
 SHORTENING_SECONDS = 120
 """Time to look for a shorter way to the same failure."""
 
-SKIPPED = {"Measure speed": "a measurement takes minutes and the whole machine"}
+SKIPPED = {
+    "Measure speed": "a measurement takes minutes and the whole machine",
+    "Train": "a training takes a minute and the whole machine",
+}
 """Labels of the buttons that are left alone, each with its reason."""
 
 TOO_LONG = {("depth", "101"): "counting it with every share t takes half a minute"}

@@ -32,6 +32,7 @@ MOTION_WORDS = {
 RATES = ("0.0003", "0.001", "0.003", "0.01", "0.03")
 
 EXAMPLES = "The frames that the network sees of a clip of each class, larger than it sees them."
+TRAIN = "Train"
 HOW = (
     "Press Train: the network starts from random weights and learns from clips like these, each of them seen once. A "
     "report every few seconds moves the curves and the kernels."
@@ -77,7 +78,7 @@ def _buttons(network: str, motions: str, lr: float) -> None:
     if last and last.is_active:
         st.button("Stop", icon=":material/stop:", on_click=last.stop, disabled=last.is_stopping)
         return
-    st.button("Train", icon=":material/play_arrow:", on_click=partial(runs.add, network, motions, lr))
+    st.button(TRAIN, icon=":material/play_arrow:", on_click=partial(runs.add, network, motions, lr))
     if last:
         label = layout.plain(runs.labels()[-1])
         st.button(f"Go on with {label}", icon=":material/resume:", on_click=partial(last.go_on, lr))
