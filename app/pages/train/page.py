@@ -85,7 +85,7 @@ def _buttons(network: str, motions: str, lr: float) -> None:
 
 
 def _draw_others() -> None:
-    """Say that another visitor trains, until nobody does."""
+    """Say that another training runs, of another visitor or another tab, until none does."""
     seconds = runs.seconds_ahead()
     if seconds is None:
         st.rerun()
@@ -93,7 +93,7 @@ def _draw_others() -> None:
 
 
 def _others_in_words(seconds: float) -> str:
-    return f"Another visitor trains on this server, for at most {seconds:.0f} seconds more."
+    return f"Another training runs on this server, for at most {seconds:.0f} seconds more."
 
 
 def _follow(motions: str, block: str, was_active: bool) -> None:

@@ -39,12 +39,13 @@ def train_in_child(arguments: Sequence[str], folder: Path, metrics: Path, epochs
     `report` gets the share of the epochs that are done; if it raises, the training saves and stops. Raises
     TrainingError, in the trainer's words if it gave any, if the training fails or is ended from outside.
     """
-    deadline = time.monotonic() + MAX_SECONDS
+    started_at = time.monotonic()
     with _child(arguments, folder) as (process, last_line):
         while process.poll() is None:
-            done = _num_lines(metrics)
-            report(done / epochs, f"epoch {done + 1} of {epochs}" if done else "Starting the training")
-            if time.monotonic() > deadline:
+            done, seconds = _num_lines(metrics), time.monotonic() - started_at
+            step = f"epoch {min(done + 1, epochs)} of {epochs}" if done else "loading PyTorch, then the first epoch"
+            report(done / epochs, f"{seconds:.0f} s: {step}")
+            if seconds > MAX_SECONDS:
                 return TIME_IS_UP
             time.sleep(SECONDS_BETWEEN_LOOKS)
     if process.returncode == 0:

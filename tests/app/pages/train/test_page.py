@@ -76,11 +76,11 @@ def test_a_second_training_stands_beside_the_first_and_others_are_told_who_train
     jobs.queue().start((runs._JOB, "folder", 1), lambda report: over.wait(), "another", lane="slow")
     try:
         at = at.selectbox(key="learner").set_value("gte").run()
-        [caption] = [caption.value for caption in at.caption if "Another visitor" in caption.value]
+        [caption] = [caption.value for caption in at.caption if "Another training" in caption.value]
         assert caption.endswith("seconds more. Yours would start after it.")
         at = press(at, "Train")
         [progress] = at.get("progress")
-        assert progress.proto.text.startswith("Another visitor trains on this server")
+        assert progress.proto.text.startswith("Another training runs on this server")
     finally:
         over.set()
     at = with_results(at)
