@@ -84,7 +84,7 @@ function makePlayer(root) {
     const theme = themeOf(root);
     const count = data.films.length;
     // Next to the small frames a film has a quarter of the width, so that the two are about as high.
-    const most = boxes.length ? Math.max(LEAST, 0.27 * room) : (room - GAP * (count - 1)) / count;
+    const most = boxes.length ? Math.max(LEAST, 0.25 * room) : (room - GAP * (count - 1)) / count;
     const side = Math.floor(Math.min(data.size, room, most));
     for (const { canvas, caption, label, order } of players) {
       paint(canvas, frames[order[at]], side, theme);
