@@ -31,6 +31,7 @@ from analysis.interventions.channel_film import (
     follow_stored,
     make_film,
     null_in_words,
+    scale_in_words,
 )
 from analysis.kernels.outputs import order_of, outputs_table
 from analysis.plotting.call import Call, Named
@@ -48,10 +49,11 @@ from gte.files import stamp
 
 FOLLOW = "Follow one channel"
 """The name of the tab."""
-PREFERRED_CLIPS = ("moves right", "approaches")
+PREFERRED_CLIPS = ("approaches", "moves right")
 MAX_OTHERS = 24
 """Output channels that are silenced one by one to compare with; of more, as many at equal steps."""
 STOPPED = "kernels: the reader has stopped dragging"
+CHANGED_MOST = "Opens on the channel whose kernel changed most in training."
 NOTHING = "the taps as trained are shown instead"
 
 
@@ -143,47 +145,64 @@ def draw(header: CheckpointHeader, layer: str) -> None:
             st.error(layout.plain(error))
         stretch = widgets.pick_stretch_if_long(source)
     clip = source.clip(stretch, header.num_frames, header.size, backwards=False)
-    with cache.model_of(header) as model:
-        module, start = layers_over_frames(model)[layer], starts(header).get(layer)
-        total = num_kernels(module, _trained(header, clip, layer).outputs.shape[1])
-        with output_place:
-            output = _pick_output(header, layer, total)
-        rows = {base: row_of(module, output, base, start) for base in bases_of(module, start)}
-        sentences = [describe(module, output)]
-    if "untrained" not in rows and layer in cache.temporal_layers(header):
-        sentences.append("Its weights before training are not in the file.")
-    if _followed(header, clip, layer, output).after is None:
-        sentences.append("No later convolution changes when it is silenced, so none is drawn.")
-    others = [other for other in range(0, total, -(-total // MAX_OTHERS)) if other != output]
-    subject = _Subject(
-        header=header,
-        layer=layer,
-        output=output,
-        clip=clip,
-        bases={base: rounded(taps_of(row).tolist()) for base, row in rows.items()},
-        others=tuple(others),
-    )
-    film, edit = subject.film(), subject.edit()
+    with output_place:
+        output = _pick_output(header, layer, _num_outputs(header, clip, layer))
+    subject = _subject(header, layer, output, clip)
+    film = subject.film()
     _follow(subject)
-    st.caption(" ".join(sentences))
+    st.caption(" ".join(_notes(subject)))
     _silence_others(subject)
     stored = stored_clip(source, stretch, frames_per_input=None)
-    path = checkpoints.path_in_code(header)
-    call = Call(film_figure, Call(follow_stored, path, Named("clip", stored), layer, output, edit))
-    table, title = film_table(film), f"Output channel {output} of {names_of(header)[layer]}"
+    made = Call(follow_stored, checkpoints.path_in_code(header), Named("clip", stored), layer, output, subject.edit())
     figure = PaperFigure(
-        title=title,
-        caption=effect_in_words(film),
+        title=f"Output channel {output} of {names_of(header)[layer]}",
+        caption=f"{effect_in_words(film)} {scale_in_words(film)}",
         draw=lambda width: film_figure(film, width),
         definition=DEFINITION,
-        code=call.code(),
-        table=table,
+        code=Call(film_figure, made).code(),
+        table=film_table(film),
     )
-    paper.add(figure, f"channel {subject.of}")
-    with st.expander("Definition, formula and code"):
-        st.markdown(DEFINITION)
+    _offer_numbers(subject, figure)
+
+
+def _num_outputs(header: CheckpointHeader, clip: Clip, layer: str) -> int:
+    num_channels = _trained(header, clip, layer).outputs.shape[1]
+    with cache.model_of(header) as model:
+        return num_kernels(layers_over_frames(model)[layer], num_channels)
+
+
+def _subject(header: CheckpointHeader, layer: str, output: int, clip: Clip) -> _Subject:
+    start, total = starts(header).get(layer), _num_outputs(header, clip, layer)
+    with cache.model_of(header) as model:
+        module = layers_over_frames(model)[layer]
+        bases = {
+            base: rounded(taps_of(row_of(module, output, base, start)).tolist()) for base in bases_of(module, start)
+        }
+    others = [other for other in range(0, total, -(-total // MAX_OTHERS)) if other != output]
+    return _Subject(header=header, layer=layer, output=output, clip=clip, bases=bases, others=tuple(others))
+
+
+def _notes(subject: _Subject) -> list[str]:
+    """What the taps of the layer are, and what of it is not drawn."""
+    header, layer = subject.header, subject.layer
+    with cache.model_of(header) as model:
+        notes = [describe(layers_over_frames(model)[layer], subject.output)]
+    if "untrained" not in subject.bases and layer in cache.temporal_layers(header):
+        notes.append("Its weights before training are not in the file.")
+    if _followed(header, subject.clip, layer, subject.output).after is None:
+        notes.append("No later convolution changes when it is silenced, so none is drawn.")
+    return notes
+
+
+def _offer_numbers(subject: _Subject, figure: PaperFigure) -> None:
+    key = f"channel {subject.of}"
+    paper.add(figure, key)
+    with st.expander("Definition, code and numbers"):
+        st.markdown(figure.definition)
         st.code(figure.code, "python")
-        widgets.download_csv("Numbers (CSV)", table, f"{header.name}-channel-{output}.csv", key=f"channel {subject.of}")
+        if figure.table is not None:
+            file = f"{subject.header.name}-channel-{subject.output}.csv"
+            widgets.download_csv("Numbers (CSV)", figure.table, file, key=key)
 
 
 def _pick_layer(names: Mapping[str, str], layer: str) -> None:
@@ -211,6 +230,7 @@ def _pick_output(header: CheckpointHeader, layer: str, total: int) -> int:
         0,
         total - 1,
         key=key,
+        help=CHANGED_MOST if layer in cache.temporal_layers(header) else None,
         on_change=lambda: url_state.choose(url_keys.OUTPUT, int(st.session_state[key])),
     )
     return output
