@@ -37,6 +37,8 @@ SCALE_WORDS: Final = (
     "One scale for all maps, by the square root of the size: black −{size}, grey 0, white {size}, the largest size of "
     "any of them as trained."
 )
+MIN_POINTS: Final = 1e-4
+"""Smaller changes of a probability are not written out."""
 DEFINITION: Final = """
 Feature maps of one clip, from above: the frames; the input channels of the layer that weigh most in this output
 channel (the norm of the kernel's weights for the input times the norm of the input's map); the output channel; and
@@ -183,19 +185,21 @@ def null_in_words(film: Film, silenced: Float[Tensor, "n c"]) -> str:
     before = film.effect.before.double().softmax(0)[index]
     others = (silenced.double().softmax(1)[:, index] - before).abs()
     change = (film.effect.after.double().softmax(0)[index] - before).abs()
-    median, largest = (_points(float(size)) for size in (others.median(), others.max()))
-    count = len(others)
-    text = (
-        f"By comparison: silencing one of {count} other output channels of this layer changes it by {median} "
-        f"percentage points in the median, by {largest} at most"
-    )
+    count, largest = len(others), float(others.max())
+    size = f"{_points(float(others.median()))} percentage points in the median, by {_points(largest)} at most"
+    if largest < MIN_POINTS:
+        size = f"{_points(largest)} percentage points"
+    text = f"By comparison: silencing one of {count} other output channels of this layer changes it by {size}"
     if film.edit == Edit() or film.effect.difference <= ROUNDING:
         return f"{text}."
-    return f"{text}; {int((others >= change).sum())} of the {count} change it as much as this edit, or more."
+    as_much = int((others >= change).sum())
+    if not as_much:
+        return f"{text}; none of them changes it as much as this edit."
+    return f"{text}; {as_much} of the {count} change it as much as this edit, or more."
 
 
 def _points(share: float) -> str:
-    return three_digits(100 * share) if share >= 1e-4 else "less than 0.01"
+    return three_digits(100 * share) if share >= MIN_POINTS else "less than 0.01"
 
 
 def on_scale(maps: Float32[np.ndarray, "t h w"], scale: float) -> Float32[np.ndarray, "t h w"]:

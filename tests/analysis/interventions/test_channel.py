@@ -213,6 +213,10 @@ def test_the_null_is_the_effect_of_silencing_other_channels():
         "By comparison: silencing one of 3 other output channels of this layer changes it by 10 percentage points in "
         "the median, by 65 at most; 1 of the 3 change it as much as this edit, or more."
     )
+    assert null_in_words(edited, others[:1]) == (
+        "By comparison: silencing one of 1 other output channels of this layer changes it by less than 0.01 percentage "
+        "points; none of them changes it as much as this edit."
+    )
 
 
 def test_silencing_each_is_silencing_one_after_the_other():
