@@ -53,8 +53,9 @@ def draw(
     """Draw step `number`, counted from 1, and return False while its question waits for a choice.
 
     The page then draws nothing that gives the answer away. `turn` is called before the next run with the number of the
-    step to show; two quick presses of a button call it twice, each one step further. Choices are kept for the visit
-    under `name`, which every story and lesson has of its own. Without `leave` there is no button of that name.
+    step to show; of two quick presses each leads one step further, unless the browser sends them as one. Choices are
+    kept for the visit under `name`, which every story and lesson has of its own. Without `leave` there is no button of
+    that name.
     """
     step = steps[number - 1]
     st.session_state.setdefault(_NUMBERS, {})[name] = number
