@@ -75,7 +75,7 @@ def test_type_marks_margins_and_height_of_a_figure_are_enlarged_and_the_figure_i
     drawn = style.enlarged(figure, 2)
     assert drawn.layout.font.size == drawn.layout.xaxis.tickfont.size == 28
     assert drawn.layout.annotations[0].font.size == 28
-    assert drawn.to_dict()["data"][0]["marker"]["size"] == (6, 8)
+    assert drawn.to_dict()["data"][0]["marker"]["size"] == [6, 8]
     assert drawn.layout.height == 2 * style.CHART_HEIGHTS["large"]
     assert drawn.layout.margin.l == 2 * style.MARGINS["l"]
     assert figure.layout.font.size == 14
