@@ -133,8 +133,8 @@ def finish(page: str, pages: Sequence[str], arrows: DeltaGenerator) -> None:
             elif 0 <= place + step < len(pages):
                 go = _go_to(state, pages[place + step], min(0, step))
             else:
-                go = None
-            st.button(label, key=f"presenter {label}", type="tertiary", shortcut=key, on_click=go, disabled=go is None)
+                continue
+            st.button(label, key=f"presenter {label}", type="tertiary", shortcut=key, on_click=go)
 
 
 def _shown(state: _State) -> str:

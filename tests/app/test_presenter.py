@@ -17,6 +17,11 @@ def turn(at: AppTest, label: str) -> AppTest:
     return at.button(key=f"presenter {label}").click().run()
 
 
+def arrows(at: AppTest) -> list[str]:
+    """The buttons of arrow keys that are the mode's own."""
+    return [button.label for button in at.button if (button.key or "").startswith("presenter")]
+
+
 def figure_heights(at: AppTest) -> list[float]:
     return [json.loads(chart.proto.spec)["layout"]["height"] for chart in at.get("plotly_chart")]
 
@@ -60,8 +65,8 @@ def test_a_page_without_a_first_screen_of_its_own_begins_with_its_first_tab() ->
 
 def test_the_ends_of_the_app_have_no_further_page() -> None:
     first, *_, last = PAGES
-    assert open_page(first, present="true").button(key="presenter Back").disabled
-    assert open_page(last, present="true").button(key="presenter Next").disabled
+    assert arrows(open_page(first, present="true")) == []
+    assert arrows(open_page(last, present="true")) == ["Back"]
 
 
 def test_figures_and_their_type_are_enlarged() -> None:
@@ -91,10 +96,10 @@ def strip_of_steps(number: int) -> None:
     layout.draw_page("page", "Title", "Which?", lambda: render, pages=["page", "other"])
 
 
-@pytest.mark.parametrize(("number", "own"), [(1, ["Back"]), (2, []), (3, ["Next"])])
+@pytest.mark.parametrize(("number", "own"), [(1, []), (2, []), (3, ["Next"])])
 def test_a_strip_of_steps_has_the_arrow_keys_but_at_its_ends(number: int, own: list[str]) -> None:
     at = AppTest.from_function(strip_of_steps, args=(number,))
     at.query_params["present"] = "true"
     at.run()
     assert not at.exception
-    assert [button.label for button in at.button if (button.key or "").startswith("presenter")] == own
+    assert arrows(at) == own
