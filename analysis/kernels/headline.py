@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from analysis.formatting import DIRECTIONS, KIND_VERBS, join_words, three_digits
@@ -19,7 +19,7 @@ GERUNDS: Final[Mapping[str, str]] = {
     "ahead": "looking ahead",
     "combined": "combining frames",
 }
-NO_CHANGE: Final = "Training changed none, by any reading."
+NO_CHANGE: Final = "Training changed none, by any reading"
 MAX_NAMES: Final = 2
 """Layers that a sentence names; of more it gives the number."""
 
@@ -28,10 +28,25 @@ ChanceOf = Callable[[Reading], Range | None]
 """The range of the number of outputs, of all layers, that do something else after a random change of the same size."""
 
 
+@dataclass(frozen=True)
+class Headline:
+    """Sentences on the kernels of a network."""
+
+    finding: str
+    """What holds by one reading."""
+    others: str = ""
+    """What training changed by the other readings; empty where they say nothing further."""
+    text: str = ""
+    """Both in one; empty where it is the finding."""
+
+    def __str__(self) -> str:
+        return self.text or self.finding
+
+
 def describe_kernels(
     readings: Readings, reading: Reading = "energy", snapshot: int = -1, chance: ChanceOf = lambda _: None
-) -> str:
-    """One to four sentences on a snapshot: what outputs do by a reading, and what changed by each.
+) -> Headline:
+    """Describe a snapshot in one to four sentences: what outputs do by a reading, and what changed by each.
 
     The largest drift is named where the chosen reading sees no other change.
 
@@ -40,30 +55,37 @@ def describe_kernels(
     """
     rows = readings[reading]
     if not rows:
-        return f"This network {NO_KERNELS}"
+        return Headline(f"This network {NO_KERNELS}")
     chosen = rows_at(rows, snapshot)
     whole = [row for row in chosen if not is_broken(row)]
     step = max(row["step"] for row in chosen)
     when = "" if step == max(row["step"] for row in rows) else f"At step {step:,}: "
     if not whole:
-        return f"{when}Nothing can be said: the weights of every layer contain NaN or infinity."
+        return Headline(f"{when}Nothing can be said: the weights of every layer contain NaN or infinity.")
     known = [row for row in whole if is_start_known(row)]
-    sentences = [_now(whole, reading)]
+    now, rest = _now(whole, reading), []
+    change, others_change = "", ""
     if known:
         layers = {row["layer"] for row in known}
         others: Readings = {
             name: [row for row in rows_at(other, snapshot) if row["layer"] in layers]
             for name, other in readings.items()
         }
-        sentences.append(_changes(others, reading, chance, has_all_layers=len(known) == len(chosen)))
+        change, others_change = _changes(others, reading, chance, has_all_layers=len(known) == len(chosen))
         if not any(row["changed"] for row in others[reading]):
-            sentences.append(largest_drift_in_words(known))
+            rest.append(largest_drift_in_words(known))
     if unknown := [row["block"] for row in whole if not is_start_known(row)]:
         of = f" of {_names(unknown)}" if known else ""
-        sentences.append(f"The weights{of} before training are unknown, and so is what training changed there.")
+        rest.append(f"The weights{of} before training are unknown, and so is what training changed there.")
     if broken := [row["block"] for row in chosen if is_broken(row)]:
-        sentences.append(f"The weights of {_names(broken)} contain NaN or infinity.")
-    return when + " ".join(sentences)
+        rest.append(f"The weights of {_names(broken)} contain NaN or infinity.")
+    if not others_change:
+        return Headline(when + " ".join([now, *([f"{change}."] if change else []), *rest]))
+    return Headline(
+        finding=when + " ".join([now, f"By this reading {change[0].lower()}{change[1:]}.", *rest]),
+        others=f"What training changed by other readings: {others_change}.",
+        text=when + " ".join([now, f"{change}; {others_change}.", *rest]),
+    )
 
 
 def headline_of(
@@ -72,7 +94,7 @@ def headline_of(
     snapshot: int = -1,
     moments: Moments | None = None,
 ) -> str:
-    """Return `describe_kernels` of a checkpoint's kernels by every reading; by real inputs if `moments` are given."""
+    """Return the text of `describe_kernels` by every reading; by real inputs if `moments` are given."""
 
     def chance(name: Reading) -> Range | None:
         chances = chances_of(histories, snapshot, name, moments)
@@ -82,7 +104,7 @@ def headline_of(
         histories = [_ends(history) for history in histories]
     names = WEIGHT_READINGS if moments is None else READINGS
     readings: Readings = {name: measure_drift(histories, name, moments) for name in names}
-    return describe_kernels(readings, reading, snapshot, chance)
+    return str(describe_kernels(readings, reading, snapshot, chance))
 
 
 def _ends(history: KernelHistory) -> KernelHistory:
@@ -140,15 +162,15 @@ def _leaders(rows: Sequence[Row]) -> str:
     return f"; the largest count is {join_words(words)}" if words else ""
 
 
-def _changes(readings: Readings, reading: Reading, chance: ChanceOf, *, has_all_layers: bool) -> str:
-    """Say what how many outputs do was changed, by the chosen reading first.
+def _changes(readings: Readings, reading: Reading, chance: ChanceOf, *, has_all_layers: bool) -> tuple[str, str]:
+    """Say what how many outputs do was changed, by the chosen reading and by the others, without full stops.
 
     Where only other readings see a change it says how many outputs combine frames by them, if the rows have all
     layers.
     """
     numbers: dict[Reading, int] = {name: sum(row["changed"] for row in rows) for name, rows in readings.items()}
     if not any(numbers.values()):
-        return NO_CHANGE
+        return NO_CHANGE, ""
 
     combined = {name: count_of(rows, "combined") for name, rows in readings.items()}
 
@@ -172,8 +194,7 @@ def _changes(readings: Readings, reading: Reading, chance: ChanceOf, *, has_all_
     for name in sorted(readings, key=lambda name: not numbers[name]):
         if name != reading:
             by_count.setdefault(f"{numbers[name] or 'none'}{compared(name)}", []).append(READING_WORDS[name])
-    others = ", ".join(f"{' and '.join(names)} {count}" for count, names in by_count.items())
-    return f"{sentence}; {others}." if others else f"{sentence}."
+    return sentence, ", ".join(f"{' and '.join(names)} {count}" for count, names in by_count.items())
 
 
 def _largest_count(rows: Sequence[Row], group: str) -> str:

@@ -15,7 +15,7 @@ from analysis.kernels.cards import View
 from analysis.kernels.chance import Chance, Range, chances_of, total
 from analysis.kernels.first_clips import FirstClips
 from analysis.kernels.first_screen import first_screen
-from analysis.kernels.headline import Readings, describe_kernels
+from analysis.kernels.headline import Headline, Readings, describe_kernels
 from analysis.kernels.matching import Matching, by_index, by_responses, responses_of, same_start, untrained_correlation
 from analysis.kernels.measured_reach import Measured
 from analysis.kernels.moments import measure_moments, settings_of, store_moments
@@ -44,7 +44,7 @@ def kernel_chances(header: CheckpointHeader, reading: Reading, snapshot: int) ->
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
-def kernel_headline(header: CheckpointHeader, reading: Reading, snapshot: int) -> str:
+def kernel_headline(header: CheckpointHeader, reading: Reading, snapshot: int) -> Headline:
     """Return the headline on a snapshot by a reading, with what the other readings say."""
 
     def chance(name: Reading) -> Range | None:
@@ -92,7 +92,7 @@ def kernel_card_list(header: CheckpointHeader, view: View, tab: str) -> list[Car
 def first_screen_figures(header: CheckpointHeader, view: View) -> list[PaperFigure]:
     """Return the figures for a paper of what the page draws above its tabs; shared, so do not change them."""
     summary = cache.kernel_summary(header, view.reading)
-    headline = kernel_headline(header, view.reading, view.snapshot)
+    headline = str(kernel_headline(header, view.reading, view.snapshot))
     return [from_card(card) for card in first_screen(summary, cache.history(header, view.layer), view, headline)]
 
 

@@ -93,7 +93,10 @@ def render() -> None:
     path = checkpoints.path_in_code(header)
     view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order, moments=moments))
     with finding:
-        layout.finding(kernel_headline(header, view.reading, view.snapshot))
+        headline = kernel_headline(header, view.reading, view.snapshot)
+        layout.finding(headline.finding)
+        if headline.others:
+            st.caption(layout.plain(headline.others))
     with export:
         tabs.export(header, name, summary, view)
     if header.layers:
