@@ -97,7 +97,12 @@ def _ask(step: Step, place: tuple[str, int]) -> str | None:
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             st.markdown(f"**{step.question}**", width="content")
             for choice in step.choices:
-                st.button(choice, key=f"steps: choose {choice}", on_click=answers.update, args=({place: choice},))
+                st.button(
+                    layout.plain(choice),
+                    key=f"steps: choose {choice}",
+                    on_click=answers.update,
+                    args=({place: choice},),
+                )
         return None
     if not step.right:
         verdict = ""

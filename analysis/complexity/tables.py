@@ -198,10 +198,13 @@ def costs_finding(counts: Iterable[Complexity | Uncountable], flops_per_mac: int
     # A network that hardly sees the clip is no cheap one.
     without_note = [item for item in by_name.values() if not item.note]
     comparable = sorted(without_note or by_name.values() or counted, key=lambda item: item.macs_conv_linear)
-    cheapest, dearest = comparable[0], comparable[-1]
-    finding = f"{cheapest.label} needs {cost(cheapest)} {unit}"
-    if cheapest is dearest:
-        return f"{finding} and {large_count(cheapest.params)} parameters."
-    if cheapest.macs_conv_linear == dearest.macs_conv_linear:
-        return f"{join_words([item.label for item in comparable])} need {cost(cheapest)} {unit} each."
+    dearest = comparable[-1]
+    cheapest = [item for item in comparable if item.macs_conv_linear == comparable[0].macs_conv_linear]
+    if len(comparable) == 1:
+        return f"{dearest.label} needs {cost(dearest)} {unit} and {large_count(dearest.params)} parameters."
+    names = join_words([item.label for item in cheapest])
+    needs, each = ("need", " each") if len(cheapest) > 1 else ("needs", "")
+    finding = f"{names} {needs} {cost(cheapest[0])} {unit}{each}"
+    if dearest in cheapest:
+        return f"{finding}."
     return f"{finding}, the fewest of these, and {dearest.label} {cost(dearest)}."

@@ -57,7 +57,7 @@ def cards() -> None:
         for name, lesson in shelf.items():
             with st.container(border=True, height="stretch", gap="xsmall"):
                 page = lesson.steps[0].page
-                navigation.link(navigation.PAGES[page], lesson.title, **lesson.address(name, 1))
+                navigation.link(navigation.PAGES[page], layout.plain(lesson.title), **lesson.address(name, 1))
                 minutes = f"{len(lesson.steps)} steps, {lesson.minutes} minutes. {lesson.audience}"
                 st.html(f'<p class="card"><b>{html.escape(lesson.about)}</b> {html.escape(minutes)}</p>')
     for problem in problems():

@@ -81,6 +81,8 @@ def test_where_nothing_stands_out_nothing_is_compared(name):
 @pytest.mark.slow
 def test_equal_networks_are_all_named_and_a_network_without_time_has_none():
     assert re.fullmatch(r"C2D and TSM need \S+ \S+ MACs each\.", equal_counts())
+    equal_and_more = tables.costs_finding([tiny_count(name) for name in ("c2d", "tsm", "c3d")])
+    assert re.fullmatch(r"C2D and TSM need .+ MACs each, the fewest of these, and C3D .+\.", equal_and_more)
     assert "none of it is temporal" in no_time()
     assert "No operator in layer2.0 of C2D reads other frames" in no_time()
     assert all(f"{label} at 16 frames" in equal_accuracies() for label in ("TSM", "C3D", "GST", "GTE"))
