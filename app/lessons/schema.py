@@ -33,6 +33,8 @@ class LessonStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     choices: tuple[Text, ...] = ()
     right: str = ""
     look: str = ""
+    hide: tuple[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], ...] = ()
+    """Keys of containers of the page that this step hides, because they would answer the question of a later one."""
 
     def __post_init__(self) -> None:
         if self.page not in PAGES:

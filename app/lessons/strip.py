@@ -45,6 +45,8 @@ def draw(page: str) -> bool | None:
     shown = [step.shown for step in lesson.steps]
     turn = _going_to
     may_see = steps.draw(shown, number, name=name, title=lesson.title, turn=turn, leave=lambda: turn(LEAVE))
+    for key in step.hide:
+        st.html(f"<style>.st-key-{key} {{ display: none; }}</style>")
     if page != step.page:
         title = f"This step is on the page {PAGES[step.page].title}"
         navigation.link(PAGES[step.page], title, **lesson.address(name, number))

@@ -22,6 +22,7 @@ state = {view = "x"}
 [[steps]]
 page = "library"
 text = "Guess."
+hide = ["rows"]
 question = "Which?"
 choices = ["a", "b"]
 look = "See the list."
@@ -68,6 +69,7 @@ def test_next_leads_to_the_page_of_the_next_step(app, own):
 def test_a_question_hides_the_page_until_a_choice_is_made(app, own):
     opened(app, lesson="mine", at="2")
     assert not sentences(app)
+    assert any(".st-key-rows { display: none; }" in html.value for html in app.html)
     press(app, "b")
     assert "You chose “b”. See the list." in markdown(app)
     assert sentences(app) == [checkpoints.NO_CHECKPOINT]
