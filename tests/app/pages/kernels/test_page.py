@@ -130,7 +130,7 @@ def test_the_finding_and_the_order_are_those_of_the_snapshot_that_is_shown(two_n
     at = open_page("kernels", step="0")
     assert "At step 0: By energy" in finding(at)
     assert "No layer has drifted." in finding(at)
-    assert "Training changed what" in finding(open_page("kernels"))
+    assert "training changed what" in finding(open_page("kernels"))
 
 
 def test_of_a_comparison_what_is_here_is_drawn_and_the_rest_is_told(two_networks):
