@@ -91,7 +91,7 @@ def give(page: Page, path: Path) -> None:
 
 def test_kernels_with_a_known_start_are_compared_with_it(networks):
     open_page(networks, "/kernels?ckpt=i3d-ours")
-    expect(networks.locator(".finding")).to_contain_text("Training changed what")
+    expect(networks.locator(".finding")).to_contain_text("changed what")
     expect(networks.get_by_text("Outline: before training")).to_be_visible()
     with rerun(networks):
         networks.get_by_role("slider", name="Snapshot of training").press("Home")
@@ -140,7 +140,7 @@ def test_a_file_of_this_project_is_opened_and_its_kernels_and_evidence_are_seen(
         networks.get_by_role("link", name="See its kernels over time").click()
     expect(networks.get_by_role("heading", level=1)).to_have_text("Shift kernels")
     expect(networks.get_by_role("combobox", name="Checkpoint")).to_have_value("yours/my-run")
-    expect(networks.locator(".finding")).to_contain_text("Training changed what")
+    expect(networks.locator(".finding")).to_contain_text("changed what")
     with rerun(networks):
         networks.get_by_role("link", name="Evidence", exact=True).click()
     expect(networks.locator(".rows canvas").first).to_be_visible()
