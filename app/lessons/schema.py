@@ -84,6 +84,8 @@ def read(path: Path) -> Lesson:
         return msgspec.toml.decode(path.read_bytes(), type=Lesson)
     except OSError as error:
         raise LessonError(f"{path.name}: {error.strerror}; the lesson is left out.") from error
+    except UnicodeDecodeError as error:
+        raise LessonError(f"{path.name}: it is not a text file in UTF-8; save it as one.") from error
     except ValueError as error:
         raise LessonError(f"{_place_and_fault(path.name, str(error))}; correct this in the file.") from error
 

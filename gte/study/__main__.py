@@ -10,17 +10,18 @@ from gte.study.runs import DEFAULTS, StudyConfig
 from gte.study.worker import run_study
 from gte.training.stopping import Stopped
 
+STOPPED = "Stopped; what was trained is saved, and the same command continues the study."
+
 
 def main(config: Annotated[StudyConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = DEFAULTS) -> None:
     """Train and test the networks of the study, or those that are left of them."""
     try:
         run_study(config)
     except Stopped as stopped:
-        say(str(stopped))
-        say("The same command continues the study.")
+        say(STOPPED)
         sys.exit(stopped.status)
     except KeyboardInterrupt:
-        say("Stopped. The same command continues the study.")
+        say(STOPPED)
         sys.exit(INTERRUPTED)
 
 

@@ -120,7 +120,8 @@ def _forecast(left: Sequence[StudyRun]) -> str:
         seconds += config.epochs * (config.clips_per_epoch or 0) / config.clips_per_step * rates[run.row.name]
     time_left = f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{math.ceil(seconds / 60)} min"
     which = "The one that is left takes" if len(left) == 1 else f"The {len(left)} that are left take, one by one,"
-    return f"{which} about {time_left} of training here, by a few steps just now."
+    steps = f"about {time_left} of training steps here, by a few just now"
+    return f"{which} {steps}; rendering and testing clips add to it."
 
 
 def _seconds_per_step(fabric: Fabric, config: TrainConfig) -> float:

@@ -287,7 +287,7 @@ def test_slowfast_offers_the_blocks_of_both_pathways(two_networks):
     at = open_page("evidence", ckpt="runs/slow")
     assert not at.exception
     assert at.selectbox(key="layer").value == "slow.layer4.1"
-    assert "fast.layer4.1 · 8 × 7 × 7" in at.selectbox(key="layer").options
+    assert "fast.layer4.1 · 8×7×7" in at.selectbox(key="layer").options
 
 
 """Settings of the architectures page that take a moment to count."""

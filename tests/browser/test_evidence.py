@@ -213,7 +213,7 @@ def test_a_link_restores_everything_that_was_chosen(page: Page) -> None:
     )
     expect(page.locator(".finding")).to_contain_text("For “moves up” rather than “recedes”, by LayerCAM: ")
     expect(page.locator(".finding")).to_contain_text("True class: “turns counter-clockwise”.")
-    expect(page.get_by_role("combobox", name="Layer")).to_have_value("layer2.1 · 8 × 14 × 14")
+    expect(page.get_by_role("combobox", name="Layer")).to_have_value("layer2.1 · 8×14×14")
     expect(page.get_by_text("Frames 3–18 of 24")).to_be_visible()
     expect(page.locator(".rows figcaption b")).to_have_text(["c2d-tiny"])
     expect(page.get_by_text("maximum (each network)")).to_be_visible()

@@ -105,7 +105,7 @@ def pick_contrast(header: CheckpointHeader) -> int | None:
 def pick_block(header: CheckpointHeader) -> str:
     """A block, with the frames, rows and columns of its output."""
     shapes = cache.map_shapes(header)
-    words = {block: f"{block} · {' × '.join(map(str, shape))}" for block, shape in shapes.items()}
+    words = {block: f"{block} · {'×'.join(map(str, shape))}" for block, shape in shapes.items()}
     in_full = {layer: block_name(layer) for layer in cache.temporal_layers(header)}
     return widgets.pick(
         url_keys.LAYER,

@@ -81,6 +81,7 @@ def draw_removed(name: str, header: CheckpointHeader) -> None:
     right = {SETTINGS[row["setting"]].label: row["right"] for row in rows} | {"chance": num_clips / len(header.classes)}
     bars = {label: [Bar(count / num_clips, f"{three_digits(count)} of {num_clips}")] for label, count in right.items()}
     draw_bars("kernels", [f"clips that {name} gets right"], {"": bars})
+    st.caption("p: the probability of such a loss if the kernels made no difference, by McNemar's exact test.")
     navigation.link(PAGES["whatif"], "Change the kernels yourself", experiment=KERNEL_EDITS, ckpt=name)
 
 
