@@ -222,6 +222,7 @@ HELD_ELSEWHERE = (
     "study/test_kernels.py",
     "study/test_results.py",
     "../app/pages/test_library.py",
+    "test_live_training.py",
 )
 
 

@@ -46,7 +46,7 @@ def test_one_step_back_returns_to_the_page_before_with_its_clip_layer_and_tab_an
     go(page, "/evidence")
     # Clip, class and layer.
     choose(page, 0, "moves up")
-    choose(page, 2, "layer1.1")
+    choose(page, 4, "layer1.1")
     open_tab(page, 1)
     visits.append(shown(page))
     go(page, "/whatif")
@@ -124,7 +124,7 @@ def test_a_step_back_to_a_page_that_was_left_as_it_opened_shows_it_so(page):
     open_page(page, "/kernels")
     before = shown(page)
     go(page, "/evidence")
-    choose(page, 2, "layer1.1")
+    choose(page, 4, "layer1.1")
     with rerun(page):
         page.go_back()
     assert shown(page) == before

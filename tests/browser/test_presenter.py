@@ -10,7 +10,9 @@ from tests.browser import harness
 from tests.browser.harness import open_page, rerun
 from tests.browser.shots import OVERHANG
 
-HIDDEN = ("stExpander", "stPopover", "stDataFrame", "stTable", "stSelectbox", "stDownloadButton", "stCaptionContainer")
+HIDDEN = ("stExpander", "stPopover", "stSelectbox", "stDownloadButton", "stCaptionContainer")
+TABLES = ("stDataFrame", "stTable")
+"""Hidden next to the figures of a first screen, and shown in tabs, some of which have nothing else."""
 
 
 def test_on_a_large_screen_the_frames_use_the_width_and_arrow_keys_go_through_a_page(
@@ -27,13 +29,13 @@ def test_on_a_large_screen_the_frames_use_the_width_and_arrow_keys_go_through_a_
         open_page(page, "/results")
         with rerun(page):
             page.get_by_role("button", name="Present").click()
-        only_findings_and_figures(page)
+        shows_none_of(page, *HIDDEN, *TABLES)
         titles = []
         for name in TABS:
             with rerun(page):
                 page.keyboard.press("ArrowRight")
             expect(page).to_have_url(re.compile(re.escape(f"view={name.replace(' ', '+')}")))
-            only_findings_and_figures(page)
+            shows_none_of(page, *HIDDEN)
             titles += page.get_by_role("heading", level=3).all_text_contents()[:1]
         assert len(set(titles)) > 2
         with rerun(page):
@@ -48,9 +50,9 @@ def test_on_a_large_screen_the_frames_use_the_width_and_arrow_keys_go_through_a_
         expect(page.get_by_role("tab", name=next(iter(TABS)))).to_be_visible()
 
 
-def only_findings_and_figures(page: Page) -> None:
-    """Assert that the page shows none of HIDDEN, something else, and nothing beyond its side."""
-    for name in HIDDEN:
+def shows_none_of(page: Page, *names: str) -> None:
+    """Assert that the page shows no element of these kinds, and nothing beyond its side."""
+    for name in names:
         assert not any(element.is_visible() for element in page.get_by_test_id(name).all()), name
     assert page.evaluate(OVERHANG) <= 0
 
