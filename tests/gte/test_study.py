@@ -149,9 +149,9 @@ def test_a_run_that_another_worker_has_is_left_to_it(small, capsys):
 
 def test_the_forecast_names_what_is_left(small, capsys):
     run_study(replace(small, plan=True))
-    assert "The 2 that are left take, one by one, about 1 min of training here" in capsys.readouterr().err
+    assert "The 2 that are left take, one by one, about 1 min of training steps here" in capsys.readouterr().err
     run_study(replace(small, plan=True, only=("c2d",)))
-    assert "The one that is left takes about 1 min of training here" in capsys.readouterr().err
+    assert "The one that is left takes about 1 min of training steps here" in capsys.readouterr().err
 
 
 def test_nothing_ships_before_a_run_is_finished(small):

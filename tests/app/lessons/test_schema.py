@@ -52,8 +52,8 @@ def test_a_fault_is_one_sentence_with_file_place_and_way_out(tmp_path, text, sen
     assert message.endswith("; correct this in the file.")
 
 
-def test_a_file_that_is_no_text_is_refused_in_the_same_way(tmp_path):
+def test_a_file_that_is_no_text_is_refused_in_one_sentence(tmp_path):
     path = tmp_path / "own.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(LessonError, match=r"own\.toml: .*; correct this in the file\."):
+    with pytest.raises(LessonError, match=r"own\.toml: it is not a text file in UTF-8; save it as one\."):
         read(path)
