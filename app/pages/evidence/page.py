@@ -25,7 +25,7 @@ from gte.errors import VideoError
 
 FAINT = 0.2
 """Part of the shared scale below which evidence is hardly visible, which the note then says."""
-CONTROL_WIDTHS = (106, 134, 114, 120, 116, 134, 182, 96, 84)
+CONTROL_WIDTHS = (106, 130, 114, 118, 116, 128, 190, 98, 86)
 """Pixels for networks, clip, upload, class, contrast, method, layer, reverse and export; in a narrow window they wrap.
 """
 FRAMES_PER_SECOND = 4.0

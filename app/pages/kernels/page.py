@@ -89,14 +89,12 @@ def render() -> None:
     summary = cache.kernel_summary(header, reading)
     # The finding is above the scrubber, whose snapshot it describes.
     finding = st.container()
-    st.caption(layout.plain(_facts(header, layer)), help=FIGURES_HELP)
     path = checkpoints.path_in_code(header)
     view = _first_screen(header, summary, View(path=path, layer=layer, reading=reading, order=order, moments=moments))
     with finding:
         headline = kernel_headline(header, view.reading, view.snapshot)
         layout.finding(headline.finding)
-        if headline.others:
-            st.caption(layout.plain(headline.others))
+        st.caption(layout.plain(f"{headline.others} {_facts(header, layer)}".strip()), help=FIGURES_HELP)
     with export:
         tabs.export(header, name, summary, view)
     if header.layers:
