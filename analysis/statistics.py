@@ -59,8 +59,9 @@ def exceeds_chance(right: int, count: int, chance: float) -> bool:
 
     The exact one-sided binomial test, for answers to independent scenes.
     """
-    tail = sum(math.comb(count, k) * chance**k * (1 - chance) ** (count - k) for k in range(right, count + 1))
-    return tail <= SIGNIFICANT
+    from scipy.stats import binom
+
+    return float(binom.sf(right - 1, count, chance)) <= SIGNIFICANT
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -29,10 +30,15 @@ def draw(
     st.subheader(card.title, anchor=False, help=card.definition)
     st.markdown(layout.plain(card.sentence))
     _plot(card.figure, card.sentence, key, on_click, config)
+    code_and_numbers(card.code, card.table, f"{file_name or card.key}.csv", key=key)
+
+
+def code_and_numbers(code: str, table: pd.DataFrame | None, file_name: str, *, key: str) -> None:
+    """Draw an expander with the lines that make a figure, and its numbers as CSV."""
     with st.expander("Code and numbers"):
-        st.code(card.code, "python")
-        if card.table is not None:
-            widgets.download_csv("Numbers (CSV)", card.table, f"{file_name or card.key}.csv", key=key)
+        st.code(code, "python")
+        if table is not None:
+            widgets.download_csv("Numbers (CSV)", table, file_name, key=key)
 
 
 def draw_figure(card: Card, *, key: str, on_click: Callable[[str], None] | None = None) -> None:

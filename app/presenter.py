@@ -29,10 +29,14 @@ const main = document.querySelector('[data-testid="stMain"]');
 main.tabIndex = -1;
 main.scrollTo(0, 0);
 main.focus({{ preventScroll: true }});
-document.body.onkeydown = (event) => event.defaultPrevented && event.stopPropagation();
 }}</script>
 """
-"""The page begins at its top, and the keys that scroll scroll it; a key that a figure has used does nothing else."""
+"""The page begins at its top, and the keys that scroll scroll it."""
+_USED_KEYS = """
+<script>document.body.onkeydown = (event) => event.defaultPrevented && event.stopPropagation();</script>
+"""
+"""Streamlit ignores the arrow keys in text boxes and sliders. Figures, tabs and tables use them too and mark the event
+as used without stopping it; at the document it would press a button as well."""
 
 
 @dataclass
@@ -44,6 +48,8 @@ class _State:
     """Tabs of this run's page and the key that chooses one."""
     only_tabs: bool = False
     """True if the page has nothing above its tabs."""
+    part: str | None = None
+    """The part that is shown; None if the page is shown as a whole."""
     has_steps: bool = False
     """True if the page has a strip of steps, whose state it then shows as a whole."""
     taken: Sequence[str] = ()
@@ -67,7 +73,8 @@ def begin() -> str:
     """Begin a run of a page; return the page to go to instead, if an arrow key led out of this one."""
     state = _state()
     page, state.go_to = state.go_to, ""
-    state.key, state.tabs, state.only_tabs, state.has_steps, state.taken = None, (), False, False, ()
+    state.key, state.tabs, state.only_tabs, state.part = None, (), False, None
+    state.has_steps, state.taken = False, ()
     return page
 
 
@@ -101,13 +108,15 @@ def part_of(key: Key[str], tabs: Sequence[str], *, only_tabs: bool) -> str | Non
         url_state.choose(key, tabs[state.comes_from])
         state.comes_from = None
     # Whoever is sent a view, or turns the mode on, begins with the first screen.
-    return url_state.resolve(url_keys.PART, parts[0], url_state.one_of(parts))
+    state.part = url_state.resolve(url_keys.PART, parts[0], url_state.one_of(parts))
+    return state.part
 
 
 def leave_arrows(*keys: str) -> None:
     """Leave these arrow keys, "Left" and "Right", to a strip of steps on this page."""
     state = _state()
     state.has_steps, state.taken = True, keys
+    st.html(_USED_KEYS, unsafe_allow_javascript=True)
 
 
 def finish(page: str, pages: Sequence[str], arrows: DeltaGenerator) -> None:
@@ -116,9 +125,10 @@ def finish(page: str, pages: Sequence[str], arrows: DeltaGenerator) -> None:
         return
     state = _state()
     state.comes_from = None
-    shown = _shown(state)
+    # The open tab; empty for the first screen, and for a page without tabs.
+    shown = str(st.session_state[state.key.name]) if state.key and state.part == TABS else ""
     st.html(_STYLE)
-    st.html(_FOCUS.format(part=f"{page} {shown}"), unsafe_allow_javascript=True)
+    st.html(_FOCUS.format(part=f"{page} {shown}") + _USED_KEYS, unsafe_allow_javascript=True)
     # A lesson ends at its last step; after a story comes the next page.
     if state.has_steps and url_state.is_chosen(url_keys.LESSON):
         return
@@ -135,15 +145,6 @@ def finish(page: str, pages: Sequence[str], arrows: DeltaGenerator) -> None:
             else:
                 continue
             st.button(label, key=f"presenter {label}", type="tertiary", shortcut=key, on_click=go)
-
-
-def _shown(state: _State) -> str:
-    """The tab that is shown; empty for the first screen."""
-    if state.key is None:
-        return ""
-    parts = [TABS] if state.only_tabs else [FIRST_SCREEN, TABS]
-    part = url_state.resolve(url_keys.PART, parts[0], url_state.one_of(parts))
-    return str(st.session_state[state.key.name]) if part == TABS else ""
 
 
 def _open(state: _State, tab: str) -> Callable[[], None]:

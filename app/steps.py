@@ -10,14 +10,6 @@ from app import layout, presenter
 _NUMBERS = "steps: number of the step that is shown, by name"
 _ANSWERS = "steps: choices, by name and number"
 
-# Streamlit ignores the arrow keys in text boxes and sliders. Tabs and tables use them too and mark the event as
-# handled without stopping it; further up, at the document, it would turn the step.
-_ARROW_KEYS = """<script>
-document.body.onkeydown = (event) => {
-    if (event.defaultPrevented && event.key.startsWith("Arrow")) event.stopPropagation();
-};
-</script>"""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -47,7 +39,7 @@ def draw(
     *,
     name: str,
     turn: Callable[[int], None],
-    title: str = "",
+    title: str,
     leave: Callable[[], None] | None = None,
 ) -> bool:
     """Draw step `number`, counted from 1, and return False while its question waits for a choice.
@@ -61,8 +53,7 @@ def draw(
     st.session_state.setdefault(_NUMBERS, {})[name] = number
     with st.container(key=f"{presenter.KEPT}steps", horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch", gap="xxsmall"):
-            count = f"tep {number} of {len(steps)}"
-            st.caption(f"{layout.plain(title)} · s{count}" if title else f"S{count}")
+            st.caption(f"{layout.plain(title)} · step {number} of {len(steps)}")
             st.markdown(step.text)
             chosen = _ask(step, (name, number)) if step.question else None
         with st.container(horizontal=True, width="content", gap="xsmall"):
@@ -78,7 +69,6 @@ def draw(
             if leave:
                 st.button("Leave", key="steps: Leave", on_click=leave)
     presenter.leave_arrows(*("Left",) * (number > 1), *("Right",) * (number < len(steps)))
-    st.html(_ARROW_KEYS, unsafe_allow_javascript=True)
     return not step.question or chosen is not None
 
 

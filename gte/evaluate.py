@@ -85,14 +85,14 @@ class Scores:
         return hits.double().mean().item(), int(has_target.sum())
 
 
-def share_turned(forwards: Scores, backwards: Scores, twins: Sequence[int]) -> float:
-    """Return the share of clips that, in reverse, are given the reversed class of what they are given as filmed.
+def count_turned(forwards: Scores, backwards: Scores, twins: Sequence[int]) -> tuple[int, int]:
+    """Return how many answers turn to their reversed class when the clips are reversed, and of how many.
 
-    Both are of the same clips; answers whose class has no reversed class, -1, do not count. NaN if there is no other.
+    Both scores are of the same clips; answers whose class has no reversed class, -1, do not count.
     """
     wanted = torch.tensor(twins)[forwards.logits.argmax(1)]
     turned = (backwards.logits.argmax(1) == wanted)[wanted >= 0]
-    return turned.double().mean().item()
+    return int(turned.sum()), len(turned)
 
 
 def evaluate(

@@ -21,7 +21,7 @@ from gte.cli import INTERRUPTED, run_command, say
 from gte.data.loading import Batch, EpochBatches, TrainingClips, batches_of, load, to_clips
 from gte.data.roots import remember_root
 from gte.errors import GteError
-from gte.evaluate import Scores, evaluate, share_turned
+from gte.evaluate import Scores, count_turned, evaluate
 from gte.kernel_history import snapshot_steps
 from gte.models import match_gradient_strides
 from gte.train_config import PRESETS, TrainConfig
@@ -269,36 +269,32 @@ class Training:
             share=(fabric.global_rank, fabric.world_size),
         )
 
-        def work() -> tuple[Scores, dict[str, float]]:
+        def work() -> tuple[Scores, Tensor]:
             scores = run_network()
-            found = {"val_loss": scores.loss, "val_top1": scores.top1}
+            clips = len(scores.labels)
+            totals = [(clips * scores.loss, clips), (clips * scores.top1, clips)]
             if config.val_reversal:
-                found["val_turned"] = share_turned(scores, run_network(reverse=True), run.validation_set.twins)
-            return scores, found
+                totals.append(count_turned(scores, run_network(reverse=True), run.validation_set.twins))
+            return scores, torch.tensor(totals, dtype=torch.float64)
 
-        # Several processes finish, because each waits for the others.
-        if fabric.world_size == 1:
-            results = self.stop.interrupt(work)
-            if results is None:
-                return None
-            self._report(results[0].problems)
-            return results[1]
         names = ("val_loss", "val_top1", *(["val_turned"] if config.val_reversal else []))
-        sums, lost = torch.zeros(len(names) + 1, dtype=torch.float64), 0
+        # Of each metric the sum over clips, and their number.
+        sums, lost = torch.zeros(len(names), 2, dtype=torch.float64), 0
+        # Several processes finish, because each waits for the others.
+        attend = self.stop.interrupt if fabric.world_size == 1 else self.stop.survive
         if fabric.global_rank < count:
-            results = self.stop.survive(work)
+            results = attend(work)
             if results is None:
                 lost = self.stop.number or 0
             else:
-                scores, found = results
+                scores, sums = results
                 self._report(scores.problems)
-                sums = torch.tensor([*(found[name] for name in names), 1], dtype=torch.float64) * len(scores.labels)
         (lost,) = self._largest(lost)
         if lost:
             self.stop.number = int(lost)
             return None
-        *totals, clips = self._sum(sums).tolist()
-        return {name: total / clips for name, total in zip(names, totals, strict=True)}
+        totals, clips = self._sum(sums).T
+        return dict(zip(names, (totals / clips).tolist(), strict=True))
 
     def _save(self) -> None:
         """Write the resume file, with the state of every process."""

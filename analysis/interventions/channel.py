@@ -223,14 +223,14 @@ def _by_frame(maps: Tensor) -> Float[Tensor, "t c h w"]:
 @contextmanager
 def _recording(model: nn.Module, layer: str) -> Iterator[dict[str, Tensor]]:
     """Record what a layer and the next convolutions read and give; "input" is the layer's input."""
-    found: dict[str, Tensor] = {}
+    maps: dict[str, Tensor] = {}
 
     def record_layer(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        found["input"], found[layer] = _by_frame(inputs[0]), _by_frame(output)
+        maps["input"], maps[layer] = _by_frame(inputs[0]), _by_frame(output)
 
     def record_next(name: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
-        if layer in found and len(found) < 2 + NUM_CONVOLUTIONS:
-            found[name] = _by_frame(output)
+        if layer in maps and len(maps) < 2 + NUM_CONVOLUTIONS:
+            maps[name] = _by_frame(output)
 
     with ExitStack() as hooks:
         for name, module in model.named_modules():
@@ -238,7 +238,7 @@ def _recording(model: nn.Module, layer: str) -> Iterator[dict[str, Tensor]]:
                 hooks.enter_context(module.register_forward_hook(record_layer))
             elif isinstance(module, nn.Conv2d | nn.Conv3d):
                 hooks.enter_context(module.register_forward_hook(partial(record_next, name)))
-        yield found
+        yield maps
 
 
 @contextmanager
@@ -278,10 +278,10 @@ def observe(
 ) -> Pass:
     """Return the answer as `answer` does, with the maps around the layer."""
     layer = layers_over_frames(model)[path]
-    with torch.no_grad(), _changed(layer, path, output, row) as weights, _recording(model, path) as found:
+    with torch.no_grad(), _changed(layer, path, output, row) as weights, _recording(model, path) as maps:
         logits = functional_call(model, weights, (clip,))[0]
-    inputs, outputs = found.pop("input"), found.pop(path)
-    return Pass(logits=logits, inputs=inputs, outputs=outputs, after=found)
+    inputs, outputs = maps.pop("input"), maps.pop(path)
+    return Pass(logits=logits, inputs=inputs, outputs=outputs, after=maps)
 
 
 @dataclass(frozen=True, kw_only=True)

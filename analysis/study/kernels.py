@@ -145,13 +145,13 @@ class Story:
         """
         num_layers = self.drifts.shape[1]
         mean = self.drifts.mean(axis=0)
-        found: dict[str, float] = {}
+        raw: dict[str, float] = {}
         if num_layers > 1:
             if len(self.seeds) > 1:
-                found["seeds"] = _concordance_p_value(self.drifts)
-            found["depth"] = _rank_p_value(mean, np.arange(num_layers, dtype=float))
-            found |= {item.name: _rank_p_value(item.drift, mean) for item in self.others if self._comparable(item)}
-        return dict(zip(found, holm(list(found.values())), strict=True))
+                raw["seeds"] = _concordance_p_value(self.drifts)
+            raw["depth"] = _rank_p_value(mean, np.arange(num_layers, dtype=float))
+            raw |= {item.name: _rank_p_value(item.drift, mean) for item in self.others if self._comparable(item)}
+        return dict(zip(raw, holm(list(raw.values())), strict=True))
 
     def _comparable(self, item: Learned) -> bool:
         return item.blocks == self.seeds[0].blocks
@@ -218,7 +218,7 @@ def _kind_sentences(item: Story) -> list[str]:
     sentences = [f"Of {outputs} outputs {_shares(item.seeds)}."]
     words = []
     for side in ("more", "fewer"):
-        kinds = [kind for kind, found in item.sides(item.seeds).items() if found == side]
+        kinds = [kind for kind, other in item.sides(item.seeds).items() if other == side]
         parts = [
             f"{KIND_VERBS[kind][1]} ({_counts(item.seeds, kind)}; chance {_chances(item.seeds, kind)})"
             for kind in kinds

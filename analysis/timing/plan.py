@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from analysis.child_process import how_it_ended
 from analysis.progress import Report, no_report
 from analysis.timing.stopwatch import forward, measure, measures_memory
 from gte.models import MODELS, ClipShape, ModelConfig, applicable, configure, fuse, on_meta_device, to_channels_last
@@ -200,13 +201,6 @@ def _memory_in_a_separate_process(plan: Plan, name: str) -> tuple[int | None, st
     if ended.returncode:
         return None, f"The training step failed ({how_it_ended(ended.returncode)})."
     return int(ended.stdout), ""
-
-
-def how_it_ended(status: int) -> str:
-    """Describe the exit status of a process; the system ends one that takes too much memory with signal 9."""
-    if status == -9:
-        return "signal 9, as when memory runs out"
-    return f"signal {-status}" if status < 0 else f"status {status}"
 
 
 def machine() -> str:

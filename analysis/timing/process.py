@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 
+from analysis.child_process import how_it_ended, start_child
 from analysis.timing.plan import (
     ROOT,
     Measurement,
@@ -21,7 +22,6 @@ from analysis.timing.plan import (
     Report,
     dumped,
     from_plain,
-    how_it_ended,
 )
 from gte.errors import MeasurementError
 
@@ -61,17 +61,7 @@ def run_in_child(plan: Plan, report: Report, command: Sequence[str] = COMMAND) -
 @contextlib.contextmanager
 def started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     """Start a process in a new group; end the whole group after the block."""
-    # A server lets its threads sleep while they wait, which slows down a machine that does nothing else.
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with start_child(command, ROOT, stdout=subprocess.PIPE) as process:
         try:
             yield process
         finally:

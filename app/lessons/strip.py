@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import layout, navigation, steps, url_keys, url_state
-from app.lessons import shelf
+from app.lessons import available
 from app.navigation import PAGES
 
 _GOING = "lessons: the step to which a button leads, until its address is read"
@@ -22,11 +22,11 @@ def draw(page: str) -> bool | None:
         del st.session_state[_GOING]
         _leave(page)
     arrived = url_state.link_names(url_keys.AT)
-    lessons = shelf.lessons()
+    lessons = available.lessons()
     name = url_state.resolve(url_keys.LESSON, None, url_state.one_of(lessons))
     if name is None:
-        files = tuple(f"{asked}.toml" for asked in url_state.parameters().get(url_keys.LESSON.name, ()))
-        for problem in shelf.problems():
+        files = tuple(f"{wanted}.toml" for wanted in url_state.parameters().get(url_keys.LESSON.name, ()))
+        for problem in available.problems():
             if problem.startswith(files):
                 st.warning(layout.plain(problem))
         return None

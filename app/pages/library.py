@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.formatting import join_words, large_count, percent
 from analysis.plotting import style
 from analysis.plotting.training_curves import training_curves
-from app import cache, checkpoints, layout, navigation, url_keys, url_state, widgets
+from app import cache, checkpoints, layout, navigation, uploads, url_keys, url_state, widgets
 from app.navigation import PAGES
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import label_of
@@ -41,8 +41,8 @@ def render() -> None:
     summary = st.container()
     choice, download, upload = st.columns([4, 1.3, 1.7], vertical_alignment="bottom")
     with upload:
-        widgets.upload_checkpoint(width="stretch")
-    widgets.show_upload_result()
+        uploads.upload_checkpoint(width="stretch")
+    uploads.show_upload_result()
     headers, _ = checkpoints.list_checkpoints()
     if not headers:
         st.info(checkpoints.NO_CHECKPOINT)
@@ -95,7 +95,7 @@ def _yours(name: str) -> None:
 
     def remove() -> None:
         checkpoints.of_visit().remove(name)
-        widgets.set_upload_result(f"{name} is removed.")
+        uploads.set_upload_result(f"{name} is removed.")
 
     st.button(f"Remove {layout.plain(name)}", on_click=remove, icon=":material/delete:")
 

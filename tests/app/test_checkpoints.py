@@ -9,7 +9,7 @@ import torch
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from app import checkpoints, widgets
+from app import checkpoints, uploads
 from app.checkpoints import MAX_MEGABYTES, MAX_OPEN, Uploads
 from gte.checkpoint import load_histories
 from gte.errors import GteError
@@ -206,7 +206,7 @@ def test_the_page_says_which_files_it_takes(two_networks, monkeypatch):
 
 def test_the_layouts_are_grouped_by_who_publishes_them():
     labels = ["a: One", "b: One", "a: Two", "b: Two", "b: Three"]
-    assert widgets.by_publisher(labels) == ["One and Two from a", "One, Two and Three from b"]
+    assert uploads.by_publisher(labels) == ["One and Two from a", "One, Two and Three from b"]
 
 
 def test_a_file_of_another_type_is_refused_in_a_sentence_and_its_memory_given_back(two_networks, own):

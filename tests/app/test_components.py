@@ -12,7 +12,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.kernels.summary import rows_of
-from app.components.film_player import Film, film_player
 from app.components.film_strip import StripRow, film_strip, frame_shares
 from app.components.kernel_barcode import LayerShares, kernel_barcode
 from app.components.shift_toy import channel_activity, liveliest_line, shift_toy
@@ -386,20 +385,3 @@ def test_a_strip_needs_a_row_and_a_name_for_each_frame() -> None:
     row = StripRow(label="a", frames=np.zeros((8, 16, 16, 3), dtype=np.uint8), evidence=np.zeros((8, 4, 4)))
     with pytest.raises(ValueError, match="8 frames; got 2"):
         film_strip([row], frame_names=["0.1 s", "0.2 s"], key="strip")
-
-
-@pytest.mark.parametrize(
-    ("orders", "sentence"),
-    [
-        ([], "at least one frame; got \\[\\]"),
-        ([[]], "at least one frame; got \\[0\\]"),
-        ([[0, 1], [0]], "one length, at least one frame; got \\[2, 1\\]"),
-        ([[0, 8]], "frames 0 to 7; a film asks for 0 to 8"),
-    ],
-)
-def test_the_player_refuses_films_without_a_common_length_and_frames_the_clip_does_not_have(
-    orders: list[list[int]], sentence: str
-) -> None:
-    films = [Film(order=order, alt="a square") for order in orders]
-    with pytest.raises(ValueError, match=sentence):
-        film_player(moving_square(), films, key="player")

@@ -91,7 +91,7 @@ def strip_of_steps(number: int) -> None:
 
     def render() -> None:
         three = [steps.Step(text=name) for name in "abc"]
-        steps.draw(three, number, name="three", turn=lambda _: None)
+        steps.draw(three, number, name="three", title="Three", turn=lambda _: None)
 
     layout.draw_page("page", "Title", "Which?", lambda: render, pages=["page", "other"])
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.lessons import shelf
+from app.lessons import available
 from tests.browser.harness import Server, Theme, open_page, rerun, wait_until_idle, watched_page
 
 SCREENS: list[tuple[Theme, int, int]] = [("light", 1280, 720), ("dark", 1920, 1080)]
@@ -15,9 +15,9 @@ def caption(page: Page, number: int, count: int) -> None:
     expect(page.get_by_text(re.compile(rf"· step {number} of {count}$"))).to_be_visible()
 
 
-@pytest.mark.parametrize(("place", "name"), [*enumerate(shelf.lessons())])
+@pytest.mark.parametrize(("place", "name"), [*enumerate(available.lessons())])
 def test_a_lesson_is_walked_to_its_end(browser: Browser, server: Server, place: int, name: str) -> None:
-    lesson = shelf.lessons()[name]
+    lesson = available.lessons()[name]
     count = len(lesson.steps)
     theme, width, height = SCREENS[place % len(SCREENS)]
     with watched_page(browser, server, theme=theme, width=width, height=height) as page:

@@ -18,7 +18,7 @@ from gte.data.loading import EpochBatches, TrainingClips, load
 from gte.data.motionpairs.dataset import MotionPairs
 from gte.data.opencv import cv2
 from gte.errors import GteError
-from gte.evaluate import Scores, evaluate, share_turned
+from gte.evaluate import Scores, count_turned, evaluate
 from gte.models import MODELS
 from gte.train import Run, train
 from gte.train_config import PRESETS
@@ -111,7 +111,8 @@ def test_validation_can_take_few_clips_and_count_the_answers_that_turn_in_revers
             evaluate(model, clips, num_frames=2, num_clips=10, num_workers=0, reverse=reverse)
             for reverse in (False, True)
         )
-        turned[name] = share_turned(forwards, backwards, header.twins)
+        changed, counted = count_turned(forwards, backwards, header.twins)
+        turned[name] = changed / counted
         assert (header.classes, header.dataset) == (UP_AND_DOWN, "motionpairs?classes=moves+up&classes=moves+down")
         [entry] = header.metrics
         assert (entry["val_top1"], entry["val_turned"]) == (forwards.top1, turned[name])
@@ -125,7 +126,7 @@ def test_the_share_that_turns_is_of_the_answers_whose_class_has_a_reversal():
         Scores(functional.one_hot(torch.tensor(answers), 3).float(), torch.zeros(4, dtype=torch.int64))
         for answers in ([0, 1, 2, 0], [1, 1, 0, 0])
     )
-    assert share_turned(forwards, backwards, (1, 0, -1)) == 1 / 3
+    assert count_turned(forwards, backwards, (1, 0, -1)) == (1, 3)
 
 
 def test_answers_that_turn_need_classes_with_a_reversal():

@@ -2,7 +2,7 @@ const FRAME_MS = 300;
 // The last frame stays a while: the end of a film is told from a movement back to its start.
 const LAST_MS = 1000;
 const GAP = 20;
-const LEAST = 240;
+const MIN_SIDE = 240;
 
 function makePlayer(root) {
   const find = (selector) => root.querySelector(selector);
@@ -84,8 +84,8 @@ function makePlayer(root) {
     const theme = themeOf(root);
     const count = data.films.length;
     // Next to the small frames a film has a quarter of the width, so that the two are about as high.
-    const most = boxes.length ? Math.max(LEAST, 0.25 * room) : (room - GAP * (count - 1)) / count;
-    const side = Math.floor(Math.min(data.size, room, most));
+    const widest = boxes.length ? Math.max(MIN_SIDE, 0.25 * room) : (room - GAP * (count - 1)) / count;
+    const side = Math.floor(Math.min(data.size, room, widest));
     for (const { canvas, caption, label, order } of players) {
       paint(canvas, frames[order[at]], side, theme);
       caption.textContent = `${label}frame ${order[at] + 1} of ${data.total}`;

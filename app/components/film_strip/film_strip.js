@@ -5,7 +5,7 @@ const SHARES = 18;
 const CAPTION = 32;
 const NAVIGATION = 60;
 const BELOW = 16;
-const SMALLEST = 64;
+const MIN_SIDE = 64;
 const PLAYER = 360;
 
 // 256 colours from the given stops; alpha is the value itself, so that no evidence leaves the frame unchanged.
@@ -61,7 +61,7 @@ function sideOf(canvas, row, data) {
   const rows = Math.min(2, data.rows.length);
   const height = (window.innerHeight - data.above) / (canvas.currentCSSZoom || 1);
   const room = (height - BELOW) / rows - CAPTION - NUMBERS - BARS - SHARES;
-  return Math.floor(Math.min(width, data.size, Math.max(SMALLEST, room / ratio)));
+  return Math.floor(Math.min(width, data.size, Math.max(MIN_SIDE, room / ratio)));
 }
 
 // Frames with their overlay, and below each its share of the evidence of the row.

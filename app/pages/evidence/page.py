@@ -11,7 +11,7 @@ from analysis.attribution.export import caption_of
 from analysis.attribution.methods import METHODS, WEIGHTINGS
 from analysis.formatting import join_words, percent
 from analysis.own_clips import why_no_labels
-from app import cache, checkpoints, clips, layout, navigation, paper, url_keys, widgets
+from app import cache, checkpoints, clips, layout, navigation, paper, uploads, url_keys, widgets
 from app.clips import Source
 from app.components.film_strip import StripRow, film_strip
 from app.components.whole_clip import whole_clip
@@ -77,7 +77,7 @@ def render() -> None:
     first = headers[chosen[0]]
     clip_source = clips.clip_source(first)
     with upload_place:
-        widgets.upload_clip()
+        uploads.upload_clip()
     if error := clips.upload_error():
         figure_place.error(layout.plain(error))
     with clip_place:

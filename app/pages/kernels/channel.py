@@ -37,7 +37,7 @@ from analysis.kernels.outputs import order_of, outputs_table
 from analysis.plotting.call import Call, Named
 from analysis.plotting.figure_pack import PaperFigure
 from analysis.progress import Report
-from app import cache, checkpoints, clips, jobs, layout, paper, url_keys, url_state, widgets
+from app import cache, cards, checkpoints, clips, jobs, layout, paper, url_keys, url_state, widgets
 from app.ablation import starts
 from app.clips import Clip
 from app.components.channel_film import channel_film
@@ -150,16 +150,17 @@ def draw(header: CheckpointHeader, layer: str) -> None:
     subject = _subject(header, layer, output, clip)
     film = subject.film()
     _follow(subject)
-    st.caption(" ".join(_notes(subject)))
+    st.caption(" ".join(_notes(subject)), help=DEFINITION)
     _silence_others(subject)
     stored = stored_clip(source, stretch, frames_per_input=None)
-    made = Call(follow_stored, checkpoints.path_in_code(header), Named("clip", stored), layer, output, subject.edit())
+    path = checkpoints.path_in_code(header)
+    film_call = Call(follow_stored, path, Named("clip", stored), layer, output, subject.edit())
     figure = PaperFigure(
         title=f"Output channel {output} of {names_of(header)[layer]}",
         caption=f"{effect_in_words(film)} {scale_in_words(film)}",
         draw=lambda width: film_figure(film, width),
         definition=DEFINITION,
-        code=Call(film_figure, made).code(),
+        code=Call(film_figure, film_call).code(),
         table=film_table(film),
     )
     _offer_numbers(subject, figure)
@@ -197,12 +198,7 @@ def _notes(subject: _Subject) -> list[str]:
 def _offer_numbers(subject: _Subject, figure: PaperFigure) -> None:
     key = f"channel {subject.of}"
     paper.add(figure, key)
-    with st.expander("Definition, code and numbers"):
-        st.markdown(figure.definition)
-        st.code(figure.code, "python")
-        if figure.table is not None:
-            file = f"{subject.header.name}-channel-{subject.output}.csv"
-            widgets.download_csv("Numbers (CSV)", figure.table, file, key=key)
+    cards.code_and_numbers(figure.code, figure.table, f"{subject.header.name}-channel-{subject.output}.csv", key=key)
 
 
 def _pick_layer(names: Mapping[str, str], layer: str) -> None:

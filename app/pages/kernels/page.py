@@ -12,7 +12,7 @@ from analysis.kernels.drift import NO_KERNELS
 from analysis.kernels.outputs import Order, order_of, outputs_table, snapshot_at
 from analysis.kernels.readings import Reading
 from analysis.kernels.summary import block_names_of, most_moved, rows_of
-from app import cache, checkpoints, layout, navigation, paper, url_keys, url_state, widgets
+from app import cache, checkpoints, layout, navigation, paper, uploads, url_keys, url_state, widgets
 from app.components.kernel_barcode import FORMS, LayerShares, kernel_barcode
 from app.navigation import LAYER_ABLATION, PAGES
 from app.pages.kernels import channel, tabs
@@ -63,13 +63,13 @@ def render() -> None:
     """Draw the page below its header."""
     available = widgets.checkpoints_or_stop()
     controls = st.container(horizontal=True, vertical_alignment="bottom")
-    widgets.show_upload_result()
+    uploads.show_upload_result()
     with controls:
         header = widgets.pick_checkpoint(available, width=175)
         name = next(name for name, other in available.items() if other is header)
         summary = cache.kernel_summary(header)
         if summary.empty:
-            widgets.upload_checkpoint()
+            uploads.upload_checkpoint()
     if summary.empty:
         st.info(layout.plain(f"{header.name} {NO_KERNELS}"))
         _hard_shifts(header, controls)
@@ -81,7 +81,7 @@ def render() -> None:
         order = ORDERS[widgets.pick(url_keys.SORT, "Sort by", list(ORDERS), width=110)]
         others = tabs.pick_others(available, name)
         export = st.popover("Export")
-        widgets.upload_checkpoint()
+        uploads.upload_checkpoint()
     if reading == "inputs" and offer_moments(header) is None:
         st.caption("Until the inputs are measured the kernels are shown by energy over inputs.")
         reading = "energy"

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import imports, layout, navigation, steps, url_keys, url_state
-from app.lessons import shelf
+from app.lessons import available
 from app.navigation import PAGES
 from app.pages.start.scenes import SCENES, Scene, draw_toy
 
@@ -35,7 +35,7 @@ def render() -> None:
         st.header("Where to go next")
         navigation.cards(CARDS)
         st.header("Lessons")
-        shelf.cards()
+        available.cards()
 
 
 def _story() -> tuple[Scene, bool]:
@@ -73,6 +73,6 @@ def _open_your_own() -> None:
     if popover.open:
         with popover:
             # It knows the layouts of published weights, and so takes PyTorch, which the first page does not wait for.
-            widgets = imports.load("app.widgets")
-            widgets.show_upload_result()
-            widgets.draw_checkpoint_uploader(then=lambda: url_state.go(navigation.target(PAGES["kernels"]), {}))
+            uploads = imports.load("app.uploads")
+            uploads.show_upload_result()
+            uploads.draw_checkpoint_uploader(then=lambda: url_state.go(navigation.target(PAGES["kernels"]), {}))

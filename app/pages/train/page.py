@@ -8,7 +8,7 @@ import streamlit as st
 from analysis.formatting import percent
 from analysis.kernels.readings import reduced
 from analysis.live_training import live_curves, live_finding
-from app import cards, checkpoints, layout, navigation, url_keys, url_state, widgets
+from app import cards, checkpoints, layout, navigation, uploads, url_keys, url_state, widgets
 from app.components.kernel_barcode import kernel_barcode
 from app.navigation import PAGES
 from app.pages.train import runs
@@ -199,7 +199,7 @@ def _offer_checkpoints() -> None:
                     key=f"download {number}",
                     on_click="ignore",
                 )
-        st.caption(widgets.CHECKPOINT_NOTE)
+        st.caption(uploads.CHECKPOINT_NOTE)
     for run, _, _ in reported:
         if run.saved_as in checkpoints.opened():
             page = PAGES["kernels" if runs.layers_of(run.network) else "evidence"]

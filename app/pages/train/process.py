@@ -1,7 +1,6 @@
 """A training in a child process: started, watched and stopped by a job."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -11,8 +10,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from analysis.child_process import how_it_ended, start_child
 from analysis.progress import Report
-from analysis.timing.plan import how_it_ended
 from app.checkpoints import ROOT
 from gte.cli import BAD_INPUT
 from gte.errors import GteError
@@ -24,9 +23,10 @@ STOP_SECONDS = 10
 SECONDS_BETWEEN_LOOKS = 0.2
 
 TIME_IS_UP = (
-    f"Stopped after {MAX_SECONDS // 60} minutes, the longest that a training takes here at a time. Go on continues it."
+    f"Stopped after {MAX_SECONDS // 60} minutes, the longest that a training takes here at a time. Press Go on to "
+    "continue it."
 )
-ENDED_EARLY = "The training ended early ({how}). What it reported is kept, and Go on continues it from there."
+ENDED_EARLY = "The training ended early ({how}). What it reported is kept; press Go on to continue it."
 
 
 class TrainingError(GteError):
@@ -58,20 +58,9 @@ def train_in_child(arguments: Sequence[str], folder: Path, metrics: Path, epochs
 @contextlib.contextmanager
 def _child(arguments: Sequence[str], folder: Path) -> Iterator[tuple[subprocess.Popen[str], deque[str]]]:
     """Start a training, and yield its process and the last line that it has printed; after the block it is over."""
-    # A server lets its threads sleep while they wait, which slows down a machine that does nothing else.
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     last_line: deque[str] = deque(maxlen=1)
-    with subprocess.Popen(
-        [sys.executable, "-m", "gte.training.child", str(folder), *arguments],
-        cwd=folder,
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        # Held open: the process ends when this one is gone.
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    command = [sys.executable, "-m", "gte.training.child", str(folder), *arguments]
+    with start_child(command, folder, path=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         reader = threading.Thread(target=last_line.extend, args=(process.stderr,), daemon=True)
         reader.start()

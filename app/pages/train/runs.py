@@ -176,12 +176,12 @@ def labels() -> list[str]:
 
 def seconds_ahead() -> float | None:
     """Return how long at most trainings of others go on, before this visit's turn; None if there is none."""
-    own = {run.job_key for run in runs()}
+    of_visit = {run.job_key for run in runs()}
     left = []
     for key, job in list(jobs.queue().jobs.items()):
         if job.over.is_set() or not _is_training(key):
             continue
-        if key in own:
+        if key in of_visit:
             break
         left.append(MAX_SECONDS - job.seconds)
     return max(sum(left), 0.0) if left else None

@@ -71,7 +71,7 @@ def draw(subject: Subject) -> None:
     if shown is None:
         return
     choice = _pick(subject, block_names_of(summary), most_moved(summary))
-    asked = evidence.pick_class(subject, ORIGINAL_ANSWER)
+    chosen_class = evidence.pick_class(subject, ORIGINAL_ANSWER)
     clips = subject.pick_test_clips() if subject.has_labels else None
     clip = whatif_resources.played(shown, header)
     try:
@@ -87,7 +87,7 @@ def draw(subject: Subject) -> None:
         layout.finding(f"{'Every layer' if choice.every else choice.where}: {choice.words}. {effect.finding()}")
         accuracy_place = st.container()
         stored = shown.stored()
-        sentence = _evidence(header, clip, effect, choice, asked, stored)
+        sentence = _evidence(header, clip, effect, choice, chosen_class, stored)
         rule = SETTINGS[choice.change.step.setting].rule
         st.caption(rule if "initial" in choice.settings else f"{rule} {LIMITS}")
     except NotNumbersError:
@@ -143,10 +143,10 @@ _FIRST = SETTINGS["mirrored"].label
 
 
 def _evidence(
-    header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice, asked: int | None, stored: StoredClip
+    header: CheckpointHeader, clip: Clip, effect: Effect, choice: _Choice, chosen_class: int | None, stored: StoredClip
 ) -> str:
     """Draw Grad-CAM for a class, by default the original answer, before and after the change; say what changed."""
-    target = int(effect.before.argmax()) if asked is None else asked
+    target = int(effect.before.argmax()) if chosen_class is None else chosen_class
     block, change = preselect_layer(cache.map_shapes(header)), choice.change
     before = cache.evidence(header, clip, target, block, "gradcam")
     after = whatif_resources.changed_evidence(header, clip, target, block, change)

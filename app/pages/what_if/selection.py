@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from analysis import own_clips
 from analysis.interventions.labelled_clips import LabelledClips
 from analysis.interventions.layer_ablation import NUM_CLIPS
-from app import ablation, clips, layout, url_keys, url_state, widgets
+from app import ablation, clips, layout, uploads, url_keys, url_state, widgets
 from app.pages.what_if.cache import Shown
 from gte.checkpoint_header import CheckpointHeader
 from gte.data import labelled_split_in_words
@@ -44,7 +44,7 @@ class Subject:
         """Pick a clip and a stretch of it; None if there is no clip, which the page then says."""
         source = clips.clip_source(self.header)
         with self.upload_place:
-            widgets.upload_clip()
+            uploads.upload_clip()
         with self.clip_place:
             clip = widgets.pick_clip(source, self.stretch_place, self._preferred_clips())
         if clip is None:

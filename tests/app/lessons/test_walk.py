@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 from streamlit.testing.v1 import AppTest
 
-from app.lessons import shelf
+from app.lessons import available
 from app.lessons.schema import Lesson
 from tests.app.lessons.test_strip import opened, press
 from tests.app.opening import SMALL, captions, finding, markdown, sentences
@@ -17,10 +17,10 @@ def with_small_networks(lesson: Lesson) -> Lesson:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", shelf.lessons())
+@pytest.mark.parametrize("name", available.lessons())
 def test_every_step_shows_its_page_in_its_state(app: AppTest, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    lesson = with_small_networks(shelf.lessons()[name])
-    monkeypatch.setattr(shelf, "lessons", lambda: {name: lesson})
+    lesson = with_small_networks(available.lessons()[name])
+    monkeypatch.setattr(available, "lessons", lambda: {name: lesson})
     opened(app, lesson=name, at="1")
     for number, step in enumerate(lesson.steps, start=1):
         assert f"step {number} of {len(lesson.steps)}" in captions(app)
@@ -38,5 +38,5 @@ def test_every_step_shows_its_page_in_its_state(app: AppTest, name: str, monkeyp
 
 
 def test_every_lesson_can_be_read() -> None:
-    assert not shelf.problems()
-    assert len(shelf.lessons()) == len(list(shelf.FOLDER.glob("*.toml"))) == 4
+    assert not available.problems()
+    assert len(available.lessons()) == len(list(available.FOLDER.glob("*.toml"))) == 4

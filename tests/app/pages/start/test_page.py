@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import checkpoints
-from app.lessons import shelf
+from app.lessons import available
 from app.navigation import PAGES
 from app.pages.start import networks, scenes
 from app.pages.start.scenes import SCENES
@@ -132,7 +132,7 @@ def test_the_story_says_what_is_missing_where_no_checkpoint_is(tmp_path: Path, m
 def test_a_card_leads_to_every_other_page_and_to_every_lesson() -> None:
     at = open_page("start")
     others = [spec.title for spec in PAGES.values() if spec.key != "start"]
-    assert [link.value for link in at.page_link] == others + [lesson.title for lesson in shelf.lessons().values()]
+    assert [link.value for link in at.page_link] == others + [lesson.title for lesson in available.lessons().values()]
 
 
 @pytest.mark.parametrize(("path", "size"), [(scenes.CLIP, 112), (scenes.TOY_CLIP, 64)])

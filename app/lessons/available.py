@@ -19,27 +19,27 @@ VARIABLE = "GTE_LESSONS"
 
 def lessons() -> Mapping[str, Lesson]:
     """Return each lesson that can be read, by the name of its file without its ending."""
-    return {name: item for name, item in _shelf().items() if isinstance(item, Lesson)}
+    return {name: item for name, item in _files().items() if isinstance(item, Lesson)}
 
 
 def problems() -> list[str]:
     """Return one sentence for each file that is no lesson."""
-    return [item for item in _shelf().values() if isinstance(item, str)]
+    return [item for item in _files().values() if isinstance(item, str)]
 
 
-def _shelf() -> dict[str, Lesson | str]:
+def _files() -> dict[str, Lesson | str]:
     """All files by name, with the lesson or why there is none."""
-    shelf = {path.stem: _read(path, stamp(path)) for path in sorted(FOLDER.glob("*.toml"))}
-    if own := os.environ.get(VARIABLE, ""):
-        folder = Path(own).expanduser()
+    files = {path.stem: _read(path, stamp(path)) for path in sorted(FOLDER.glob("*.toml"))}
+    if named := os.environ.get(VARIABLE, ""):
+        folder = Path(named).expanduser()
         if not folder.is_dir():
-            return shelf | {own: f"{VARIABLE} names the folder of your lessons; {own} is none."}
+            return files | {named: f"{VARIABLE} names the folder of your lessons; {named} is none."}
         for path in sorted(folder.glob("*.toml")):
-            if path.stem in shelf:
-                shelf[str(path)] = f"{path.name}: a lesson of this project has this name; rename the file."
+            if path.stem in files:
+                files[str(path)] = f"{path.name}: a lesson of this project has this name; rename the file."
             else:
-                shelf[path.stem] = _read(path, stamp(path))
-    return shelf
+                files[path.stem] = _read(path, stamp(path))
+    return files
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -52,9 +52,9 @@ def _read(path: Path, _stamp: Stamp) -> Lesson | str:
 
 def cards() -> None:
     """Draw a card for each lesson, its title as a link to its first step, and why a file is none."""
-    shelf = lessons()
-    with st.container(key="lesson-cards"), st.grid(max(len(shelf), 1), min_column_width=200):
-        for name, lesson in shelf.items():
+    shown = lessons()
+    with st.container(key="lesson-cards"), st.grid(max(len(shown), 1), min_column_width=200):
+        for name, lesson in shown.items():
             with st.container(border=True, height="stretch", gap="xsmall"):
                 page = lesson.steps[0].page
                 navigation.link(navigation.PAGES[page], layout.plain(lesson.title), **lesson.address(name, 1))
