@@ -353,7 +353,7 @@ class Training:
         torch.distributed.all_gather(states, state.to(self.fabric.device))
         return torch.stack(states).cpu()
 
-    def _sum(self, numbers: Float64[Tensor, " n"]) -> Float64[Tensor, " n"]:
+    def _sum(self, numbers: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
         """Return the sum of each of these numbers over the processes."""
         if self.fabric.world_size == 1:
             return numbers

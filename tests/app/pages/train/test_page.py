@@ -98,7 +98,7 @@ def test_a_training_that_is_killed_or_refused_says_why(tmp_path, monkeypatch):
 
     monkeypatch.setattr("app.pages.train.process.subprocess.Popen", Recorded)
     metrics = tmp_path / "metrics.jsonl"
-    with pytest.raises(TrainingError, match=r"ended early \(signal 9.*Go on continues it"):
+    with pytest.raises(TrainingError, match=r"ended early \(signal 9.*press Go on to continue it"):
         train_in_child(["live"], tmp_path, metrics, 1, lambda part, text: children[-1].kill())
     with pytest.raises(TrainingError, match=r"^The networks are c2d, "):
         train_in_child(["live", "--model", "none"], tmp_path, metrics, 1, lambda part, text: None)
