@@ -33,10 +33,15 @@ main.focus({{ preventScroll: true }});
 """
 """The page begins at its top, and the keys that scroll scroll it."""
 _USED_KEYS = """
-<script>document.body.onkeydown = (event) => event.defaultPrevented && event.stopPropagation();</script>
+<script>
+document.body.onkeydown = (event) => {
+    if (event.defaultPrevented) event.stopPropagation();
+};
+</script>
 """
 """Streamlit ignores the arrow keys in text boxes and sliders. Figures, tabs and tables use them too and mark the event
-as used without stopping it; at the document it would press a button as well."""
+as used without stopping it; at the document it would press a button as well. Returns nothing: a handler that returns
+false would take each key from what has the focus."""
 
 
 @dataclass

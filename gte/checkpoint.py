@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from gte.checkpoint_header import FORMAT_VERSION, METADATA, MODEL, CheckpointHeader, open_checkpoint, parse_header
@@ -64,7 +64,8 @@ def save(
     tensors |= snapshots.tensors(header.step, model)
     tensors |= {KERNEL_INIT + layer: taps.detach().cpu().float().contiguous() for layer, taps in kernel_init.items()}
     with atomic_write(path) as temporary:
-        save_file(tensors, temporary, {METADATA: json.dumps({"format_version": FORMAT_VERSION, **facts})})
+        # Writing a file, safetensors makes one of its own next to it, which a killed process would leave.
+        temporary.write_bytes(to_bytes(tensors, {METADATA: json.dumps({"format_version": FORMAT_VERSION, **facts})}))
 
 
 def load_model(path: Path | str) -> tuple[nn.Module, CheckpointHeader]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from gte.checkpoint import KERNEL_INIT
@@ -124,4 +124,4 @@ def _write_checkpoint(run: StudyRun, target: Path, half: bool) -> None:
             kept = torch.linspace(0, len(tensor) - 1, min(SHIPPED_SNAPSHOTS, len(tensor))).round().long()
             tensors[key] = tensor[kept]
     with atomic_write(target) as temporary:
-        save_file(tensors, temporary, {**metadata, METADATA: json.dumps(facts)})
+        temporary.write_bytes(to_bytes(tensors, {**metadata, METADATA: json.dumps(facts)}))

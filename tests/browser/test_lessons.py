@@ -1,4 +1,4 @@
-"""The lessons in a browser: to their ends by the arrow keys, and by a link into the middle."""
+"""The lessons in a browser: from first to last step by the arrow keys, and by a link into the middle."""
 
 import re
 
@@ -16,16 +16,18 @@ def caption(page: Page, number: int, count: int) -> None:
 
 
 @pytest.mark.parametrize(("place", "name"), [*enumerate(available.lessons())])
-def test_a_lesson_is_walked_to_its_end(browser: Browser, server: Server, place: int, name: str) -> None:
+def test_a_lesson_is_opened_in_its_middle_and_walked_from_its_first_step_to_its_last(
+    browser: Browser, server: Server, place: int, name: str
+) -> None:
     lesson = available.lessons()[name]
     count = len(lesson.steps)
     theme, width, height = SCREENS[place % len(SCREENS)]
     with watched_page(browser, server, theme=theme, width=width, height=height) as page:
-        # The steps before these are walked without a browser.
-        middle = count - 2
         # By lesson and number alone; the rest of the address is put there by the app.
-        open_page(page, f"/?lesson={name}&at={middle}")
-        for number, step in enumerate(lesson.steps[middle - 1 :], start=middle):
+        open_page(page, f"/?lesson={name}&at={count // 2}")
+        caption(page, count // 2, count)
+        open_page(page, f"/?lesson={name}&at=1")
+        for number, step in enumerate(lesson.steps, start=1):
             caption(page, number, count)
             finding = page.locator(".finding")
             if step.question:
