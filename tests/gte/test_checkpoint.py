@@ -369,10 +369,12 @@ def test_a_folder_that_does_not_exist_is_empty(tmp_path):
 def test_a_failed_write_leaves_the_old_checkpoint(path, monkeypatch):
     before = path.read_bytes()
 
-    def fail(*arguments: object) -> None:
+    def fail(file: Path, data: bytes) -> None:
+        with file.open("wb") as half_written:
+            half_written.write(data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     model = tiny_model("gte")
     with pytest.raises(OSError, match="No space left"):
         checkpoint.save(path, tiny_header(path, "gte", model), model, KernelSnapshots.start(model))
