@@ -4,6 +4,7 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 # Before torch, OpenBLAS and OpenCV are loaded, which read them once.
@@ -11,35 +12,50 @@ from pathlib import Path
 # second takes twenty. They inherit what the process that starts them has set for itself, so it is no default for them.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
-    # The first one has the browser, which mostly waits: the others do their work in those pauses, and make way for it.
-    if os.environ["PYTEST_XDIST_WORKER"] != "gw0":
-        os.nice(5)
 else:
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", os.environ["OMP_NUM_THREADS"])
 
 import numpy as np
 import pytest
-from jaxtyping import install_import_hook
 
 from tests import shapes
 
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 SEED = 0
 
 # What is compiled once serves every process that a test starts; some machines switch that off, and each of them would
-# compile the project and the checks of its shapes again, which takes ten seconds.
+# compile the project and the checks of its shapes again, which takes seconds.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# Every function of the two packages whose signature names shapes is checked at each call, as long as tests run.
-install_import_hook(["gte", "analysis"], f"{shapes.__name__}.{shapes.checked.__name__}")
+shapes.check_everywhere()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let a worker make way for the one that has the browser, from its first test without a browser on.
+
+    The browser tests take longest and mostly wait for the browser: the others do their work in those pauses.
+    """
+    if IS_WORKER and not item.get_closest_marker("browser"):
+        make_way()
+
+
+@cache
+def make_way() -> None:
+    os.nice(5)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what is counted out of the user's cache folder, and what stands there out of the tests."""
+    """Keep what is counted out of the user's cache folder, and what stands there out of the tests.
+
+    The workers share a folder, so that a network is counted once.
+    """
+    folder = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GTE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GTE_CACHE", str((folder.parent if IS_WORKER else folder) / "cache"))
         yield
 
 

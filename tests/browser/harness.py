@@ -12,12 +12,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -160,7 +161,8 @@ def chromium() -> Iterator[Browser]:
         raise RuntimeError("No Chromium was found; on Debian: apt-get install chromium-headless-shell")
     # Playwright itself switches off updates, first-run pages and all that talks to the outside.
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--disable-gpu"])
+        # All pages of a profile share a process, which compiles the app's scripts once.
+        browser = playwright.chromium.launch(executable_path=path, args=["--disable-gpu", "--process-per-site"])
         try:
             yield browser
         finally:
@@ -209,20 +211,32 @@ new MutationObserver(() => {
 """
 
 
+@cache
+def profile_of(browser: Browser, server: Server) -> BrowserContext:
+    """Return the profile in which all pages of a server open; its first page stays, and with it their process."""
+    context = browser.new_context(base_url=server.url)
+    context.new_page().goto("/_stcore/health")
+    return context
+
+
 @contextmanager
 def watched_page(
     browser: Browser, server: Server, *, theme: Theme = "light", width: int = 1280, height: int = 800
 ) -> Iterator[Page]:
-    """Open an empty page for the app in a fresh profile; `page.goto("/kernels")` is relative to the app.
+    """Open an empty page for the app in an empty profile; `page.goto("/kernels")` is relative to the app.
 
     On leaving raises AssertionError if a script failed in front of the reader, if JavaScript threw an error that nobody
     caught, or if the page asked any other server for something. The theme follows the browser's preference.
     """
     printed_before = len(server.log.read_bytes())
     watch = Watch(server.url)
-    context = browser.new_context(base_url=server.url, color_scheme=theme, viewport={"width": width, "height": height})
+    profile = profile_of(browser, server)
+    profile.clear_cookies()
+    profile.pages[0].evaluate("localStorage.clear()")
+    page = profile.new_page()
     try:
-        page = context.new_page()
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": height})
         page.expose_function("reportException", lambda text: watch.problems.append(f"A script failed: {text}"))
         page.add_init_script(REPORT_EXCEPTIONS + LIST_WHAT_IS_BUSY)
         page.on("pageerror", lambda error: watch.problems.append(f"JavaScript failed: {error}"))
@@ -238,7 +252,7 @@ def watched_page(
         error.add_note(report(watch, server, printed_before))
         raise
     finally:
-        context.close()
+        page.close()
     if watch.problems:
         raise AssertionError(report(watch, server, printed_before))
 
