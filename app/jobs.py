@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.runtime import RuntimeState
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analysis.progress import Report
@@ -77,13 +78,13 @@ class Job:
             self.over.set()
 
     def report(self, part: float, text: str = "") -> None:
-        """Store the progress. Raises CancelledError if nobody waits for the job any more."""
+        """Store the progress. Raises CancelledError if nobody waits for the job any more, or the server is ending."""
         now = time.monotonic()
         if any(self._queue.is_here(visitor) for visitor in tuple(self.visitors)):
             self._last_seen = now
         elif now - self._last_seen > self._queue.seconds_of_grace:
             self.cancelled.set()
-        if self.cancelled.is_set():
+        if self.cancelled.is_set() or self._queue.is_ending():
             raise CancelledError
         self.part, self.text = min(max(part, 0.0), 1.0), text
 
@@ -96,10 +97,19 @@ class Job:
 
 
 class Queue:
-    """A server's jobs; a job ends if `is_here` is False for all of its visitors for longer than a reload takes."""
+    """A server's jobs.
 
-    def __init__(self, is_here: Callable[[str], bool] = lambda visitor: True, seconds_of_grace: float = 20.0) -> None:
-        self.is_here, self.seconds_of_grace = is_here, seconds_of_grace
+    A job ends if `is_here` is False for all of its visitors for longer than a reload takes, and at once if the server
+    `is_ending`: Python would wait for it.
+    """
+
+    def __init__(
+        self,
+        is_here: Callable[[str], bool] = lambda visitor: True,
+        is_ending: Callable[[], bool] = lambda: False,
+        seconds_of_grace: float = 20.0,
+    ) -> None:
+        self.is_here, self.is_ending, self.seconds_of_grace = is_here, is_ending, seconds_of_grace
         self.jobs: dict[Hashable, Job] = {}
         self._lock = threading.Lock()
         self._quick, self._slow = ThreadPoolExecutor(max_workers=1), ThreadPoolExecutor(max_workers=1)
@@ -137,7 +147,10 @@ class Queue:
 def queue() -> Queue:
     """Return the one queue of this server."""
     # Without a server, as in a test of a page, nobody can have left.
-    return Queue(lambda visitor: not runtime.exists() or runtime.get_instance().is_active_session(visitor))
+    return Queue(
+        lambda visitor: not runtime.exists() or runtime.get_instance().is_active_session(visitor),
+        lambda: runtime.exists() and runtime.get_instance().state in (RuntimeState.STOPPING, RuntimeState.STOPPED),
+    )
 
 
 def _visitor() -> str:

@@ -8,7 +8,7 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeDecorHintPep3119Exception
 
-CHECK = beartype(conf=BeartypeConf(is_pep484_tower=True))
+CHECK = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeError))
 """As everywhere else in Python, an int is good enough where a float is asked for."""
 
 _one_meaning_for_each_name = jaxtyping.jaxtyped(typechecker=None)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from beartype.roar import BeartypeCallHintParamViolation, BeartypeCallHintReturnViolation
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,7 +13,7 @@ from tests.shapes import checked
 
 
 def test_the_packages_are_checked():
-    with pytest.raises(BeartypeCallHintParamViolation, match="3 dimensions, not the 4"):
+    with pytest.raises(TypeError, match="3 dimensions, not the 4"):
         convolve_in_time(torch.zeros(4, 2, 3), torch.zeros(2, 2, 3, 1), 2)
     assert hasattr(grad_cam, "__wrapped__")
 
@@ -25,7 +24,7 @@ def test_a_name_means_one_size_in_a_call():
         return x
 
     assert transposed(torch.zeros(2, 2)).shape == (2, 2)
-    with pytest.raises(BeartypeCallHintReturnViolation):
+    with pytest.raises(TypeError):
         transposed(torch.zeros(2, 3))
 
 
@@ -44,8 +43,8 @@ def test_properties_and_dataclasses_are_checked_and_what_has_no_shapes_stays_as_
         return x
 
     box = Box(torch.zeros(2))
-    with pytest.raises(BeartypeCallHintReturnViolation):
+    with pytest.raises(TypeError):
         _ = box.corner
-    with pytest.raises(BeartypeCallHintParamViolation):
+    with pytest.raises(TypeError):
         Box(torch.zeros(2, 2))
     assert checked(number) is number

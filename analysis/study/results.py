@@ -1,12 +1,12 @@
 """Results of the study as its runs wrote them, and what follows from the answers of each run."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -148,6 +148,49 @@ class Study:
         return f"{self.num_planned - left} of {self.num_planned} runs of the study are finished." if left else ""
 
 
+class _Entry(msgspec.Struct):
+    """A run in the file, which holds more than is read here."""
+
+    name: str
+    row: str
+    label: str
+    network: str
+    options: dict[str, int | float]
+    seed: int
+    num_frames: int
+    seconds: float
+    clips_seen: int
+    metrics: list[dict[str, int | float]]
+    top1: float
+    loss: float
+    answers: list[int]
+    revision: str = ""
+    date: str = ""
+
+
+class _File(msgspec.Struct):
+    format: int
+    data: str
+    size: int
+    classes: tuple[str, ...]
+    twins: list[int]
+    labels: list[int]
+    runs: Annotated[list[_Entry], msgspec.Meta(min_length=1)]
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ValueError(f"it has format {self.format}, and this program reads format {FORMAT}")
+        count = len(self.classes)
+        if len(self.twins) != count:
+            raise ValueError(f"it has {len(self.twins)} reversed classes for {count} classes")
+        for entry in self.runs:
+            if len(entry.answers) != len(self.labels):
+                raise ValueError(f"{entry.name} has {len(entry.answers)} answers to {len(self.labels)} clips")
+        named = {*self.twins, *self.labels}.union(*(entry.answers for entry in self.runs))
+        if not named <= set(range(count)):
+            raise ValueError(f"its classes have the numbers 0 to {count - 1}, and it names others")
+
+
 def load(folder: Path | None = None, planned: Sequence[Row] = ROWS) -> Study | None:
     """Read the results of the study, by default the shipped ones; None if there are none yet.
 
@@ -155,42 +198,21 @@ def load(folder: Path | None = None, planned: Sequence[Row] = ROWS) -> Study | N
     """
     path = (folder or FOLDER) / FILE_NAME
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        file = msgspec.json.decode(path.read_bytes(), type=_File)
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise GteError(f"{path.name} of the study is damaged: {error}. `make study` writes it again.") from error
-    try:
-        return _parse(facts, tuple(planned))
-    except (KeyError, TypeError, ValueError) as error:
         raise GteError(f"{path.name} of the study is damaged ({error}). `make study` writes it again.") from error
-
-
-def _parse(facts: Mapping[str, Any], planned: tuple[Row, ...]) -> Study:
-    if facts["format"] != FORMAT:
-        raise ValueError(f"it has format {facts['format']}, and this program reads format {FORMAT}")
-    clips = Clips(
-        data=facts["data"],
-        size=facts["size"],
-        classes=tuple(facts["classes"]),
-        twins=np.array(facts["twins"]),
-        labels=np.array(facts["labels"]),
-    )
+    twins, labels = np.array(file.twins), np.array(file.labels)
+    clips = Clips(data=file.data, size=file.size, classes=file.classes, twins=twins, labels=labels)
+    runs = [Run(**_as_arrays(entry), clips=clips) for entry in file.runs]
     order = [row.name for row in planned]
-    runs = [_run(entry, clips) for entry in facts["runs"]]
     runs.sort(key=lambda run: (order.index(run.row) if run.row in order else len(order), run.seed))
-    if not runs:
-        raise ValueError("it has no run")
-    return Study(clips, tuple(runs), planned)
+    return Study(clips, tuple(runs), tuple(planned))
 
 
-def _run(entry: Mapping[str, Any], clips: Clips) -> Run:
-    answers = np.array(entry["answers"])
-    if answers.shape != clips.labels.shape:
-        raise ValueError(f"{entry['name']} has {len(answers)} answers to {len(clips.labels)} clips")
-    names = ("name", "row", "label", "network", "options", "seed", "num_frames", "seconds", "clips_seen", "metrics")
-    given = {name: entry[name] for name in (*names, "top1", "loss")}
-    return Run(**given, answers=answers, clips=clips, revision=entry.get("revision", ""), date=entry.get("date", ""))
+def _as_arrays(entry: _Entry) -> dict[str, Any]:
+    return msgspec.structs.asdict(entry) | {"answers": np.array(entry.answers)}
 
 
 def _mean(values: Bool[np.ndarray, " n"] | Float[np.ndarray, " n"]) -> float:

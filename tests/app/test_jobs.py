@@ -176,6 +176,16 @@ def test_a_job_ends_when_its_visitors_have_closed_the_app_unless_one_comes_back_
     assert finished(job) == [state]
 
 
+def test_a_job_ends_at_once_when_the_server_does():
+    ending, work = threading.Event(), Held()
+    queue = Queue(is_ending=ending.is_set)
+    running, waiting = queue.start("key", work, "visitor"), queue.start("other", work, "visitor")
+    assert work.began.wait(SECONDS)
+    ending.set()
+    work.may_end.set()
+    assert finished(running, waiting) == ["cancelled", "cancelled"]
+
+
 def test_a_job_goes_on_while_its_visitor_reloads():
     queue, work = Queue(lambda visitor: False), Held()
     job = queue.start("key", work, "visitor")

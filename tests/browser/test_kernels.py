@@ -12,6 +12,8 @@ from tests.tiny import save_tiny
 
 SHIPPED = ROOT / "checkpoints" / "gte-tiny.safetensors"
 LAYERS: list[str] = at_the_end(summarise(checkpoint.load_histories(SHIPPED)))["block"].tolist()
+ROW_HEIGHT = 35
+"""Of a table, in pixels; the first row is its head."""
 HEAD = 22
 """Pixels above the first row of the left drawing."""
 
@@ -133,3 +135,17 @@ def test_two_checkpoints_are_compared_from_a_link(page):
     open_page(page, "/kernels?view=Compare&compare=c2d-tiny")
     expect(page.get_by_text("c2d-tiny has no temporal kernels")).to_be_visible()
     expect(page.get_by_role("button", name="Compare (1)")).to_be_visible()
+
+
+def test_a_row_of_the_comparison_chooses_its_layer(page):
+    open_page(page, "/kernels?view=Compare&compare=gte-fir16&layer=layer1.0")
+    table = page.get_by_test_id("stDataFrame").last
+    layer = table.get_by_role("gridcell").filter(has_text="layer2.0").first
+    row = int((layer.get_attribute("id") or "").rpartition("-")[2])
+    # Cells are drawn on a canvas; those in the document are for screen readers.
+    table.scroll_into_view_if_needed()
+    canvas = table.locator("canvas").first
+    with rerun(page):
+        canvas.click(position={"x": 30, "y": ROW_HEIGHT * (1.5 + row)})
+    expect(page).to_have_url(re.compile(r"layer=layer2\.0"))
+    expect(page.get_by_role("combobox", name="Layer")).to_have_value("layer2.0")

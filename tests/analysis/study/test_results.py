@@ -66,7 +66,19 @@ def test_without_results_there_are_none(tmp_path):
     assert load(tmp_path) is None
 
 
-@pytest.mark.parametrize("changes", [{"format": 2}, {"labels": [0]}, {"runs": []}, {"runs": [{}]}, {"twins": None}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"labels": [0]},
+        {"runs": []},
+        {"runs": [{}]},
+        {"twins": None},
+        {"twins": [0]},
+        {"twins": [99] * 14},
+        {"classes": "left"},
+    ],
+)
 def test_a_damaged_file_is_refused_in_a_sentence(folder, changes):
     with pytest.raises(GteError, match="of the study is damaged"):
         load(rewritten(folder, **changes))
