@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torchvision.transforms.functional import gaussian_blur
 
 from analysis.attribution import placement
 from analysis.attribution.evidence import Explain
@@ -221,6 +220,9 @@ def _ranking(evidence: Float[Tensor, "t h w"]) -> Int[Tensor, "t h w"]:
 
 
 def _blurred(clip: Float[Tensor, "1 3 t h w"]) -> Float[Tensor, "1 3 t h w"]:
+    # Torchvision takes a second to import, which most who import this module need not wait for.
+    from torchvision.transforms.functional import gaussian_blur
+
     deviation = clip.shape[3] * BLUR_PART
     # Three deviations to each side, but no more than the padding by reflection allows.
     reach = min(round(3 * deviation), min(clip.shape[3:]) - 1)
