@@ -3,7 +3,6 @@
 import streamlit as st
 
 from app import imports, layout, navigation, steps, url_keys, url_state
-from app.lessons import available
 from app.navigation import PAGES
 from app.pages.start.scenes import SCENES, Scene, draw_toy
 
@@ -35,7 +34,8 @@ def render() -> None:
         st.header("Where to go next")
         navigation.cards(CARDS)
         st.header("Lessons")
-        available.cards()
+        # Below what is seen first.
+        imports.load("app.lessons.available").cards()
 
 
 def _story() -> tuple[Scene, bool]:

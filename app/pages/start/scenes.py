@@ -1,6 +1,6 @@
-"""Scenes of the story on Start: the table of them, and those that need no PyTorch."""
+"""Scenes of the story on Start: the table of them, and those that need neither PyTorch nor a checkpoint."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,18 +8,10 @@ from typing import Final
 import numpy as np
 import streamlit as st
 
-from analysis.kernels.drift import Row, is_start_known, largest_drift_layer, measure_drift, rows_at
-from analysis.kernels.headline import largest_drift_in_words
-from analysis.kernels.readings import reduced
-from app import checkpoints, imports, layout, navigation
+from app import imports, layout
 from app.components.film_player import Film, film_player
-from app.components.kernel_barcode import LayerShares, kernel_barcode
 from app.components.shift_toy import shift_toy
-from app.hashing import HASH_FUNCS
-from app.navigation import PAGES
 from app.steps import Step
-from gte.checkpoint_header import CheckpointHeader
-from gte.kernel_history import KernelHistory, read_lts_histories
 
 ASSETS: Final = Path(__file__).parents[2] / "assets"
 
@@ -40,9 +32,6 @@ DIRECTIONS: Final = ("moves left", CLASS, "moves up", "moves down")
 STILL: Final = 3
 """Number of the frame to guess from: in the middle of the film, because a ball at the edge suggests that it came in or
 is about to leave."""
-
-SHIPPED: Final = "gte-tiny"
-KERNELS_HEIGHT: Final = 260
 
 
 def draw_still() -> None:
@@ -84,37 +73,12 @@ def draw_toy() -> None:
 
 def draw_training() -> None:
     """Draw what training did to the kernels of a shipped checkpoint."""
-    headers, _ = checkpoints.list_checkpoints()
-    name = pick(headers)
-    if name is None:
-        st.info(checkpoints.NO_CHECKPOINT)
-        return
-    rows, histories = _kernels(headers[name])
-    layer, last = largest_drift_layer(rows), rows_at(rows)
-    history = next(history for history in histories if history.layer == layer)
-    block = next(row["block"] for row in rows if row["layer"] == layer)
-    if any(map(is_start_known, last)):
-        layout.finding(f"{name}: {largest_drift_in_words(last)}")
-    kernel_barcode(
-        history.weights[..., 0],
-        history.steps.tolist(),
-        title=f"The kernels of {block}",
-        key="training",
-        shares=LayerShares.from_rows(rows, selected=block),
-        height=KERNELS_HEIGHT,
-    )
-    st.caption("Drift: the size of the change of the weights, divided by their size before training.")
-    navigation.link(PAGES["kernels"], "See every layer", ckpt=name)
+    imports.load("app.pages.start.kernels").draw_training()
 
 
 def draw_removed() -> None:
     """Draw the accuracy of a network with its kernels, and without them."""
-    headers, _ = checkpoints.list_checkpoints()
-    name = pick(headers)
-    if name is None:
-        st.info(checkpoints.NO_CHECKPOINT)
-        return
-    imports.load("app.pages.start.networks").draw_removed(name, headers[name])
+    imports.load("app.pages.start.kernels").draw_removed()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,17 +151,3 @@ SCENES: Final = (
     ),
 )
 """The story, in order. A further scene is one entry."""
-
-
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _kernels(header: CheckpointHeader) -> tuple[list[Row], list[KernelHistory]]:
-    """Measure every layer of a checkpoint and reduce its kernels; nobody writes to them."""
-    # Without PyTorch, which the first page must not wait for; only a network knows how its outputs share kernels.
-    histories = read_lts_histories(header) or imports.load("gte.checkpoint").load_histories(header.path)
-    return measure_drift(histories), [reduced(history) for history in histories]
-
-
-def pick(headers: Mapping[str, CheckpointHeader]) -> str | None:
-    """The shipped checkpoint with learnable shifts, or else the first that has some; None where there is none."""
-    shifting = [name for name, header in headers.items() if header.layers]
-    return SHIPPED if SHIPPED in shifting else next(iter(shifting), None)

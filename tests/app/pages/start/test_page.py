@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app import checkpoints
 from app.lessons import available
 from app.navigation import PAGES
-from app.pages.start import networks, scenes
+from app.pages.start import kernels, networks, scenes
 from app.pages.start.scenes import SCENES
 from gte.checkpoint_header import CheckpointHeader
 from gte.data.motionpairs.dataset import MotionPairs
@@ -164,9 +164,9 @@ def header(name: str, *layers: str) -> CheckpointHeader:
 
 def test_the_shipped_checkpoint_is_preferred_and_one_without_shifts_is_not() -> None:
     c2d, gte, other = header("c2d-tiny"), header("gte-tiny", "layer1.0"), header("mine", "layer1.0")
-    assert scenes.pick({"c2d-tiny": c2d, "runs/mine": other, "gte-tiny": gte}) == "gte-tiny"
-    assert scenes.pick({"c2d-tiny": c2d, "runs/mine": other}) == "runs/mine"
-    assert scenes.pick({"c2d-tiny": c2d}) is None
+    assert kernels.pick({"c2d-tiny": c2d, "runs/mine": other, "gte-tiny": gte}) == "gte-tiny"
+    assert kernels.pick({"c2d-tiny": c2d, "runs/mine": other}) == "runs/mine"
+    assert kernels.pick({"c2d-tiny": c2d}) is None
 
 
 def test_a_network_that_does_not_know_the_directions_is_not_asked() -> None:
