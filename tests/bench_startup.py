@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.browser import harness
 
@@ -74,7 +74,7 @@ def seconds_until_painted(browser: Browser, candidate: Candidate) -> float:
             page = context.new_page()
             page.goto(f"http://127.0.0.1:{port}", wait_until="commit")
             for selector in candidate.painted:
-                page.locator(selector).first.wait_for()
+                _wait_until_visible(page, selector)
             page.evaluate(NEXT_FRAME)
             return time.perf_counter() - started
         finally:
@@ -117,6 +117,15 @@ def _wait_for_port(port: int) -> None:
         except OSError:
             time.sleep(0.01)
     raise RuntimeError(f"No server answers after {harness.START_SECONDS:.0f} s.")
+
+
+def _wait_until_visible(page: Page, selector: str) -> None:
+    """Look every few milliseconds; Playwright's own waiting looks twice a second."""
+    deadline = time.monotonic() + harness.START_SECONDS
+    while not page.locator(selector).first.is_visible():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{selector} is not painted after {harness.START_SECONDS:.0f} s.")
+        page.wait_for_timeout(5)
 
 
 def print_startup(seconds: Mapping[str, np.ndarray]) -> None:
