@@ -20,12 +20,10 @@ KERNELS_HEIGHT = 260
 
 def draw_training() -> None:
     """Draw what training did to the kernels of a shipped checkpoint."""
-    headers, _ = checkpoints.list_checkpoints()
-    name = pick(headers)
-    if name is None:
-        st.info(checkpoints.NO_CHECKPOINT)
+    if (shown := _checkpoint()) is None:
         return
-    rows, histories = _kernels(headers[name])
+    name, header = shown
+    rows, histories = _kernels(header)
     layer, last = largest_drift_layer(rows), rows_at(rows)
     history = next(history for history in histories if history.layer == layer)
     block = next(row["block"] for row in rows if row["layer"] == layer)
@@ -45,12 +43,18 @@ def draw_training() -> None:
 
 def draw_removed() -> None:
     """Draw the accuracy of a network with its kernels, and without them."""
+    if shown := _checkpoint():
+        imports.load("app.pages.start.networks").draw_removed(*shown)
+
+
+def _checkpoint() -> tuple[str, CheckpointHeader] | None:
+    """Return the checkpoint of these scenes and its name; where there is none, say how to get one."""
     headers, _ = checkpoints.list_checkpoints()
     name = pick(headers)
     if name is None:
         st.info(checkpoints.NO_CHECKPOINT)
-        return
-    imports.load("app.pages.start.networks").draw_removed(name, headers[name])
+        return None
+    return name, headers[name]
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
