@@ -104,7 +104,7 @@ def _millions(count: float) -> str:
 
 
 COLUMN_WIDTHS: Mapping[str, Any] = {
-    "Network": st.column_config.Column(width=150),
+    "Network": st.column_config.Column(width=160),
     "Top-1": st.column_config.Column(width=58, help="Share of the test clips with a right answer, mean of the runs"),
     "Range": st.column_config.Column(width=80, help="Lowest and highest of the runs, in percent"),
     "Runs": st.column_config.Column("n", width=28, help="Trainings that are finished, each with another seed"),
@@ -115,7 +115,7 @@ COLUMN_WIDTHS: Mapping[str, Any] = {
     ),
     "Parameters": st.column_config.Column("Params", width=70, help="Learnable numbers"),
     "MACs": st.column_config.Column(
-        width=68, help="Multiply-accumulates of convolutions and linear layers for one clip"
+        width=58, help="Multiply-accumulates of convolutions and linear layers for one clip"
     ),
 }
 """Widths in pixels with which the table does not scroll sideways."""
